@@ -1,0 +1,40 @@
+# Two images from one file: `api` (no torch) and `worker` (torch, for the CPU unless TORCH_INDEX says otherwise).
+ARG PYTHON_VERSION=3.11
+
+FROM python:${PYTHON_VERSION}-slim AS base
+ENV PATH=/opt/deeplimit/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DEEPLIMIT_DATA_DIR=/var/lib/deeplimit
+# The data directory belongs to the user in the image, so a new volume mounted there does as well.
+RUN useradd --system --uid 10001 --home-dir /var/lib/deeplimit --create-home deeplimit
+
+FROM base AS build-api
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+# First what is depended on, from the metadata alone: a layer that a change of the code leaves as it is.
+RUN python -m venv /opt/deeplimit \
+    && mkdir service worker \
+    && pip install --no-cache-dir -c constraints.txt .
+COPY service service
+COPY worker worker
+RUN pip install --no-cache-dir --no-deps --force-reinstall .
+
+FROM build-api AS build-worker
+# https://download.pytorch.org/whl/cu130 for NVIDIA GPUs. The version stays the one that constraints.txt names.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} -c constraints.txt ".[worker]"
+
+FROM base AS api
+COPY --from=build-api /opt/deeplimit /opt/deeplimit
+USER deeplimit
+WORKDIR /var/lib/deeplimit
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["deeplimit", "serve", "--host", "0.0.0.0", "--workers", "0"]
+
+FROM base AS worker
+COPY --from=build-worker /opt/deeplimit /opt/deeplimit
+USER deeplimit
+WORKDIR /var/lib/deeplimit
+CMD ["deeplimit", "worker"]

@@ -1,0 +1,58 @@
+# Everything is set up in .venv, from nothing, by whichever target needs it first; nothing else on the machine is touched.
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# The first interpreter on the path that is new enough; `make demo PYTHON=/opt/python3.12/bin/python3` chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
+ARGS ?=
+
+# Stamps: what was installed, as of these two files. Installing for development covers the worker as well.
+WORKER := $(VENV)/.installed-worker
+DEV    := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint format openapi clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(WORKER) ## start the service, train on real data, print the convergence table, stop
+	@$(BIN)/deeplimit demo $(ARGS)
+
+serve: $(WORKER) ## run the service on http://127.0.0.1:8000 (ARGS="--port 9000 --workers 2")
+	@$(BIN)/deeplimit serve $(ARGS)
+
+test: lint ## every check: lint, types, imports, OpenAPI, tests with coverage (ARGS="-k moons")
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m service.openapi --check
+
+format: $(DEV) ## rewrite the sources as ruff would have them
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+openapi: $(DEV) ## write openapi/openapi.json from the code
+	$(BIN)/python -m service.openapi
+
+clean: ## remove .venv, caches and build output; the data directory stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(WORKER): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) ".[worker]"
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) ".[worker,dev]"
+	@touch $(WORKER) $@

@@ -1,0 +1,92 @@
+"""Objects of jobs, in a local directory or an S3-like store. Each is written once, hashed, and checked when read."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Self
+
+from obstore.store import LocalStore, from_url
+
+from service.config import Settings
+from service.contract.job import ArtifactRef
+
+
+class ArtifactCorruptError(Exception):
+    """An object does not hold what was written."""
+
+
+class ArtifactNotFoundError(Exception):
+    """There is no such object."""
+
+
+class ArtifactStore:
+    """Objects by path.
+
+    Parameters
+    ----------
+    location
+        Directory, or URL of an object store such as ``s3://bucket/prefix``. Credentials come from where the store's own
+        tools look for them.
+    """
+
+    def __init__(self, location: str | Path) -> None:
+        self.location = str(location)
+        self._directory: Path | None = None
+        if "://" in self.location and not self.location.startswith("file://"):
+            self._store = from_url(self.location)
+        else:
+            self._directory = Path(self.location.removeprefix("file://")).absolute()
+            self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Store that the settings name."""
+        return cls(settings.artifacts_location)
+
+    def put(self, path: str, data: bytes, media_type: str) -> ArtifactRef:
+        """Write an object whole, or not at all, and return what to find and check it by.
+
+        The local store writes to a temporary name and renames; it is on disk when this returns.
+        """
+        attributes = {"Content-Type": media_type} if self._directory is None else None  # a file has no attributes
+        self._store.put(path, data, attributes=attributes)
+        if self._directory is not None:
+            _to_disk(self._directory / path)
+        return ArtifactRef(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), media_type=media_type)
+
+    def get(self, source: ArtifactRef | str) -> bytes:
+        """Read an object; with its reference, check it.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            There is none.
+        ArtifactCorruptError
+            It does not hold what the reference says.
+        """
+        path = source if isinstance(source, str) else source.path
+        try:
+            data = bytes(self._store.get(path).bytes())
+        except FileNotFoundError as missing:
+            raise ArtifactNotFoundError(path) from missing
+        if isinstance(source, ArtifactRef) and hashlib.sha256(data).hexdigest() != source.sha256:
+            raise ArtifactCorruptError(path)
+        return data
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete every object below `prefix`, a folder. It is no error if there is none."""
+        for batch in self._store.list(f"{prefix.rstrip('/')}/"):
+            for found in batch:
+                try:
+                    self._store.delete(found["path"])
+                except FileNotFoundError:
+                    continue  # somebody else deletes the same folder
+
+
+def _to_disk(path: Path) -> None:
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

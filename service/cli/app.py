@@ -1,0 +1,162 @@
+"""The commands. What a command needs beyond the standard library and typer it imports when it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+app = typer.Typer(
+    help="Train residual networks of growing depth and their continuum limit, and measure whether they converge.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+
+Url = Annotated[str, typer.Option("--url", help="Where the service is.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a job.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; DEEPLIMIT_HOST, 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one; DEEPLIMIT_PORT, 8000.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Jobs and results; DEEPLIMIT_DATA_DIR, deeplimit-data.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Workers on this machine; DEEPLIMIT_WORKERS, 1.")] = None,
+) -> None:
+    """Run the whole service: API, workers, and a Valkey server unless DEEPLIMIT_REDIS_URL names one."""
+    from service import supervisor
+
+    raise typer.Exit(supervisor.serve(_settings(host=host, port=port, data_dir=data_dir, workers=workers)))
+
+
+@app.command()
+def worker() -> None:
+    """Run one more worker, here, for the service whose Redis and object store the settings name."""
+    from service import supervisor
+
+    raise typer.Exit(supervisor.serve_workers(_settings()))
+
+
+@app.command()
+def submit(
+    spec: Annotated[typer.FileBinaryRead, typer.Argument(metavar="SPEC.json", help='A train specification, or "-".')],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end, showing progress, and print results.")
+    ] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Submit a train specification and print the job's id; "-" reads standard input."""
+    from service.cli.output import messages, output, reported
+    from service.client import Client
+
+    body = spec.read()
+    with reported(), Client(url) as client:
+        job = client.submit(body)
+        if wait:
+            _wait(client, job["id"], as_json=as_json)
+        elif as_json:
+            _print_json(job)
+        else:
+            output().print(job["id"])
+            messages().print(f"follow it with: deeplimit status {job['id']} --wait", markup=False)
+
+
+@app.command()
+def status(
+    job_id: JobId,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, showing progress.")] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print how a job stands. Fails if the job failed or was cancelled."""
+    from service.cli.output import FAILED, messages, output, reported
+    from service.cli.progress import watch
+    from service.cli.tables import job_lines
+    from service.client import Client
+
+    with reported(), Client(url) as client:
+        job = watch(client, job_id, messages()) if wait else client.job(job_id)
+    if as_json:
+        _print_json(job)
+    else:
+        for line in job_lines(job):
+            output().print(line, markup=False)
+    if job["status"] in {"failed", "cancelled"}:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def results(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Print models, convergence table and verdict of a job that succeeded."""
+    from service.cli.output import reported
+    from service.client import Client
+
+    with reported(), Client(url) as client:
+        _print_results(client.results(job_id), as_json=as_json)
+
+
+@app.command()
+def demo() -> None:
+    """Start a service of its own, train on the breast cancer data, print what converges, and stop it."""
+    from service.cli.demo import run
+
+    raise typer.Exit(run())
+
+
+def _settings(**given: Any) -> Any:
+    """Settings from the environment, with what the command line gives instead."""
+    from pydantic import ValidationError
+
+    from service.cli.output import REFUSED, messages
+    from service.config import PREFIX, Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = str(wrong["loc"][0]) if wrong["loc"] else ""
+            where = f"--{name.replace('_', '-')}" if given.get(name) is not None else f"{PREFIX}{name.upper()}"
+            messages().print(f"{where}: {wrong['msg']}", style="red", markup=False)
+        raise typer.Exit(REFUSED) from None
+
+
+def _wait(client: Any, job_id: str, *, as_json: bool) -> None:
+    """Watch a job to its end and print its results; fail if it has none."""
+    from service.cli.output import FAILED, messages
+    from service.cli.progress import watch
+    from service.cli.tables import job_lines
+
+    console = messages()
+    console.print(f"job {job_id}", markup=False)
+    try:
+        job = watch(client, job_id, console)
+    except KeyboardInterrupt:
+        console.print(f"the job goes on without you: deeplimit status {job_id} --wait", markup=False)
+        raise typer.Exit(FAILED) from None
+    if job["status"] != "succeeded":
+        for line in job_lines(job):
+            console.print(line, style="red", markup=False)
+        raise typer.Exit(FAILED)
+    _print_results(client.results(job_id), as_json=as_json)
+
+
+def _print_results(found: dict[str, Any], *, as_json: bool) -> None:
+    from service.cli.output import output
+    from service.cli.tables import show_results
+
+    if as_json:
+        _print_json(found)
+    else:
+        show_results(output(), found)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

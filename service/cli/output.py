@@ -1,0 +1,83 @@
+"""Consoles, numbers as text, and errors as messages with an exit status."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import typer
+from rich.console import Console
+
+from service.client import ClientError, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAILED: Final = 1
+"""Exit status when the job failed or was cancelled, or has no results."""
+REFUSED: Final = 2
+"""Exit status when the request was refused or cannot be made, as for wrong arguments."""
+UNREACHABLE: Final = 3
+"""Exit status when the service does not answer."""
+
+DECIMALS: Final = 9
+MIN_DECIMALS: Final = 7
+NARROWEST: Final = 80
+UNLIMITED: Final = 10_000
+NOTHING: Final = "-"
+
+
+def output() -> Console:
+    """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal."""
+    console = Console(highlight=False)
+    return Console(highlight=False, width=max(console.width, NARROWEST) if console.is_terminal else UNLIMITED)
+
+
+def messages() -> Console:
+    """Standard error, for progress and messages, so that output can be piped."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fixed(value: Any, *, full: bool) -> str:
+    """A number in fixed notation: nine decimals, or in full (every digit that counts, at least seven decimals)."""
+    if not is_number(value):
+        return _other(value)
+    if not full:
+        return f"{value:.{DECIMALS}f}"
+    text = format(Decimal(repr(float(value))), "f")
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(MIN_DECIMALS, '0')}"
+
+
+def short(value: Any, form: str, *, full: bool) -> str:
+    """A number by a format specification such as ``.3f``, or in full."""
+    if not is_number(value):
+        return _other(value)
+    return repr(value) if full else format(value, form)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a field holds a finite number: one that is not comes as a string, one that is not given as null."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _other(value: Any) -> str:
+    """What stands for a number that was not given (null), or is not finite (a string by the contract)."""
+    return NOTHING if value is None else str(value)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn the client's errors into a message on standard error and an exit status."""
+    try:
+        yield
+    except Refused as refused:
+        console = messages()
+        console.print(f"refused ({refused.status} {refused.code}): {refused.detail}", style="red", markup=False)
+        for problem in refused.errors:
+            console.print(f"  {problem.pointer or '(the whole body)'}: {problem.detail}", markup=False)
+        raise typer.Exit(REFUSED) from None
+    except ClientError as error:
+        messages().print(f"{error}\nIs the service running? Start it with: deeplimit serve", style="red", markup=False)
+        raise typer.Exit(UNREACHABLE) from None

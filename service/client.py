@@ -1,0 +1,230 @@
+"""A client of the HTTP API: what the command line uses, and a script may.
+
+The errors it raises:
+
+* `ClientError`
+    * `Unreachable`: no answer, or the connection was lost
+    * `Refused`: the service answered with a problem
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+Json = dict[str, Any]
+
+WAIT_S: Final = 20
+"""Longest single wait asked of the service; a watched job is asked for again and again."""
+TIMEOUT_S: Final = 15.0
+CONNECT_RETRIES: Final = 5
+"""Refused connections are tried again after 0, 0.5, 1, 2 and 4 s: long enough for a service that restarts."""
+LOST_ANSWERS: Final = 5
+
+
+class ClientError(Exception):
+    """Something kept the service from doing what was asked."""
+
+
+class Unreachable(ClientError):  # noqa: N818 - says what is the matter; ClientError is the family's name
+    """Nothing answered, or the connection was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One entry of a problem's ``errors``.
+
+    Attributes
+    ----------
+    pointer
+        JSON pointer into the body; empty for a rule over the whole of it.
+    code, detail
+        Stable name, and the words for people.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Refused(ClientError):  # noqa: N818 - see Unreachable
+    """The service answered with an error.
+
+    Attributes
+    ----------
+    status
+        HTTP status.
+    code
+        Stable name of the problem, or ``http_error`` where the answer was no problem document.
+    detail
+        The words for people.
+    errors
+        What is wrong with a body, and where.
+    request_id
+        Under which the service's log has the request.
+    retry_after_s
+        When to try again, where the service says that it is worth it.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any], retry_after_s: float | None = None) -> None:
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.code = str(problem.get("code", "http_error"))
+        self.detail = str(problem.get("detail") or problem.get("title") or f"HTTP status {status}")
+        self.request_id: str | None = problem.get("request_id")
+        self.errors = tuple(
+            FieldProblem(str(entry.get("pointer", "")), str(entry.get("code", "")), str(entry.get("detail", "")))
+            for entry in problem.get("errors") or ()
+        )
+        super().__init__(f"{status} {self.code}: {self.detail}")
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Self:
+        """The error in `response`, whose status is 400 or more."""
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = None
+        if not isinstance(problem, dict):
+            problem = {"detail": f"{response.reason_phrase}: an answer that is not this service's"}
+        unavailable = response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        retry_after = response.headers.get("Retry-After", "")
+        return cls(response.status_code, problem, float(retry_after) if unavailable and retry_after.isdigit() else None)
+
+
+class Client:
+    """The calls of the API as methods; close it, or use it as a context manager.
+
+    Jobs and results are the JSON objects of the contract, as dictionaries.
+
+    Parameters
+    ----------
+    base_url
+        Where the service is, for example ``http://127.0.0.1:8000``.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            timeout=TIMEOUT_S,
+            headers={"Accept": "application/json"},
+            transport=httpx.HTTPTransport(retries=CONNECT_RETRIES),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, spec: Mapping[str, Any] | bytes, *, idempotency_key: str | None = None) -> Json:
+        """Create a job from a specification, or from the bytes of a JSON document; return the Job.
+
+        The call carries an idempotency key, its own unless one is given, and is repeated once if the answer is lost.
+        """
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        try:
+            return self._post_spec(spec, headers=headers)
+        except Unreachable as lost:
+            if not isinstance(lost.__cause__, httpx.ReadError | httpx.ReadTimeout | httpx.RemoteProtocolError):
+                raise
+            return self._post_spec(spec, headers=headers)
+
+    def dry_run(self, spec: Mapping[str, Any] | bytes) -> Json:
+        """The resolved specification and an estimate of its cost; nothing is queued."""
+        return self._post_spec(spec, params={"dry_run": "true"})
+
+    def job(self, job_id: str) -> Json:
+        """The Job as it is now."""
+        return self._json("GET", _path(job_id))
+
+    def follow(self, job_id: str) -> Iterator[Json]:
+        """Yield the Job now and at every later revision that is seen, the last of them done.
+
+        Each step is a long poll, so a change arrives when it happens. A service that restarts in between is waited for.
+        """
+        headers: dict[str, str] = {}
+        lost = 0
+        while True:
+            try:
+                response = self._send("GET", _path(job_id), headers=headers, timeout=TIMEOUT_S + WAIT_S)
+            except (Unreachable, Refused) as error:
+                lost += 1
+                if lost > LOST_ANSWERS or (isinstance(error, Refused) and error.retry_after_s is None):
+                    raise
+                if isinstance(error, Refused):
+                    time.sleep(min(error.retry_after_s or 0.0, WAIT_S))  # the service asks for it
+                continue
+            lost = 0
+            if response.status_code == httpx.codes.NOT_MODIFIED:
+                continue
+            headers = {"Prefer": f"wait={WAIT_S}"}
+            if "ETag" in response.headers:
+                headers["If-None-Match"] = response.headers["ETag"]
+            job: Json = response.json()
+            yield job
+            if job["done"]:
+                return
+
+    def wait(self, job_id: str) -> Json:
+        """The Job once it is done."""
+        *_, last = self.follow(job_id)
+        return last
+
+    def cancel(self, job_id: str) -> Json:
+        """Ask for the job to be cancelled; return the Job."""
+        return self._json("POST", _path(job_id, "/cancel"))
+
+    def delete(self, job_id: str) -> None:
+        """Remove a finished job, its record and its artifacts."""
+        self._send("DELETE", _path(job_id))
+
+    def results(self, job_id: str) -> Json:
+        """Models, diagnostics and provenance."""
+        return self._json("GET", _path(job_id, "/results"))
+
+    def losses(self, job_id: str) -> Json:
+        """Objective, its parts and the gradient norm, per model and iteration."""
+        return self._json("GET", _path(job_id, "/results/losses"))
+
+    def parameters(self, job_id: str, model: str, *, grid: int | None = None) -> Json:
+        """Fitted parameters of one model; `grid` points of the continuum's, if asked for."""
+        params = {"model": model} | ({} if grid is None else {"grid": str(grid)})
+        return self._json("GET", _path(job_id, "/results/parameters"), params=params)
+
+    def _post_spec(self, spec: Mapping[str, Any] | bytes, **options: Any) -> Json:
+        body = spec if isinstance(spec, bytes) else json.dumps(spec, allow_nan=False).encode()
+        headers = options.pop("headers", {}) | {"Content-Type": "application/json"}
+        return self._json("POST", "/v1/jobs", content=body, headers=headers, **options)
+
+    def _json(self, method: str, path: str, **options: Any) -> Json:
+        answer: Json = self._send(method, path, **options).json()
+        return answer
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise Unreachable(f"no answer from {self.base_url} ({error})") from error
+        if response.is_error:
+            raise Refused.of(response)
+        return response
+
+
+def _path(job_id: str, below: str = "") -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}{below}"

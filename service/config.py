@@ -1,0 +1,75 @@
+"""Settings of every process of the service, from ``DEEPLIMIT_*``. Nothing else reads the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "DEEPLIMIT_"
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """Settings of API, worker and ``deeplimit serve``; each is set by ``DEEPLIMIT_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    # where things are
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default=Path("deeplimit-data"), description="Directory of the embedded Valkey and of the results."
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="Redis or Valkey server to use, such as redis://host:6379/0; unset: `serve` starts its own.",
+    )
+    artifacts_url: str | None = Field(
+        default=None,
+        description="Object store of data and results, such as s3://bucket/prefix; unset: in the data directory.",
+    )
+    allow_unauthenticated: bool = Field(
+        default=False, description="Let the API listen on other addresses than loopback although it has no keys."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+
+    # jobs
+    workers: int = Field(default=1, ge=0, description="Workers that `serve` starts.")
+    lease_s: Seconds = Field(default=30.0, description="Time after which a silent worker counts as lost.")
+    renew_s: Seconds = Field(default=5.0, description="Interval at which a worker renews the lease of its job.")
+    reconcile_s: Seconds = Field(
+        default=1.0, description="Interval at which lost hints and expired leases are looked for."
+    )
+    max_attempts: Count = Field(default=3, description="Attempts at a job whose worker is lost each time.")
+    max_queued: Count = Field(default=10_000, description="Jobs that may wait; one more is refused.")
+
+    # training
+    executor: str = Field(
+        default="worker.execution:execute", description="Function a trainer runs jobs with, as module:name."
+    )
+    torch_threads: int | None = Field(
+        default=None, ge=1, description="Threads of one trainer; unset: the cores of the machine over its workers."
+    )
+    jobs_per_trainer: Count = Field(default=100, description="Jobs after which a trainer process is replaced.")
+    cancel_grace_s: Seconds = Field(
+        default=1.0, description="Time a cancelled fit has to stop by itself before its process is ended."
+    )
+    kill_grace_s: Seconds = Field(
+        default=0.5, description="Time between asking a trainer process to end and killing it."
+    )
+    wall_time_grace_s: Seconds = Field(
+        default=30.0, description="Time a job may exceed its wall-time limit before its process is killed."
+    )
+
+    @property
+    def artifacts_location(self) -> str:
+        """URL or directory of the object store."""
+        return self.artifacts_url or str(self.data_dir.absolute() / "artifacts")
+
+    def environment(self) -> dict[str, str]:
+        """Variables that give a child process these same settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""The one vocabulary of both sides: standard library and pydantic only."""

@@ -1,0 +1,134 @@
+"""A job as both sides of the queue see it: its states, the legal moves between them, and its record."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.numbers import Finding
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended; a status that is done never changes."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Final[Mapping[JobStatus, frozenset[JobStatus]]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
+    # back to queued: the worker was lost, or stopped and gave the job back
+    JobStatus.RUNNING: frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLING, JobStatus.QUEUED}),
+    # a fit may end in the instant between the wish to cancel it and the trainer reading that wish
+    JobStatus.CANCELLING: frozenset({JobStatus.CANCELLED, JobStatus.SUCCEEDED, JobStatus.FAILED}),
+    JobStatus.SUCCEEDED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+"""The legal moves. The job store's scripts are given this table and refuse every other move."""
+
+
+class _Frozen(BaseModel):
+    # non-finite numbers are a legitimate finding (a diverged depth) and JSON has no other way to write them
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Progress(_Frozen):
+    """How far a running job has come; null until the first iteration."""
+
+    phase: str = Field(description="Part of the study: starts, discrete, continuum, follow_back, diagnostics.")
+    model: str | None = Field(default=None, description="Model being fitted, such as discrete-64.")
+    fraction: float = Field(gt=0.0, le=1.0, description="Part of the work that is done; never falls within an attempt.")
+    eta_s: Finding | None = Field(default=None, description="Estimate of the seconds left.")
+    objective: Finding | None = Field(default=None, description="Objective at the last iteration.")
+    gradient_norm: Finding | None = Field(default=None, description="Norm of its gradient.")
+
+
+class JobError(_Frozen):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+    retryable: bool = Field(description="Whether the same job may succeed if it is submitted again.")
+    origin: Literal["user", "system"]
+
+
+class ArtifactRef(_Frozen):
+    """An object that was written once: where it is, and what it holds."""
+
+    path: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+    media_type: str
+
+
+class JobRecord(_Frozen):
+    """All that is known of a job. Times are UTC and serialise as RFC 3339."""
+
+    id: str
+    kind: str
+    status: JobStatus
+    revision: int = Field(description="Rises by one with every change; the ETag.")
+    attempt: int = Field(description="Number of the current attempt, from 1.")
+    name: str | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    progress: Progress | None = None
+    error: JobError | None = None
+    created_at: datetime
+    started_at: datetime | None = Field(default=None, description="When a worker first claimed it.")
+    finished_at: datetime | None = None
+    updated_at: datetime
+    spec: dict[str, Any] = Field(default_factory=dict, description="Resolved specification; empty in a listing.")
+    spec_sha256: str
+    artifacts: dict[str, ArtifactRef] = Field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended."""
+        return self.status.done
+
+
+class NewJob(_Frozen):
+    """What the caller of :meth:`service.jobstore.JobStore.create` decides; the store adds state and times.
+
+    The id comes from the caller because objects are written under it before the record exists.
+    """
+
+    id: Annotated[str, Field(pattern="^[a-z0-9-]{8,64}$")]
+    kind: str
+    spec: dict[str, Any]
+    spec_sha256: str
+    name: str | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    artifacts: dict[str, ArtifactRef] = Field(default_factory=dict)
+
+
+class Revision(_Frozen):
+    """Announcement that a job has a new revision."""
+
+    job_id: str
+    revision: int
+    status: JobStatus
+
+
+class WorkerInfo(_Frozen):
+    """What a live worker says of itself."""
+
+    id: str
+    hostname: str
+    pid: int
+    devices: tuple[str, ...] = Field(description="Devices that the trainer's torch sees: cpu, cuda:0, …")
+    torch: str | None = Field(default=None, description="Version of torch.")

@@ -1,0 +1,52 @@
+"""Names that the two sides of the queue share: Celery's task and queue, and where a job's objects lie."""
+
+from typing import Final
+
+TASK_HINT: Final = "deeplimit.hint"
+"""Celery task that says "there may be work". It carries no job id: the job store holds the truth."""
+
+QUEUE: Final = "deeplimit"
+"""Celery queue, and so the Redis list, that hints go through."""
+
+REVISIONS_CHANNEL: Final = "deeplimit:revisions"
+"""Redis channel on which every revision of a job is announced as ``"{id} {revision} {status}"``."""
+
+DATA: Final = "data"
+RESULTS: Final = "results"
+LOSSES: Final = "losses"
+"""Keys of :attr:`service.contract.job.JobRecord.artifacts`."""
+
+
+def parameters_key(model: str) -> str:
+    """Key under ``artifacts`` of the fitted parameters of one model, such as ``parameters/discrete-64``."""
+    return f"parameters/{model}"
+
+
+def job_prefix(job_id: str) -> str:
+    """Folder of everything that belongs to one job."""
+    return f"jobs/{job_id}"
+
+
+def data_path(job_id: str) -> str:
+    """Object that holds the inline data of a job."""
+    return f"{job_prefix(job_id)}/data.safetensors"
+
+
+def results_prefix(job_id: str, fence: int) -> str:
+    """Folder of the results of one attempt; the fence keeps attempts apart."""
+    return f"{job_prefix(job_id)}/results/{fence}"
+
+
+def results_path(job_id: str, fence: int) -> str:
+    """Object that holds models, diagnostics and provenance."""
+    return f"{results_prefix(job_id, fence)}/results.json"
+
+
+def losses_path(job_id: str, fence: int) -> str:
+    """Object that holds the histories."""
+    return f"{results_prefix(job_id, fence)}/losses.json"
+
+
+def parameters_path(job_id: str, fence: int, model: str) -> str:
+    """Object that holds the fitted parameters of one model."""
+    return f"{results_prefix(job_id, fence)}/parameters/{model}.safetensors"

@@ -1,0 +1,278 @@
+"""From a specification to a resolved one: defaults that depend on other fields, and the rules between fields."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from service.contract.arrays import MOST_ERRORS
+from service.contract.data import (
+    BUILTINS,
+    GENERATED_DEFAULTS,
+    BuiltinData,
+    DatasetData,
+    InlineData,
+    TargetKind,
+    validation_sizes,
+)
+from service.contract.errors import FieldError, SpecInvalidError
+from service.contract.estimate import Estimate, Sizes, estimate
+from service.contract.limits import LIMITS, Limits
+from service.contract.pointers import field_errors
+from service.contract.resolved import ResolvedTrainSpec
+from service.contract.spec import Dtype, Loss, Output, TrainSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAIRS: Mapping[Output, Loss] = MappingProxyType(
+    {
+        Output.SOFTMAX: Loss.CROSS_ENTROPY,
+        Output.IDENTITY: Loss.SQUARED_ERROR,
+        Output.LOGISTIC: Loss.LOGISTIC,
+    }
+)
+"""The only pairs of output and loss."""
+
+GRADIENT_TOLERANCES: Mapping[Dtype, float] = MappingProxyType({Dtype.FLOAT64: 1e-7, Dtype.FLOAT32: 1e-4})
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A resolved specification, with what only the data knows.
+
+    Parameters
+    ----------
+    spec
+        Every default filled in.
+    sizes
+        Samples S and outputs m.
+    estimate
+        Expected cost.
+    targets
+        Whether the loss takes classes or numbers.
+    """
+
+    spec: ResolvedTrainSpec
+    sizes: Sizes
+    estimate: Estimate
+    targets: TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the rules need to know of the data: ``classes`` counts samples by class where the loss takes classes."""
+
+    samples: int
+    features: int
+    outputs: int = 1
+    classes: tuple[int, ...] = ()
+
+
+def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
+    """Fill in every default and check the rules between fields.
+
+    Parameters
+    ----------
+    spec
+        Well-formed field by field.
+    limits
+        The published limits.
+
+    Returns
+    -------
+    Resolution
+        The resolved specification and its cost.
+
+    Raises
+    ------
+    SpecInvalidError
+        With every broken rule; one over the whole body points at ``""``.
+    """
+    if isinstance(spec.data, DatasetData):
+        detail = "data sets cannot be uploaded yet; use inline or builtin data"
+        raise SpecInvalidError((FieldError("/data/source", "unsupported", detail),))
+    output, loss = _output_and_loss(spec)
+    errors: list[FieldError] = []
+    if PAIRS[output] is not loss:
+        pairs = ", ".join(f"{one} with {other}" for one, other in PAIRS.items())
+        errors.append(FieldError("/network/output", "output_loss_mismatch", f"does not go with the loss; use {pairs}"))
+    facts = _facts(spec.data, loss, errors)
+    data = _data(spec.data, facts, loss, errors)
+    d = spec.network.state_dim or facts.features
+    if d < facts.features:
+        detail = f"must be at least the input dimension, {facts.features}"
+        errors.append(FieldError("/network/state_dim", "state_dim_too_small", detail))
+    elif d > limits.state_dim:
+        detail = f"the input dimension, {facts.features}, is over the limit of {limits.state_dim} for the state"
+        errors.append(FieldError("/network/state_dim", "too_large", detail))
+    if spec.discrete is None and spec.continuum is None:
+        errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
+    _check_fixed(spec, d, facts, errors)
+    if errors:
+        raise SpecInvalidError(tuple(errors))
+    tolerance = spec.training.gradient_tolerance or GRADIENT_TOLERANCES[spec.training.dtype]
+    found = {
+        "data": data,
+        "network": {"state_dim": d, "output": output},
+        "objective": {"loss": loss},
+        "training": {"gradient_tolerance": tolerance},
+    }
+    resolved = _resolved(spec, found, limits)
+    sizes = Sizes(facts.samples, facts.outputs)
+    cost = estimate(resolved, sizes)
+    _check_cost(cost, limits)
+    targets = TargetKind.CLASSES if loss is Loss.CROSS_ENTROPY else TargetKind.NUMBERS
+    return Resolution(resolved, sizes, cost, targets)
+
+
+def _output_and_loss(spec: TrainSpec) -> tuple[Output, Loss]:
+    """Return both: one that is given brings its partner, and without either the targets decide."""
+    output, loss = spec.network.output, spec.objective.loss
+    if output is None and loss is None:
+        output = Output.SOFTMAX if _has_integer_targets(spec.data) else Output.IDENTITY
+    if output is None:
+        output = next(one for one, other in PAIRS.items() if other is loss)
+    return output, loss or PAIRS[output]
+
+
+def _has_integer_targets(data: InlineData | BuiltinData | DatasetData) -> bool:
+    if isinstance(data, InlineData):
+        return len(data.targets.shape) == 1 and all(map(float.is_integer, data.targets.values))
+    return isinstance(data, BuiltinData) and BUILTINS[data.name].targets is TargetKind.CLASSES
+
+
+def _facts(data: InlineData | BuiltinData, loss: Loss, errors: list[FieldError]) -> _Facts:
+    return _inline_facts(data, loss, errors) if isinstance(data, InlineData) else _builtin_facts(data, loss, errors)
+
+
+def _builtin_facts(data: BuiltinData, loss: Loss, errors: list[FieldError]) -> _Facts:
+    known = BUILTINS[data.name]
+    samples = known.samples or data.samples or int(GENERATED_DEFAULTS["samples"])
+    counts = known.counts(samples)
+    if loss is Loss.SQUARED_ERROR:
+        return _Facts(samples, known.features)
+    if not counts:
+        errors.append(FieldError("/objective/loss", "targets_do_not_fit", "the set's targets are numbers, not classes"))
+    elif loss is Loss.LOGISTIC and len(counts) != 2:  # noqa: PLR2004  # ±1 are two classes
+        errors.append(FieldError("/objective/loss", "targets_do_not_fit", "logistic takes a set of two classes"))
+    outputs = len(counts) if loss is Loss.CROSS_ENTROPY else 1
+    return _Facts(samples, known.features, max(outputs, 1), counts)
+
+
+def _inline_facts(data: InlineData, loss: Loss, errors: list[FieldError]) -> _Facts:
+    (samples, features), shape = data.inputs.shape, data.targets.shape
+    if shape[0] != samples:
+        detail = f"must have as many entries as inputs, {samples}"
+        errors.append(FieldError("/data/targets", "length_mismatch", detail))
+    outputs = shape[1] if len(shape) > 1 else 1
+    if loss is Loss.SQUARED_ERROR:
+        return _Facts(samples, features, outputs)
+    name = "classes" if loss is Loss.CROSS_ENTROPY else "±1"
+    if len(shape) > 1:
+        detail = f"{loss} takes {name}: one number per sample, not rows"
+        errors.append(FieldError("/data/targets", "targets_do_not_fit", detail))
+        return _Facts(samples, features)
+    if loss is Loss.LOGISTIC:
+        _point_at(errors, data, lambda y: y in {-1.0, 1.0}, "logistic takes targets of -1 and 1")
+        counts = Counter(data.targets.values)
+        return _Facts(samples, features, 1, tuple(counts[y] for y in sorted(counts)))
+    return _class_facts(data, errors)
+
+
+def _class_facts(data: InlineData, errors: list[FieldError]) -> _Facts:
+    samples, features = data.inputs.shape
+    values = data.targets.values
+    found = len(errors)
+    detail = f"cross_entropy takes classes: integers 0..m-1, m at most {LIMITS.outputs}; numbers take squared_error"
+    _point_at(errors, data, lambda y: y.is_integer() and 0 <= y < LIMITS.outputs, detail)
+    if len(errors) > found:
+        return _Facts(samples, features)
+    counts = Counter(map(int, values))
+    m = max(counts) + 1
+    if m < 2:  # noqa: PLR2004  # one class leaves nothing to tell apart
+        errors.append(FieldError("/data/targets", "targets_do_not_fit", "cross_entropy takes at least two classes"))
+    elif len(counts) < m:
+        detail = f"every class 0..m-1 must be present; {m - len(counts)} of 0..{m - 1} are not"
+        errors.append(FieldError("/data/targets", "class_missing", detail))
+    return _Facts(samples, features, m, tuple(counts[c] for c in range(m) if counts[c]))
+
+
+def _point_at(errors: list[FieldError], data: InlineData, fits: Any, detail: str) -> None:
+    bad = (index for index, y in enumerate(data.targets.values) if not fits(y))
+    errors.extend(
+        FieldError(f"/data/targets/{index}", "targets_do_not_fit", detail)
+        for index, _ in zip(bad, range(MOST_ERRORS), strict=False)
+    )
+
+
+def _data(data: InlineData | BuiltinData, facts: _Facts, loss: Loss, errors: list[FieldError]) -> dict[str, Any]:
+    squared = loss is Loss.SQUARED_ERROR
+    if data.standardise_targets and not squared:
+        detail = "may be true for squared_error only"
+        errors.append(FieldError("/data/standardise_targets", "not_applicable", detail))
+    groups = facts.classes or (facts.samples,)
+    if data.validation_fraction > 0 and sum(validation_sizes(data.validation_fraction, groups)) == 0:
+        detail = "leaves no sample for validation without taking the last of a class or of all"
+        errors.append(FieldError("/data/validation_fraction", "no_validation_samples", detail))
+    options: dict[str, Any] = {
+        "source": data.source,
+        "standardise": data.standardise,
+        "standardise_targets": squared if data.standardise_targets is None else data.standardise_targets,
+        "validation_fraction": data.validation_fraction,
+        "split_seed": data.split_seed,
+    }
+    if isinstance(data, InlineData):
+        return {**options, "sha256": data.sha256(), "samples": facts.samples, "features": facts.features}
+    options["name"] = data.name
+    generated = BUILTINS[data.name].samples is None
+    for name, default in GENERATED_DEFAULTS.items():
+        given = getattr(data, name)
+        if generated:
+            options[name] = default if given is None else given
+        elif given is not None:
+            errors.append(FieldError(f"/data/{name}", "not_applicable", f"{data.name} is a fixed data set"))
+    return options
+
+
+def _check_fixed(spec: TrainSpec, d: int, facts: _Facts, errors: list[FieldError]) -> None:
+    fixed, m = spec.network.fixed, facts.outputs
+    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (d,), "W": (m, d), "c": (m,)}
+    for name, shape in shapes.items():
+        value = getattr(fixed, name)
+        if not isinstance(value, list):
+            continue
+        found = (len(value), len(value[0])) if isinstance(value[0], list) else (len(value),)
+        if found != shape:
+            wanted = " by ".join(map(str, shape))
+            errors.append(FieldError(f"/network/fixed/{name}", "wrong_shape", f"must be {wanted}"))
+    if all(getattr(fixed, name) is not None for name in shapes):
+        errors.append(FieldError("/network/fixed", "nothing_to_train", "at least one of K, b, W and c must be trained"))
+
+
+def _resolved(spec: TrainSpec, found: Mapping[str, dict[str, Any]], limits: Limits) -> ResolvedTrainSpec:
+    """Put what was found, by part of the specification, in the place of what was left open."""
+    body = spec.model_dump(exclude={"data"}) | {"data": {}}
+    for part, values in found.items():
+        body[part] |= values
+    try:
+        return ResolvedTrainSpec.model_validate(body, context=limits)
+    except ValidationError as error:  # a default is over a limit that was lowered
+        raise SpecInvalidError(field_errors(error)) from None
+
+
+def _check_cost(cost: Estimate, limits: Limits) -> None:
+    errors = []
+    if cost.memory_bytes > limits.memory_bytes:
+        detail = f"needs about {cost.memory_bytes:.3g} bytes of memory; the limit is {limits.memory_bytes:.3g}"
+        errors.append(FieldError("", "memory_limit", detail))
+    if not math.isfinite(cost.work_flops) or cost.work_flops > limits.work_flops:
+        detail = f"needs about {cost.work_flops:.3g} operations; the limit is {limits.work_flops:.3g}"
+        errors.append(FieldError("", "work_limit", detail))
+    if errors:
+        raise SpecInvalidError(tuple(errors))

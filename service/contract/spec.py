@@ -1,0 +1,325 @@
+"""The request: a specification as a client writes it. Defaults that hang on other fields are filled in by `resolve`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from service.contract.arrays import ArrayOf, nested
+from service.contract.data import DataSource
+from service.contract.errors import FieldError, SpecInvalidError, token
+from service.contract.limits import LIMITS, Limits
+from service.contract.numbers import Real, TextOf, Whole, is_well_formed, limits_of
+from service.contract.pointers import field_errors
+
+
+class Activation(StrEnum):
+    """σ, applied componentwise."""
+
+    IDENTITY = "identity"
+    TANH = "tanh"
+    SIN = "sin"
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    SOFTPLUS = "softplus"
+    SILU = "silu"
+    GELU = "gelu"
+    SIGMOID = "sigmoid"
+
+
+class Output(StrEnum):
+    """The map h from the last state to a prediction."""
+
+    IDENTITY = "identity"
+    SOFTMAX = "softmax"
+    LOGISTIC = "logistic"
+
+
+class Loss(StrEnum):
+    """The terminal loss L."""
+
+    SQUARED_ERROR = "squared_error"
+    CROSS_ENTROPY = "cross_entropy"
+    LOGISTIC = "logistic"
+
+
+class BasisChoice(StrEnum):
+    """How the continuum's parameters are expanded."""
+
+    AUTO = "auto"
+    LEGENDRE = "legendre"
+    PIECEWISE_LINEAR = "piecewise_linear"
+
+
+class Dtype(StrEnum):
+    """Floating-point type of the computation."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+
+
+class Device(StrEnum):
+    """Where the computation runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Strict(BaseModel):
+    """A part of a specification: frozen, and without unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _increasing(depths: list[int]) -> list[int]:
+    errors = [
+        FieldError(f"/{index}", "not_increasing", "must be greater than the depth before it")
+        for index, (before, depth) in enumerate(pairwise(depths), start=1)
+        if depth <= before
+    ]
+    if errors:
+        raise nested(errors)
+    return depths
+
+
+def _some_depths(value: object, info: ValidationInfo) -> object:
+    limits = limits_of(info)
+    if isinstance(value, list) and not value:
+        raise nested([FieldError("", "empty", "must have at least one entry")])
+    if isinstance(value, list) and limits is not None and len(value) > limits.depths:
+        raise nested([FieldError("", "too_many", f"must have at most {limits.depths} entries")])
+    return value
+
+
+def _metadata(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise nested([FieldError("", "not_an_object", "must be an object")])
+    if len(value) > LIMITS.metadata_entries:
+        raise nested([FieldError("", "too_many", f"must have at most {LIMITS.metadata_entries} entries")])
+    errors: list[FieldError] = []
+    for key, entry in value.items():
+        if not isinstance(key, str) or not is_well_formed(key) or len(key) > LIMITS.metadata_length:
+            errors.append(FieldError("", "bad_key", f"keys are text of at most {LIMITS.metadata_length} characters"))
+            continue
+        try:
+            _metadata_entry(entry)
+        except PydanticCustomError as error:
+            errors.append(FieldError(token(key), error.type, error.message()))
+    if errors:
+        raise nested(errors)
+    return value
+
+
+def _metadata_entry(entry: object) -> None:
+    if entry is None or isinstance(entry, bool):
+        return
+    if isinstance(entry, str):
+        TextOf(max_length=LIMITS.metadata_length).parse(entry)
+    elif isinstance(entry, int | float):
+        Real().parse(entry)
+    else:
+        raise PydanticCustomError("not_a_scalar", "must be text, a number, true, false or null")
+
+
+class _FixedArray(ArrayOf):
+    """Annotation: one matrix or vector, or a word for it, kept as nested lists or the word."""
+
+    __slots__ = ()
+
+    def words(self) -> tuple[str, ...]:
+        return ("identity", "zero") if self.dimensions == (2,) else ("zero",)
+
+    def parse(self, value: object, info: ValidationInfo | None = None) -> Any:
+        if isinstance(value, str):
+            if value not in self.words():
+                words = " or ".join(f"'{word}'" for word in self.words())
+                raise nested([FieldError("", "invalid_choice", f"must be an array or {words}")])
+            return value
+        table = super().parse(value, info)
+        return table.rows() if self.dimensions == (2,) else table.values.tolist()
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.words())}, super().schema()]}
+
+
+_FixedMatrix = Annotated[
+    list[list[float]] | Literal["identity", "zero"], _FixedArray((2,), rows="fixed_rows", columns="state_dim")
+]
+_FixedVector = Annotated[list[float] | Literal["zero"], _FixedArray((1,), rows="fixed_rows")]
+Positive = Annotated[float, Real(gt=0)]
+"""A finite number greater than 0."""
+
+
+class Fixed(Strict):
+    """Parameters held constant; they add nothing to the objective. ``null`` is trained."""
+
+    K: _FixedMatrix | None = Field(default=None, description="(d, d), one for all layers; or a word.")
+    b: _FixedVector | None = Field(default=None, description="(d,), one for all layers; or 'zero'.")
+    W: _FixedMatrix | None = Field(default=None, description="(m, d); 'identity' has ones on its main diagonal.")
+    c: _FixedVector | None = Field(default=None, description="(m,); or 'zero'.")
+
+
+class Network(Strict):
+    """The residual network and its limit."""
+
+    state_dim: Annotated[int, Whole(ge=1, most="state_dim")] | None = Field(
+        default=None, description="d; the input dimension unless said. Larger pads with zeros, smaller is refused."
+    )
+    activation: Activation = Activation.TANH
+    output: Output | None = Field(default=None, description="softmax for integer targets, else identity, unless said.")
+    fixed: Fixed = Fixed()
+
+
+class Alpha(Strict):
+    """Weights of the regularisers, each greater than 0."""
+
+    K: Positive = 1e-2
+    b: Positive = 1e-2
+    W: Positive = 1e-2
+    c: Positive = 1e-2
+
+
+class Tau(Strict):
+    """Weights of ‖K(0)‖² and ‖b(0)‖² within their regularisers, each greater than 0."""
+
+    K: Positive = 1.0
+    b: Positive = 1.0
+
+
+class Objective(Strict):
+    """What is minimised: the mean terminal loss plus regularisation."""
+
+    loss: Loss | None = Field(
+        default=None, description="cross_entropy for integer targets, else squared_error, unless said."
+    )
+    alpha: Alpha = Alpha()
+    tau: Tau = Tau()
+
+
+class Discrete(Strict):
+    """The depths to train."""
+
+    depths: Annotated[
+        list[Annotated[int, Whole(ge=2, most="depth")]],
+        BeforeValidator(_some_depths),
+        AfterValidator(_increasing),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 2},
+                "minItems": 1,
+                "uniqueItems": True,
+            }
+        ),
+    ] = Field(default=[8, 16, 32, 64], description="Strictly increasing.")
+
+
+class Continuum(Strict):
+    """The limit."""
+
+    basis: BasisChoice = BasisChoice.AUTO
+    tolerance: Annotated[float, Real(gt=0, lt=1)] = Field(
+        default=1e-8, description="Of E_∞: estimated |error| ≤ tolerance·max(|E_∞|, 1e-3)."
+    )
+
+
+class Training(Strict):
+    """How it is minimised."""
+
+    gradient_tolerance: Annotated[float, Real(gt=0, lt=1)] | None = Field(
+        default=None, description="Relative to max(1, |E|); 1e-7 in float64 and 1e-4 in float32 unless said."
+    )
+    max_iterations: Annotated[int, Whole(ge=1, most="iterations")] = Field(default=2000, description="Of each model.")
+    starts: Annotated[int, Whole(ge=1, most="starts")] = 4
+    seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
+    start_scale: Annotated[float, Real(gt=0, le=100)] = 0.5
+    dtype: Dtype = Dtype.FLOAT64
+    device: Device = Device.AUTO
+
+
+class JobLimits(Strict):
+    """What the job may spend."""
+
+    wall_time_s: Annotated[float, Real(gt=0, most="wall_time_s")] = 3600.0
+
+
+Name = Annotated[str, TextOf(max_length=LIMITS.name_length)]
+MetadataValue = str | int | float | bool | None
+Metadata = Annotated[
+    dict[str, MetadataValue],
+    BeforeValidator(_metadata),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": LIMITS.metadata_entries,
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }
+    ),
+]
+
+
+class TrainSpec(Strict):
+    """Train a study: networks of growing depth, their continuum limit, and whether they converge to it."""
+
+    kind: Literal["train"]
+    name: Name | None = None
+    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
+    external_id: Name | None = None
+    data: DataSource
+    network: Network = Network()
+    objective: Objective = Objective()
+    discrete: Discrete | None = Discrete()
+    continuum: Continuum | None = Continuum()
+    training: Training = Training()
+    limits: JobLimits = JobLimits()
+
+
+LATER_KINDS = ("evaluate", "diagnose")
+"""Kinds of job that have a name already and nothing else."""
+
+
+def parse_spec(body: object, limits: Limits = LIMITS) -> TrainSpec:
+    """Read a specification.
+
+    Parameters
+    ----------
+    body
+        Decoded JSON.
+    limits
+        The published limits.
+
+    Returns
+    -------
+    TrainSpec
+        Every field well-formed by itself; `service.contract.resolve` checks them against each other.
+
+    Raises
+    ------
+    SpecInvalidError
+        With a pointer for each thing wrong.
+    """
+    if not isinstance(body, dict):
+        raise SpecInvalidError((FieldError("", "not_an_object", "must be an object"),))
+    kind = body.get("kind", "train")
+    if kind in LATER_KINDS:
+        raise SpecInvalidError((FieldError("/kind", "unsupported", "is not offered yet; use 'train'"),))
+    if kind != "train":
+        raise SpecInvalidError((FieldError("/kind", "invalid_choice", "must be 'train'"),))
+    try:
+        return TrainSpec.model_validate(body, context=limits)
+    except ValidationError as error:
+        raise SpecInvalidError(field_errors(error)) from None

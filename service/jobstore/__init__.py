@@ -1,0 +1,41 @@
+"""Job records in Redis: the only code that knows how they are kept.
+
+Every change of a job is one Lua script that takes its time from Redis, checks the move against the contract's table,
+keeps the indices, raises the revision and announces it. Each can be replayed: a call that is repeated because its reply
+was lost gives the same answer and changes nothing more. The scripts compute their keys, so they need one server, not a
+cluster.
+"""
+
+from service.jobstore.connection import connect
+from service.jobstore.errors import (
+    IdempotencyKeyReused,
+    IllegalTransition,
+    InvalidCursor,
+    JobActive,
+    JobFinished,
+    JobNotFound,
+    JobStoreError,
+    QueueFull,
+    StaleFence,
+)
+from service.jobstore.feed import RevisionFeed
+from service.jobstore.store import Claim, JobStore, LeaseState, Page, ReconcileReport
+
+__all__ = [
+    "Claim",
+    "IdempotencyKeyReused",
+    "IllegalTransition",
+    "InvalidCursor",
+    "JobActive",
+    "JobFinished",
+    "JobNotFound",
+    "JobStore",
+    "JobStoreError",
+    "LeaseState",
+    "Page",
+    "QueueFull",
+    "ReconcileReport",
+    "RevisionFeed",
+    "StaleFence",
+    "connect",
+]

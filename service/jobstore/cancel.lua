@@ -1,0 +1,12 @@
+-- ARGV: id.
+local id = ARGV[1]
+local status = redis.call('HGET', job_key(id), 'status')
+if not status then return { 'unknown' } end
+if status == 'queued' then
+  move(id, 'cancelled', now_us())
+elseif status == 'running' then
+  move(id, 'cancelling', now_us())
+elseif status ~= 'cancelling' and status ~= 'cancelled' then
+  return answer('finished', id)
+end
+return answer('ok', id)

@@ -1,0 +1,29 @@
+"""Connections to Redis with time limits, so that a server that hangs is an error and not a hang."""
+
+from typing import Final
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+ANSWER_S: Final = 3.0
+RETRIES: Final = 4
+"""With their pauses they outlast a restart of the server. A server that hangs is not asked again."""
+
+
+def connect(url: str) -> redis.Redis:
+    """Client of the server at `url`. It opens no connection yet.
+
+    A command whose connection is cut is sent again; every script of the job store can be replayed, so that is safe.
+    """
+    client: redis.Redis = redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        protocol=2,  # plain replies: nothing here needs RESP3, and older servers lack it
+        socket_timeout=ANSWER_S,
+        socket_connect_timeout=2.0,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES, supported_errors=(redis.ConnectionError,)),
+    )
+    return client

@@ -1,0 +1,46 @@
+"""What the job store refuses."""
+
+# ruff: noqa: N818 - each name says what was refused; the base class says that it is an error
+from service.contract.job import JobRecord
+
+
+class JobStoreError(Exception):
+    """Base of all refusals. A Redis that cannot be reached is not one: that stays ``redis.RedisError``."""
+
+
+class JobNotFound(JobStoreError):
+    """No job has this id."""
+
+
+class _OfJob(JobStoreError):
+    def __init__(self, record: JobRecord) -> None:
+        super().__init__(f"job {record.id} is {record.status}")
+        self.record = record
+
+
+class JobFinished(_OfJob):
+    """The job has ended in another way, so it cannot be cancelled."""
+
+
+class JobActive(_OfJob):
+    """The job has not ended, so it cannot be deleted."""
+
+
+class StaleFence(JobStoreError):
+    """The caller no longer holds the job: its lease ran out or another attempt has begun."""
+
+
+class IllegalTransition(JobStoreError):
+    """The contract knows no such move."""
+
+
+class IdempotencyKeyReused(JobStoreError):
+    """The idempotency key was used before, with another body."""
+
+
+class QueueFull(JobStoreError):
+    """As many jobs wait as may."""
+
+
+class InvalidCursor(JobStoreError):
+    """The cursor is not one that a listing gave out."""

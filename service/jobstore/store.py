@@ -1,0 +1,366 @@
+"""The job store: each method one script, or one read."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import redis
+
+from service.contract.job import (
+    ArtifactRef,
+    JobError,
+    JobRecord,
+    JobStatus,
+    NewJob,
+    Progress,
+    WorkerInfo,
+)
+from service.jobstore import records, scripts
+from service.jobstore.errors import (
+    IdempotencyKeyReused,
+    IllegalTransition,
+    JobActive,
+    JobFinished,
+    JobNotFound,
+    QueueFull,
+    StaleFence,
+)
+from service.jobstore.listing import Listing, Page
+from service.jobstore.workers import WorkerRegistry
+
+__all__ = ["Claim", "JobStore", "LeaseState", "Page", "ReconcileReport"]
+
+PROGRESS_INTERVAL_S: Final = 0.5
+RECONCILE_BATCH: Final = 200
+GRAVE_MS: Final = 60_000
+READY_KEY: Final = "deeplimit:ready"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker holds, and the number that proves it."""
+
+    record: JobRecord
+    fence: int
+
+
+class LeaseState(StrEnum):
+    """What a worker learns when it speaks of the job it holds."""
+
+    HELD = "held"
+    CANCEL_REQUESTED = "cancel_requested"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class ReconcileReport:
+    """What one pass found: leases that had run out, by how their jobs went on, and the jobs that wait."""
+
+    requeued: int
+    failed: int
+    cancelled: int
+    queued: int
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+class JobStore:
+    """Job records, the queue, leases and live workers in one Redis server.
+
+    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write.
+
+    Parameters
+    ----------
+    redis
+        Client made by :func:`service.jobstore.connect`.
+    lease_s
+        Time after which a claim that was not renewed counts as lost.
+    max_attempts
+        Attempts after which a job whose worker is lost fails with ``worker_lost``.
+    max_queued
+        Jobs that may wait.
+    """
+
+    def __init__(
+        self, redis: redis.Redis, *, lease_s: float = 30.0, max_attempts: int = 3, max_queued: int = 10_000
+    ) -> None:
+        self.redis = redis
+        self.lease_s = lease_s
+        self.max_attempts = max_attempts
+        self.max_queued = max_queued
+        self._scripts = scripts.load(redis)
+        self._listing = Listing(redis)
+        self._workers = WorkerRegistry(redis)
+
+    # clients -------------------------------------------------------------------------------------------------------
+
+    def create(self, job: NewJob, *, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
+        """Commit a job and its place in the queue.
+
+        Returns
+        -------
+        tuple
+            The record, and whether it is that of an earlier call with the same idempotency key. Then its id is not
+            ``job.id``, and objects written under that are the caller's to delete.
+
+        Raises
+        ------
+        IdempotencyKeyReused
+            The key was used with another body.
+        QueueFull
+            As many jobs wait as may.
+        """
+        code, record = self._change(
+            "create",
+            job.id,
+            job.kind,
+            job.external_id or "",
+            "" if idempotency_key is None else _digest(idempotency_key),
+            body_sha256,
+            self.max_queued,
+            *records.fields_of(job),
+        )
+        if code == "reused":
+            raise IdempotencyKeyReused
+        if code == "full":
+            raise QueueFull
+        return _present(record), code == "replayed"
+
+    def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
+        """Job of an earlier call with this key, so that a repeated request need not write its data again.
+
+        Raises
+        ------
+        IdempotencyKeyReused
+            The key was used with another body.
+        """
+        code, record = self._change("replayed", _digest(idempotency_key), body_sha256)
+        if code == "reused":
+            raise IdempotencyKeyReused
+        return record
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Read one job."""
+        fields: dict[str, str] = self.redis.hgetall(_job_key(job_id))  # type: ignore[assignment]  # sync client
+        return records.decode(fields) if fields else None
+
+    def list(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: JobStatus | None = None,
+        kind: str | None = None,
+        external_id: str | None = None,
+        created_after: datetime | None = None,
+    ) -> Page:
+        """Read a page of jobs, newest first, without their specifications.
+
+        Raises
+        ------
+        InvalidCursor
+            `cursor` is not the ``next_cursor`` of a page.
+        """
+        return self._listing.page(
+            limit=limit,
+            cursor=cursor,
+            status=status,
+            kind=kind,
+            external_id=external_id,
+            created_after=created_after,
+        )
+
+    def request_cancel(self, job_id: str) -> JobRecord:
+        """Cancel a waiting job, or ask for a running one to be stopped. Repeating it changes nothing.
+
+        Raises
+        ------
+        JobNotFound, JobFinished
+            There is no such job, or it succeeded or failed.
+        """
+        code, record = self._change("cancel", job_id)
+        if code == "unknown":
+            raise JobNotFound
+        if code == "finished":
+            raise JobFinished(_present(record))
+        return _present(record)
+
+    def delete(self, job_id: str) -> JobRecord:
+        """Forget a job that has ended; its objects are the caller's to delete.
+
+        Raises
+        ------
+        JobNotFound, JobActive
+            There is no such job, or it has not ended.
+        """
+        code, record = self._change("delete", job_id, secrets.token_hex(8), GRAVE_MS)
+        if code == "unknown":
+            raise JobNotFound
+        if code == "active":
+            raise JobActive(_present(record))
+        return _present(record)
+
+    # workers -------------------------------------------------------------------------------------------------------
+
+    def claim(self, worker_id: str) -> Claim | None:
+        """Take the job that has waited longest, with a lease on it; None where none waits."""
+        reply = self._scripts["claim"](args=[worker_id, secrets.token_hex(8), _microseconds(self.lease_s)])
+        if reply[0] == "none":
+            return None
+        fields = records.pairs(reply[1])
+        return Claim(records.decode(fields), int(fields["fence"]))
+
+    def renew(self, job_id: str, fence: int) -> LeaseState:
+        """Lengthen the lease."""
+        return LeaseState(self._scripts["renew"](args=[job_id, fence, _microseconds(self.lease_s)]))
+
+    def report_progress(self, job_id: str, fence: int, progress: Progress) -> LeaseState:
+        """Record progress, at most twice a second: what comes sooner is dropped.
+
+        A fraction that is less than one recorded before in this attempt is raised to it.
+        """
+        return LeaseState(
+            self._scripts["progress"](
+                args=[
+                    job_id,
+                    fence,
+                    records.encode(progress),
+                    repr(progress.fraction),
+                    _microseconds(PROGRESS_INTERVAL_S),
+                ]
+            )
+        )
+
+    def requeue(self, job_id: str, fence: int, reason: str, *, counts: bool = True) -> JobRecord:
+        """End an attempt that gave no result.
+
+        The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was the
+        last attempt.
+
+        Parameters
+        ----------
+        job_id, fence
+            The claim.
+        reason
+            What happened, for the error of a job that has no attempt left.
+        counts
+            False where the worker gives the job back in good order: the attempt is not used up.
+
+        Raises
+        ------
+        StaleFence
+            The claim is not the latest.
+        """
+        code, record = self._change("requeue", job_id, fence, int(counts), self.max_attempts, self._lost_error(reason))
+        if code == "stale":
+            raise StaleFence
+        return _present(record)
+
+    def finish(
+        self,
+        job_id: str,
+        fence: int,
+        status: JobStatus,
+        *,
+        error: JobError | None = None,
+        artifacts: Mapping[str, ArtifactRef] | None = None,
+    ) -> JobRecord:
+        """End a job. The artifacts join those it has.
+
+        Raises
+        ------
+        StaleFence
+            The claim is not the latest, or the job has ended in another way.
+        IllegalTransition
+            A running job does not end like that.
+        """
+        if not status.done:
+            raise IllegalTransition(f"{status} is not an end")
+        fields: dict[str, str] = {}
+        if error is not None:
+            fields["error"] = records.encode(error)
+        if artifacts:
+            current = self.get(job_id)
+            if current is None:
+                raise StaleFence
+            fields["artifacts"] = records.encode_artifacts({**current.artifacts, **artifacts})
+        code, record = self._change("finish", job_id, fence, status, *_flat(fields))
+        if code == "stale":
+            raise StaleFence
+        if code == "illegal":
+            raise IllegalTransition(f"{_present(record).status} → {status}")
+        return _present(record)
+
+    def register_worker(self, worker: WorkerInfo, ttl_s: float) -> None:
+        """Say that a worker lives, for `ttl_s` seconds."""
+        self._workers.register(worker, ttl_s)
+
+    def unregister_worker(self, worker_id: str) -> None:
+        """Say that a worker has stopped."""
+        self._workers.unregister(worker_id)
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Live workers, by id."""
+        return self._workers.live()
+
+    # housekeeping --------------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> ReconcileReport:
+        """Give up every claim whose lease has run out."""
+        requeued, failed, cancelled, queued = self._scripts["reconcile"](
+            args=[self.max_attempts, self._lost_error("its worker fell silent"), RECONCILE_BATCH]
+        )
+        return ReconcileReport(requeued, failed, cancelled, queued)
+
+    def queued(self) -> int:
+        """Count the jobs that wait."""
+        return int(self.redis.zcard("deeplimit:queue"))
+
+    def counts(self) -> dict[JobStatus, int]:
+        """Count the jobs by status."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for status in JobStatus:
+            pipeline.zcard(f"deeplimit:jobs:status:{status}")
+        return dict(zip(JobStatus, pipeline.execute(), strict=True))
+
+    def ready(self) -> None:
+        """Write, so that a server which only answers reads is found out.
+
+        Raises
+        ------
+        redis.RedisError
+            The server cannot be reached or refuses to write.
+        """
+        self.redis.set(READY_KEY, "1", ex=60)
+
+    def _change(self, script: str, *args: str | int) -> tuple[str, JobRecord | None]:
+        reply = self._scripts[script](args=list(args))
+        return reply[0], records.decode(records.pairs(reply[1])) if len(reply) > 1 else None
+
+    def _lost_error(self, reason: str) -> str:
+        detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
+        return records.encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _job_key(job_id: str) -> str:
+    return f"deeplimit:job:{job_id}"
+
+
+def _flat(fields: Mapping[str, str]) -> Iterable[str]:
+    return [text for pair in fields.items() for text in pair]
+
+
+def _present(record: JobRecord | None) -> JobRecord:
+    if record is None:
+        raise TypeError("the script gave no record")
+    return record

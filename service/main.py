@@ -1,0 +1,90 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from service import problems
+from service.artifacts import ArtifactStore
+from service.config import Settings
+from service.contract.limits import LIMITS, Limits
+from service.dispatch import Dispatcher
+from service.jobs import Jobs
+from service.jobstore import JobStore, connect
+from service.observe import Observer, RequestMetrics, StoreCollector
+from service.openapi import document
+from service.reconciler import Reconciler
+from service.routes import capabilities, health, jobs, results
+from service.version import VERSION
+from service.waiting import Waiters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DESCRIPTION = "Trains residual networks of growing depth and their continuum limit, and measures whether they converge."
+
+
+def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> FastAPI:
+    """Make the application. It connects when it starts.
+
+    Parameters
+    ----------
+    settings
+        Read from the environment unless given.
+    limits
+        The published limits.
+
+    Returns
+    -------
+    FastAPI
+        An ASGI application.
+    """
+    settings = settings or Settings()
+    registry = CollectorRegistry()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if settings.redis_url is None:
+            raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
+        client = connect(settings.redis_url)
+        store = JobStore(
+            client, lease_s=settings.lease_s, max_attempts=settings.max_attempts, max_queued=settings.max_queued
+        )
+        dispatcher = Dispatcher(settings.redis_url, client)
+        reconciler = Reconciler(store, dispatcher, interval_s=settings.reconcile_s)
+        waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
+        collector = StoreCollector(store)
+        app.state.jobs = Jobs(store, ArtifactStore.of(settings), dispatcher, limits)
+        app.state.waiters = waiters
+        registry.register(collector)
+        reconciler.start()
+        waiters.start()
+        try:
+            yield
+        finally:
+            waiters.stop()
+            reconciler.stop()
+            dispatcher.close()
+            registry.unregister(collector)
+            client.close()
+
+    app = FastAPI(
+        title="deeplimit",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.registry = registry
+    app.add_middleware(Observer, metrics=RequestMetrics(registry))
+    problems.install(app)
+    for resource in (jobs, results, capabilities, health):
+        app.include_router(resource.router)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
+    return app

@@ -1,0 +1,107 @@
+"""What the routes share: what they work with, and how they declare what they answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from service.jobs import Jobs
+from service.problems import MEDIA_TYPE
+from service.waiting import Waiters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _jobs(request: Request) -> Jobs:
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+def _waiters(request: Request) -> Waiters:
+    waiters: Waiters = request.app.state.waiters
+    return waiters
+
+
+JobsOf = Annotated[Jobs, Depends(_jobs)]
+WaitersOf = Annotated[Waiters, Depends(_waiters)]
+Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
+
+
+def ref(name: str) -> dict[str, str]:
+    """Return a reference to a schema that `service.openapi` puts into the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def answers(
+    status: HTTPStatus, description: str, schema: str | None = None, headers: tuple[str, ...] = ()
+) -> Responses:
+    """Declare an answer.
+
+    Parameters
+    ----------
+    status
+        Of the answer.
+    description
+        When it is given.
+    schema
+        Name of the JSON body's schema; ``None`` without a body.
+    headers
+        That it carries.
+
+    Returns
+    -------
+    dict
+        For ``responses=`` of a route.
+    """
+    answer: dict[str, Any] = {"description": description}
+    if schema is not None:
+        answer["content"] = {"application/json": {"schema": ref(schema)}}
+    if headers:
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
+    return {int(status): answer}
+
+
+def problems(*statuses: HTTPStatus) -> Responses:
+    """Declare the errors of a route; every route may fail with 500.
+
+    Parameters
+    ----------
+    statuses
+        Of the errors.
+
+    Returns
+    -------
+    dict
+        For ``responses=`` of a route.
+    """
+    content = {MEDIA_TYPE: {"schema": ref("Problem")}}
+    found = (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return {int(status): {"description": status.phrase, "content": content} for status in found}
+
+
+def json_response(
+    content: str | bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer JSON that is written already.
+
+    Parameters
+    ----------
+    content
+        UTF-8 JSON.
+    status
+        Of the answer.
+    headers
+        Beside the content's own.
+
+    Returns
+    -------
+    Response
+        ``application/json``.
+    """
+    return Response(content, status, headers=headers, media_type="application/json")

@@ -1,0 +1,153 @@
+"""What the API shows: a job and its links, a page, an estimate, the capabilities."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.estimate import Estimate
+from service.contract.job import JobError, JobRecord, JobStatus, Progress
+from service.contract.limits import Limits
+from service.contract.resolved import ResolvedTrainSpec
+
+if TYPE_CHECKING:
+    from service.jobstore import Page
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+
+class ListedJob(_View):
+    """A job in a listing: all but its specification."""
+
+    id: str
+    kind: str
+    status: JobStatus
+    done: bool
+    revision: int
+    attempt: int
+    name: str | None
+    external_id: str | None
+    metadata: dict[str, Any]
+    progress: Progress | None
+    error: JobError | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    links: dict[str, str]
+
+
+class Job(ListedJob):
+    """A job."""
+
+    spec: ResolvedTrainSpec | dict[str, Any] = Field(description="Resolved: every default is filled in.")
+
+
+class JobPage(_View):
+    """Part of a listing."""
+
+    items: list[ListedJob]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class DryRun(_View):
+    """What a specification comes to."""
+
+    spec: ResolvedTrainSpec
+    estimate: Estimate
+
+
+class BuiltinSet(_View):
+    """A built-in data set; ``samples`` is null where the request chooses."""
+
+    features: int
+    samples: int | None
+    targets: str
+    classes: int | None
+
+
+class Worker(_View):
+    """A live worker."""
+
+    id: str
+    devices: list[str]
+
+
+class Capabilities(_View):
+    """What this service offers."""
+
+    version: str
+    kinds: dict[str, dict[str, Any]] = Field(description="JSON Schema of each kind of job.")
+    activations: list[str]
+    losses: dict[str, str] = Field(description="Each loss with its output.")
+    bases: list[str]
+    datasets: dict[str, BuiltinSet]
+    limits: Limits
+    devices: list[str] = Field(description="Of all live workers.")
+    workers: list[Worker]
+
+
+class Health(_View):
+    """Answer of a probe."""
+
+    status: str
+
+
+def job_path(job_id: str) -> str:
+    """Return the address of a job."""
+    return f"/v1/jobs/{job_id}"
+
+
+def links_of(record: JobRecord) -> dict[str, str]:
+    """Name what exists of a job.
+
+    Parameters
+    ----------
+    record
+        The job.
+
+    Returns
+    -------
+    dict[str, str]
+        ``results`` unless it ended without, ``cancel`` while there is something to cancel.
+    """
+    path = job_path(record.id)
+    links = {"self": path}
+    if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+        links["results"] = f"{path}/results"
+    if record.status is JobStatus.SUCCEEDED:
+        links |= {"losses": f"{path}/results/losses", "diagnostics": f"{path}/results/diagnostics"}
+    if not record.done:
+        links["cancel"] = f"{path}/cancel"
+    return links
+
+
+def _listed(record: JobRecord) -> dict[str, Any]:
+    shown = set(ListedJob.model_fields) - {"done", "links"}
+    return {name: getattr(record, name) for name in shown} | {"done": record.done, "links": links_of(record)}
+
+
+def job_json(record: JobRecord) -> str:
+    """Write a job.
+
+    Parameters
+    ----------
+    record
+        As the store has it.
+
+    Returns
+    -------
+    str
+        JSON. The specification is passed through: it was checked when it was written.
+    """
+    return Job.model_construct(**_listed(record), spec=record.spec).model_dump_json(warnings=False)
+
+
+def page_json(page: Page) -> str:
+    """Write a page of a listing as JSON."""
+    items = [ListedJob.model_construct(**_listed(record)) for record in page.items]
+    return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()

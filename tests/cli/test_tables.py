@@ -1,0 +1,123 @@
+"""What is printed of results, on a terminal and elsewhere."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from service.cli.output import fixed, short
+from service.cli.plot import gap_plot
+from service.cli.tables import show_results
+from service.contract.results import Results
+from tests.cli.example import CONTINUUM, OBJECTIVES, results
+
+
+def printed(found: dict[str, Any], *, terminal: bool) -> list[str]:
+    file = io.StringIO()
+    console = Console(
+        file=file, force_terminal=terminal, no_color=True, width=80 if terminal else 10_000, highlight=False
+    )
+    show_results(console, found)
+    return file.getvalue().splitlines()
+
+
+def test_the_example_is_what_the_contract_says() -> None:
+    Results.model_validate(results())
+
+
+def test_elsewhere_every_number_is_there_in_full() -> None:
+    lines = printed(results(), terminal=False)
+    for row in results()["diagnostics"]["minima"]["depths"]:
+        (line,) = (line for line in lines if line.split()[:1] == [str(row["depth"])])
+        values = [float(cell) for cell in line.split() if cell != "-"]
+        for key in ("objective", "gap", "slope", "predicted_slope"):
+            assert row[key] in values
+    text = "\n".join(lines)
+    assert f"E_∞ = {CONTINUUM}  trained as a continuum" in text
+    assert "predicted and observed slope differ by 1.00%" in text
+    assert "  * Minima converge with order 0.986." in text
+
+
+def test_a_terminal_of_80_columns_holds_the_tables_and_a_plot() -> None:
+    lines = printed(results(), terminal=True)
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert all(f"{objective:.9f}" in text for objective in OBJECTIVES.values())
+    assert "predicted, C₁/n" in text
+
+
+def test_without_a_continuum_the_columns_that_need_it_are_left_out() -> None:
+    found = results()
+    diagnostics = found["diagnostics"]
+    for row in diagnostics["minima"]["depths"]:
+        row |= {"gap": None, "slope": None, "predicted_slope": None}
+    diagnostics["minima"] |= {"continuum": None, "predicted_slope": None}
+    diagnostics["minimisers"]["depths"] = None
+    del diagnostics["lift"], diagnostics["states"]
+    text = "\n".join(printed(found, terminal=True))
+    assert "gap" not in text.replace("n·gap is", "")
+    assert "E_∞ = 0.070097049  Richardson" in text
+
+
+def test_what_is_withheld_or_fails_is_said() -> None:
+    found = results()
+    diagnostics = found["diagnostics"]
+    diagnostics["minima"]["depths"][0] |= {"gap": None, "withheld": {"gap": "the optimisation did not converge"}}
+    diagnostics["assumptions"][0] |= {"holds": False, "detail": "sigmoid(0) = 0.5"}
+    diagnostics["minima"]["withheld"] = {"richardson": "it takes two depths"}
+    diagnostics["verdict"] = {"converges": None, "statements": []}
+    lines = printed(found, terminal=False)
+    assert "minima, depth 8: gap withheld: the optimisation did not converge" in lines
+    assert "minima: richardson withheld: it takes two depths" in lines
+    assert "assumption sigma_vanishes_at_zero does not hold: sigmoid(0) = 0.5" in lines
+    assert "Verdict: undecided" in lines
+
+
+def test_numbers_that_are_not_finite_are_shown_as_they_come() -> None:
+    found = results()
+    found["models"][0]["objective"] = "Infinity"
+    for row in found["diagnostics"]["minima"]["depths"]:
+        row |= {"objective": "Infinity", "gap": "Infinity", "slope": "NaN"}
+    assert "Infinity" in "\n".join(printed(found, terminal=True))
+
+
+def test_no_diagnostics_at_all() -> None:
+    lines = printed({"models": results()["models"][:1], "diagnostics": {}}, terminal=True)
+    assert any("discrete-8" in line for line in lines)
+    assert not any("Convergence" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "full", "text"),
+    [
+        (0.5, True, "0.5000000"),
+        (1e-9, True, "0.000000001"),
+        (0.07009124296, True, "0.07009124296"),
+        (0.07009124296, False, "0.070091243"),
+        (3, True, "3.0000000"),
+        (None, True, "-"),
+        ("NaN", False, "NaN"),
+    ],
+)
+def test_fixed_notation(value: object, full: bool, text: str) -> None:
+    assert fixed(value, full=full) == text
+
+
+def test_short_notation() -> None:
+    assert short(1 / 3, ".3f", full=False) == "0.333"
+    assert short(1 / 3, ".3f", full=True) == repr(1 / 3)
+    assert short(None, ".3f", full=True) == "-"
+
+
+def test_a_plot_takes_two_gaps() -> None:
+    assert not gap_plot({"depths": [{"depth": 8, "gap": 1e-3}, {"depth": 16, "gap": None}]})
+    assert not gap_plot({})
+
+
+def test_gaps_on_the_predicted_line_lie_on_the_diagonal() -> None:
+    depths = [{"depth": n, "gap": 2.0 / n} for n in (8, 16, 32)]
+    rows = [line for line in gap_plot({"depths": depths, "predicted_slope": 2.0}).splitlines() if "│" in line]
+    assert rows[0].endswith("│●··") or "│●" in rows[0]
+    assert rows[-1].endswith("●")
+    assert sum(line.count("●") for line in rows) == 3

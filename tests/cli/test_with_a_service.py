@@ -1,0 +1,112 @@
+"""The commands against a service that runs: the slow executor stands in for the training."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.client import Client, Refused
+from tests.support.service import ROOT, SLOW, Service, descendants, gone, slow_job
+
+pytestmark = pytest.mark.e2e
+
+DEEPLIMIT = str(Path(sys.executable).parent / "deeplimit")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = Service(tmp_path_factory.mktemp("cli") / "data", {"DEEPLIMIT_EXECUTOR": SLOW})
+    running.start()
+    yield running
+    running.stop()
+
+
+def url(service: Service) -> str:
+    return f"http://127.0.0.1:{service.port}"
+
+
+def deeplimit(service: Service, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [DEEPLIMIT, *arguments, "--url", url(service)]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_submit_and_wait(service: Service) -> None:
+    done = deeplimit(service, "submit", "-", "--wait", "--json", text=json.dumps(slow_job(seconds=0.5)))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["models"] == []
+    assert "discrete discrete-8" in done.stderr
+
+
+def test_submit_then_status_and_results(service: Service) -> None:
+    job_id = deeplimit(service, "submit", "-", text=json.dumps(slow_job(name="by hand"))).stdout.strip()
+    waited = deeplimit(service, "status", job_id, "--wait")
+    assert waited.returncode == 0, waited.stderr
+    assert waited.stdout.strip() == f"job {job_id} (by hand): succeeded, attempt 1"
+    assert deeplimit(service, "results", job_id).returncode == 0
+
+
+def test_a_bad_specification(service: Service) -> None:
+    body = slow_job() | {"objective": {"alpha": {"K": 0}}, "networks": {}}
+    refused = deeplimit(service, "submit", "-", text=json.dumps(body))
+    assert refused.returncode == 2
+    assert "  /objective/alpha/K: " in refused.stderr
+    assert "  /networks: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_body_that_is_not_json(service: Service) -> None:
+    refused = deeplimit(service, "submit", "-", text="{")
+    assert refused.returncode == 2
+    assert "refused (400 " in refused.stderr
+
+
+def test_a_job_that_fails(service: Service) -> None:
+    failed = deeplimit(service, "submit", "-", "--wait", text=json.dumps(slow_job(behaviour=4)))
+    assert failed.returncode == 1
+    assert "nothing_usable: Every depth diverged." in failed.stderr
+
+
+def test_unknown_job(service: Service) -> None:
+    unknown = deeplimit(service, "status", "nowhere")
+    assert unknown.returncode == 2
+    assert "404" in unknown.stderr
+
+
+def test_the_client_follows_cancels_and_deletes(service: Service) -> None:
+    with Client(url(service)) as client:
+        resolved = client.dry_run(slow_job())
+        assert resolved["spec"]["data"]["name"] == "iris"
+        job_id = client.submit(slow_job(seconds=30))["id"]
+        for job in client.follow(job_id):
+            if job["progress"]:
+                client.cancel(job_id)
+        assert client.job(job_id)["status"] == "cancelled"
+        client.delete(job_id)
+        with pytest.raises(Refused, match="404"):
+            client.job(job_id)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_interrupted_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    # jobs of 20 s: the demo's own specification asks for 2000 iterations, which the slow executor takes for steps
+    environment = {**os.environ, "DEEPLIMIT_EXECUTOR": SLOW, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([DEEPLIMIT, "demo"], env=environment, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if line.startswith("discrete discrete-8"):
+                break
+        below = descendants(demo.pid)
+        assert any("celery" in command for command in below.values())
+        begin = time.monotonic()
+        demo.send_signal(number)
+        demo.stderr.read()
+        assert demo.wait(20) == 128 + number
+    assert time.monotonic() - begin < 12
+    assert gone(below)
+    assert not list(tmp_path.glob("deeplimit-demo-*"))

@@ -1,0 +1,31 @@
+"""Fixtures that several parts of the tests share: a real Valkey, and a job store on it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.jobstore import JobStore, connect
+from service.valkey import ValkeyServer
+from tests.support.service import running_valkey
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A real Valkey server for the whole run; tests share it and empty it."""
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> str:
+    """Address of an empty Valkey server."""
+    with connect(valkey.url) as client:
+        client.flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[JobStore]:
+    """Job store on an empty server, with leases that run out soon."""
+    with connect(redis_url) as client:
+        yield JobStore(client, lease_s=0.2, max_attempts=3, max_queued=1000)

@@ -1,0 +1,43 @@
+"""The contract is a leaf: it can be imported without a web framework, arrays or a store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from service.contract import results
+from service.contract.estimate import Sizes, estimate
+from service.contract.resolve import resolve
+from service.contract.spec import parse_spec
+from tests.support.api import losses
+from tests.support.api import results as made_up
+
+MODULES = ("arrays", "data", "errors", "estimate", "job", "limits", "names", "resolve", "results", "spec")
+
+
+def test_imports() -> None:
+    imports = ", ".join(f"service.contract.{name}" for name in MODULES)
+    forbidden = {"fastapi", "starlette", "numpy", "redis", "celery", "torch", "service.config"}
+    code = f"import sys, {imports}; sys.exit(' '.join({forbidden!r} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_results_are_written_as_they_were_set() -> None:
+    body = made_up(8, 2)
+    found = results.ResultsFile.model_validate(body)
+    assert results.ResultsFile.model_validate_json(results.to_json(found)) is not None
+    assert b'"objective":"NaN"' in results.to_json(found)
+    assert b'"minimisers"' not in results.to_json(found)
+    assert results.to_json(results.Losses.model_validate(losses("x"))).startswith(b'{"job_id":"x"')
+
+
+def test_estimate_grows_with_depth_and_samples() -> None:
+    def cost(samples: int, depths: list[int]) -> tuple[int, int, float]:
+        body = {"kind": "train", "data": {"source": "builtin", "name": "moons"}, "discrete": {"depths": depths}}
+        found = estimate(resolve(parse_spec(body)).spec, Sizes(samples, 2))
+        return found.parameters, found.memory_bytes, found.work_flops
+
+    assert cost(200, [2, 512]) > cost(200, [2, 256])
+    assert cost(400, [2, 256])[2] == 2 * cost(200, [2, 256])[2]
+    # 256 layers of 2×2 and 2 numbers, and a readout of 2×2 and 2
+    assert cost(200, [2, 256])[0] == 256 * 6 + 6

@@ -1,0 +1,48 @@
+"""An executor that takes time and misbehaves on request, for tests of what is around the training.
+
+``training.max_iterations`` is the number of steps of 10 ms; ``training.seed`` says how it behaves.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from enum import IntEnum
+
+from service.contract.job import Progress
+from service.contract.names import RESULTS, results_path
+from worker.outcome import JobInput, Outcome, Stopped, UserError
+
+STEP_S = 0.01
+
+
+class Behaviour(IntEnum):
+    POLITE = 0
+    DEAF = 1  # does not ask whether it should stop
+    DYING = 2
+    RAISING = 3
+    REFUSING = 4
+    HUNG = 5  # deaf, and holds the interpreter's lock against SIGTERM's handler
+
+
+def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
+    steps = job.spec["training"]["max_iterations"]
+    behaviour = Behaviour(job.spec["training"]["seed"])
+    sys.stdout.write("a library that prints\n")
+    if behaviour is Behaviour.HUNG:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for step in range(1, steps + 1):
+        time.sleep(STEP_S)
+        report(Progress(phase="discrete", model="discrete-8", fraction=step / steps, objective=1.0 / step))
+        if behaviour is Behaviour.POLITE and should_stop():
+            raise Stopped
+    if behaviour is Behaviour.DYING:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if behaviour is Behaviour.RAISING:
+        raise ZeroDivisionError
+    if behaviour is Behaviour.REFUSING:
+        raise UserError("nothing_usable", "Every depth diverged.")
+    text = b'{"models": [], "diagnostics": {}, "provenance": {}}'
+    ref = job.artifacts.put(results_path(job.job_id, job.fence), text, "application/json")
+    return Outcome({RESULTS: ref})

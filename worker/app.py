@@ -1,0 +1,48 @@
+"""The Celery app of the workers: ``celery -A worker.app worker``."""
+
+from celery import Celery
+from kombu import Queue
+
+from service.config import Settings
+from service.contract.names import QUEUE
+
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+
+
+def create_app(settings: Settings) -> Celery:
+    """Celery app with the settings that keep a hint from being lost quietly or run twice for long.
+
+    The truth is the job store: a hint that is lost costs a second, so it is acknowledged early, and none is prefetched.
+    """
+    app = Celery("deeplimit", broker=settings.redis_url or DEFAULT_REDIS_URL, include=["worker.tasks"])
+    app.conf.update(
+        task_queues=[Queue(QUEUE)],
+        task_default_queue=QUEUE,
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_pool="prefork",
+        worker_concurrency=1,
+        worker_pool_start_method="spawn",  # torch after fork hangs
+        worker_proc_alive_timeout=60.0,  # a spawned process imports Celery anew, and the machine may be busy
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "health_check_interval": 5,
+            "socket_keepalive": True,
+        },
+    )
+    return app
+
+
+app = create_app(Settings())
+"""What the ``celery`` command looks for; the one module-level client, opened only when it is used."""

@@ -1,0 +1,17 @@
+"""Deep limits of residual networks: training at every depth, the continuum limit, and convergence diagnostics.
+
+Source of the theory: M. Thorpe and Y. van Gennip, *Deep limits of residual neural networks*, Research in the
+Mathematical Sciences 10:6 (2023).
+
+>>> from worker.deeplimit import Problem, Regularisation, train
+>>> result = train(Problem([[1.0], [-1.0]], [[2.0], [-2.0]]), depths=(8, 16, 32))
+>>> result.diagnostics.verdict.converges
+True
+"""
+
+from worker.deeplimit.continuum import ContinuumOptions
+from worker.deeplimit.problem import Problem, Regularisation
+from worker.deeplimit.study import Training
+from worker.deeplimit.train import TrainedStudy, train
+
+__all__ = ["ContinuumOptions", "Problem", "Regularisation", "TrainedStudy", "Training", "train"]

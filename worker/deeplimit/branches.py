@@ -1,0 +1,169 @@
+"""Branches: one minimiser followed across depths, and when two points are the same minimum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from worker.deeplimit.continuum import ContinuumFit
+from worker.deeplimit.minimise import Solution
+from worker.deeplimit.problem import Problem
+from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
+from worker.deeplimit.symmetry import EXACT_PADDING, aligned, distance, norm
+from worker.deeplimit.transfer import recover, restrict
+
+NEAR_BEST: Final = 0.1
+"""Minima within this share of the best objective at the coarsest depth are carried."""
+MOST_CARRIED: Final = 4
+_OFF: Final = 2.0
+"""On a branch n‖θ_n − recovery_n‖ tends to a constant; a depth above this many times the least is looked at again."""
+
+
+@dataclass
+class BranchPoint:
+    """A minimiser at one depth."""
+
+    network: ResidualNetwork
+    parameters: DiscreteParameters
+    solution: Solution
+
+    @property
+    def depth(self) -> int:
+        """N."""
+        return self.network.depth
+
+
+class BranchStatus(StrEnum):
+    """What became of a branch."""
+
+    PERSISTS = "persists"
+    MERGES = "merges"
+    NOT_CARRIED = "not_carried"
+
+
+@dataclass
+class Branch:
+    """One minimiser followed across depths.
+
+    Attributes
+    ----------
+    starts
+        How many starts led to it.
+    points
+        By depth.
+    left
+        Depths whose minimiser is not on the branch, although it was sought by restriction.
+    merged_into
+        Index of the branch it coincided with from some depth on, when ``status`` is ``merges``.
+    """
+
+    starts: int
+    points: dict[int, BranchPoint] = field(default_factory=dict)
+    continuum: ContinuumFit | None = None
+    status: BranchStatus = BranchStatus.PERSISTS
+    merged_into: int | None = None
+    left: list[int] = field(default_factory=list)
+
+    @property
+    def finest(self) -> BranchPoint | None:
+        """The point at the largest depth, or None for a branch of the continuum alone."""
+        return self.points[max(self.points)] if self.points else None
+
+    @property
+    def level(self) -> float:
+        """What branches are ranked by: E_∞, else E at the finest depth; infinite when not carried to the end."""
+        if self.status is not BranchStatus.PERSISTS:
+            return math.inf
+        if self.continuum is not None:
+            value = self.continuum.solution.objective
+        else:
+            value = self.points[max(self.points)].solution.objective
+        return value if math.isfinite(value) else math.inf
+
+
+_Item = TypeVar("_Item")
+_Facts = tuple[float, float, DiscreteParameters]
+
+
+def same_minimum(problem: Problem, left: _Facts, right: _Facts) -> bool:
+    """Whether two points (E, error estimate, θ at one depth) are one minimum up to the exact symmetries.
+
+    Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, so equal objectives decide alone.
+    """
+    scale = max(abs(left[0]), abs(right[0]), 1e-12)
+    if not abs(left[0] - right[0]) <= max(1e-7 * scale, 2.0 * (left[1] + right[1])):
+        return False
+    if problem.state_dim - problem.input_dim > EXACT_PADDING:
+        return True
+    tolerance = (2e-3 if problem.smooth else 5e-2) * max(norm(left[2]), 1e-3)
+    return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
+
+
+def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], _Facts]) -> list[list[_Item]]:
+    """Group the finite points into distinct minima, lowest first, and each group's lowest point first."""
+    groups: list[list[_Item]] = []
+    finite = [item for item in items if math.isfinite(facts(item)[0])]
+    for item in sorted(finite, key=lambda candidate: facts(candidate)[0]):
+        for group in groups:
+            if same_minimum(problem, facts(group[0]), facts(item)):
+                group.append(item)
+                break
+        else:
+            groups.append([item])
+    return groups
+
+
+def point_facts(point: BranchPoint) -> _Facts:
+    """Return what ``same_minimum`` compares."""
+    return point.solution.objective, point.solution.error_estimate, point.parameters
+
+
+def continuum_facts(fit: ContinuumFit, depth: int = 64) -> _Facts:
+    """Return what ``same_minimum`` compares, the continuum's parameters sampled."""
+    return fit.solution.objective, fit.error, recover(fit.parameters, depth)
+
+
+def select(objectives: Sequence[float]) -> list[bool]:
+    """Return which of the distinct minima, lowest first, are carried to every depth."""
+    best = objectives[0]
+    return [index < MOST_CARRIED and value <= best + NEAR_BEST * abs(best) for index, value in enumerate(objectives)]
+
+
+def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callable[[Branch], _Facts | None]) -> None:
+    """Mark every persisting branch that now coincides with an earlier one."""
+    kept: list[tuple[int, _Facts]] = []
+    for index, branch in enumerate(branches):
+        mine = facts(branch) if branch.status is BranchStatus.PERSISTS else None
+        if mine is None:
+            continue
+        for other, theirs in kept:
+            if same_minimum(problem, theirs, mine):
+                branch.status, branch.merged_into = BranchStatus.MERGES, other
+                break
+        else:
+            kept.append((index, mine))
+
+
+def off_branch(branch: Branch) -> list[int]:
+    """Return the depths that are too far from the continuum, or without one from the finest depth, to be on a branch.
+
+    On a branch the distance to the continuum's recovery sequence is C/n + O(1/n²), and to the finest depth N restricted
+    C(1/n − 1/N).
+    """
+    if len(branch.points) < 2:
+        return []
+    finest = branch.points[max(branch.points)]
+    scaled = {}
+    for depth, point in branch.points.items():
+        if branch.continuum is not None:
+            factor, target = float(depth), recover(branch.continuum.parameters, depth)
+        elif depth < finest.depth:
+            factor, target = 1.0 / (1.0 / depth - 1.0 / finest.depth), restrict(finest.parameters, depth)
+        else:
+            continue
+        scaled[depth] = factor * distance(point.parameters, target)
+    least = min(scaled.values())
+    return [depth for depth, value in sorted(scaled.items(), reverse=True) if value > _OFF * least]

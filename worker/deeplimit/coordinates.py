@@ -1,0 +1,228 @@
+"""Increment coordinates u of a layer-wise parameter A (K or b): R(A) = ‖u‖² exactly.
+
+Discrete, depth n: u_0 = √τ A_0, u_i = √n (A_i − A_{i−1}), so A is a scaled cumulative sum of u.
+Continuum: A(t) = u_0/√τ + ∫₀ᵗ v with v in an L²-orthonormal basis, so R_∞(A) = τ‖A(0)‖² + ∫‖A'‖² = ‖u‖².
+The gradient in u is the transpose of the map u → A applied to the gradient in A: O(n), no solve.
+The data term's Hessian is a compact perturbation of 2αI in these coordinates, which is why the number of quasi-Newton
+iterations does not grow with depth, and the Euclidean gradient norm is the dual H¹ norm.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class IncrementCoordinates(Protocol):
+    """A family of functions A on [0, 1] written as q coordinates per entry of A."""
+
+    size: int
+
+    def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
+        """Return A at times t (T,) for u (q, ...): shape (T, ...)."""
+
+    def derivative(self, u: Tensor, t: Tensor) -> Tensor:
+        """Return A' at times t (T,): shape (T, ...)."""
+
+
+class StageMap(Protocol):
+    """The linear map from coordinates (q, ...) to the values that a kernel's Q stages read, and its transpose."""
+
+    def apply(self, u: Tensor, tau: float) -> Tensor:
+        """Return the stage values (Q, ...)."""
+
+    def transpose(self, gradient: Tensor, tau: float) -> Tensor:
+        """Return the gradient in u (q, ...) from the one by stage values (Q, ...)."""
+
+
+class DiscreteIncrements:
+    """Coordinates of the n nodal values A_i, i = 0..n−1, which are also what Euler's stages read."""
+
+    def __init__(self, depth: int) -> None:
+        self.size = depth
+
+    def apply(self, u: Tensor, tau: float) -> Tensor:
+        """Return A (n, ...) from u (n, ...)."""
+        scaled = u * (1.0 / math.sqrt(self.size))
+        scaled[0] = u[0] / math.sqrt(tau)
+        return torch.cumsum(scaled, 0)
+
+    def transpose(self, gradient: Tensor, tau: float) -> Tensor:
+        """Return the gradient in u from the one in A, both (n, ...)."""
+        out = torch.flip(torch.cumsum(torch.flip(gradient, (0,)), 0), (0,))
+        first = out[0] / math.sqrt(tau)
+        out.mul_(1.0 / math.sqrt(self.size))
+        out[0] = first
+        return out
+
+    def coordinates(self, A: Tensor, tau: float) -> Tensor:
+        """Return u (n, ...) from A (n, ...)."""
+        u = torch.empty_like(A)
+        u[0] = A[0] * math.sqrt(tau)
+        torch.sub(A[1:], A[:-1], out=u[1:])
+        u[1:].mul_(math.sqrt(self.size))
+        return u
+
+
+class LegendreIncrements:
+    """Polynomials A of degree p: A' is expanded in orthonormal shifted Legendre polynomials φ_0..φ_{p−1}.
+
+    φ_k(t) = √(2k+1) P_k(2t−1); u_0 = √τ A(0), u_{k+1} = ∫ A' φ_k. q = p + 1.
+    """
+
+    family = "legendre"
+
+    def __init__(self, degree: int) -> None:
+        self.degree = degree
+        self.size = degree + 1
+
+    def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
+        """Return A(t); see ``IncrementCoordinates``."""
+        return _contract(self.matrix(t, tau), u)
+
+    def derivative(self, u: Tensor, t: Tensor) -> Tensor:
+        """Return A'(t); see ``IncrementCoordinates``."""
+        p = _legendre(t, self.degree)
+        scale = torch.sqrt(2.0 * torch.arange(self.degree, dtype=t.dtype, device=t.device) + 1.0)
+        return _contract(p[:, : self.degree] * scale, u[1:])
+
+    def matrix(self, t: Tensor, tau: float) -> Tensor:
+        """Return the (T, q) matrix that maps u to A(t).
+
+        Notes
+        -----
+        ∫₀ᵗ φ_k = (P_{k+1} − P_{k−1})(2t−1) / (2 √(2k+1)) for k ≥ 1, and t for k = 0.
+        """
+        p = _legendre(t, self.degree + 1)
+        columns = [torch.full_like(t, 1.0 / math.sqrt(tau)), t]
+        columns += [(p[:, k + 1] - p[:, k - 1]) / (2.0 * math.sqrt(2.0 * k + 1.0)) for k in range(1, self.degree)]
+        return torch.stack(columns[: self.size], 1)
+
+    def polynomial(self, u: Tensor, tau: float) -> Tensor:
+        """Return the coefficients of A in the plain P_k(2t−1), k = 0..p, shape (p + 1, ...)."""
+        out = torch.zeros_like(u)
+        out[0] += u[0] / math.sqrt(tau)
+        if self.degree:
+            # ∫₀ᵗ φ_0 = t = (P_0 + P_1)/2
+            out[0] += 0.5 * u[1]
+            out[1] += 0.5 * u[1]
+        for k in range(1, self.degree):
+            weight = 1.0 / (2.0 * math.sqrt(2.0 * k + 1.0))
+            out[k + 1] += weight * u[k + 1]
+            out[k - 1] -= weight * u[k + 1]
+        return out
+
+    def project(self, nodes: Tensor, tau: float) -> Tensor:
+        """Project a piecewise-linear A with equispaced nodes (M+1, ...): A(0) is kept, A' is projected in L².
+
+        ∫ over a cell of φ_k is exact, from the antiderivative at its ends.
+        """
+        cells = len(nodes) - 1
+        t = torch.linspace(0.0, 1.0, cells + 1, dtype=nodes.dtype, device=nodes.device)
+        antiderivative = self.matrix(t, 1.0)[:, 1:]
+        u = nodes.new_empty((self.size, *nodes.shape[1:]))
+        u[0] = nodes[0] * math.sqrt(tau)
+        u[1:] = _contract((antiderivative[1:] - antiderivative[:-1]).T, (nodes[1:] - nodes[:-1]) * cells)
+        return u
+
+    def refine(self, u: Tensor, finer: LegendreIncrements) -> Tensor:
+        """Return the same function in a basis of higher degree: the spaces are nested, zeros are appended."""
+        return torch.cat([u, u.new_zeros((finer.size - self.size, *u.shape[1:]))])
+
+
+class PiecewiseLinearIncrements:
+    """Continuous A, linear on M equal cells: u_0 = √τ A(0), u_i = √M (A(t_i) − A(t_{i−1})). q = M + 1."""
+
+    family = "piecewise_linear"
+
+    def __init__(self, cells: int) -> None:
+        self.cells = cells
+        self.size = cells + 1
+
+    def nodes(self, u: Tensor, tau: float) -> Tensor:
+        """Return A at the M + 1 nodes i/M."""
+        scaled = u * (1.0 / math.sqrt(self.cells))
+        scaled[0] = u[0] / math.sqrt(tau)
+        return torch.cumsum(scaled, 0)
+
+    def coordinates(self, nodes: Tensor, tau: float) -> Tensor:
+        """Return u from the nodal values (M + 1, ...)."""
+        u = torch.empty_like(nodes)
+        u[0] = nodes[0] * math.sqrt(tau)
+        u[1:] = (nodes[1:] - nodes[:-1]) * math.sqrt(self.cells)
+        return u
+
+    def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
+        """Return A(t); see ``IncrementCoordinates``."""
+        nodes = self.nodes(u, tau)
+        cell = self._cell(t)
+        weight = (t * self.cells - cell).view(-1, *[1] * (nodes.ndim - 1))
+        return nodes[cell] + weight * (nodes[cell + 1] - nodes[cell])
+
+    def derivative(self, u: Tensor, t: Tensor) -> Tensor:
+        """Return A'(t), from the right at a node; see ``IncrementCoordinates``."""
+        return u[self._cell(t) + 1] * math.sqrt(self.cells)
+
+    def matrix(self, t: Tensor, tau: float) -> Tensor:
+        """Return the (T, q) matrix that maps u to A(t): u_i acts fully from t_i on, and linearly in the cell before."""
+        edges = torch.arange(self.cells, dtype=t.dtype, device=t.device)
+        ramp = torch.clamp(t[:, None] * self.cells - edges, 0.0, 1.0) / math.sqrt(self.cells)
+        return torch.cat([torch.full_like(t, 1.0 / math.sqrt(tau))[:, None], ramp], 1)
+
+    def project(self, nodes: Tensor, tau: float) -> Tensor:
+        """Interpolate a piecewise-linear A with equispaced nodes (N+1, ...) at this basis' nodes."""
+        t = torch.linspace(0.0, 1.0, self.size, dtype=nodes.dtype, device=nodes.device)
+        other = PiecewiseLinearIncrements(len(nodes) - 1)
+        return self.coordinates(other.sample(other.coordinates(nodes, 1.0), 1.0, t), tau)
+
+    def refine(self, u: Tensor, finer: PiecewiseLinearIncrements) -> Tensor:
+        """Return the same function on a multiple of the cells."""
+        t = torch.linspace(0.0, 1.0, finer.size, dtype=u.dtype, device=u.device)
+        return finer.coordinates(self.sample(u, 1.0, t), 1.0)
+
+    def _cell(self, t: Tensor) -> Tensor:
+        return torch.clamp((t * self.cells).long(), 0, self.cells - 1)
+
+
+ContinuumBasis = LegendreIncrements | PiecewiseLinearIncrements
+"""The families that a continuum model's K and b are sought in."""
+
+
+class MatrixStageMap:
+    """Stage values of a continuum basis: A at the Q stage times, as a (Q, q) matrix."""
+
+    def __init__(self, basis: ContinuumBasis, times: Tensor) -> None:
+        self._columns = basis.matrix(times, 1.0)
+
+    def apply(self, u: Tensor, tau: float) -> Tensor:
+        """Return A at the stage times, (Q, ...)."""
+        return _contract(self._columns, self._scaled(u, tau))
+
+    def transpose(self, gradient: Tensor, tau: float) -> Tensor:
+        """Return the gradient in u, (q, ...)."""
+        return self._scaled(_contract(self._columns.T, gradient), tau)
+
+    @staticmethod
+    def _scaled(u: Tensor, tau: float) -> Tensor:
+        if tau == 1.0:
+            return u
+        u = u.clone()
+        u[0] /= math.sqrt(tau)
+        return u
+
+
+def _contract(matrix: Tensor, values: Tensor) -> Tensor:
+    """Return the (T, q) matrix times values (q, ...), shape (T, ...)."""
+    return (matrix @ values.reshape(len(values), -1)).view(-1, *values.shape[1:])
+
+
+def _legendre(t: Tensor, degree: int) -> Tensor:
+    """Return P_k(2t−1), k = 0..degree, as (T, degree + 1), by the three-term recurrence."""
+    x = 2.0 * t - 1.0
+    columns = [torch.ones_like(x), x]
+    for k in range(1, degree):
+        columns.append(((2 * k + 1) * x * columns[k] - k * columns[k - 1]) / (k + 1))
+    return torch.stack(columns[: degree + 1], 1)

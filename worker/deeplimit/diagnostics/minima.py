@@ -1,0 +1,121 @@
+"""Convergence of minima: gap, slope, order, Richardson's extrapolation (diagnostics 1 and 2)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from worker.deeplimit.branches import BranchPoint
+from worker.deeplimit.diagnostics.orders import Measured, observed_orders, order_from_three, too_noisy
+from worker.deeplimit.diagnostics.slope import slope_from_continuum, slope_from_depth
+from worker.deeplimit.diagnostics.subject import SMALL, Subject
+
+
+@dataclass
+class MinimaRow:
+    """One depth: E_n*, gap E_n* − E_∞*, its order, slope n · gap, and C₁ predicted from this depth alone."""
+
+    depth: int
+    objective: float
+    gap: float | None = None
+    order: float | None = None
+    slope: float | None = None
+    predicted_slope: float | None = None
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Minima:
+    """The continuum's minimum and C₁, and the minima of every depth.
+
+    ``richardson`` is (n_k E_k − n_{k−1} E_{k−1})/(n_k − n_{k−1}) of the last pair.
+    """
+
+    continuum: float | None
+    richardson: float | None
+    predicted_slope: float | None
+    depths: list[MinimaRow]
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+def minima(subject: Subject) -> Minima:
+    """Measure how E_n* tends to E_∞*; without a continuum the order comes from three depths."""
+    rows = [_row(subject, point) for point in subject.points]
+    if subject.continuum is not None:
+        measured = [
+            Measured(row.depth, _magnitude(row.gap), subject.objective_error(point), row.withheld.get("gap"))
+            for row, point in zip(rows, subject.points, strict=True)
+        ]
+        for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
+            row.order = order
+            if reason is not None:
+                row.withheld["order"] = reason
+    else:
+        _orders_of_three(subject, rows)
+    table = Minima(None, None, None, rows)
+    _richardson(subject, table)
+    fit = subject.continuum
+    if fit is not None:
+        table.continuum = fit.solution.objective
+        if fit.solution.status.optimised:
+            table.predicted_slope = slope_from_continuum(fit.flow, fit.parameters, fit.solution.u)
+        else:
+            table.withheld["predicted_slope"] = (
+                f"the optimisation of the continuum ended as {fit.solution.status.value}"
+            )
+    return table
+
+
+def _row(subject: Subject, point: BranchPoint) -> MinimaRow:
+    row = MinimaRow(point.depth, point.solution.objective)
+    unfit = subject.unfit(point)
+    if point.solution.status.optimised:
+        row.predicted_slope = slope_from_depth(point.network, point.solution.u)
+    else:
+        row.withheld["predicted_slope"] = unfit or ""
+    if subject.continuum is None:
+        return row
+    gap = row.objective - subject.continuum.solution.objective
+    reason = unfit or too_noisy(gap, subject.objective_error(point), SMALL, "gap")
+    if reason is None:
+        row.gap, row.slope = gap, point.depth * gap
+    else:
+        row.withheld.update(gap=reason, slope=reason)
+    return row
+
+
+def _orders_of_three(subject: Subject, rows: list[MinimaRow]) -> None:
+    for index in range(1, len(rows)):
+        row = rows[index]
+        if index == 1:
+            row.withheld["order"] = "without a continuum an order takes three depths"
+            continue
+        points = subject.points[index - 2 : index + 1]
+        reason = next((text for point in points if (text := subject.unfit(point)) is not None), None)
+        a, b, c = (point.solution.objective for point in points)
+        error = 2.0 * sum(point.solution.error_estimate for point in points)
+        reason = reason or too_noisy(b - c, error, SMALL / 2.0, "difference of the minima")
+        if reason is None:
+            row.order = order_from_three((points[0].depth, points[1].depth, points[2].depth), (a, b, c))
+            reason = None if row.order is not None else "the minima do not change like a power of the depth"
+        if reason is not None:
+            row.withheld["order"] = reason
+
+
+def _richardson(subject: Subject, table: Minima) -> None:
+    if len(subject.points) < 2:
+        table.withheld["richardson"] = "Richardson's extrapolation takes two depths"
+        return
+    coarse, fine = subject.points[-2:]
+    reason = subject.unfit(coarse) or subject.unfit(fine)
+    value = (fine.depth * fine.solution.objective - coarse.depth * coarse.solution.objective) / (
+        fine.depth - coarse.depth
+    )
+    if reason is None and math.isfinite(value):
+        table.richardson = value
+    else:
+        table.withheld["richardson"] = reason or "a minimum is not finite"
+
+
+def _magnitude(gap: float | None) -> float | None:
+    return None if gap is None else abs(gap)

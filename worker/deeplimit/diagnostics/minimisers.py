@@ -1,0 +1,144 @@
+"""Convergence of minimisers (diagnostic 4): the L² part of TL² under the cell coupling, and the H¹ seminorm.
+
+A_n is the step function with value A_i on [i/n, (i+1)/n). TL² is García Trillos and Slepčev's (2016) metric, used for
+minimisers in Thorpe and van Gennip (2023), theorem 2.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worker.deeplimit.coordinates import PiecewiseLinearIncrements
+from worker.deeplimit.diagnostics.orders import Measured, observed_orders, too_noisy
+from worker.deeplimit.diagnostics.subject import SMALL, Subject
+from worker.deeplimit.flow import ContinuumParameters
+from worker.deeplimit.residual_network import DiscreteParameters
+from worker.deeplimit.transfer import lift
+
+_GAUSS = 8
+
+
+@dataclass(frozen=True)
+class Distance:
+    """L² for K and b, Euclidean for W and c; ``total`` is the root of the sum of squares."""
+
+    K: float
+    b: float
+    W: float
+    c: float
+
+    @property
+    def total(self) -> float:
+        """Root of the sum of squares."""
+        return math.hypot(self.K, self.b, self.W, self.c)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return every part by name."""
+        return {"K": self.K, "b": self.b, "W": self.W, "c": self.c, "total": self.total}
+
+
+@dataclass
+class MinimisersRow:
+    """One depth against the continuum, or one pair of depths."""
+
+    depths: tuple[int, ...]
+    tl2: Distance
+    h1_seminorm: dict[str, float] | None = None
+    order: dict[str, float | None] = field(default_factory=dict)
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+def tl2_distance(discrete: DiscreteParameters, continuum: ContinuumParameters) -> Distance:
+    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K and b by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖."""
+    t, weights, cell = _rule(discrete, continuum)
+    K, b = continuum.sample(t)
+    return Distance(
+        _l2(discrete.K[cell] - K, weights),
+        _l2(discrete.b[cell] - b, weights),
+        float((discrete.W - continuum.W).norm()),
+        float((discrete.c - continuum.c).norm()),
+    )
+
+
+def h1_seminorm(discrete: DiscreteParameters, continuum: ContinuumParameters) -> dict[str, float]:
+    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K and b."""
+    t, weights, _ = _rule(discrete, continuum)
+    left, right = lift(discrete).derivative(t), continuum.derivative(t)
+    return {name: _l2(a - b, weights) for name, a, b in zip(("K", "b"), left, right, strict=True)}
+
+
+def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance:
+    """Return the same distance between the step functions of two depths, exactly: cells are cut where either jumps."""
+    cuts = np.unique(np.concatenate([np.arange(p.depth + 1) / p.depth for p in (left, right)]).round(14))
+    middle = (cuts[1:] + cuts[:-1]) / 2.0
+    weights = torch.as_tensor(np.diff(cuts)).to(left.K)
+    i, j = (torch.as_tensor((middle * p.depth).astype(np.int64), device=p.K.device) for p in (left, right))
+    return Distance(
+        _l2(left.K[i] - right.K[j], weights),
+        _l2(left.b[i] - right.b[j], weights),
+        float((left.W - right.W).norm()),
+        float((left.c - right.c).norm()),
+    )
+
+
+def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
+    """Return TL² and H¹ distances to the continuum with their orders, or None without one."""
+    if subject.continuum is None:
+        return None
+    rows, measured = [], []
+    for point in subject.points:
+        row = MinimisersRow(
+            (point.depth,),
+            tl2_distance(point.parameters, subject.continuum.parameters),
+            h1_seminorm(point.parameters, subject.continuum.parameters),
+        )
+        error = subject.parameter_error(point)
+        reason = subject.unfit(point) or too_noisy(row.tl2.total, error, SMALL, "distance")
+        rows.append(row)
+        measured.append(Measured(point.depth, row.tl2.total, error, reason))
+    _set_orders(rows, measured)
+    return rows
+
+
+def consecutive(subject: Subject) -> list[MinimisersRow]:
+    """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
+    rows, measured = [], []
+    for coarse, fine in zip(subject.points, subject.points[1:], strict=False):
+        row = MinimisersRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
+        error = subject.parameter_error(coarse) + subject.parameter_error(fine)
+        reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, error, SMALL, "distance")
+        rows.append(row)
+        measured.append(Measured(coarse.depth, row.tl2.total, error, reason))
+    _set_orders(rows, measured)
+    return rows
+
+
+def _set_orders(rows: list[MinimisersRow], measured: list[Measured]) -> None:
+    for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
+        row.order = {"total": order}
+        if reason is not None:
+            row.withheld["order"] = reason
+
+
+def _rule(discrete: DiscreteParameters, continuum: ContinuumParameters) -> tuple[Tensor, Tensor, Tensor]:
+    """Return times, weights and layer indices of a composite Gauss rule that no kink falls inside a piece of."""
+    n = discrete.depth
+    pieces = n
+    if isinstance(continuum.basis, PiecewiseLinearIncrements):
+        pieces = math.lcm(n, continuum.basis.cells)
+    nodes, weights = np.polynomial.legendre.leggauss(_GAUSS)
+    start = np.arange(pieces)[:, None]
+    t = ((start + (nodes + 1.0) / 2.0) / pieces).reshape(-1)
+    w = np.tile(weights / (2.0 * pieces), pieces)
+    cell = np.repeat(np.arange(pieces) * n // pieces, _GAUSS)
+    like = discrete.K
+    return torch.as_tensor(t).to(like), torch.as_tensor(w).to(like), torch.as_tensor(cell, device=like.device)
+
+
+def _l2(values: Tensor, weights: Tensor) -> float:
+    return math.sqrt(float((values.reshape(len(values), -1).square().sum(1) * weights).sum()))

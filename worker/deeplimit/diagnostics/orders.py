@@ -1,0 +1,77 @@
+"""Observed orders of convergence, and when they may be reported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from scipy.optimize import brentq
+
+ORDER_ERROR: Final = 0.1
+"""An order is withheld when the errors of its two numbers could move it by more."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number that should tend to zero, its estimated error, and why it may not be used, or None."""
+
+    depth: int
+    value: float | None
+    error: float
+    reason: str | None = None
+
+
+def observed_orders(rows: Sequence[Measured]) -> list[tuple[float | None, str | None]]:
+    """Return (order, reason why not) for each row; the first has neither.
+
+    The order at row k is log(e_{k−1}/e_k) / log(n_k/n_{k−1}).
+    """
+    out: list[tuple[float | None, str | None]] = [(None, None)] if rows else []
+    out.extend(_order(before, after) for before, after in pairwise(rows))
+    return out
+
+
+def order_from_three(depths: tuple[int, int, int], values: tuple[float, float, float]) -> float | None:
+    """Return p such that E_n = E + C n^{−p} passes through three points, or None if no p in [0.05, 12] does.
+
+    For depths that double this is log₂ of the ratio of the two differences.
+    """
+    (n1, n2, n3), (e1, e2, e3) = depths, values
+    if e2 == e3 or (e1 - e2) / (e2 - e3) <= 0.0:
+        return None
+    target = math.log((e1 - e2) / (e2 - e3))
+
+    def mismatch(p: float) -> float:
+        return math.log((n1**-p - n2**-p) / (n2**-p - n3**-p)) - target
+
+    low, high = 0.05, 12.0
+    if mismatch(low) * mismatch(high) > 0.0:
+        return None
+    return float(brentq(mismatch, low, high, xtol=1e-12))
+
+
+def too_noisy(value: float, error: float, share: float, what: str) -> str | None:
+    """Return a reason when the error is not below ``share`` of the value."""
+    if abs(value) > 0.0 and error <= share * abs(value):
+        return None
+    return f"the estimated error {error:.1e} is not small beside the {what} {value:.1e}"
+
+
+def _order(before: Measured, after: Measured) -> tuple[float | None, str | None]:
+    for row in (before, after):
+        if row.reason is not None:
+            return None, row.reason
+        if row.value is None or not math.isfinite(row.value):
+            return None, f"there is no value at depth {row.depth}"
+    assert before.value is not None  # noqa: S101 - for the type checker: refused above
+    assert after.value is not None  # noqa: S101 - likewise
+    if before.value <= 0.0 or after.value <= 0.0:
+        return None, "an order needs two positive numbers"
+    span = math.log(after.depth / before.depth)
+    uncertainty = (before.error / before.value + after.error / after.value) / span
+    if uncertainty > ORDER_ERROR:
+        return None, f"the estimated errors could move the order by {uncertainty:.1e}"
+    return math.log(before.value / after.value) / span, None

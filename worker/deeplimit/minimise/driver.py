@@ -1,0 +1,195 @@
+"""The course of one minimisation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from torch import Tensor
+
+from worker.deeplimit.minimise.lbfgs import InverseHessian
+from worker.deeplimit.minimise.line_search import Step, search
+from worker.deeplimit.minimise.newton_cg import newton_direction
+from worker.deeplimit.minimise.solution import (
+    Budget,
+    HistoryRow,
+    Objective,
+    Observer,
+    Solution,
+    Status,
+    gradient_norm,
+    rounding,
+)
+from worker.deeplimit.objective import Evaluation
+
+_WINDOW: Final = 50
+"""Iterations over which a non-smooth E must still decrease."""
+_FLAT: Final = 10.0
+"""It is flat when the relative decrease over them is below this many gradient tolerances (and above rounding)."""
+_NEWTON_STEPS: Final = 12
+
+
+def minimise(
+    objective: Objective,
+    start: Tensor,
+    budget: Budget,
+    observer: Observer | None = None,
+    *,
+    curvature_floor: float = 0.0,
+) -> Solution:
+    """Minimise from ``start``.
+
+    Parameters
+    ----------
+    curvature_floor
+        A curvature below which the Hessian is not expected in directions that were never explored (2 min α for
+        white coordinates); the error estimate never assumes more there.
+
+    Returns
+    -------
+    Solution
+        Whatever happened, with its status. Exceptions come only from the observer.
+    """
+    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).run()
+
+
+class _Minimisation:
+    def __init__(
+        self, objective: Objective, start: Tensor, budget: Budget, observer: Observer, curvature_floor: float
+    ) -> None:
+        self.objective, self.budget, self.observer = objective, budget, observer
+        self.curvature_floor = curvature_floor
+        self.started = time.monotonic()
+        self.evaluations = self.iterations = self.products = 0
+        self.history: list[HistoryRow] = []
+        self.inverse = InverseHessian()
+        self.u = start.clone()
+        self.now = self.evaluate(self.u)
+
+    def evaluate(self, u: Tensor) -> Evaluation:
+        self.evaluations += 1
+        return self.objective.evaluate(u)
+
+    def run(self) -> Solution:
+        if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
+            return self.end(Status.DIVERGED)
+        self.record()
+        status = self.quasi_newton()
+        if status is Status.STALLED and self.budget.smooth:
+            status = self.newton()
+        return self.end(status)
+
+    def quasi_newton(self) -> Status:
+        """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
+        while True:
+            early = self.stop()
+            if early is not None:
+                return early
+            if not self.budget.smooth and self.flat():
+                return Status.STATIONARY_NONSMOOTH
+            step = self.step(-self.inverse.apply(self.now.gradient))
+            if step is None:
+                if not len(self.inverse):
+                    return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
+                self.inverse.clear()
+                continue
+            self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
+            self.iterations += 1
+            self.move(step.u, step.evaluation)
+
+    def newton(self) -> Status:
+        """Run Newton-CG from where E's differences are rounding; steps are judged by the gradient."""
+        for _ in range(_NEWTON_STEPS):
+            early = self.stop()
+            if early is not None:
+                return early
+            hessian = self.objective.linearise(self.u)
+            limit = self.budget.max_iterations - self.iterations - self.products
+            found = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
+            trial = self.u + found.direction
+            evaluation = self.evaluate(trial)
+            shrinks = gradient_norm(evaluation) < 0.9 * gradient_norm(self.now)
+            if shrinks and not found.negative_curvature and evaluation.objective <= self.ceiling():
+                self.move(trial, evaluation)
+                continue
+            step = self.step(found.direction)
+            if step is None:
+                return Status.STALLED
+            self.move(step.u, step.evaluation)
+        return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
+
+    def step(self, direction: Tensor) -> Step | None:
+        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), 1e-300))
+        return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
+
+    def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """Count products and let the observer interrupt a long solve."""
+
+        def counted(v: Tensor) -> Tensor:
+            self.products += 1
+            self.observer(self.history[-1])
+            return product(v)
+
+        return counted
+
+    def stop(self) -> Status | None:
+        if self.budget.reached(self.now):
+            return Status.CONVERGED
+        if self.iterations + self.products >= self.budget.max_iterations:
+            return Status.MAX_ITERATIONS
+        return Status.TIME_LIMIT if self.budget.out_of_time() else None
+
+    def flat(self) -> bool:
+        """Whether E has stopped decreasing: the gradient at a kink never says so.
+
+        Lewis and Overton's quasi-Newton iteration goes down in a staircase, so single steps would not do.
+        """
+        if len(self.history) <= _WINDOW:
+            return False
+        scale = max(abs(self.now.objective), 1e-3)
+        enough = max(4.0 * rounding(self.now), _FLAT * self.budget.gradient_tolerance * scale)
+        return self.history[-1 - _WINDOW].objective - self.now.objective <= enough
+
+    def ceiling(self) -> float:
+        return self.now.objective + rounding(self.now)
+
+    def move(self, u: Tensor, evaluation: Evaluation) -> None:
+        self.u, self.now = u, evaluation
+        self.record()
+
+    def record(self) -> None:
+        row = HistoryRow(self.iterations, self.now.objective, self.now.terms, gradient_norm(self.now))
+        self.history.append(row)
+        self.observer(row)
+
+    def end(self, status: Status) -> Solution:
+        return Solution(
+            u=self.u,
+            evaluation=self.now,
+            status=status,
+            error_estimate=self.error_estimate(status),
+            iterations=self.iterations,
+            evaluations=self.evaluations,
+            hessian_products=self.products,
+            wall_time_s=time.monotonic() - self.started,
+            history=self.history,
+        )
+
+    def error_estimate(self, status: Status) -> float:
+        """Estimate E(u) minus the local minimum.
+
+        Smooth: half the Newton decrement gᵀH⁻¹g, with the quasi-Newton H⁻¹ where it is known and the curvature floor
+        where it is not. Non-smooth: the decrease over the latter half of the iterations, which bounds what is left
+        when E decays like 1/k or faster.
+        """
+        if status is Status.DIVERGED:
+            return math.inf
+        if self.budget.smooth:
+            g = self.now.gradient
+            decrement = 0.5 * float(g @ self.inverse.apply(g))
+            floor = float(g @ g) / (2.0 * self.curvature_floor) if self.curvature_floor else 0.0
+            return max(decrement, floor, rounding(self.now))
+        half = self.history[len(self.history) // 2].objective
+        return max(half - self.now.objective, rounding(self.now))

@@ -1,0 +1,50 @@
+"""Newton steps by conjugate gradients on Hessian-vector products (Nocedal and Wright 2006, algorithm 7.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class NewtonDirection:
+    """A direction d with H d ≈ −g.
+
+    Attributes
+    ----------
+    products
+        Hessian-vector products used.
+    negative_curvature
+        Whether a direction with vᵀHv ≤ 0 was met, which ends the solve.
+    """
+
+    direction: Tensor
+    products: int
+    negative_curvature: bool
+
+
+def newton_direction(product: Callable[[Tensor], Tensor], g: Tensor, *, limit: int) -> NewtonDirection:
+    """Solve H d = −g to a relative residual of min(½, √‖g‖), which gives superlinear convergence."""
+    norm = float(torch.linalg.vector_norm(g))
+    target = min(0.5, math.sqrt(norm)) * norm
+    d, residual = torch.zeros_like(g), g.clone()
+    v = -residual
+    square = float(residual @ residual)
+    for count in range(1, limit + 1):
+        hv = product(v)
+        curvature = float(v @ hv)
+        if curvature <= 0.0:
+            return NewtonDirection(d if count > 1 else v, count, negative_curvature=True)
+        step = square / curvature
+        d.add_(v, alpha=step)
+        residual.add_(hv, alpha=step)
+        following = float(residual @ residual)
+        if math.sqrt(following) <= target:
+            break
+        v.mul_(following / square).sub_(residual)
+        square = following
+    return NewtonDirection(d, count, negative_curvature=False)

@@ -1,0 +1,109 @@
+"""Deeplimit → contract: the convergence diagnostics."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from service.contract import results as contract
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.deeplimit import TrainedStudy
+    from worker.deeplimit.branches import Branch
+    from worker.deeplimit.diagnostics.bracket import ExcessRow
+    from worker.deeplimit.diagnostics.minima import Minima
+    from worker.deeplimit.diagnostics.minimisers import MinimisersRow
+    from worker.deeplimit.diagnostics.report import Diagnostics
+    from worker.deeplimit.diagnostics.states import SupErrorRow
+
+
+def diagnostics_of(trained: TrainedStudy) -> contract.Diagnostics:
+    """Return the diagnostics; parts that do not apply are left out."""
+    found = trained.diagnostics
+    parts: dict[str, object] = {
+        "minima": found.minima and _minima(found.minima, with_continuum=found.minimisers is not None),
+        "minimisers": _minimisers(found),
+        "states": found.states and contract.States(depths=_sup_rows(found.states)),
+        "predictions": found.predictions and _predictions(found),
+        "recovery": found.recovery and _bracket(found.recovery),
+        "lift": found.lift and _bracket(found.lift),
+    }
+    return contract.Diagnostics.model_validate(
+        {
+            "assumptions": [contract.Assumption(**asdict(assumption)) for assumption in found.assumptions],
+            "branches": [_branch(trained, index, branch) for index, branch in enumerate(trained.study.branches)],
+            "verdict": contract.Verdict(converges=found.verdict.converges, statements=found.verdict.statements),
+            **{name: part for name, part in parts.items() if part},
+        }
+    )
+
+
+def _minima(minima: Minima, *, with_continuum: bool) -> contract.Minima:
+    content = asdict(minima)
+    if not with_continuum:
+        del content["continuum"], content["predicted_slope"]
+        for row in content["depths"]:
+            del row["gap"], row["slope"]
+    return contract.Minima.model_validate(content)
+
+
+def _minimisers(found: Diagnostics) -> contract.Minimisers | None:
+    if not found.minimisers and not found.consecutive:
+        return None
+    pairs = [
+        contract.ConsecutiveRow(
+            depths=list(row.depths), tl2=_distance(row), order=row.order or None, withheld=row.withheld
+        )
+        for row in found.consecutive
+    ]
+    if found.minimisers is None:
+        return contract.Minimisers(consecutive=pairs)
+    rows = [
+        contract.MinimisersRow(
+            depth=row.depths[0],
+            tl2=_distance(row),
+            h1_seminorm=None if row.h1_seminorm is None else contract.PerLayerParameter(**row.h1_seminorm),
+            order=row.order or None,
+            withheld=row.withheld,
+        )
+        for row in found.minimisers
+    ]
+    return contract.Minimisers(depths=rows, consecutive=pairs)
+
+
+def _distance(row: MinimisersRow) -> contract.PerParameterTotal:
+    return contract.PerParameterTotal(**row.tl2.as_dict())
+
+
+def _sup_rows(rows: Sequence[SupErrorRow]) -> list[contract.SupErrorRow]:
+    return [contract.SupErrorRow(**asdict(row)) for row in rows]
+
+
+def _predictions(found: Diagnostics) -> contract.Predictions:
+    return contract.Predictions.model_validate({"data": found.data, "depths": _sup_rows(found.predictions or [])})
+
+
+def _bracket(rows: Sequence[ExcessRow]) -> contract.Bracket:
+    return contract.Bracket(depths=[contract.ExcessRow(**asdict(row)) for row in rows])
+
+
+def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branch:
+    objectives: dict[str, float | None] = {
+        str(depth): point.solution.objective for depth, point in sorted(branch.points.items())
+    }
+    if branch.continuum is not None:
+        objectives["continuum"] = branch.continuum.solution.objective
+    detail = None
+    if branch.merged_into is not None:
+        detail = f"coincides with branch {branch.merged_into} from its last depth on"
+    return contract.Branch(
+        branch=index,
+        verdict=index == trained.study.verdict,
+        starts=branch.starts,
+        objectives=objectives,
+        status=branch.status.value,
+        left_at=branch.left,
+        detail=detail,
+    )

@@ -1,0 +1,135 @@
+"""What one worker process keeps: its connection, its warm trainer, and how it takes a job."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from queue import SimpleQueue
+from typing import Final
+
+import redis
+
+from service.config import Settings
+from service.contract.job import JobStatus, Revision, WorkerInfo
+from service.jobstore import JobStore, RevisionFeed, connect
+from worker.supervision import Attempt, End
+from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
+
+LOG = logging.getLogger(__name__)
+
+BEAT_S: Final = 5.0
+SILENT_S: Final = 20.0
+
+
+class Station:
+    """The state of one worker process. Everything but its two daemon threads runs in the main thread."""
+
+    def __init__(self, settings: Settings, redis_url: str) -> None:
+        self.busy = False
+        self.stopping = False
+        self._settings = settings
+        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._feed = RevisionFeed(self._store.redis, self._announced)
+        self._trainer: TrainerProcess | None = None
+        self._ready: TrainerProcess | None = None
+        self._info: WorkerInfo | None = None
+        self._beat_now = threading.Event()
+
+    def open(self) -> None:
+        """Start to warm up a trainer, and listen for cancelled jobs."""
+        self._trainer = TrainerProcess(self._settings.executor, self._tell)
+        self._feed.start()
+        threading.Thread(target=self._beat, name="beat", daemon=True).start()
+
+    def ask_to_stop(self) -> None:
+        """Stop the job that runs, if any, and take no other. May be called in a signal handler."""
+        self.stopping = True
+        self._events.put(StopAsked())
+
+    def take(self) -> None:
+        """Do the job that has waited longest, if one waits; another one too where it had to be given up."""
+        self.busy = True
+        try:
+            while not self.stopping and self._take_one() is End.GIVEN_UP:
+                pass
+        except redis.RedisError as failure:
+            LOG.warning("Redis cannot be reached, another hint will come: %s", failure)
+        finally:
+            self.busy = False
+
+    def _take_one(self) -> End | None:
+        """Do one job; None where none waits, or where none can be done now."""
+        trainer = self._warm_trainer()
+        if trainer is None:
+            return None
+        claim = self._store.claim(self._id)
+        if claim is None:
+            return None
+        LOG.info("job %s: attempt %d, trainer %d", claim.record.id, claim.record.attempt, trainer.pid)
+        trainer.jobs += 1
+        try:
+            end = Attempt(claim, trainer, self._events, self._store, self._settings).run()
+        except BaseException:
+            trainer.signal(signal.SIGKILL)  # nobody watches it any more
+            raise
+        LOG.info("job %s: %s", claim.record.id, end.name.lower())
+        if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
+            trainer.dismiss()
+            self._replace_trainer()
+        return end
+
+    def _replace_trainer(self) -> None:
+        self._trainer = self._ready = None
+        if not self.stopping:
+            self._trainer = TrainerProcess(self._settings.executor, self._tell)
+
+    def _warm_trainer(self) -> TrainerProcess | None:
+        """Wait for the trainer. No job is claimed before: one that cannot start must not use up attempts."""
+        if self._trainer is None or not self._trainer.alive:
+            self._replace_trainer()
+        while self._trainer is not self._ready or not self._events.empty():
+            event = self._events.get()
+            if isinstance(event, Said) and event.message["type"] == "ready" and event.trainer is self._trainer:
+                self._ready = event.trainer
+            elif isinstance(event, Died) and event.trainer is self._trainer:
+                LOG.error("trainer %d died with status %d while no job ran", event.trainer.pid, event.returncode)
+                self._trainer = self._ready = None
+                return None
+            elif isinstance(event, StopAsked):
+                return None
+        return self._ready
+
+    def _tell(self, event: Event) -> None:
+        """Hear a trainer, in its thread."""
+        if isinstance(event, Said) and event.message["type"] == "ready":
+            self._introduce(event)
+        self._events.put(event)
+
+    def _introduce(self, event: Said) -> None:
+        self._info = WorkerInfo(
+            id=self._id,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            devices=tuple(event.message["devices"]),
+            torch=event.message["torch"],
+        )
+        self._beat_now.set()
+
+    def _announced(self, revision: Revision | None) -> None:
+        if revision is None or revision.status is JobStatus.CANCELLING:
+            self._events.put(Announced(revision))
+
+    def _beat(self) -> None:
+        """Keep this worker registered once its trainer has said what it can do."""
+        while True:
+            self._beat_now.wait(BEAT_S)
+            self._beat_now.clear()
+            if self._info is not None:
+                try:
+                    self._store.register_worker(self._info, SILENT_S)
+                except redis.RedisError as failure:
+                    LOG.warning("Redis cannot be reached: %s", failure)

@@ -1,0 +1,229 @@
+"""One attempt at a job, from the claim to its end, as the supervisor of the trainer sees it."""
+
+import logging
+import math
+import signal
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+import redis
+from pydantic import TypeAdapter
+
+from service.config import Settings
+from service.contract.job import ArtifactRef, JobError, JobStatus, Progress
+from service.contract.names import DATA
+from service.jobstore import Claim, JobStore, JobStoreError, LeaseState
+from worker.reporting import LatestProgress
+from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
+
+LOG = logging.getLogger(__name__)
+
+RETRY_S: Final = 0.5
+AWAY: Final = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
+"""Errors of a server that may come back; another one is not mended by asking again."""
+
+_ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+T = TypeVar("T")
+
+
+class Reason(Enum):
+    """Why the supervisor makes a trainer stop."""
+
+    CANCELLED = auto()
+    LEASE_LOST = auto()
+    WALL_TIME = auto()
+    STOPPING = auto()
+
+
+class End(Enum):
+    """How an attempt ended."""
+
+    FINISHED = auto()
+    GIVEN_UP = auto()  # the job may wait again
+    BROKEN = auto()  # the job has ended, and the trainer met something that should not happen
+
+
+class Attempt:
+    """Supervises one claim: feeds the trainer, renews the lease, records progress and the end."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        trainer: TrainerProcess,
+        events: SimpleQueue[Event],
+        store: JobStore,
+        settings: Settings,
+    ) -> None:
+        self._job_id = claim.record.id
+        self._fence = claim.fence
+        self._record = claim.record
+        self._trainer = trainer
+        self._events = events
+        self._store = store
+        self._settings = settings
+        self._reason: Reason | None = None
+        self._latest = LatestProgress()
+        self._wall_time_s = self._record.spec.get("limits", {}).get("wall_time_s") or math.inf
+        now = time.monotonic()
+        self._renew_at = now + settings.renew_s
+        self._wall_at = now + self._wall_time_s + settings.wall_time_grace_s
+        self._terminate_at = math.inf
+        self._kill_at = math.inf
+
+    def run(self) -> End:
+        """Have the job trained, and record how it ended."""
+        data = self._record.artifacts.get(DATA)
+        self._trainer.say(
+            {
+                "type": "run",
+                "job_id": self._job_id,
+                "fence": self._fence,
+                "spec": self._record.spec,
+                "data": None if data is None else data.model_dump(mode="json"),
+            }
+        )
+        while True:
+            event = self._next_event()
+            if isinstance(event, Said) and event.trainer is self._trainer:
+                if event.message["type"] != "progress":
+                    return self._ended(event.message)
+                self._latest.put(_progress(event.message))
+            elif isinstance(event, Died) and event.trainer is self._trainer:
+                return self._died(event.returncode)
+            elif isinstance(event, Announced):
+                self._hear(event)
+            elif isinstance(event, StopAsked):
+                self._stop(Reason.STOPPING)
+            self._keep_time()
+
+    def _next_event(self) -> Event | None:
+        due = min(self._renew_at, self._wall_at, self._terminate_at, self._kill_at, self._latest.due)
+        try:
+            return self._events.get(timeout=max(0.0, due - time.monotonic()))
+        except Empty:
+            return None
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        progress = self._latest.take(now)
+        if progress is not None and self._reason is None:
+            self._speak(lambda: self._store.report_progress(self._job_id, self._fence, progress))
+        if now >= self._renew_at:
+            self._renew_at = now + self._settings.renew_s
+            self._speak(lambda: self._store.renew(self._job_id, self._fence))
+        if now >= self._wall_at:
+            self._wall_at = math.inf
+            self._stop(Reason.WALL_TIME)
+        if now >= self._terminate_at:
+            self._terminate_at = math.inf
+            self._kill_at = now + self._settings.kill_grace_s
+            self._trainer.signal(signal.SIGTERM)
+        if now >= self._kill_at:
+            self._kill_at = math.inf
+            self._trainer.signal(signal.SIGKILL)
+
+    def _hear(self, event: Announced) -> None:
+        revision = event.revision
+        if revision is None or (revision.job_id == self._job_id and revision.status is JobStatus.CANCELLING):
+            self._speak(lambda: self._store.renew(self._job_id, self._fence))
+
+    def _speak(self, call: Callable[[], LeaseState]) -> None:
+        """Tell the store something, and heed what it answers."""
+        try:
+            state = call()
+        except redis.RedisError as failure:
+            LOG.warning("job %s: Redis cannot be reached, training goes on: %s", self._job_id, failure)
+            self._renew_at = min(self._renew_at, time.monotonic() + RETRY_S)
+            return
+        if state is LeaseState.LOST:
+            self._stop(Reason.LEASE_LOST)
+        elif state is LeaseState.CANCEL_REQUESTED:
+            self._stop(Reason.CANCELLED)
+
+    def _stop(self, reason: Reason) -> None:
+        """Make the trainer stop: gently where the job is cancelled, otherwise at once."""
+        if self._reason is reason:
+            return
+        LOG.info("job %s: stopping its trainer: %s", self._job_id, reason.name.lower())
+        if self._reason is not Reason.CANCELLED or reason is Reason.LEASE_LOST:  # a wish to cancel is to be kept
+            self._reason = reason
+        if reason is Reason.CANCELLED:
+            self._trainer.say({"type": "cancel"})
+            self._terminate_at = time.monotonic() + self._settings.cancel_grace_s
+        else:
+            self._trainer.signal(signal.SIGKILL)
+
+    def _ended(self, message: Mapping[str, Any]) -> End:
+        """Record what the trainer says of the end. Its word counts even where it was being stopped just then."""
+        match message["type"]:
+            case "done":
+                artifacts = _ARTIFACTS.validate_python(message["artifacts"])
+                return self._finish(JobStatus.SUCCEEDED, artifacts=artifacts)
+            case "failed":
+                error = JobError(
+                    code=message["code"],
+                    detail=message["detail"],
+                    origin=message["origin"],
+                    retryable=message["code"] == "out_of_memory",
+                )
+                end = self._finish(JobStatus.FAILED, error=error)
+                return end if error.origin == "user" else End.BROKEN
+            case "stopped" if self._reason is Reason.CANCELLED:
+                return self._finish(JobStatus.CANCELLED)
+            case other:
+                LOG.error("job %s: the trainer said %s unasked", self._job_id, other)
+                self._trainer.signal(signal.SIGKILL)
+                return self._give_up("its trainer stopped unasked", counts=True)
+
+    def _died(self, returncode: int) -> End:
+        match self._reason:
+            case Reason.CANCELLED:
+                return self._finish(JobStatus.CANCELLED)
+            case Reason.LEASE_LOST:
+                return End.GIVEN_UP
+            case Reason.STOPPING:
+                return self._give_up("its worker was stopped", counts=False)
+            case Reason.WALL_TIME:
+                detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
+                error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
+                return self._finish(JobStatus.FAILED, error=error)
+            case None:
+                how = f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+                LOG.warning("job %s: its trainer died of %s", self._job_id, how)
+                return self._give_up(f"its trainer process died of {how}", counts=True)
+
+    def _finish(
+        self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
+    ) -> End:
+        self._insist(lambda: self._store.finish(self._job_id, self._fence, status, error=error, artifacts=artifacts))
+        return End.FINISHED
+
+    def _give_up(self, reason: str, *, counts: bool) -> End:
+        self._insist(lambda: self._store.requeue(self._job_id, self._fence, reason, counts=counts))
+        return End.GIVEN_UP
+
+    def _insist(self, call: Callable[[], T]) -> None:
+        """Have the store record the end, however long Redis is away; the lease decides whether it is heard in time."""
+        while True:
+            try:
+                call()
+            except AWAY as failure:
+                LOG.warning("job %s: Redis cannot be reached to record its end: %s", self._job_id, failure)
+            except JobStoreError as refusal:
+                LOG.warning("job %s: its end came too late: %s", self._job_id, type(refusal).__name__)
+                return
+            else:
+                return
+            try:
+                event = self._events.get(timeout=RETRY_S)
+            except Empty:
+                continue
+            if isinstance(event, StopAsked):
+                return  # the lease runs out, and somebody else does the job
+
+
+def _progress(message: Mapping[str, Any]) -> Progress:
+    return Progress.model_validate({name: value for name, value in message.items() if name != "type"})

@@ -1,0 +1,63 @@
+"""The one Celery task, and how a worker process starts and stops around it."""
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, Final
+
+import billiard
+from celery import signals
+
+from service.config import Settings
+from service.contract.names import TASK_HINT
+from worker.app import DEFAULT_REDIS_URL, app
+from worker.station import Station
+
+LOG = logging.getLogger(__name__)
+
+STOP_SIGNAL: Final = signal.SIGUSR2
+"""From Celery's main process to the one that runs tasks; Celery's pool takes SIGTERM for itself."""
+
+_STATION: Final[list[Station]] = []  # Celery hands a task nothing of its process, so the process's state is kept here
+
+
+@app.task(name=TASK_HINT)
+def hint() -> None:
+    """Take the best ready job: the hint says only that there may be one."""
+    _STATION[0].take()
+
+
+@signals.setup_logging.connect
+def _log_plainly(**_: Any) -> None:
+    logging.basicConfig(
+        level=Settings().log_level.upper(),
+        format="%(asctime)s %(name)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each hint; the job's own are enough
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@signals.worker_process_init.connect
+def _open_station(**_: Any) -> None:
+    settings = Settings()
+    station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL)
+    _STATION[:] = [station]
+    signal.signal(STOP_SIGNAL, _stop_station)
+    station.open()
+
+
+def _stop_station(number: int, frame: FrameType | None) -> None:
+    """Give the running job back; Celery ends the process after that."""
+    del number, frame
+    _STATION[0].ask_to_stop()
+
+
+@signals.worker_shutting_down.connect
+def _tell_pool(**_: Any) -> None:
+    """Pass the order to stop on: Celery itself would wait for the running job to end, hours perhaps."""
+    for child in billiard.active_children():
+        if child.pid is not None:
+            os.kill(child.pid, STOP_SIGNAL)

@@ -1,0 +1,131 @@
+"""The process that trains: ``python -m worker.trainer``. It runs one job at a time and knows neither Celery nor Redis.
+
+It speaks JSON lines. It reads ``{"type": "run", …}`` and ``{"type": "cancel"}`` from its standard input, and ends when
+that ends. It writes, to what was its standard output: ``ready`` once torch is imported and it can take a job;
+``progress``; and for each job one of ``done``, ``stopped``, ``failed``. What libraries print goes to standard error, so
+it cannot break a line.
+"""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from typing import IO, Any
+
+from service.artifacts import ArtifactStore
+from service.config import Settings
+from service.contract.job import ArtifactRef, Progress
+from worker.outcome import JobInput, Outcome, Stopped, UserError
+from worker.reporting import ThinnedReport
+
+LOG = logging.getLogger("worker.trainer")
+
+Executor = Callable[[JobInput, Callable[[Progress], None], Callable[[], bool]], Outcome]
+
+
+class Trainer:
+    """Reads orders in one thread and trains in the main one."""
+
+    def __init__(self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes]) -> None:
+        self._executor = executor
+        self._artifacts = artifacts
+        self._orders = orders
+        self._answers = answers
+        self._runs: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+        self._cancelled = threading.Event()
+
+    def serve(self) -> None:
+        """Run jobs until the orders end."""
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        self.say({"type": "ready", **_machine()})
+        while True:
+            order = self._runs.get()
+            self.say(self._run(order))
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Write one line."""
+        self._answers.write(json.dumps(message).encode() + b"\n")
+        self._answers.flush()
+
+    def _listen(self) -> None:
+        for line in self._orders:
+            order = json.loads(line)
+            if order["type"] == "run":
+                self._cancelled.clear()
+                self._runs.put(order)
+            else:
+                self._cancelled.set()
+        os._exit(0)  # the supervisor is gone, or wants no more: nothing here is worth waiting for
+
+    def _run(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        data = order["data"]
+        job = JobInput(
+            job_id=order["job_id"],
+            fence=order["fence"],
+            spec=order["spec"],
+            artifacts=self._artifacts,
+            data_ref=None if data is None else ArtifactRef.model_validate(data),
+        )
+        report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
+        try:
+            outcome = self._executor(job, report, self._cancelled.is_set)
+        except Stopped:
+            return {"type": "stopped"}
+        except UserError as error:
+            return {"type": "failed", "code": error.code, "detail": error.detail, "origin": "user"}
+        except Exception as error:  # whatever a job meets ends that job and is told to the supervisor, not the queue
+            LOG.exception("job %s failed", job.job_id)
+            if _out_of_memory(error):
+                return {"type": "failed", "code": "out_of_memory", "detail": "Memory ran out.", "origin": "system"}
+            detail = f"The fit ended with {type(error).__name__}; the worker's log has the details."
+            return {"type": "failed", "code": "internal_error", "detail": detail, "origin": "system"}
+        artifacts = {name: ref.model_dump(mode="json") for name, ref in outcome.artifacts.items()}
+        return {"type": "done", "artifacts": artifacts}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+
+
+def _machine() -> dict[str, Any]:
+    """What the executor's torch sees; an executor without torch has the processor alone."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return {"devices": ["cpu"], "torch": None}
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return {"devices": ["cpu", *gpus], "torch": torch.__version__}
+
+
+def _load(name: str) -> Executor:
+    module, _, function = name.partition(":")
+    executor: Executor = getattr(importlib.import_module(module), function)
+    return executor
+
+
+def main() -> None:
+    """Take over the standard streams, import the executor, serve."""
+    parser = argparse.ArgumentParser(prog="python -m worker.trainer")
+    parser.add_argument("--executor", required=True, help="function that runs a job, as module:name")
+    arguments = parser.parse_args()
+    orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, not a path of ours
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    executor = _load(arguments.executor)
+    torch = sys.modules.get("torch")
+    if torch is not None and settings.torch_threads is not None:
+        torch.set_num_threads(settings.torch_threads)
+    Trainer(executor, ArtifactStore.of(settings), orders, answers).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The supervisor's end of a trainer process."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Self
+
+from service.contract.job import Revision
+from worker.lifeline import tied
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A trainer wrote a line."""
+
+    trainer: "TrainerProcess"
+    message: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Died:
+    """A trainer process has ended."""
+
+    trainer: "TrainerProcess"
+    returncode: int
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A job has a new revision; None where announcements may have been missed."""
+
+    revision: Revision | None
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    """The worker is to stop."""
+
+
+Event = Said | Died | Announced | StopAsked
+
+
+class TrainerProcess:
+    """A trainer, in a session of its own so that all it starts can be killed with it.
+
+    It dies with the thread that makes this object, so that has to be the main one.
+
+    Parameters
+    ----------
+    executor
+        Function that runs a job, as ``module:name``.
+    tell
+        Called, in another thread, with what it says and with its death.
+    """
+
+    def __init__(self, executor: str, tell: Callable[[Event], None]) -> None:
+        self.jobs = 0
+        self._doomed = False
+        self._tell = tell
+        self._process = subprocess.Popen(  # noqa: S603 - a command of our own
+            tied([sys.executable, "-m", "worker.trainer", "--executor", executor]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._input, output = _pipes(self._process)
+        threading.Thread(target=self._listen, args=(output,), name="trainer", daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.signal(signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """Process id, and that of its session."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs, and has not been told to end."""
+        return not self._doomed and self._process.poll() is None
+
+    def say(self, message: Mapping[str, Any]) -> None:
+        """Write one order. A trainer that cannot take it has died, and its death is an event of its own."""
+        try:
+            self._input.write(json.dumps(message).encode() + b"\n")
+            self._input.flush()
+        except (BrokenPipeError, ValueError):
+            LOG.info("trainer %d is gone", self.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the process and all of its session."""
+        self._doomed = True
+        if self._process.poll() is None:
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
+                LOG.debug("trainer %d ended before %s", self.pid, number.name)
+
+    def dismiss(self) -> None:
+        """Let it end: it does when its orders end."""
+        try:
+            self._input.close()
+        except BrokenPipeError:
+            LOG.debug("trainer %d is gone", self.pid)
+
+    def _listen(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                try:
+                    message = json.loads(line)
+                except ValueError:  # cut off by a kill
+                    break
+                self._tell(Said(self, message))
+        self._tell(Died(self, self._process.wait()))
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("a trainer needs both pipes")
+    return process.stdin, process.stdout
