@@ -1,4 +1,4 @@
-# Two images from one file: `api` (no torch) and `worker` (torch, for the CPU unless TORCH_INDEX says otherwise).
+# Two images from one file: `api` (no torch) and `worker` (torch, from the default index unless TORCH_INDEX is given).
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS base
@@ -20,9 +20,10 @@ COPY worker worker
 RUN pip install --no-cache-dir --no-deps --force-reinstall .
 
 FROM build-api AS build-worker
-# https://download.pytorch.org/whl/cu130 for NVIDIA GPUs. The version stays the one that constraints.txt names.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} -c constraints.txt ".[worker]"
+# The default index's build serves the CPU and NVIDIA GPUs alike, and is large; PyTorch's installation page names an index
+# with a small one for the CPU. The version stays the one that constraints.txt names.
+ARG TORCH_INDEX
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} -c constraints.txt ".[worker]"
 
 FROM base AS api
 COPY --from=build-api /opt/deeplimit /opt/deeplimit

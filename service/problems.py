@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from service.artifacts import ArtifactNotFoundError
 from service.contract.errors import ErrorCode, FieldError, SpecInvalidError
@@ -226,7 +227,10 @@ def install(app: FastAPI) -> None:
     def on_http(request: Request, error: Any) -> Response:
         status = HTTPStatus(error.status_code)
         code, detail = _CODES.get(status, (ErrorCode.HTTP_ERROR, f"{status.phrase}."))
-        return respond(ProblemError(status, code, detail, headers=error.headers), request)
+        headers = dict(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods(app, request.url.path))
+        return respond(ProblemError(status, code, detail, headers=headers), request)
 
     def on_parameters(request: Request, error: Any) -> Response:
         return respond(_of_parameters(error), request)
@@ -251,6 +255,15 @@ def install(app: FastAPI) -> None:
     for refusal in _REFUSALS:
         app.add_exception_handler(refusal, on_refusal)
     app.add_exception_handler(ArtifactNotFoundError, on_missing)
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Every method that a path takes; the framework's own header names those of the first route alone."""
+    methods: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            methods |= {method.upper() for method in operations}
+    return sorted(methods)
 
 
 def _of_parameters(error: RequestValidationError) -> ProblemError:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -25,6 +26,7 @@ REFUSED: Final = 2
 """Exit status where the service cannot or may not start."""
 
 READY_S: Final = 60.0
+ANSWER_S: Final = 5.0
 LOOK_S: Final = 0.05
 BACKLOG: Final = 2048
 
@@ -104,15 +106,15 @@ def embedded_service(settings: Settings, *, log_dir: Path | None = None) -> Iter
         The service cannot or may not start.
     """
     crew = Crew(log_dir)
-    address: list[str | ServeError] = []
+    address: list[str | Exception] = []
     started = threading.Event()
 
     def run() -> None:  # one thread starts, watches and stops: the processes die with the thread that started them
         with contextlib.ExitStack() as opened:
             try:
                 address.append(base_url(_assemble(crew, settings, opened, handle_signals=False)))
-            except ServeError as refusal:
-                address.append(refusal)
+            except Exception as failure:  # noqa: BLE001 - raised again in the caller's thread
+                address.append(failure)
                 return
             finally:
                 started.set()
@@ -122,7 +124,7 @@ def embedded_service(settings: Settings, *, log_dir: Path | None = None) -> Iter
     thread.start()
     try:
         started.wait()
-        if isinstance(address[0], ServeError):
+        if isinstance(address[0], Exception):
             raise address[0]
         _wait_ready(address[0], thread)
         yield address[0]
@@ -171,7 +173,10 @@ def _assemble(
 
 
 def _start_valkey(crew: Crew, data_dir: Path) -> str:
-    server = ValkeyServer.prepare(data_dir / "valkey")
+    try:
+        server = ValkeyServer.prepare(data_dir / "valkey")
+    except OSError as error:
+        raise ServeError(f"cannot keep Valkey's files in {data_dir / 'valkey'}: {error.strerror}") from error
     member = crew.start(Role(name="valkey", command=server.command, rank=VALKEY, stop_within=STOP_WITHIN[VALKEY]))
     try:
         server.wait_ready(member.process)
@@ -258,8 +263,9 @@ def _stop_on_signals(crew: Crew) -> None:
 
 
 def _wait_ready(address: str, supervisor: threading.Thread) -> None:
-    with httpx.Client(base_url=address, timeout=READY_S, trust_env=False) as client:
-        for _ in range(round(READY_S / LOOK_S)):
+    deadline = time.monotonic() + READY_S
+    with httpx.Client(base_url=address, timeout=ANSWER_S, trust_env=False) as client:
+        while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):  # the API has just died and is being restarted
                 if client.get("/readyz").is_success:
                     return

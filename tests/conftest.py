@@ -1,5 +1,6 @@
 """Fixtures that several parts of the tests share: a real Valkey, and a job store on it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from service.jobstore import JobStore, connect
 from service.valkey import ValkeyServer
 from tests.support.service import running_valkey
+
+
+# Before any test imports torch: the servers and workers of other tests want the same cores, and threads that spin while
+# they wait for each other would then take ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,7 @@ class Station:
         """Stop the job that runs, if any, and take no other. May be called in a signal handler."""
         self.stopping = True
         self._events.put(StopAsked())
+        self._beat_now.set()
 
     def take(self) -> None:
         """Do the job that has waited longest, if one waits; another one too where it had to be given up."""
@@ -124,12 +125,16 @@ class Station:
             self._events.put(Announced(revision))
 
     def _beat(self) -> None:
-        """Keep this worker registered once its trainer has said what it can do."""
+        """Keep this worker registered from when its trainer has said what it can do until it is told to stop."""
         while True:
             self._beat_now.wait(BEAT_S)
             self._beat_now.clear()
-            if self._info is not None:
-                try:
-                    self._store.register_worker(self._info, SILENT_S)
-                except redis.RedisError as failure:
-                    LOG.warning("Redis cannot be reached: %s", failure)
+            if self._info is None:
+                continue
+            try:
+                if self.stopping:
+                    self._store.unregister_worker(self._id)
+                    return
+                self._store.register_worker(self._info, SILENT_S)
+            except redis.RedisError as failure:
+                LOG.warning("Redis cannot be reached: %s", failure)

@@ -257,7 +257,7 @@ class JobLimits(Strict):
     wall_time_s: Annotated[float, Real(gt=0, most="wall_time_s")] = 3600.0
 
 
-Name = Annotated[str, TextOf(max_length=LIMITS.name_length)]
+Name = Annotated[str, TextOf(min_length=1, max_length=LIMITS.name_length)]
 MetadataValue = str | int | float | bool | None
 Metadata = Annotated[
     dict[str, MetadataValue],

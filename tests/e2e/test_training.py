@@ -1,8 +1,9 @@
-"""The service with the training it is for."""
+"""The service with the training it is for: what is killed in the middle of a fit is replaced, and the fit finished."""
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,20 @@ LONG = {
     "discrete": {"depths": [8, 16, 32, 64]},
     "training": {"max_iterations": 2000},
 }
+MEDIUM = {
+    "kind": "train",
+    "data": {"source": "builtin", "name": "moons"},
+    "network": {"state_dim": 4},
+    "objective": {"alpha": {"K": 1e-3, "b": 1e-3, "W": 1e-3, "c": 1e-3}},
+    "discrete": {"depths": [8, 16, 32, 64]},
+}
+"""Some seconds on an idle core: long enough to be hit in the middle."""
 
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("training") / "data")
+    short_leases = {"DEEPLIMIT_LEASE_S": "2", "DEEPLIMIT_RENEW_S": "0.5"}
+    running = Service(tmp_path_factory.mktemp("training") / "data", short_leases)
     running.start()
     yield running
     running.stop()
@@ -42,6 +52,11 @@ def test_a_study_is_trained_and_answered(training: Service) -> None:
     assert {model["status"] for model in results["models"]} == {"converged"}
 
 
+def test_threads_of_a_trainer_wait_without_spinning(training: Service) -> None:
+    environment = Path(f"/proc/{training.ready_trainer()}/environ").read_bytes().split(b"\0")
+    assert b"OMP_WAIT_POLICY=PASSIVE" in environment
+
+
 def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> None:
     job_id = training.submit(LONG)
     training.wait_running(job_id)
@@ -49,12 +64,37 @@ def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> Non
     training.wait_for(job_id, "cancelled", within=2)
 
 
-def test_a_fit_whose_trainer_is_killed_is_done_by_another_attempt(training: Service) -> None:
-    running = training.submit(LONG)
-    training.wait_running(running)
-    behind = training.submit(small([8]))
+def kill_the_trainer(training: Service) -> None:
     os.kill(training.pid_of("worker.trainer"), signal.SIGKILL)
-    training.wait_running(running, attempt=2)
-    training.client.post(f"/v1/jobs/{running}/cancel")
-    training.wait_for(running, "cancelled")
+
+
+def kill_the_worker(training: Service) -> None:
+    trainer = training.pid_of("worker.trainer")
+    os.killpg(training.pid_of("-m celery"), signal.SIGKILL)
+    os.kill(trainer, signal.SIGKILL)
+
+
+def kill_the_api(training: Service) -> None:
+    os.kill(training.pid_of("service.server"), signal.SIGKILL)
+
+
+def kill_valkey(training: Service) -> None:
+    os.kill(training.pid_of("valkey-server"), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts"),
+    [(kill_the_trainer, {2}), (kill_the_worker, {2}), (kill_the_api, {1}), (kill_valkey, {1, 2})],
+)
+def test_a_fit_is_finished_in_spite_of_a_death(
+    training: Service, fault: Callable[[Service], None], attempts: set[int]
+) -> None:
+    running = training.submit(MEDIUM)
+    behind = training.submit(small([8]))
+    training.wait_running(running)
+    fault(training)
+    job = training.wait_for(running, "succeeded", within=90)
+    assert job["attempt"] in attempts
+    models = training.client.get(job["links"]["results"]).json()["models"]
+    assert [model["status"] for model in models] == ["converged"] * 5
     assert training.wait_for(behind, "succeeded")["attempt"] == 1

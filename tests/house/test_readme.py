@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +61,14 @@ def test_folders_of_the_layout_exist() -> None:
     names = [line.split()[0] for line in layout[1].splitlines() if line.strip() and not line.startswith(" ")]
     assert names
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not [line for line in README.splitlines() if "SAMPLE" in line or "<!--" in line or "to be completed" in line]
+
+
+def test_the_script_runs_as_it_stands() -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "The minima and minimisers converge" in done.stdout

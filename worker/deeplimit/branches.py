@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
 
+import torch
+
 from worker.deeplimit.continuum import ContinuumFit
 from worker.deeplimit.minimise import Solution
 from worker.deeplimit.problem import Problem
@@ -68,9 +70,10 @@ class Branch:
     left: list[int] = field(default_factory=list)
 
     @property
-    def finest(self) -> BranchPoint | None:
-        """The point at the largest depth, or None for a branch of the continuum alone."""
-        return self.points[max(self.points)] if self.points else None
+    def latest(self) -> BranchPoint:
+        """The point at the largest depth that is finite: what the next depth starts from."""
+        finite = [n for n, point in self.points.items() if math.isfinite(point.solution.objective)]
+        return self.points[max(finite or self.points)]
 
     @property
     def level(self) -> float:
@@ -165,5 +168,7 @@ def off_branch(branch: Branch) -> list[int]:
         else:
             continue
         scaled[depth] = factor * distance(point.parameters, target)
-    least = min(scaled.values())
+    # Below rounding a distance says nothing of where a depth is.
+    resolution = 1e3 * torch.finfo(finest.parameters.W.dtype).eps * norm(finest.parameters) * finest.depth
+    least = max(min(scaled.values()), resolution)
     return [depth for depth, value in sorted(scaled.items(), reverse=True) if value > _OFF * least]

@@ -86,6 +86,17 @@ class DiscretisedObjective:
             terminal += self._accumulate(theta, run, y, gradient)
         return self._regularise(u, terminal / self.problem.samples, gradient)
 
+    def value(self, u: Tensor) -> float:
+        """Return E alone: a forward pass without its adjoint."""
+        parts, alpha = self.coordinates.unpack(u), self.problem.regularisation.alpha
+        total = sum(alpha[name] * float(part.square().sum()) for name, part in parts.items())
+        theta = self.stage_parameters(u)
+        for x, y in self.chunks():
+            final = self.kernel.forward(theta["K"], theta["b"], x).states[-1]
+            z = torch.addmm(theta["c"], final, theta["W"].T)
+            total += float(self.problem.loss.total(z, y)) / self.problem.samples
+        return total
+
     def linearise(self, u: Tensor) -> Linearisation:
         """Return what Hessian-vector products at u need."""
         return Linearisation(self, u)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from worker.deeplimit.minimise import HistoryRow
+
+TRAINED: Final = 0.999
+"""The fraction when every model is trained and only diagnostics are left."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Meter:
             if math.isfinite(reached) and span > 0.0:
                 gained = max(gained, min(1.0, math.log(first[0] / reached) / span))
             share = (self._done + work * gained) / self._total
-            self._fraction = max(self._fraction, min(share, 0.999))
+            self._fraction = max(self._fraction, min(share, TRAINED))
             self.report(phase, model, row)
 
         return observe
@@ -76,4 +80,4 @@ class Meter:
     def finish(self, work: float) -> None:
         """Count a fit as done."""
         self._done += work
-        self._fraction = max(self._fraction, min(self._done / self._total, 0.999))
+        self._fraction = max(self._fraction, min(self._done / self._total, TRAINED))

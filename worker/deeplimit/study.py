@@ -86,6 +86,16 @@ class Study:
         """The branch lowest in E_∞, or at the finest depth."""
         return self.branches[self.verdict]
 
+    @property
+    def verdict_starts(self) -> int:
+        """How many starts led to the verdict branch, those of branches that merged into it included."""
+        return sum(branch.starts for index, branch in enumerate(self.branches) if self._end(index) == self.verdict)
+
+    def _end(self, index: int) -> int:
+        while (into := self.branches[index].merged_into) is not None:
+            index = into
+        return index
+
 
 def run_study(
     problem: Problem,
@@ -184,8 +194,7 @@ class _Sweep:
         for branch in branches:
             if branch.status is not BranchStatus.PERSISTS:
                 continue
-            coarser = branch.points[max(branch.points)]
-            start = network.encode(prolong(coarser.parameters, depth))
+            start = network.encode(prolong(branch.latest.parameters, depth))
             branch.points[depth] = self._fit(network, start, "discrete", float(depth))
         merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
 
@@ -194,8 +203,7 @@ class _Sweep:
             return
         for branch in branches:
             if branch.status is BranchStatus.PERSISTS:
-                finest = branch.points[max(branch.points)]
-                branch.continuum = self._fit_continuum(lift(finest.parameters), self.continuum)
+                branch.continuum = self._fit_continuum(lift(branch.latest.parameters), self.continuum)
         merge_coinciding(
             self.problem,
             branches,
@@ -227,7 +235,9 @@ class _Sweep:
             if start is None:
                 continue
             followed = self._fit(point.network, point.network.encode(start), "follow_back", float(depth))
-            if not same_minimum(self.problem, point_facts(point), point_facts(followed)):
+            nearer = distance(followed.parameters, start) < distance(point.parameters, start)
+            same = same_minimum(self.problem, point_facts(point), point_facts(followed))
+            if followed.solution.status.optimised and nearer and not same:
                 branch.points[depth] = followed
         branch.left = [depth for depth in off_branch(branch) if not self._connected(branch, depth)]
 

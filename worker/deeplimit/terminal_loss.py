@@ -22,7 +22,6 @@ class TerminalLoss(Protocol):
 
     name: str
     output: str
-    smooth: bool
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s L(h(z_s), y_s), a scalar tensor."""
@@ -45,7 +44,6 @@ class SquaredError:
 
     name = "squared_error"
     output = "identity"
-    smooth = True
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s ‖z_s − y_s‖²."""
@@ -76,7 +74,6 @@ class CrossEntropy:
 
     name = "cross_entropy"
     output = "softmax"
-    smooth = True
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s (logsumexp z_s − z_{s, y_s})."""
@@ -109,7 +106,6 @@ class Logistic:
 
     name = "logistic"
     output = "logistic"
-    smooth = True
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s log(1 + exp(−y_s z_s))."""

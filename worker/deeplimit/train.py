@@ -11,7 +11,7 @@ from worker.deeplimit.continuum import ContinuumOptions
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.problem import Problem
-from worker.deeplimit.progress import ProgressObserver
+from worker.deeplimit.progress import TRAINED, ProgressObserver, StudyProgress
 from worker.deeplimit.study import Study, Training, run_study
 
 
@@ -70,4 +70,12 @@ def train(
         data="train" if validation_inputs is None else "validation",
         prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
     )
-    return TrainedStudy(study, diagnose(subject))
+    return TrainedStudy(study, diagnose(subject, None if observer is None else lambda: observer(_diagnosing(study))))
+
+
+def _diagnosing(study: Study) -> StudyProgress:
+    """Return the progress of a study whose models are all trained."""
+    branch = study.verdict_branch
+    model = "continuum" if branch.continuum is not None else f"discrete-{branch.latest.depth}"
+    solution = branch.continuum.solution if branch.continuum is not None else branch.latest.solution
+    return StudyProgress("diagnostics", model, solution.iterations, solution.objective, solution.gradient_norm, TRAINED)

@@ -39,15 +39,16 @@ def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
         If the device is not there, or the numbers do not make a problem.
     """
     data = _dataset(job, spec)
-    stratify = data.classes is not None
-    training, held_out = split(data.targets, spec.data.validation_fraction, spec.data.split_seed, stratify=stratify)
+    stratify = data.classes is not None or spec.objective.loss.value == "logistic"
+    groups = np.asarray(data.targets).reshape(len(data.targets), -1)[:, 0] if stratify else data.targets
+    training, held_out = split(groups, spec.data.validation_fraction, spec.data.split_seed, stratify=stratify)
     scaling = None
     inputs, targets = data.inputs, data.targets
     try:
         if spec.data.standardise or spec.data.standardise_targets:
             scaling = _scaling(spec, inputs[training], targets[training])
             inputs, targets = scaling.inputs(inputs), scaling.targets(np.asarray(targets))
-        if spec.objective.loss.value == "logistic" and stratify:
+        if spec.objective.loss.value == "logistic" and data.classes is not None:
             targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
         problem = _problem(spec, inputs[training], targets[training], data.classes)
     except ValueError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save as save_safetensors
 
 from service.contract import results as contract
 from worker.deeplimit.coordinates import LegendreIncrements
+from worker.deeplimit.minimise import Status
 from worker.deeplimit.problem import PARAMETERS
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Model:
             name: arrays[name].detach().cpu().contiguous().numpy() for name in PARAMETERS
         }
         self.train, self.validation = self._metrics()
+
+    @property
+    def usable(self) -> bool:
+        """Whether anybody can do anything with it."""
+        return self.solution.status is not Status.DIVERGED and math.isfinite(self.solution.objective)
 
     def parameters_file(self) -> bytes:
         """Return the safetensors file of the fitted parameters."""

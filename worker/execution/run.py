@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -85,7 +84,7 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         observer=observe,
     )
     models = models_of(learning, trained.study.verdict_branch)
-    if not any(math.isfinite(model.solution.objective) for model in models):
+    if not any(model.usable for model in models):
         raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
     artifacts: dict[str, ArtifactRef] = {}
     entries = []

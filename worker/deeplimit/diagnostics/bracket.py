@@ -1,7 +1,8 @@
 """The Γ-limit's two inequalities, made numbers (diagnostic 3).
 
 lift excess = E_∞(lift of θ_n) − E_∞* ≥ 0 and recovery excess = E_n(recovery of θ_∞) − E_n* ≥ 0, both O(n⁻²): the
-lim inf and lim sup inequalities of Thorpe and van Gennip (2023), theorem 2.1, at the minimisers.
+discrete counterparts of the lim inf and lim sup inequalities of Thorpe and van Gennip (2023), theorem 2.1. Both are
+non-negative because the minima are minima; a negative one says that a lower minimum exists.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def lift_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
         # Every cell is a whole number of steps: the lift has kinks at the nodes only.
         steps = point.depth * max(2, math.ceil(fit.flow.steps / point.depth))
         flow = Flow(subject.problem, PiecewiseLinearIncrements(point.depth), steps)
-        objective = flow.evaluate(flow.encode(lift(point.parameters))).objective
+        objective = flow.value(flow.encode(lift(point.parameters)))
         return objective, objective - fit.solution.objective
 
     return _rows(subject, measure)
@@ -48,7 +49,7 @@ def recovery_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
 
     def measure(point: BranchPoint) -> tuple[float, float]:
         recovered = point.network.encode(recover(fit.parameters, point.depth))
-        objective = point.network.evaluate(recovered).objective
+        objective = point.network.value(recovered)
         return objective, objective - point.solution.objective
 
     return _rows(subject, measure)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from worker.deeplimit.branches import BranchPoint
 from worker.deeplimit.diagnostics.orders import Measured, observed_orders, order_from_three, too_noisy
@@ -46,6 +47,9 @@ def minima(subject: Subject) -> Minima:
             Measured(row.depth, _magnitude(row.gap), subject.objective_error(point), row.withheld.get("gap"))
             for row, point in zip(rows, subject.points, strict=True)
         ]
+        for index, (before, after) in enumerate(pairwise(rows), start=1):
+            if before.gap is not None and after.gap is not None and before.gap * after.gap <= 0.0:
+                measured[index] = replace(measured[index], reason="the gap changes sign")
         for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
             row.order = order
             if reason is not None:
@@ -72,7 +76,7 @@ def _row(subject: Subject, point: BranchPoint) -> MinimaRow:
     if point.solution.status.optimised:
         row.predicted_slope = slope_from_depth(point.network, point.solution.u)
     else:
-        row.withheld["predicted_slope"] = unfit or ""
+        row.withheld["predicted_slope"] = f"the optimisation ended as {point.solution.status.value}"
     if subject.continuum is None:
         return row
     gap = row.objective - subject.continuum.solution.objective

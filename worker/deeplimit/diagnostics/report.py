@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.deeplimit.diagnostics.assumptions import Assumption, assumptions
@@ -29,8 +30,13 @@ class Diagnostics:
     verdict: Verdict
 
 
-def diagnose(subject: Subject) -> Diagnostics:
-    """Compute every diagnostic of the verdict branch."""
+def diagnose(subject: Subject, checkpoint: Callable[[], None] | None = None) -> Diagnostics:
+    """Compute every diagnostic of the verdict branch.
+
+    ``checkpoint`` is called between diagnostics; raising from it stops them.
+    """
+    pause = checkpoint or (lambda: None)
+    pause()
     found = Diagnostics(
         data=subject.data,
         assumptions=assumptions(subject.problem),
@@ -45,9 +51,13 @@ def diagnose(subject: Subject) -> Diagnostics:
     )
     fit = subject.continuum
     if fit is not None and found.minimisers is not None:
+        pause()
         found.states = state_errors(subject, fit, found.minimisers)
+        pause()
         found.predictions = prediction_errors(subject, fit, found.minimisers)
+        pause()
         found.recovery = recovery_excess(subject, fit)
+        pause()
         found.lift = lift_excess(subject, fit)
     found.verdict = verdict(subject, found)
     return found

@@ -46,10 +46,11 @@ def slope_from_continuum(flow: Flow, parameters: ContinuumParameters, u: Tensor)
         weights[0] = weights[-1] = 1.0 / (3.0 * steps)
     else:
         weights[0] = weights[-1] = 0.5 / steps
-    # K' jumps at the nodes of a piecewise-linear basis: the trapezoidal rule takes the mean of both sides there.
-    inside = 1e-9 if not smooth else 0.0
-    after = parameters.derivative(torch.clamp(t + inside, max=1.0))
-    before = parameters.derivative(torch.clamp(t - inside, min=0.0))
+    # K' jumps at the nodes of a piecewise-linear basis, where the trapezoidal rule takes the mean of both sides: those
+    # are its values half a step away, as every cell is a whole number of steps. For polynomials the shift is nought.
+    half = 0.0 if smooth else 0.5 / steps
+    before = parameters.derivative(torch.clamp(t - half, min=0.0))
+    after = parameters.derivative(torch.clamp(t + half, max=1.0))
     dK, db = (0.5 * (left + right) for left, right in zip(before, after, strict=True))
     activation = flow.problem.activation
     total = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -30,13 +32,14 @@ class Verdict:
 def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     """Weigh the orders on the finest pair of depths.
 
-    True when the orders of minima and minimisers are resolved and near 1; False when one is resolved and below ½;
-    undecided otherwise.
+    True when the orders of minima, minimisers and, with a continuum, states are resolved and near 1; False when one is
+    resolved and below ½; undecided otherwise.
     """
     statements: list[str] = []
     broken = [a for a in diagnostics.assumptions if not a.holds]
     statements += [_assumption(a) for a in broken]
-    votes = [_vote(statements, name, order, reason) for name, order, reason in _orders(subject, diagnostics)]
+    orders = _orders(subject, diagnostics)
+    votes = [_vote(statements, name, order, reason) for name, order, reason in orders]
     converges: bool | None = None
     if votes and all(vote is True for vote in votes):
         converges = True
@@ -45,12 +48,21 @@ def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     _slopes(statements, diagnostics)
     _bracket(statements, subject, diagnostics)
     _branches(statements, subject)
-    head = {
-        True: "The minima and minimisers converge to the continuum limit at the rate that the theory predicts.",
-        False: "The study does not show convergence at the rate that the theory predicts.",
-        None: "Undecided: the numbers do not resolve the orders of convergence.",
-    }[converges]
+    head = _head([order for _, order, _ in orders], converges=converges, covered=not broken)
     return Verdict(converges, [head, *statements])
+
+
+def _head(orders: Sequence[float | None], *, converges: bool | None, covered: bool) -> str:
+    if converges:
+        doubt = "" if covered else ", although an assumption of the theory fails"
+        return f"The minima and minimisers converge to the continuum limit at the rate that the theory predicts{doubt}."
+    if converges is False:
+        return "The study does not show convergence at the rate that the theory predicts."
+    if not orders:
+        return "Undecided: it takes two depths to compare."
+    if None in orders:
+        return "Undecided: the numbers do not resolve the orders of convergence."
+    return "Undecided: an order of convergence is resolved but not close to what the theory predicts."
 
 
 def _orders(subject: Subject, diagnostics: Diagnostics) -> list[tuple[str, float | None, str | None]]:
@@ -94,15 +106,17 @@ def _bracket(statements: list[str], subject: Subject, diagnostics: Diagnostics) 
     for name, rows in (("lift", diagnostics.lift), ("recovery", diagnostics.recovery)):
         if not rows:
             continue
-        below = [
-            row.depth
+        known = [
+            (row.depth, row.excess, subject.objective_error(point))
             for row, point in zip(rows, subject.points, strict=True)
-            if row.excess < -2.0 * subject.objective_error(point)
+            if subject.unfit(point) is None and math.isfinite(row.excess)
         ]
+        below = [depth for depth, excess, error in known if excess < -2.0 * error]
         if below:
             statements.append(f"The {name} excess is negative at depths {below}: a lower minimum exists there.")
-        else:
-            statements.append(f"The {name} excess is non-negative at every depth, as the Γ-limit demands.")
+        elif known:
+            where = "at every depth" if len(known) == len(rows) else f"at depths {[depth for depth, _, _ in known]}"
+            statements.append(f"The {name} excess is not negative {where}, as minima demand.")
 
 
 def _branches(statements: list[str], subject: Subject) -> None:
@@ -115,7 +129,7 @@ def _branches(statements: list[str], subject: Subject) -> None:
     if left:
         statements.append(f"The verdict branch could not be followed back to depths {left}.")
     starts = sum(b.starts for b in subject.study.branches)
-    statements.append(f"{subject.study.verdict_branch.starts} of {starts} starts led to the verdict branch.")
+    statements.append(f"{subject.study.verdict_starts} of {starts} starts led to the verdict branch.")
 
 
 def _assumption(assumption: Assumption) -> str:

@@ -29,6 +29,7 @@ _WINDOW: Final = 50
 _FLAT: Final = 10.0
 """It is flat when the relative decrease over them is below this many gradient tolerances (and above rounding)."""
 _NEWTON_STEPS: Final = 12
+_NOISE: Final = 1e4
 
 
 def minimise(
@@ -148,12 +149,20 @@ class _Minimisation:
         """
         if len(self.history) <= _WINDOW:
             return False
+        return self.history[-1 - _WINDOW].objective - self.now.objective <= self.negligible()
+
+    def negligible(self) -> float:
+        """Return the decrease of a non-smooth E that is not worth another window of iterations."""
         scale = max(abs(self.now.objective), 1e-3)
-        enough = max(4.0 * rounding(self.now), _FLAT * self.budget.gradient_tolerance * scale)
-        return self.history[-1 - _WINDOW].objective - self.now.objective <= enough
+        return max(4.0 * rounding(self.now), _FLAT * self.budget.gradient_tolerance * scale)
 
     def ceiling(self) -> float:
-        return self.now.objective + rounding(self.now)
+        """Return how high E may seem after a Newton step that shrinks the gradient along positive curvature.
+
+        A residual that is a small difference of large numbers makes E noisier than its own size tells, and Newton's
+        method starts where E's differences are noise.
+        """
+        return self.now.objective + _NOISE * rounding(self.now)
 
     def move(self, u: Tensor, evaluation: Evaluation) -> None:
         self.u, self.now = u, evaluation
@@ -182,7 +191,8 @@ class _Minimisation:
 
         Smooth: half the Newton decrement gᵀH⁻¹g, with the quasi-Newton H⁻¹ where it is known and the curvature floor
         where it is not. Non-smooth: the decrease over the latter half of the iterations, which bounds what is left
-        when E decays like 1/k or faster.
+        when E decays like 1/k or faster, and never less than what counts as flat: a fit that starts near a kink has
+        too short a history to say more.
         """
         if status is Status.DIVERGED:
             return math.inf
@@ -192,4 +202,4 @@ class _Minimisation:
             floor = float(g @ g) / (2.0 * self.curvature_floor) if self.curvature_floor else 0.0
             return max(decrement, floor, rounding(self.now))
         half = self.history[len(self.history) // 2].objective
-        return max(half - self.now.objective, rounding(self.now))
+        return max(half - self.now.objective, self.negligible())

@@ -34,11 +34,10 @@ class _Point:
 
 @dataclass(frozen=True)
 class Step:
-    """A trial that may be taken: the new point, E there, and whether it met the Wolfe conditions."""
+    """A trial that may be taken: the new point and E there."""
 
     u: Tensor
     evaluation: Evaluation
-    wolfe: bool
 
 
 def search(
@@ -72,7 +71,7 @@ def search(
             high = _Point(step, math.inf, math.inf, evaluation)
         else:
             if _accepted(low_slope=slope, start=start.objective, trial=trial, noise=noise, smooth=smooth):
-                return Step(u + step * direction, evaluation, wolfe=True)
+                return Step(u + step * direction, evaluation)
             if trial.value < best.value - noise:
                 best = trial
             if _too_far(slope, start.objective, trial, noise, smooth=smooth):
@@ -83,7 +82,7 @@ def search(
         if high is not None and high.step - low.step <= 1e-15 * high.step:
             break
     if best.step > 0.0:
-        return Step(u + best.step * direction, best.evaluation, wolfe=False)
+        return Step(u + best.step * direction, best.evaluation)
     return None
 
 

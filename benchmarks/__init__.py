@@ -1,0 +1,1 @@
+"""Measurements that print ratios; run from the project's root as modules."""
