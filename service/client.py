@@ -186,6 +186,10 @@ class Client:
         *_, last = self.follow(job_id)
         return last
 
+    def capabilities(self) -> Json:
+        """What can be asked for, and the devices of the workers that are there."""
+        return self._json("GET", "/v1/capabilities")
+
     def cancel(self, job_id: str) -> Json:
         """Ask for the job to be cancelled; return the Job."""
         return self._json("POST", _path(job_id, "/cancel"))

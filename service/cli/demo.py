@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -36,6 +38,7 @@ SPEC: Final[dict[str, Any]] = {
 
 LOGS: Final = "logs"
 LOG_LINES: Final = 15
+WORKER_S: Final = 120.0
 
 NEXT: Final = """
 Where to go from here:
@@ -70,6 +73,7 @@ def _study(place: Path, progress: Console) -> int:
     """Start the service in `place`, run the job, print its results; the service is stopped on the way out."""
     progress.print("starting a service of its own (API, worker, Valkey) on free ports")
     with embedded_service(_settings(place), log_dir=place / LOGS) as url, reported(), Client(url) as client:
+        _wait_for_a_worker(client)
         job = client.submit(SPEC)
         progress.print(f"training on breast_cancer: job {job['id']} at {url}", markup=False)
         job = watch(client, job["id"], progress)
@@ -79,6 +83,16 @@ def _study(place: Path, progress: Console) -> int:
             return FAILED
         show_results(output(), client.results(job["id"]))
     return 0
+
+
+def _wait_for_a_worker(client: Client) -> None:
+    """Wait until a worker has imported torch; one that cannot start is restarted for ever, and would be waited for."""
+    pause = threading.Event()
+    deadline = time.monotonic() + WORKER_S
+    while not client.capabilities()["devices"]:
+        if time.monotonic() > deadline:
+            raise ServeError(f"no worker became ready within {WORKER_S:.0f} s")
+        pause.wait(0.1)
 
 
 def _settings(place: Path) -> Settings:

@@ -20,7 +20,7 @@ from worker.deeplimit.problem import PARAMETERS, Problem
 
 _LAYERED: Final = ("K", "b")
 _CHUNK_BYTES: Final = 96 * 2**20
-"""Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about six."""
+"""Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about four."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _DECREASE: Final = 1e-4
 _CURVATURE: Final = 0.9
 _APPROXIMATE: Final = 0.1
 _TRIALS: Final = 30
+_BLIND_TRIALS: Final = 4
+"""Trials after which a search ends if even the decrease that the slope promises is rounding."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ def search(
     low = best = _Point(0.0, start.objective, slope, start)
     high: _Point | None = None
     step = first_step
-    for _ in range(_TRIALS):
+    for count in range(_TRIALS):
+        if smooth and count >= _BLIND_TRIALS and step * -slope <= noise:
+            break
         evaluation = evaluate(u + step * direction)
         trial = _Point(step, evaluation.objective, float(evaluation.gradient @ direction), evaluation)
         if not (math.isfinite(trial.value) and math.isfinite(trial.slope)):
