@@ -10,8 +10,8 @@ from service.valkey import ValkeyServer
 from tests.support.service import running_valkey
 
 # Before any test imports torch: the servers and workers of other tests want the same cores, and threads that spin while
-# they wait for each other would then take ten times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# they wait for each other would then take several times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Self
 
 from service.contract.job import Revision
 from worker.lifeline import tied
 
 LOG = logging.getLogger(__name__)
-
-PATIENT_THREADS: Final = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
-"""Threads that wait for each other sleep. By default OpenMP's spin, and as soon as anything else wants the cores, the
-many short parallel regions of a fit wait for threads that are not running: a fit then takes ten times as long."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,6 @@ class TrainerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env={**PATIENT_THREADS, **os.environ},
         )
         self._input, output = _pipes(self._process)
         threading.Thread(target=self._listen, args=(output,), name="trainer", daemon=True).start()

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,11 +49,6 @@ def test_a_study_is_trained_and_answered(training: Service) -> None:
     results = training.client.get(job["links"]["results"]).json()
     assert [model["model"] for model in results["models"]] == ["discrete-8", "discrete-16", "continuum"]
     assert {model["status"] for model in results["models"]} == {"converged"}
-
-
-def test_threads_of_a_trainer_wait_without_spinning(training: Service) -> None:
-    environment = Path(f"/proc/{training.ready_trainer()}/environ").read_bytes().split(b"\0")
-    assert b"OMP_WAIT_POLICY=PASSIVE" in environment
 
 
 def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load
 
 from service.artifacts import ArtifactStore
@@ -17,8 +18,10 @@ from service.contract.resolved import ResolvedTrainSpec
 from service.contract.results import Losses, ResultsFile
 from service.contract.spec import parse_spec
 from service.jobs import encode_inline
+from worker.deeplimit import Problem
 from worker.execution import execute
 from worker.execution.learning import learning_of
+from worker.execution.threads import WORTH_SHARING, suited_threads
 from worker.outcome import JobInput, Outcome, Stopped, UserError
 
 JOB = "0123456789abcdef"
@@ -146,6 +149,22 @@ def test_stopping_is_asked_for_at_every_iteration(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         execute(job, lambda _: None, should_stop)
     assert len(asked) == 4
+
+
+def test_small_layers_are_not_shared_between_threads(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    seen: set[int] = set()
+    try:
+        job = job_of(tmp_path, data={"source": "builtin", "name": "iris"}, **TINY)
+        execute(job, lambda _: seen.add(torch.get_num_threads()), lambda: False)
+        assert seen == {1}
+        assert torch.get_num_threads() == 2
+        rows = np.zeros((WORTH_SHARING // 10_000, 1))
+        with suited_threads(Problem(rows, rows, state_dim=100)):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_time_limit_gives_what_there_is(tmp_path: Path) -> None:

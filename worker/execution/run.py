@@ -23,6 +23,7 @@ from worker.deeplimit import train
 from worker.execution.diagnostics import diagnostics_of
 from worker.execution.learning import continuum_of, learning_of, training_of
 from worker.execution.results import models_of
+from worker.execution.threads import suited_threads
 from worker.outcome import JobInput, Outcome, Stopped, UserError
 
 if TYPE_CHECKING:
@@ -74,16 +75,17 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
 
     learning = learning_of(job, spec)
     scaling = learning.standardisation
-    trained = train(
-        learning.problem,
-        spec.depths,
-        continuum_of(spec),
-        training_of(spec),
-        validation_inputs=None if learning.validation is None else learning.validation[0],
-        prediction_scale=None if scaling is None else scaling.target_scale,
-        observer=observe,
-    )
-    models = models_of(learning, trained.study.verdict_branch)
+    with suited_threads(learning.problem):
+        trained = train(
+            learning.problem,
+            spec.depths,
+            continuum_of(spec),
+            training_of(spec),
+            validation_inputs=None if learning.validation is None else learning.validation[0],
+            prediction_scale=None if scaling is None else scaling.target_scale,
+            observer=observe,
+        )
+        models = models_of(learning, trained.study.verdict_branch)
     if not any(model.usable for model in models):
         raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
     artifacts: dict[str, ArtifactRef] = {}
