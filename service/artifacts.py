@@ -1,5 +1,6 @@
 """Objects of jobs, in a local directory or an S3-like store. Each is written once, hashed, and checked when read."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -53,6 +54,37 @@ class ArtifactStore:
         if self._directory is not None:
             _to_disk(self._directory / path)
         return ArtifactRef(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), media_type=media_type)
+
+    def put_file(self, path: str, file: Path, media_type: str) -> ArtifactRef:
+        """Write the content of a file as an object, without having all of it in memory; otherwise as `put`."""
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        attributes = {"Content-Type": media_type} if self._directory is None else None
+        self._store.put(path, file, attributes=attributes)
+        if self._directory is not None:
+            _to_disk(self._directory / path)
+        return ArtifactRef(path=path, sha256=sha256, bytes=file.stat().st_size, media_type=media_type)
+
+    def copy(self, source: ArtifactRef, path: str) -> ArtifactRef:
+        """Give an object a second path, which lives on when the first is deleted: a hard link, or a copy in the store.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            There is no such object.
+        """
+        try:
+            self._store.copy(source.path, path)
+        except FileNotFoundError as missing:
+            raise ArtifactNotFoundError(source.path) from missing
+        if self._directory is not None:
+            _to_disk((self._directory / path).parent)
+        return source.model_copy(update={"path": path})
+
+    def delete(self, path: str) -> None:
+        """Delete one object. It is no error if there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            self._store.delete(path)
 
     def get(self, source: ArtifactRef | str) -> bytes:
         """Read an object; with its reference, check it.

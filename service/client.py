@@ -19,7 +19,7 @@ from urllib.parse import quote
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 Json = dict[str, Any]
@@ -27,6 +27,8 @@ Json = dict[str, Any]
 WAIT_S: Final = 20
 """Longest single wait asked of the service; a watched job is asked for again and again."""
 TIMEOUT_S: Final = 15.0
+UPLOAD_S: Final = 180.0
+"""An upload is answered when it has been read."""
 CONNECT_RETRIES: Final = 5
 """Refused connections are tried again after 0, 0.5, 1, 2 and 4 s: long enough for a service that restarts."""
 LOST_ANSWERS: Final = 5
@@ -210,6 +212,50 @@ class Client:
         """Fitted parameters of one model; `grid` points of the continuum's, if asked for."""
         params = {"model": model} | ({} if grid is None else {"grid": str(grid)})
         return self._json("GET", _path(job_id, "/results/parameters"), params=params)
+
+    def predictions(self, job_id: str, model: str) -> Json:
+        """Predictions of one evaluated model."""
+        return self._json("GET", _path(job_id, "/results/predictions"), params={"model": model})
+
+    def states(self, job_id: str, model: str) -> Json:
+        """Trajectories of one evaluated model."""
+        return self._json("GET", _path(job_id, "/results/states"), params={"model": model})
+
+    def upload(
+        self,
+        content: bytes,
+        media_type: str,
+        *,
+        name: str | None = None,
+        targets: Sequence[str] = (),
+        inputs: Sequence[str] = (),
+        inputs_only: bool = False,
+    ) -> Json:
+        """Upload a data set, or the weights of a network, and return what is known of it.
+
+        Repeating it is harmless: the same content is kept once.
+        """
+        params: dict[str, Any] = {"targets": list(targets), "inputs": list(inputs)}
+        if name is not None:
+            params["name"] = name
+        if inputs_only:
+            params["inputs_only"] = "true"
+        headers = {"Content-Type": media_type}
+        return self._json("POST", "/v1/datasets", content=content, headers=headers, params=params, timeout=UPLOAD_S)
+
+    def datasets(self) -> Iterator[Json]:
+        """Yield every data set, newest first."""
+        cursor: str | None = None
+        while True:
+            page = self._json("GET", "/v1/datasets", params={} if cursor is None else {"cursor": cursor})
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a data set; jobs that were given it keep their own copy."""
+        self._send("DELETE", f"/v1/datasets/{quote(dataset_id, safe='')}")
 
     def _post_spec(self, spec: Mapping[str, Any] | bytes, **options: Any) -> Json:
         body = spec if isinstance(spec, bytes) else json.dumps(spec, allow_nan=False).encode()

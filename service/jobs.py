@@ -5,28 +5,26 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import safetensors.numpy
-
+from service.artifacts import ArtifactNotFoundError
 from service.contract import names
-from service.contract.data import InlineData, TargetKind
-from service.contract.errors import ErrorCode, FieldError, SpecInvalidError
+from service.contract.errors import FieldError, SpecInvalidError
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
-from service.contract.resolve import Resolution, resolve
 from service.contract.resolved import spec_sha256
-from service.contract.spec import Device, TrainSpec, parse_spec
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
+from service.plans import Planner
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from service.artifacts import ArtifactStore
     from service.contract.limits import Limits
+    from service.datasets import Datasets
     from service.dispatch import Dispatcher
     from service.jobstore import Page
+    from service.plans import Given, Plan
 
 LOG = logging.getLogger(__name__)
 SAFETENSORS = "application/vnd.safetensors"
@@ -45,38 +43,30 @@ class ModelNotFoundError(Exception):
     """The job has no model of this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A specification that holds up, ready to be queued.
-
-    Parameters
-    ----------
-    spec
-        As the client wrote it, inline data included.
-    resolution
-        With every default filled in, and what it costs.
-    """
-
-    spec: TrainSpec
-    resolution: Resolution
-
-
 class Jobs:
     """The jobs of the service.
 
     Parameters
     ----------
-    store, artifacts, dispatcher
-        Records, objects, and hints to the workers.
+    store, artifacts, datasets, dispatcher
+        Records, objects, uploaded data sets, and hints to the workers.
     limits
         The published limits.
     """
 
-    def __init__(self, store: JobStore, artifacts: ArtifactStore, dispatcher: Dispatcher, limits: Limits) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        artifacts: ArtifactStore,
+        datasets: Datasets,
+        dispatcher: Dispatcher,
+        limits: Limits,
+    ) -> None:
         self.store = store
         self.artifacts = artifacts
         self.limits = limits
         self._dispatcher = dispatcher
+        self._planner = Planner(store, artifacts, datasets, limits)
 
     def plan(self, body: object) -> Plan:
         """Check and resolve a specification.
@@ -94,17 +84,9 @@ class Jobs:
         Raises
         ------
         SpecInvalidError
-            It breaks the contract, or asks for a device that no worker has.
+            It breaks the contract, refers to what is not there, or asks for a device that no worker has.
         """
-        spec = parse_spec(body, self.limits)
-        resolution = resolve(spec, self.limits)
-        if spec.training.device is Device.CUDA and not self._has_cuda():
-            error = FieldError("/training/device", ErrorCode.DEVICE_UNAVAILABLE, "no worker has a CUDA device")
-            raise SpecInvalidError((error,))
-        return Plan(spec, resolution)
-
-    def _has_cuda(self) -> bool:
-        return any(device.startswith("cuda") for worker in self.store.workers() for device in worker.devices)
+        return self._planner.plan(body)
 
     def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
         """Return the job that the same key and body made before, or ``None``.
@@ -135,15 +117,11 @@ class Jobs:
 
         Raises
         ------
-        IdempotencyKeyReused, QueueFull
-            Nothing was queued.
+        IdempotencyKeyReused, QueueFull, SpecInvalidError
+            Nothing was queued; the last when an object that the specification refers to was deleted just now.
         """
         job_id = uuid.uuid4().hex
-        artifacts: dict[str, ArtifactRef] = {}
-        if isinstance(plan.spec.data, InlineData):
-            content = encode_inline(plan.spec.data, plan.resolution.targets)
-            artifacts[names.DATA] = self.artifacts.put(names.data_path(job_id), content, SAFETENSORS)
-        spec = plan.resolution.spec.model_dump(mode="json")
+        spec = plan.spec.model_dump(mode="json")
         job = NewJob(
             id=job_id,
             kind=plan.spec.kind,
@@ -152,7 +130,7 @@ class Jobs:
             name=plan.spec.name,
             external_id=plan.spec.external_id,
             metadata=dict(plan.spec.metadata),
-            artifacts=artifacts,
+            artifacts=self._give(job_id, plan.given),
         )
         try:
             record, replayed = self.store.create(job, idempotency_key=idempotency_key, body_sha256=body_sha256)
@@ -253,8 +231,23 @@ class Jobs:
         if record.status is not JobStatus.SUCCEEDED or names.RESULTS not in record.artifacts:
             raise ResultsUnavailableError
         if key not in record.artifacts:
-            raise ModelNotFoundError
+            raise ModelNotFoundError if "/" in key else ResultsUnavailableError
         return self.artifacts.get(record.artifacts[key])
+
+    def _give(self, job_id: str, given: Mapping[str, Given]) -> dict[str, ArtifactRef]:
+        """Put what a job is given under its own name, so that it outlives what it came from."""
+        artifacts = {}
+        try:
+            for key, source in given.items():
+                path = names.data_path(job_id) if key == names.DATA else names.source_path(job_id, key)
+                if isinstance(source, ArtifactRef):
+                    artifacts[key] = self.artifacts.copy(source, path)
+                else:
+                    artifacts[key] = self.artifacts.put(path, source(), SAFETENSORS)
+        except ArtifactNotFoundError:
+            self._forget(job_id)
+            raise SpecInvalidError((FieldError("", "gone", "refers to what was deleted just now"),)) from None
+        return artifacts
 
     def _check_id(self, job_id: str) -> None:
         if not _ID.fullmatch(job_id):
@@ -262,27 +255,3 @@ class Jobs:
 
     def _forget(self, job_id: str) -> None:
         self.artifacts.delete_prefix(names.job_prefix(job_id))
-
-
-def encode_inline(data: InlineData, targets: TargetKind) -> bytes:
-    """Write inline data as a safetensors file.
-
-    Parameters
-    ----------
-    data
-        From the body.
-    targets
-        What the loss takes.
-
-    Returns
-    -------
-    bytes
-        ``inputs`` (S, features) float64; ``targets`` (S,) int64 for classes, else (S, m) float64.
-    """
-    inputs = np.frombuffer(data.inputs.values).reshape(data.inputs.shape)
-    values = np.frombuffer(data.targets.values).reshape(data.targets.shape)
-    if targets is TargetKind.CLASSES:
-        values = values.astype(np.int64)
-    elif values.ndim == 1:
-        values = values[:, None]
-    return safetensors.numpy.save({"inputs": inputs, "targets": values})

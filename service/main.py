@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -12,13 +13,16 @@ from service import problems
 from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.limits import LIMITS, Limits
+from service.datasets import Datasets
+from service.datasetstore import DatasetStore
 from service.dispatch import Dispatcher
 from service.jobs import Jobs
 from service.jobstore import JobStore, connect
 from service.observe import Observer, RequestMetrics, StoreCollector
 from service.openapi import document
 from service.reconciler import Reconciler
-from service.routes import capabilities, health, jobs, results
+from service.routes import capabilities, datasets, health, jobs, outputs, results
+from service.uploads.child import AT_ONCE
 from service.version import VERSION
 from service.waiting import Waiters
 
@@ -58,7 +62,10 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         reconciler = Reconciler(store, dispatcher, interval_s=settings.reconcile_s)
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
-        app.state.jobs = Jobs(store, ArtifactStore.of(settings), dispatcher, limits)
+        artifacts = ArtifactStore.of(settings)
+        app.state.upload_turns = anyio.CapacityLimiter(AT_ONCE)
+        app.state.datasets = Datasets(DatasetStore(client), artifacts, limits)
+        app.state.jobs = Jobs(store, artifacts, app.state.datasets, dispatcher, limits)
         app.state.waiters = waiters
         registry.register(collector)
         reconciler.start()
@@ -84,7 +91,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     app.state.registry = registry
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
     problems.install(app)
-    for resource in (jobs, results, capabilities, health):
+    for resource in (jobs, results, outputs, datasets, capabilities, health):
         app.include_router(resource.router)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
     return app

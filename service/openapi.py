@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from service.contract.results import ContinuumParameters, Diagnostics, DiscreteParameters, Losses, Results
-from service.contract.spec import TrainSpec
+from service.contract.diagnostics import Diagnostics
+from service.contract.kinds import KINDS
+from service.contract.results import ContinuumParameters, DiscreteParameters, Losses, Results
+from service.contract.results_kinds import DiagnosisResults, EvaluationResults, ModelPredictions, ModelStates
 from service.problems import Problem
-from service.views import Capabilities, DryRun, Health, Job, JobPage
+from service.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,7 +26,7 @@ PATH = Path(__file__).resolve().parent.parent / "openapi" / "openapi.json"
 
 _Mode = Literal["validation", "serialization"]
 _MODELS: tuple[tuple[type[BaseModel], _Mode], ...] = (
-    (TrainSpec, "validation"),
+    *((model, "validation") for model in KINDS.values()),
     *(
         (model, "serialization")
         for model in (
@@ -34,6 +36,12 @@ _MODELS: tuple[tuple[type[BaseModel], _Mode], ...] = (
             Results,
             Diagnostics,
             Losses,
+            EvaluationResults,
+            DiagnosisResults,
+            ModelPredictions,
+            ModelStates,
+            Dataset,
+            DatasetPage,
             DiscreteParameters,
             ContinuumParameters,
             Capabilities,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+LAYERED = ("K", "b", "V")
+"""What depends on the layer; V in two-layer blocks only."""
 METADATA_KEY = "deeplimit"
 MOST_GRID_NUMBERS = 20_000_000
 """On a grid, in any form: 160 MB."""
@@ -36,7 +38,7 @@ class FittedParameters:
         What they belong to.
     arrays
         A discrete model: K (n, d, d), b (n, d), W (m, d), c (m,). The continuum: K and b hold coefficients
-        (p + 1, d, d) and (p + 1, d).
+        (p + 1, d, d) and (p + 1, d). Two-layer blocks: K (·, w, d), b (·, w) and V (·, d, w).
     grid
         Values of the continuum on a grid: t (G,), K (G, d, d), b (G, d); empty unless asked for.
     """
@@ -77,10 +79,11 @@ def read(content: bytes, grid: int | None = None) -> FittedParameters:
     arrays = safetensors.numpy.load(content)
     values: dict[str, NDArray[Any]] = {}
     if grid is not None and metadata.basis is not None:
-        if grid * (arrays["K"][0].size + arrays["b"][0].size + 1) > MOST_GRID_NUMBERS:
+        layered = [name for name in LAYERED if name in arrays]
+        if grid * (sum(arrays[name][0].size for name in layered) + 1) > MOST_GRID_NUMBERS:
             raise GridTooLargeError
         t = np.linspace(0.0, 1.0, grid)
-        values = {"t": t, **{name: _on_grid(metadata.basis, arrays[name], t) for name in ("K", "b")}}
+        values = {"t": t, **{name: _on_grid(metadata.basis, arrays[name], t) for name in layered}}
     return FittedParameters(metadata, arrays, values)
 
 
@@ -124,21 +127,22 @@ def to_json(parameters: FittedParameters) -> bytes:
         As `DiscreteParameters` or `ContinuumParameters`; numbers with full round-trip digits.
     """
     metadata, arrays = parameters.metadata, parameters.arrays
-    numbers = {name: _lists(array) for name, array in arrays.items()}
+    numbers = {name: as_lists(array) for name, array in arrays.items()}
     body: dict[str, Any] = {"model": metadata.model}
     if metadata.basis is None:
-        body |= {name: numbers[name] for name in ("K", "b", "W", "c")}
+        body |= {name: numbers[name] for name in (*LAYERED, "W", "c") if name in numbers}
     else:
         body["basis"] = metadata.basis.model_dump()
-        body["coefficients"] = {name: numbers[name] for name in ("K", "b")}
+        body["coefficients"] = {name: numbers[name] for name in LAYERED if name in numbers}
         body |= {name: numbers[name] for name in ("W", "c")}
         if parameters.grid:
-            body["grid"] = {name: _lists(array) for name, array in parameters.grid.items()}
+            body["grid"] = {name: as_lists(array) for name, array in parameters.grid.items()}
     body |= metadata.model_dump(include={"input_dim", "state_dim", "standardisation"})
     return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _lists(array: NDArray[Any]) -> Any:
+def as_lists(array: NDArray[Any]) -> Any:
+    """Return an array as nested lists, numbers that JSON does not have spelt out."""
     lists = array.tolist()
     return lists if np.isfinite(array).all() else _spelt(lists)
 

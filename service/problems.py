@@ -17,14 +17,19 @@ from starlette.routing import compile_path
 
 from service.artifacts import ArtifactNotFoundError
 from service.contract.errors import ErrorCode, FieldError, SpecInvalidError
+from service.datasets import DatasetNotFoundError
+from service.datasetstore import TooManyDatasets
 from service.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
 from service.jobstore import IdempotencyKeyReused, JobActive, JobFinished, JobNotFound, QueueFull
+from service.uploads.request import UploadRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fastapi import FastAPI
     from starlette.requests import Request
+
+    from service.uploads.request import Refusal
 
 LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -109,7 +114,7 @@ _REFUSALS: Mapping[type[Exception], _Refusal] = MappingProxyType(
         ResultsUnavailableError: (
             HTTPStatus.NOT_FOUND,
             ErrorCode.RESULTS_UNAVAILABLE,
-            "The job ended without results.",
+            "The job ended without such results.",
         ),
         ResultsNotReadyError: (HTTPStatus.CONFLICT, ErrorCode.RESULTS_NOT_READY, "The job has not ended yet."),
         JobFinished: (HTTPStatus.CONFLICT, ErrorCode.JOB_FINISHED, "The job has ended already."),
@@ -118,6 +123,12 @@ _REFUSALS: Mapping[type[Exception], _Refusal] = MappingProxyType(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "The idempotency key was used with another body.",
+        ),
+        DatasetNotFoundError: (HTTPStatus.NOT_FOUND, ErrorCode.DATASET_NOT_FOUND, "There is no such data set."),
+        TooManyDatasets: (
+            HTTPStatus.CONFLICT,
+            ErrorCode.TOO_MANY_DATASETS,
+            "As many data sets are kept as may; delete one first.",
         ),
         QueueFull: (HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.QUEUE_FULL, "As many jobs wait as may."),
     }
@@ -172,6 +183,15 @@ def _place(error: FieldError) -> str:
     return error.pointer or "the whole body"
 
 
+def of_upload(refusal: Refusal) -> ProblemError:
+    """Return the 422 for an upload that does not hold up."""
+    if refusal.parameter is not None:
+        return invalid_parameter(refusal.parameter, refusal.detail, refusal.code)
+    item = ProblemItem(pointer="", code=refusal.code, detail=refusal.detail)
+    detail = f"The upload is not taken: {refusal.detail}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_DATASET, detail, errors=[item])
+
+
 def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemError:
     """Return the 422 for a bad query parameter or header.
 
@@ -224,13 +244,13 @@ def install(app: FastAPI) -> None:
     def on_spec(request: Request, error: Any) -> Response:
         return respond(of_spec(error), request)
 
+    def on_upload(request: Request, error: Any) -> Response:
+        return respond(of_upload(error.refusal), request)
+
     def on_http(request: Request, error: Any) -> Response:
         status = HTTPStatus(error.status_code)
         code, detail = _CODES.get(status, (ErrorCode.HTTP_ERROR, f"{status.phrase}."))
-        headers = dict(error.headers or {})
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = ", ".join(_methods(app, request.url.path))
-        return respond(ProblemError(status, code, detail, headers=headers), request)
+        return respond(ProblemError(status, code, detail, headers=_headers(app, error, request)), request)
 
     def on_parameters(request: Request, error: Any) -> Response:
         return respond(_of_parameters(error), request)
@@ -249,12 +269,20 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(SpecInvalidError, on_spec)
+    app.add_exception_handler(UploadRefusedError, on_upload)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_parameters)
     app.add_exception_handler(redis.RedisError, on_store)
     for refusal in _REFUSALS:
         app.add_exception_handler(refusal, on_refusal)
     app.add_exception_handler(ArtifactNotFoundError, on_missing)
+
+
+def _headers(app: FastAPI, error: HTTPException, request: Request) -> dict[str, str]:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(app, request.url.path))
+    return headers
 
 
 def _methods(app: FastAPI, path: str) -> list[str]:

@@ -8,8 +8,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect
-
+from service.bodies import receive
 from service.contract.errors import ErrorCode, FieldError, SpecInvalidError, token
 from service.contract.limits import LIMITS
 from service.contract.numbers import is_well_formed
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 NESTING = LIMITS.nesting
-DRAIN = 4
-"""Limits' worth of a body that is too large are read and dropped before the connection is cut."""
 LONGEST_INTEGER = 400
 """Digits; a longer one is past the largest double."""
 
@@ -53,33 +50,8 @@ async def read_body(request: Request, limit: int) -> bytes:
         415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
     """
     _check_content_type(request.headers.get("content-type", ""))
-    too_large = ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        ErrorCode.BODY_TOO_LARGE,
-        f"The body may have at most {limit} bytes.",
-        headers={"Connection": "close"},
-    )
-    announced = request.headers.get("content-length", "")
-    over = announced.isdecimal() and int(announced[:20]) > limit
-    if over and "expect" in request.headers:  # the client asks first, so it has sent nothing yet
-        raise too_large
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            over = over or size > limit
-            if not over:
-                chunks.append(chunk)
-            elif size > DRAIN * limit:
-                raise too_large
-            else:
-                chunks.clear()  # read on without keeping it: most clients read no answer before they have sent all
-    except ClientDisconnect:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.NOT_JSON, "The body broke off.") from None
-    if over:
-        raise too_large
-    if not size:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.EMPTY_BODY, "The body is empty.")
+    chunks: list[bytes] = []
+    await receive(request, limit, chunks.append)
     return b"".join(chunks)
 
 

@@ -21,7 +21,9 @@ class JobInput:
     artifacts
         Where data is read from and results are written to.
     data_ref
-        Inline data, where the job has some.
+        Data that was inline or uploaded, where the job has some.
+    given
+        Every object that the job's record names, by its key there.
     """
 
     job_id: str
@@ -29,6 +31,7 @@ class JobInput:
     spec: Mapping[str, Any]
     artifacts: ArtifactStore
     data_ref: ArtifactRef | None
+    given: Mapping[str, ArtifactRef] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ class Attempt:
                 "fence": self._fence,
                 "spec": self._record.spec,
                 "data": None if data is None else data.model_dump(mode="json"),
+                "given": {key: ref.model_dump(mode="json") for key, ref in self._record.artifacts.items()},
             }
         )
         while True:

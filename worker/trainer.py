@@ -70,6 +70,7 @@ class Trainer:
             spec=order["spec"],
             artifacts=self._artifacts,
             data_ref=None if data is None else ArtifactRef.model_validate(data),
+            given={key: ArtifactRef.model_validate(ref) for key, ref in order["given"].items()},
         )
         report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
         try:

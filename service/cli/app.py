@@ -18,6 +18,14 @@ app = typer.Typer(
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 
+MEDIA_TYPES: Final = {
+    ".csv": "text/csv",
+    ".npz": "application/x-npz",
+    ".parquet": "application/vnd.apache.parquet",
+    ".safetensors": "application/vnd.safetensors",
+}
+"""Of the files that can be uploaded, by their ending."""
+
 Url = Annotated[str, typer.Option("--url", help="Where the service is.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a job.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
@@ -46,14 +54,14 @@ def worker() -> None:
 
 @app.command()
 def submit(
-    spec: Annotated[typer.FileBinaryRead, typer.Argument(metavar="SPEC.json", help='A train specification, or "-".')],
+    spec: Annotated[typer.FileBinaryRead, typer.Argument(metavar="SPEC.json", help='A specification, or "-".')],
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end, showing progress, and print results.")
     ] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Submit a train specification and print the job's id; "-" reads standard input."""
+    """Submit a specification and print the job's id; "-" reads standard input."""
     from service.cli.output import messages, output, reported
     from service.client import Client
 
@@ -95,12 +103,46 @@ def status(
 
 @app.command()
 def results(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
-    """Print models, convergence table and verdict of a job that succeeded."""
+    """Print what a job that succeeded found: models, convergence and verdict, or an evaluation, or a diagnosis."""
     from service.cli.output import reported
     from service.client import Client
 
     with reported(), Client(url) as client:
         _print_results(client.results(job_id), as_json=as_json)
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, NPZ, Parquet or safetensors, by its ending.")],
+    target: Annotated[list[str] | None, typer.Option("--target", help="Column or array of targets; repeat.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="Column or array of inputs; repeat.")] = None,
+    inputs_only: Annotated[bool, typer.Option("--inputs-only", help="There are no targets.")] = False,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Upload a data set, or the weights K and b of a network, and print its id."""
+    from service.cli.output import REFUSED, messages, output, reported
+    from service.client import Client
+
+    media_type = MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None or not file.is_file():
+        messages().print(f"{file}: not a file that ends in {', '.join(MEDIA_TYPES)}", style="red", markup=False)
+        raise typer.Exit(REFUSED)
+    with reported(), Client(url) as client:
+        found = client.upload(
+            file.read_bytes(), media_type, name=name, targets=target or (), inputs=inputs or (), inputs_only=inputs_only
+        )
+    if as_json:
+        _print_json(found)
+    else:
+        output().print(found["id"])
+        sizes = (
+            f"{found['samples']} samples of {found['features']} numbers"
+            if found["kind"] == "samples"
+            else f"weights of {found['depth']} layers, d = {found['state_dim']}"
+        )
+        messages().print(sizes, markup=False)
 
 
 @app.command()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rich import box
-from rich.table import Table
-
-from service.cli.output import NOTHING, fixed, is_number, short
+from service.cli.layout import make_table
+from service.cli.other_kinds import show_other_kind
+from service.cli.output import fixed, is_number, short
 from service.cli.plot import gap_plot
 from service.cli.progress import describe, measures
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
 Json = dict[str, Any]
 
@@ -26,6 +26,9 @@ VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecid
 
 def show_results(console: Console, results: Json) -> None:
     """Print models, convergence table, slopes and verdict; on a terminal a plot of the gaps as well."""
+    if "models" not in results:
+        show_other_kind(console, results)
+        return
     full = not console.is_terminal
     diagnostics: Json = results.get("diagnostics") or {}
     for title, table, remark in (
@@ -38,7 +41,7 @@ def show_results(console: Console, results: Json) -> None:
             console.print(table)
             if remark:
                 console.print(remark, style="dim")
-    for line in [*withheld(diagnostics), *summary(diagnostics, full=full)]:
+    for line in [*withheld(diagnostics), *summary(diagnostics, full=full), *beyond_rates(diagnostics, full=full)]:
         console.print(line, markup=False)
     if console.is_terminal and (plot := gap_plot(diagnostics.get("minima") or {})):
         console.print(plot, markup=False)
@@ -71,7 +74,7 @@ def models_table(models: Sequence[Json], *, full: bool) -> Table:
         ("r2", lambda m: short((m.get("train") or {}).get("r2"), ".4f", full=full)),
         ("seconds", lambda m: short(m.get("wall_time_s"), ".2f", full=full)),
     ]
-    return _table(columns, models, left=2)
+    return make_table(columns, models, left=2)
 
 
 def convergence_table(diagnostics: Json, *, full: bool) -> Table:
@@ -96,7 +99,7 @@ def convergence_table(diagnostics: Json, *, full: bool) -> Table:
         ("states", number("states", ".3f", "order")),
         ("lift", number("lift", ".3f", "order")),
     ]
-    return _table(columns, rows, left=0)
+    return make_table(columns, rows, left=0)
 
 
 def summary(diagnostics: Json, *, full: bool) -> list[str]:
@@ -120,6 +123,23 @@ def summary(diagnostics: Json, *, full: bool) -> list[str]:
     lines += [f"slope = {short(value, '.6f', full=full)}  {route}" for route, value in slopes if value is not None]
     if is_number(slope) and slope and is_number(predicted):
         lines.append(f"predicted and observed slope differ by {abs(predicted / slope - 1):.2%}")
+    return lines
+
+
+def beyond_rates(diagnostics: Json, *, full: bool) -> list[str]:
+    """The class of the depth sequence, what depth a gap needs, and the branches."""
+    lines = []
+    if diagnostics.get("classification"):
+        lines.append(f"class of the depth sequence: {diagnostics['classification']['class']}")
+    for advice in diagnostics.get("depth_advice") or ():
+        if advice["depth"] is not None:
+            gap = short(advice["gap"], ".2e", full=full)
+            lines.append(f"a gap of {gap} takes depth {advice['depth']}  by {advice['basis']}")
+    for branch in diagnostics.get("branches") or ():
+        ends = list(branch["objectives"].items())[-1:]
+        where = "".join(f", E = {fixed(value, full=full)} at {place}" for place, value in ends)
+        mark = "  <- verdict" if branch["verdict"] else ""
+        lines.append(f"branch {branch['branch']}: {branch['starts']} starts, {branch['status']}{where}{mark}")
     return lines
 
 
@@ -170,15 +190,3 @@ def _at(row: Json, *path: str) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _table(columns: Sequence[tuple[str, Callable[[Json], str]]], rows: Sequence[Json], *, left: int) -> Table:
-    """A table without the columns in which no row has anything; the first `left` columns are words."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    cells = [[text(row) for row in rows] for _, text in columns]
-    kept = [k for k, column in enumerate(cells) if any(cell != NOTHING for cell in column)]
-    for k in kept:
-        table.add_column(columns[k][0], justify="left" if k < left else "right", no_wrap=True)
-    for row in range(len(rows)):
-        table.add_row(*(cells[k][row] for k in kept))
-    return table

@@ -18,7 +18,7 @@ from service.contract.limits import LIMITS
 from service.contract.numbers import Real, TextOf, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class BuiltinName(StrEnum):
@@ -114,6 +114,18 @@ class DataOptions(BaseModel):
     split_seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
 
 
+def sha256_of(tables: Iterable[Table]) -> str:
+    """Return the SHA-256 of tables, one after the other, as little-endian doubles in row-major order."""
+    digest = hashlib.sha256()
+    for table in tables:
+        values = table.values
+        if sys.byteorder == "big":
+            values = array("d", values)
+            values.byteswap()
+        digest.update(values)
+    return digest.hexdigest()
+
+
 class InlineData(DataOptions):
     """Samples in the body itself."""
 
@@ -135,14 +147,7 @@ class InlineData(DataOptions):
         str
             SHA-256 over the inputs, then the targets, as little-endian doubles in row-major order.
         """
-        digest = hashlib.sha256()
-        for table in (self.inputs, self.targets):
-            values = table.values
-            if sys.byteorder == "big":
-                values = array("d", values)
-                values.byteswap()
-            digest.update(values)
-        return digest.hexdigest()
+        return sha256_of((self.inputs, self.targets))
 
 
 class BuiltinData(DataOptions):
@@ -162,10 +167,10 @@ class BuiltinData(DataOptions):
 
 
 class DatasetData(DataOptions):
-    """An uploaded data set. Recognised, and refused until uploads exist."""
+    """An uploaded data set. The job keeps what it was given when the data set is deleted."""
 
     source: Literal["dataset"]
-    id: Annotated[str, TextOf(max_length=200)]
+    id: Annotated[str, TextOf(max_length=200)] = Field(description="Of ``POST /v1/datasets``.")
 
 
 DataSource = Annotated[InlineData | BuiltinData | DatasetData, Field(discriminator="source")]

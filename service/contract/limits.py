@@ -32,6 +32,14 @@ class Limits(BaseModel):
     grid: int = Field(default=100_001, description="Points of `grid`.")
     wait_s: int = Field(default=30, description="Seconds of `Prefer: wait`.")
     page: int = Field(default=200, description="Jobs on one page of a listing.")
+    upload_bytes: int = Field(default=64 * 2**20, description="Bytes of an uploaded data set.")
+    upload_numbers: int = Field(default=2**24, description="Numbers of an uploaded data set, inputs and targets.")
+    uploads: int = Field(default=1000, description="Uploaded data sets kept at once.")
+    output_numbers: int = Field(default=2**24, description="Numbers of one array of predictions or states.")
+    models: int = Field(default=64, description="Models of one evaluation.")
+    networks: int = Field(default=64, description="Networks of one diagnosis.")
+    noise_levels: int = Field(default=20, description="Noise levels of one evaluation.")
+    repeats: int = Field(default=100, description="Draws of the noise at one level.")
 
     @property
     def fixed_rows(self) -> int:

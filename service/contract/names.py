@@ -12,6 +12,7 @@ REVISIONS_CHANNEL: Final = "deeplimit:revisions"
 """Redis channel on which every revision of a job is announced as ``"{id} {revision} {status}"``."""
 
 DATA: Final = "data"
+TRAINED: Final = "trained"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
 """Keys of :attr:`service.contract.job.JobRecord.artifacts`."""
@@ -22,6 +23,21 @@ def parameters_key(model: str) -> str:
     return f"parameters/{model}"
 
 
+def network_key(index: int) -> str:
+    """Key under ``artifacts`` of the weights of one network of a diagnosis, such as ``networks/0``."""
+    return f"networks/{index}"
+
+
+def trained_key(model: str) -> str:
+    """Key under ``artifacts`` of the parameters that an evaluation was given, such as ``trained/discrete-64``."""
+    return f"{TRAINED}/{model}"
+
+
+def output_key(output: str, model: str) -> str:
+    """Key under ``artifacts`` of what an evaluation computed, such as ``predictions/discrete-64``."""
+    return f"{output}/{model}"
+
+
 def job_prefix(job_id: str) -> str:
     """Folder of everything that belongs to one job."""
     return f"jobs/{job_id}"
@@ -30,6 +46,16 @@ def job_prefix(job_id: str) -> str:
 def data_path(job_id: str) -> str:
     """Object that holds the inline data of a job."""
     return f"{job_prefix(job_id)}/data.safetensors"
+
+
+def source_path(job_id: str, key: str) -> str:
+    """Object that a job was given beside its data, by its key."""
+    return f"{job_prefix(job_id)}/given/{key}.safetensors"
+
+
+def dataset_path(dataset_id: str, upload: str) -> str:
+    """Object that holds an uploaded data set; each upload has its own, so that none can delete another's."""
+    return f"datasets/{dataset_id}/{upload}.safetensors"
 
 
 def results_prefix(job_id: str, fence: int) -> str:
@@ -50,3 +76,8 @@ def losses_path(job_id: str, fence: int) -> str:
 def parameters_path(job_id: str, fence: int, model: str) -> str:
     """Object that holds the fitted parameters of one model."""
     return f"{results_prefix(job_id, fence)}/parameters/{model}.safetensors"
+
+
+def output_path(job_id: str, fence: int, output: str, model: str) -> str:
+    """Object that holds predictions or states of one model."""
+    return f"{results_prefix(job_id, fence)}/{output}/{model}.safetensors"

@@ -31,8 +31,8 @@ _OURS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "string_type": ("not_a_string", "must be a string"),
     }
 )
-_TAGGED: Mapping[tuple[int | str, ...], str] = MappingProxyType({("data",): "source"})
-"""Fields that hold one of several objects, and the field in them that says which: pydantic puts it into the path."""
+_TAGGED: Mapping[tuple[int | str, ...], str] = MappingProxyType({("data",): "source", ("discrete", "depths"): ""})
+"""Fields that hold one of several things, and the field that says which, if any: pydantic puts it into the path."""
 
 
 def field_errors(error: ValidationError, at: str = "") -> tuple[FieldError, ...]:

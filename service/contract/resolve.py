@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,20 @@ from service.contract.data import (
     TargetKind,
     validation_sizes,
 )
+from service.contract.dataset import SampleFacts
+from service.contract.depths import gap_errors
 from service.contract.errors import FieldError, SpecInvalidError
 from service.contract.estimate import Estimate, Sizes, estimate
 from service.contract.limits import LIMITS, Limits
 from service.contract.pointers import field_errors
+from service.contract.regimes import has_continuum, regime_errors, resolved_width
 from service.contract.resolved import ResolvedTrainSpec
 from service.contract.spec import Dtype, Loss, Output, TrainSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from service.contract.dataset import DatasetRecord
 
 PAIRS: Mapping[Output, Loss] = MappingProxyType(
     {
@@ -72,9 +77,11 @@ class _Facts:
     features: int
     outputs: int = 1
     classes: tuple[int, ...] = ()
+    class_names: list[str] | None = None
+    columns: list[str] | None = None
 
 
-def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
+def resolve(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | None = None) -> Resolution:
     """Fill in every default and check the rules between fields.
 
     Parameters
@@ -83,6 +90,8 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
         Well-formed field by field.
     limits
         The published limits.
+    dataset
+        The data set that the specification names; ``None`` where there is none.
 
     Returns
     -------
@@ -94,15 +103,16 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
     SpecInvalidError
         With every broken rule; one over the whole body points at ``""``.
     """
-    if isinstance(spec.data, DatasetData):
-        detail = "data sets cannot be uploaded yet; use inline or builtin data"
-        raise SpecInvalidError((FieldError("/data/source", "unsupported", detail),))
-    output, loss = _output_and_loss(spec)
+    uploaded = samples_of(dataset, "/data/id") if isinstance(spec.data, DatasetData) else None
+    if uploaded is not None and uploaded.outputs is None:
+        detail = "is a data set without targets, which there is nothing to learn from"
+        raise SpecInvalidError((FieldError("/data/id", "no_targets", detail),))
+    output, loss = _output_and_loss(spec, uploaded)
     errors: list[FieldError] = []
     if PAIRS[output] is not loss:
         pairs = ", ".join(f"{one} with {other}" for one, other in PAIRS.items())
         errors.append(FieldError("/network/output", "output_loss_mismatch", f"does not go with the loss; use {pairs}"))
-    facts = _facts(spec.data, loss, errors)
+    facts = _facts(spec.data, uploaded, loss, errors)
     data = _data(spec.data, facts, loss, errors)
     d = spec.network.state_dim or facts.features
     if d < facts.features:
@@ -111,7 +121,9 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
     elif d > limits.state_dim:
         detail = f"the input dimension, {facts.features}, is over the limit of {limits.state_dim} for the state"
         errors.append(FieldError("/network/state_dim", "too_large", detail))
-    if spec.discrete is None and spec.continuum is None:
+    errors.extend(regime_errors(spec))
+    errors.extend(gap_errors(spec))
+    if spec.discrete is None and (spec.continuum is None or not has_continuum(spec)):
         errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
     _check_fixed(spec, d, facts, errors)
     if errors:
@@ -119,23 +131,47 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS) -> Resolution:
     tolerance = spec.training.gradient_tolerance or GRADIENT_TOLERANCES[spec.training.dtype]
     found = {
         "data": data,
-        "network": {"state_dim": d, "output": output},
+        "network": {"state_dim": d, "output": output, "width": resolved_width(spec, d)},
         "objective": {"loss": loss},
         "training": {"gradient_tolerance": tolerance},
     }
     resolved = _resolved(spec, found, limits)
     sizes = Sizes(facts.samples, facts.outputs)
     cost = estimate(resolved, sizes)
-    _check_cost(cost, limits)
+    check_cost(cost, limits)
     targets = TargetKind.CLASSES if loss is Loss.CROSS_ENTROPY else TargetKind.NUMBERS
     return Resolution(resolved, sizes, cost, targets)
 
 
-def _output_and_loss(spec: TrainSpec) -> tuple[Output, Loss]:
+def samples_of(dataset: DatasetRecord | None, pointer: str) -> SampleFacts:
+    """Return what is known of a data set of samples.
+
+    Parameters
+    ----------
+    dataset
+        As found, or ``None``.
+    pointer
+        Of the id in the body.
+
+    Raises
+    ------
+    SpecInvalidError
+        There is none, or it holds weights.
+    """
+    if dataset is None:
+        detail = "there is no such data set; upload it to /v1/datasets"
+        raise SpecInvalidError((FieldError(pointer, "dataset_not_found", detail),))
+    if not isinstance(dataset.facts, SampleFacts):
+        raise SpecInvalidError((FieldError(pointer, "wrong_dataset", "holds weights, not samples"),))
+    return dataset.facts
+
+
+def _output_and_loss(spec: TrainSpec, uploaded: SampleFacts | None) -> tuple[Output, Loss]:
     """Return both: one that is given brings its partner, and without either the targets decide."""
     output, loss = spec.network.output, spec.objective.loss
     if output is None and loss is None:
-        output = Output.SOFTMAX if _has_integer_targets(spec.data) else Output.IDENTITY
+        classes = uploaded.integers if uploaded is not None else _has_integer_targets(spec.data)
+        output = Output.SOFTMAX if classes else Output.IDENTITY
     if output is None:
         output = next(one for one, other in PAIRS.items() if other is loss)
     return output, loss or PAIRS[output]
@@ -147,8 +183,36 @@ def _has_integer_targets(data: InlineData | BuiltinData | DatasetData) -> bool:
     return isinstance(data, BuiltinData) and BUILTINS[data.name].targets is TargetKind.CLASSES
 
 
-def _facts(data: InlineData | BuiltinData, loss: Loss, errors: list[FieldError]) -> _Facts:
-    return _inline_facts(data, loss, errors) if isinstance(data, InlineData) else _builtin_facts(data, loss, errors)
+def _facts(
+    data: InlineData | BuiltinData | DatasetData, uploaded: SampleFacts | None, loss: Loss, errors: list[FieldError]
+) -> _Facts:
+    if uploaded is not None:
+        facts = _uploaded_facts(uploaded, loss, errors)
+        return replace(facts, class_names=uploaded.class_names, columns=uploaded.columns)
+    if isinstance(data, InlineData):
+        return _inline_facts(data, loss, errors)
+    return _builtin_facts(data, loss, errors) if isinstance(data, BuiltinData) else _Facts(0, 0)
+
+
+def _uploaded_facts(known: SampleFacts, loss: Loss, errors: list[FieldError]) -> _Facts:
+    """Return what the rules need of an uploaded data set; two classes 0 and 1 do for the logistic loss as well."""
+    samples, features, counts = known.samples, known.features, known.class_counts or []
+    if loss is Loss.SQUARED_ERROR:
+        return _Facts(samples, features, known.outputs or 1)
+    if loss is Loss.LOGISTIC:
+        pair = known.sign_counts or (counts if len(counts) == 2 else ())  # noqa: PLR2004  # ±1 are two classes
+        if not pair:
+            errors.append(
+                FieldError("/data/id", "targets_do_not_fit", "logistic takes targets of -1 and 1, or 0 and 1")
+            )
+        return _Facts(samples, features, 1, tuple(count for count in pair if count))
+    if len(counts) < 2:  # noqa: PLR2004  # one class leaves nothing to tell apart
+        detail = f"cross_entropy takes classes: integers 0..m-1, 2 <= m <= {LIMITS.outputs}; numbers take squared_error"
+        errors.append(FieldError("/data/id", "targets_do_not_fit", detail))
+    elif 0 in counts:
+        detail = f"every class 0..m-1 must be present; {counts.count(0)} of 0..{len(counts) - 1} are not"
+        errors.append(FieldError("/data/id", "class_missing", detail))
+    return _Facts(samples, features, max(len(counts), 1), tuple(count for count in counts if count))
 
 
 def _builtin_facts(data: BuiltinData, loss: Loss, errors: list[FieldError]) -> _Facts:
@@ -211,7 +275,9 @@ def _point_at(errors: list[FieldError], data: InlineData, fits: Any, detail: str
     )
 
 
-def _data(data: InlineData | BuiltinData, facts: _Facts, loss: Loss, errors: list[FieldError]) -> dict[str, Any]:
+def _data(
+    data: InlineData | BuiltinData | DatasetData, facts: _Facts, loss: Loss, errors: list[FieldError]
+) -> dict[str, Any]:
     squared = loss is Loss.SQUARED_ERROR
     if data.standardise_targets and not squared:
         detail = "may be true for squared_error only"
@@ -227,8 +293,11 @@ def _data(data: InlineData | BuiltinData, facts: _Facts, loss: Loss, errors: lis
         "validation_fraction": data.validation_fraction,
         "split_seed": data.split_seed,
     }
+    sizes = {"samples": facts.samples, "features": facts.features}
     if isinstance(data, InlineData):
-        return {**options, "sha256": data.sha256(), "samples": facts.samples, "features": facts.features}
+        return {**options, "sha256": data.sha256(), **sizes}
+    if isinstance(data, DatasetData):
+        return {**options, "id": data.id, **sizes, "class_names": facts.class_names, "columns": facts.columns}
     options["name"] = data.name
     generated = BUILTINS[data.name].samples is None
     for name, default in GENERATED_DEFAULTS.items():
@@ -242,7 +311,8 @@ def _data(data: InlineData | BuiltinData, facts: _Facts, loss: Loss, errors: lis
 
 def _check_fixed(spec: TrainSpec, d: int, facts: _Facts, errors: list[FieldError]) -> None:
     fixed, m = spec.network.fixed, facts.outputs
-    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (d,), "W": (m, d), "c": (m,)}
+    width = spec.network.width or d
+    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (width,), "W": (m, d), "c": (m,)}
     for name, shape in shapes.items():
         value = getattr(fixed, name)
         if not isinstance(value, list):
@@ -258,6 +328,8 @@ def _check_fixed(spec: TrainSpec, d: int, facts: _Facts, errors: list[FieldError
 def _resolved(spec: TrainSpec, found: Mapping[str, dict[str, Any]], limits: Limits) -> ResolvedTrainSpec:
     """Put what was found, by part of the specification, in the place of what was left open."""
     body = spec.model_dump(exclude={"data"}) | {"data": {}}
+    if not has_continuum(spec):
+        body["continuum"] = None
     for part, values in found.items():
         body[part] |= values
     try:
@@ -266,7 +338,14 @@ def _resolved(spec: TrainSpec, found: Mapping[str, dict[str, Any]], limits: Limi
         raise SpecInvalidError(field_errors(error)) from None
 
 
-def _check_cost(cost: Estimate, limits: Limits) -> None:
+def check_cost(cost: Estimate, limits: Limits) -> None:
+    """Refuse a job that is over the published limits.
+
+    Raises
+    ------
+    SpecInvalidError
+        ``memory_limit`` or ``work_limit``.
+    """
     errors = []
     if cost.memory_bytes > limits.memory_bytes:
         detail = f"needs about {cost.memory_bytes:.3g} bytes of memory; the limit is {limits.memory_bytes:.3g}"

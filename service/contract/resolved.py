@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from service.contract.data import BuiltinName, DataOptions
+from service.contract.depths import GAP_LADDER, WantedGap
 from service.contract.spec import (
     Continuum,
     Discrete,
@@ -39,6 +40,17 @@ class ResolvedInline(ResolvedDataOptions):
     sha256: str = Field(description="Over inputs, then targets, as little-endian doubles in row-major order.")
     samples: int
     features: int
+
+
+class ResolvedDataset(ResolvedDataOptions):
+    """An uploaded data set, kept as an artifact of the job."""
+
+    source: Literal["dataset"]
+    id: str
+    samples: int
+    features: int
+    class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
+    columns: list[str] | None = Field(default=None, description="Names of the input columns.")
 
 
 class ResolvedBuiltin(ResolvedDataOptions):
@@ -81,7 +93,7 @@ class ResolvedTrainSpec(Strict):
     name: str | None
     metadata: Metadata
     external_id: str | None
-    data: Annotated[ResolvedInline | ResolvedBuiltin, Field(discriminator="source")]
+    data: Annotated[ResolvedInline | ResolvedBuiltin | ResolvedDataset, Field(discriminator="source")]
     network: ResolvedNetwork
     objective: ResolvedObjective
     discrete: Discrete | None
@@ -91,8 +103,16 @@ class ResolvedTrainSpec(Strict):
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """The depths to train; empty without discrete networks."""
-        return tuple(self.discrete.depths) if self.discrete is not None else ()
+        """The depths to train, for a wanted gap those that predict it; empty without discrete networks."""
+        if self.discrete is None:
+            return ()
+        return GAP_LADDER if isinstance(self.discrete.depths, WantedGap) else tuple(self.discrete.depths)
+
+    @property
+    def gap(self) -> float | None:
+        """The wanted gap, for which the depth is sought, or ``None``."""
+        wanted = self.discrete.depths if self.discrete is not None else None
+        return wanted.gap if isinstance(wanted, WantedGap) else None
 
 
 def spec_sha256(spec: Mapping[str, Any]) -> str:

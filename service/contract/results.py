@@ -9,13 +9,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from service.contract.answer import ANSWER
+from service.contract.diagnostics import Diagnostics, PerParameter
 from service.contract.numbers import Finding
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+    model_config = ANSWER
 
 
 def to_json(model: BaseModel) -> bytes:
@@ -43,28 +45,6 @@ class SolutionStatus(StrEnum):
     STALLED = "stalled"
     DIVERGED = "diverged"
     TIME_LIMIT = "time_limit"
-
-
-class PerParameter(_Result):
-    """One number for each of θ = (K, b, W, c)."""
-
-    K: Finding | None
-    b: Finding | None
-    W: Finding | None
-    c: Finding | None
-
-
-class PerParameterTotal(PerParameter):
-    """One number for each of θ = (K, b, W, c), and the root of the sum of squares."""
-
-    total: Finding | None
-
-
-class PerLayerParameter(_Result):
-    """One number for each parameter that depends on the layer."""
-
-    K: Finding | None
-    b: Finding | None
 
 
 class Metrics(_Result):
@@ -112,7 +92,8 @@ class _ModelResult(_Result):
     status: SolutionStatus
     objective: Finding | None = Field(description="E, regularisation included.")
     terminal_loss: Finding | None = Field(description="Mean over the training samples.")
-    regularisation: PerParameter | None = Field(description="Each with its α.")
+    regularisation: PerParameter | None = Field(description="Each with its α; of two-layer blocks K's includes V's.")
+    running_cost: Finding | None = Field(default=None, description="With its weight; present when there is one.")
     gradient_norm: Finding | None = Field(description="In increment coordinates.")
     iterations: int = Field(description="Of L-BFGS.")
     evaluations: int
@@ -141,134 +122,6 @@ class ContinuumResult(_ModelResult):
 
 
 ModelResult = Annotated[DiscreteResult | ContinuumResult, Field(discriminator="kind")]
-
-Withheld = Annotated[dict[str, str], Field(description="For each field that is null: the reason.")]
-
-
-class Assumption(_Result):
-    """One assumption of the theorem."""
-
-    name: str
-    holds: bool | None
-    detail: str
-
-
-class MinimaRow(_Result):
-    """Minimum at one depth against the continuum's."""
-
-    depth: int
-    objective: Finding | None
-    gap: Finding | None = None
-    order: Finding | None = None
-    slope: Finding | None = None
-    predicted_slope: Finding | None = None
-    withheld: Withheld
-
-
-class Minima(_Result):
-    """Convergence of minima."""
-
-    continuum: Finding | None = None
-    richardson: Finding | None = None
-    predicted_slope: Finding | None = None
-    depths: list[MinimaRow]
-    withheld: Withheld = {}
-
-
-class MinimisersRow(_Result):
-    """Distance of one depth's minimiser from the continuum's."""
-
-    depth: int
-    tl2: PerParameterTotal | None
-    h1_seminorm: PerLayerParameter | None
-    order: dict[str, Finding | None] | None = None
-    withheld: Withheld = {}
-
-
-class ConsecutiveRow(_Result):
-    """Distance between the minimisers of two depths."""
-
-    depths: list[int]
-    tl2: PerParameterTotal | None
-    order: dict[str, Finding | None] | None = None
-    withheld: Withheld = {}
-
-
-class Minimisers(_Result):
-    """Convergence of minimisers in TL²; ``depths`` needs the continuum."""
-
-    depths: list[MinimisersRow] | None = None
-    consecutive: list[ConsecutiveRow]
-
-
-class SupErrorRow(_Result):
-    """Largest deviation from the continuum at one depth."""
-
-    depth: int
-    sup_error: Finding | None
-    order: Finding | None = None
-    withheld: Withheld = {}
-
-
-class States(_Result):
-    """Convergence of trajectories."""
-
-    depths: list[SupErrorRow]
-
-
-class Predictions(States):
-    """Convergence of predictions."""
-
-    data: Literal["train", "validation"]
-
-
-class ExcessRow(_Result):
-    """Objective of a transferred parameter above the minimum it is compared with."""
-
-    depth: int
-    objective: Finding | None
-    excess: Finding | None
-    order: Finding | None = None
-    withheld: Withheld = {}
-
-
-class Bracket(_Result):
-    """Excesses by depth: never below zero but for optimisation error."""
-
-    depths: list[ExcessRow]
-
-
-class Branch(_Result):
-    """One minimiser followed across depths."""
-
-    branch: int
-    verdict: bool = Field(description="Whether the verdict is about this branch.")
-    starts: int = Field(description="Starts that found it.")
-    objectives: dict[str, Finding | None] = Field(description="By depth, and 'continuum'.")
-    status: str
-    left_at: list[int] = Field(default=[], description="Depths at which the branch was left.")
-    detail: str | None = None
-
-
-class Verdict(_Result):
-    """Whether the study converges, and what can be said of it."""
-
-    converges: bool | None = Field(description="Null when undecided.")
-    statements: list[str]
-
-
-class Diagnostics(_Result):
-    """The convergence diagnostics; parts that need a continuum are absent without one."""
-
-    assumptions: list[Assumption]
-    minima: Minima | None = None
-    minimisers: Minimisers | None = None
-    states: States | None = None
-    predictions: Predictions | None = None
-    recovery: Bracket | None = None
-    lift: Bracket | None = None
-    branches: list[Branch]
-    verdict: Verdict
 
 
 class Provenance(_Result):
@@ -315,6 +168,7 @@ class ModelLosses(_Result):
     terminal_loss: list[Finding]
     regularisation: RegularisationHistory
     gradient_norm: list[Finding]
+    running_cost: list[Finding] | None = Field(default=None, description="With its weight; present when there is one.")
     train: Metrics | None
     validation: Metrics | None
 
@@ -353,8 +207,9 @@ class DiscreteParameters(_Result):
     """Fitted parameters of one depth."""
 
     model: str
-    K: Vector = Field(description="(n, d, d)")
-    b: Vector = Field(description="(n, d)")
+    K: Vector = Field(description="(n, d, d); (n, w, d) in two-layer blocks")
+    b: Vector = Field(description="(n, d); (n, w) in two-layer blocks")
+    V: Vector | None = Field(default=None, description="(n, d, w) of two-layer blocks, else absent")
     W: Vector = Field(description="(m, d)")
     c: Vector = Field(description="(m,)")
     input_dim: int
@@ -368,6 +223,7 @@ class GridValues(_Result):
     t: list[Finding]
     K: Vector = Field(description="(G, d, d)")
     b: Vector = Field(description="(G, d)")
+    V: Vector | None = Field(default=None, description="(G, d, w) of two-layer blocks, else absent")
 
 
 class Coefficients(_Result):
@@ -375,6 +231,7 @@ class Coefficients(_Result):
 
     K: Vector
     b: Vector
+    V: Vector | None = Field(default=None, description="Of two-layer blocks, else absent.")
 
 
 class ContinuumParameters(_Result):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,10 +18,12 @@ from pydantic_core import PydanticCustomError
 
 from service.contract.arrays import ArrayOf, nested
 from service.contract.data import DataSource
+from service.contract.depths import Depths
 from service.contract.errors import FieldError, SpecInvalidError, token
 from service.contract.limits import LIMITS, Limits
-from service.contract.numbers import Real, TextOf, Whole, is_well_formed, limits_of
+from service.contract.numbers import Real, TextOf, Whole, is_well_formed
 from service.contract.pointers import field_errors
+from service.contract.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
 
 
 class Activation(StrEnum):
@@ -83,26 +83,6 @@ class Strict(BaseModel):
     """A part of a specification: frozen, and without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _increasing(depths: list[int]) -> list[int]:
-    errors = [
-        FieldError(f"/{index}", "not_increasing", "must be greater than the depth before it")
-        for index, (before, depth) in enumerate(pairwise(depths), start=1)
-        if depth <= before
-    ]
-    if errors:
-        raise nested(errors)
-    return depths
-
-
-def _some_depths(value: object, info: ValidationInfo) -> object:
-    limits = limits_of(info)
-    if isinstance(value, list) and not value:
-        raise nested([FieldError("", "empty", "must have at least one entry")])
-    if isinstance(value, list) and limits is not None and len(value) > limits.depths:
-        raise nested([FieldError("", "too_many", f"must have at most {limits.depths} entries")])
-    return value
 
 
 def _metadata(value: object) -> dict[str, Any]:
@@ -182,6 +162,22 @@ class Network(Strict):
     activation: Activation = Activation.TANH
     output: Output | None = Field(default=None, description="softmax for integer targets, else identity, unless said.")
     fixed: Fixed = Fixed()
+    weights: Weights = Field(
+        default=Weights.VARYING, description="constant: one K and b for all layers, regularised by τ‖A‖²."
+    )
+    integrator: Integrator = Field(
+        default=Integrator.EULER,
+        description="What a layer is a step of; stages off the nodes read the piecewise-linear lift of K and b.",
+    )
+    block: Block = Field(
+        default=Block.SINGLE, description="two_layer: V σ(K x + b), V regularised as K is, with K's weights."
+    )
+    width: Annotated[int, Whole(ge=1, most="state_dim")] | None = Field(
+        default=None, description="Rows of K in a two_layer block; d unless said."
+    )
+    horizon: Annotated[float, Real(gt=0, le=1000)] = Field(
+        default=1.0, description="T: layers are steps of length T/n over [0, T]. Times are reported as parts of T."
+    )
 
 
 class Alpha(Strict):
@@ -208,24 +204,20 @@ class Objective(Strict):
     )
     alpha: Alpha = Alpha()
     tau: Tau = Tau()
+    scaling: Scaling = Field(
+        default=Scaling.H1,
+        description="Of K and b: h1 n Σ‖ΔA‖² + τ‖A_0‖²; l2 (1/n) Σ‖A‖²; unscaled Σ‖ΔA‖² + τ‖A_0‖²; none 0."
+        " Without h1 there is no continuum problem.",
+    )
+    running_cost: Annotated[float, Real(ge=0)] = Field(
+        default=0.0, description="γ of γ ∫‖X(t)‖² dt over [0, T], mean over samples."
+    )
 
 
 class Discrete(Strict):
     """The depths to train."""
 
-    depths: Annotated[
-        list[Annotated[int, Whole(ge=2, most="depth")]],
-        BeforeValidator(_some_depths),
-        AfterValidator(_increasing),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "items": {"type": "integer", "minimum": 2},
-                "minItems": 1,
-                "uniqueItems": True,
-            }
-        ),
-    ] = Field(default=[8, 16, 32, 64], description="Strictly increasing.")
+    depths: Depths = Field(default=[8, 16, 32, 64], description="Strictly increasing; or a wanted gap.")
 
 
 class Continuum(Strict):
@@ -247,6 +239,14 @@ class Training(Strict):
     starts: Annotated[int, Whole(ge=1, most="starts")] = 4
     seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
     start_scale: Annotated[float, Real(gt=0, le=100)] = 0.5
+    depth_start: DepthStart = Field(
+        default=DepthStart.PROLONG,
+        description="prolong: the depth before; independent: random starts at every depth;"
+        " recovery: the continuum, trained first.",
+    )
+    follow: Follow = Field(
+        default=Follow.BEST, description="best: minima within 10 % of the lowest, four at most; all: every one found."
+    )
     dtype: Dtype = Dtype.FLOAT64
     device: Device = Device.AUTO
 
@@ -288,12 +288,8 @@ class TrainSpec(Strict):
     limits: JobLimits = JobLimits()
 
 
-LATER_KINDS = ("evaluate", "diagnose")
-"""Kinds of job that have a name already and nothing else."""
-
-
 def parse_spec(body: object, limits: Limits = LIMITS) -> TrainSpec:
-    """Read a specification.
+    """Read a train specification; `service.contract.kinds.parse` reads those of every kind.
 
     Parameters
     ----------
@@ -314,10 +310,7 @@ def parse_spec(body: object, limits: Limits = LIMITS) -> TrainSpec:
     """
     if not isinstance(body, dict):
         raise SpecInvalidError((FieldError("", "not_an_object", "must be an object"),))
-    kind = body.get("kind", "train")
-    if kind in LATER_KINDS:
-        raise SpecInvalidError((FieldError("/kind", "unsupported", "is not offered yet; use 'train'"),))
-    if kind != "train":
+    if body.get("kind", "train") != "train":
         raise SpecInvalidError((FieldError("/kind", "invalid_choice", "must be 'train'"),))
     try:
         return TrainSpec.model_validate(body, context=limits)

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from service.contract.data import BUILTINS
+from service.contract.dataset import MEDIA_TYPES
+from service.contract.kinds import KINDS
 from service.contract.resolve import PAIRS
-from service.contract.spec import Activation, BasisChoice, TrainSpec
+from service.contract.spec import Activation, BasisChoice
 from service.routes.common import JobsOf, answers, json_response, problems
 from service.version import VERSION
 from service.views import BuiltinSet, Capabilities, Worker
@@ -38,11 +40,12 @@ def get_capabilities(jobs: JobsOf) -> Response:
     }
     found = Capabilities(
         version=VERSION,
-        kinds={"train": TrainSpec.model_json_schema()},
+        kinds={kind: model.model_json_schema() for kind, model in KINDS.items()},
         activations=list(Activation),
         losses={str(loss): output for output, loss in PAIRS.items()},
         bases=list(BasisChoice),
         datasets=sets,
+        upload_media_types=sorted(MEDIA_TYPES),
         limits=jobs.limits,
         devices=sorted({device for worker in workers for device in worker.devices}),
         workers=[Worker(id=worker.id, devices=list(worker.devices)) for worker in workers],

@@ -6,10 +6,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Header, Request
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from service.jobs import Jobs
-from service.problems import MEDIA_TYPE
+from service.contract.errors import ErrorCode
+from service.jobs import SAFETENSORS, Jobs
+from service.negotiate import JSON, NPZ, accepted
+from service.problems import MEDIA_TYPE, ProblemError
 from service.waiting import Waiters
 
 if TYPE_CHECKING:
@@ -28,8 +32,15 @@ def _waiters(request: Request) -> Waiters:
     return waiters
 
 
+def _flag(value: object) -> object:
+    if value not in {"true", "false", True, False}:
+        raise PydanticCustomError("not_a_boolean", "must be true or false")
+    return value
+
+
 JobsOf = Annotated[Jobs, Depends(_jobs)]
 WaitersOf = Annotated[Waiters, Depends(_waiters)]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
 
 
@@ -105,3 +116,36 @@ def json_response(
         ``application/json``.
     """
     return Response(content, status, headers=headers, media_type="application/json")
+
+
+def choose_form(accept: str, numbers: int, most: int) -> str:
+    """Return the form to answer arrays in. Binary forms are never sent to who did not name them.
+
+    Parameters
+    ----------
+    accept
+        The header.
+    numbers, most
+        How many there are, and how many are sent as JSON.
+
+    Returns
+    -------
+    str
+        A media type.
+
+    Raises
+    ------
+    ProblemError
+        406 with what there is.
+    """
+    acceptable = accepted(accept, (JSON, SAFETENSORS, NPZ))
+    for offer, exact in acceptable:
+        if offer == JSON and numbers <= most:
+            return offer
+        if offer != JSON and exact:
+            return offer
+    if any(offer == JSON for offer, _ in acceptable):
+        detail = f"{numbers} numbers are more than the {most} that are sent as JSON; accept {SAFETENSORS} or {NPZ}."
+    else:
+        detail = f"The forms are {JSON}, {SAFETENSORS} and {NPZ}."
+    raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, detail)

@@ -14,12 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.contract.job import JobRecord, JobStatus
+from service.contract.kinds import KINDS
 from service.contract.limits import LIMITS
 from service.jobs import Jobs
 from service.jobstore import InvalidCursor
 from service.negotiate import etag_of, matches, wait_of
 from service.problems import RETRY_AFTER_S, invalid_parameter
-from service.routes.common import JobsOf, Prefer, WaitersOf, answers, json_response, problems, ref
+from service.routes.common import Flag, JobsOf, Prefer, WaitersOf, answers, json_response, problems, ref
 from service.strict_json import decode, read_body
 from service.views import DryRun, job_json, job_path, page_json
 
@@ -35,14 +36,7 @@ def _rfc3339(value: object) -> object:
     return value
 
 
-def _flag(value: object) -> object:
-    if value not in {"true", "false", True, False}:
-        raise PydanticCustomError("not_a_boolean", "must be true or false")
-    return value
-
-
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
-Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 
 
 def _headers(record: JobRecord) -> dict[str, str]:
@@ -62,8 +56,8 @@ def _plan_and_create(jobs: Jobs, body: bytes, key: str | None) -> tuple[JobRecor
 
 
 def _dry_run(jobs: Jobs, body: bytes) -> str:
-    resolution = jobs.plan(decode(body)).resolution
-    return DryRun(spec=resolution.spec, estimate=resolution.estimate).model_dump_json()
+    plan = jobs.plan(decode(body))
+    return DryRun(spec=plan.spec, estimate=plan.estimate).model_dump_json()
 
 
 @router.post(
@@ -71,7 +65,12 @@ def _dry_run(jobs: Jobs, body: bytes) -> str:
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     summary="Create a job",
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": ref("TrainSpec")}}}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"anyOf": [ref(model.__name__) for model in KINDS.values()]}}},
+        }
+    },
     responses=answers(
         HTTPStatus.ACCEPTED, "Queued.", "Job", ("Location", "Retry-After", "ETag", "Idempotency-Replayed")
     )
@@ -101,7 +100,7 @@ async def create_job(
         Header(min_length=1, max_length=255, description="Same key and same body: the same job."),
     ] = None,
 ) -> Response:
-    """Queue a study. The answer is sent when the job is committed."""
+    """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
     body = await read_body(request, jobs.limits.body_bytes)
     if dry_run:
         return json_response(await run_in_threadpool(_dry_run, jobs, body))
@@ -130,7 +129,7 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
     status: JobStatus | None = None,
-    kind: Literal["train"] | None = None,
+    kind: Literal["train", "evaluate", "diagnose"] | None = None,
     external_id: Annotated[str | None, Query(max_length=LIMITS.name_length)] = None,
     created_after: Time | None = None,
 ) -> Response:

@@ -11,18 +11,16 @@ from starlette.responses import Response
 
 from service import parameters as forms
 from service.contract import names
-from service.contract.errors import ErrorCode
 from service.contract.limits import LIMITS
-from service.jobs import SAFETENSORS, Jobs
-from service.negotiate import accepted
-from service.problems import ProblemError, invalid_parameter
-from service.routes.common import JobsOf, answers, json_response, problems, ref
+from service.jobs import SAFETENSORS, Jobs, ResultsUnavailableError
+from service.negotiate import JSON, NPZ
+from service.problems import invalid_parameter
+from service.routes.common import JobsOf, answers, choose_form, json_response, problems, ref
 from service.views import job_path
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 
-JSON = "application/json"
-NPZ = "application/x-npz"
+_RESULTS = ("Results", "EvaluationResults", "DiagnosisResults")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -42,21 +40,25 @@ def _write(body: object) -> bytes:
     "",
     response_model=None,
     summary="Read the results",
-    responses=answers(HTTPStatus.OK, "Results.", "Results") | _ERRORS,
+    responses=_ERRORS
+    | {
+        200: {
+            "description": "Results, by the kind of job.",
+            "content": {JSON: {"schema": {"anyOf": [ref(name) for name in _RESULTS]}}},
+        }
+    },
 )
 def get_results(job_id: str, jobs: JobsOf) -> Response:
-    """Read every model's fit, the convergence diagnostics and the provenance."""
+    """Read every model's fit, the convergence diagnostics and the provenance; or what another kind of job found."""
     results = _results(jobs, job_id)
     path = f"{job_path(job_id)}/results"
-    for model in results["models"]:
-        if model.get("parameters") is not None:
-            model["parameters"] = {"href": f"{path}/parameters?model={model['model']}", **model["parameters"]}
-    links = {
-        "self": path,
-        "job": job_path(job_id),
-        "losses": f"{path}/losses",
-        "diagnostics": f"{path}/diagnostics",
-    }
+    for entry in (*results.get("models", ()), *results.get("evaluations", ())):
+        for part in ("parameters", "predictions", "states"):
+            if entry.get(part) is not None:
+                entry[part] = {"href": f"{path}/{part}?model={entry['model']}", **entry[part]}
+    links = {"self": path, "job": job_path(job_id)}
+    if "models" in results:
+        links |= {"losses": f"{path}/losses", "diagnostics": f"{path}/diagnostics"}
     return json_response(_write({"job_id": job_id, **results, "links": links}))
 
 
@@ -79,7 +81,10 @@ def get_losses(job_id: str, jobs: JobsOf) -> Response:
 )
 def get_diagnostics(job_id: str, jobs: JobsOf) -> Response:
     """Read whether and how fast the study converges."""
-    return json_response(_write(_results(jobs, job_id)["diagnostics"]))
+    results = _results(jobs, job_id)
+    if "diagnostics" not in results:
+        raise ResultsUnavailableError
+    return json_response(_write(results["diagnostics"]))
 
 
 @router.get(
@@ -117,7 +122,7 @@ def get_parameters(
         found = forms.read(content, grid)
     except forms.GridTooLargeError:
         raise invalid_parameter("grid", f"gives more than {forms.MOST_GRID_NUMBERS} numbers", "too_large") from None
-    chosen = _choose(request.headers.get("accept", ""), found.numbers, jobs.limits.json_numbers)
+    chosen = choose_form(request.headers.get("accept", ""), found.numbers, jobs.limits.json_numbers)
     headers = {"Vary": "Accept"}
     if chosen == JSON:
         return Response(forms.to_json(found), headers=headers, media_type=JSON)
@@ -128,18 +133,3 @@ def get_parameters(
     elif found.grid:
         content = forms.to_safetensors(found)
     return Response(content, headers=headers, media_type=chosen)
-
-
-def _choose(accept: str, numbers: int, most: int) -> str:
-    """Return the form to answer in. Binary forms are never sent to who did not name them."""
-    acceptable = accepted(accept, (JSON, SAFETENSORS, NPZ))
-    for offer, exact in acceptable:
-        if offer == JSON and numbers <= most:
-            return offer
-        if offer != JSON and exact:
-            return offer
-    if any(offer == JSON for offer, _ in acceptable):
-        detail = f"{numbers} numbers are more than the {most} that are sent as JSON; accept {SAFETENSORS} or {NPZ}."
-    else:
-        detail = f"The forms are {JSON}, {SAFETENSORS} and {NPZ}."
-    raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, detail)

@@ -170,7 +170,7 @@ def test_an_id_that_cannot_be_one_is_a_404(api: httpx.Client, job_id: str) -> No
         ("limit=201", "limit"),
         ("limit=x", "limit"),
         ("status=done", "status"),
-        ("kind=evaluate", "kind"),
+        ("kind=other", "kind"),
         ("cursor=%00", "cursor"),
         ("cursor=latest", "cursor"),
         ("created_after=yesterday", "created_after"),

@@ -49,7 +49,7 @@ def takes(label: str, where: str) -> bool:
 
 
 CAN_BE_ASKED_WRONGLY = [label for label in OPERATIONS if takes(label, "query")]
-OF_A_JOB = [label for label in OPERATIONS if takes(label, "path")]
+OF_A_JOB = [label for label in OPERATIONS if "{job_id}" in label]
 
 
 def ask(api: httpx.Client, label: str, mode: schemathesis.GenerationMode, job_id: str | None = None) -> None:

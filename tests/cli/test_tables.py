@@ -8,7 +8,7 @@ from rich.console import Console
 
 from service.cli.output import fixed, short
 from service.cli.plot import gap_plot
-from service.cli.tables import show_results
+from service.cli.tables import beyond_rates, show_results
 from service.contract.results import Results
 from tests.cli.example import CONTINUUM, OBJECTIVES, results
 
@@ -121,3 +121,31 @@ def test_gaps_on_the_predicted_line_lie_on_the_diagonal() -> None:
     assert rows[0].endswith("│●··") or "│●" in rows[0]
     assert rows[-1].endswith("●")
     assert sum(line.count("●") for line in rows) == 3
+
+
+def test_class_advice_and_branches_are_named() -> None:
+    lines = beyond_rates(
+        {
+            "classification": {"class": "h1_limit", "evidence": []},
+            "depth_advice": [
+                {"gap": 1e-3, "depth": 27, "basis": "continuum"},
+                {"gap": 1e-9, "depth": None, "basis": "nothing"},
+            ],
+            "branches": [
+                {
+                    "branch": 0,
+                    "starts": 3,
+                    "status": "persists",
+                    "verdict": True,
+                    "objectives": {"8": 0.5, "continuum": 0.25},
+                }
+            ],
+        },
+        full=False,
+    )
+    assert lines == [
+        "class of the depth sequence: h1_limit",
+        "a gap of 1.00e-03 takes depth 27  by continuum",
+        "branch 0: 3 starts, persists, E = 0.250000000 at continuum  <- verdict",
+    ]
+    assert beyond_rates({}, full=True) == []

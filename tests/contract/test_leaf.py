@@ -12,7 +12,23 @@ from service.contract.spec import parse_spec
 from tests.support.api import losses
 from tests.support.api import results as made_up
 
-MODULES = ("arrays", "data", "errors", "estimate", "job", "limits", "names", "resolve", "results", "spec")
+MODULES = (
+    "arrays",
+    "data",
+    "dataset",
+    "diagnose",
+    "errors",
+    "estimate",
+    "evaluate",
+    "job",
+    "kinds",
+    "limits",
+    "names",
+    "resolve",
+    "results",
+    "results_kinds",
+    "spec",
+)
 
 
 def test_imports() -> None:

@@ -52,8 +52,8 @@ WRONG_FIELDS = [
     ("/kind", MISSING, "required"),
     ("/kind", "fit", "invalid_choice"),
     ("/kind", ["train"], "invalid_choice"),
-    ("/kind", "evaluate", "unsupported"),
-    ("/kind", "diagnose", "unsupported"),
+    ("/kind", "evaluate", "invalid_choice"),
+    ("/kind", ["train"], "invalid_choice"),
     ("/data", MISSING, "required"),
     ("/data", [], "not_an_object"),
     ("/data/source", MISSING, "required"),
@@ -240,7 +240,7 @@ def test_nothing_to_train_is_a_rule_over_the_whole() -> None:
 
 
 def test_a_set_that_cannot_be_uploaded_yet() -> None:
-    assert errors(put(MOONS, "/data", {"source": "dataset", "id": "x"})) == [("/data/source", "unsupported")]
+    assert errors(put(MOONS, "/data", {"source": "dataset", "id": "x"})) == [("/data/id", "dataset_not_found")]
 
 
 @pytest.mark.parametrize("body", [None, 1, "train", [], [MOONS]])

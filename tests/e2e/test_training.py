@@ -51,6 +51,17 @@ def test_a_study_is_trained_and_answered(training: Service) -> None:
     assert {model["status"] for model in results["models"]} == {"converged"}
 
 
+def test_a_wanted_gap_is_trained_for(training: Service) -> None:
+    body = small([8]) | {"discrete": {"depths": {"gap": 1e-3}}}
+    job = training.wait_for(training.submit(body), "succeeded")
+    results = training.client.get(job["links"]["results"]).json()
+    asked = results["diagnostics"]["depth_advice"][0]
+    assert asked["gap"] == 1e-3
+    assert asked["check"]["met"]
+    assert asked["check"]["gap"] <= 1e-3
+    assert f"discrete-{asked['depth']}" in {model["model"] for model in results["models"]}
+
+
 def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> None:
     job_id = training.submit(LONG)
     training.wait_running(job_id)

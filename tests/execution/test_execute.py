@@ -17,7 +17,7 @@ from service.contract.resolve import resolve
 from service.contract.resolved import ResolvedTrainSpec
 from service.contract.results import Losses, ResultsFile
 from service.contract.spec import parse_spec
-from service.jobs import encode_inline
+from service.plans import encode
 from worker.deeplimit import Problem
 from worker.execution import execute
 from worker.execution.learning import learning_of
@@ -38,7 +38,8 @@ def job_of(place: Path, **spec: Any) -> JobInput:
     store = ArtifactStore(place)
     data = None
     if parsed.data.source == "inline":
-        data = store.put(data_path(JOB), encode_inline(parsed.data, resolution.targets), "application/vnd.safetensors")
+        content = encode(parsed.data.inputs, parsed.data.targets, resolution.targets)
+        data = store.put(data_path(JOB), content, "application/vnd.safetensors")
     return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, data)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from service.cli import app
 from service.config import PREFIX, Settings
-from service.contract.spec import parse_spec
+from service.contract.kinds import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,7 +52,7 @@ def test_commands_named_in_the_text_exist() -> None:
 
 @pytest.mark.parametrize("text", re.findall(r"<<'JSON'[^\n]*\n(.*?)\nJSON$", README, re.DOTALL | re.MULTILINE))
 def test_specifications_in_the_text_are_valid(text: str) -> None:
-    parse_spec(json.loads(text))
+    parse(json.loads(text))
 
 
 def test_folders_of_the_layout_exist() -> None:

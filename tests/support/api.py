@@ -127,7 +127,8 @@ def results(depth: int, d: int) -> dict[str, Any]:
         "train": {"terminal_loss": 0.011, "accuracy": 1.0},
         "validation": None,
     }
-    arrays = {"K": {"shape": [depth, d, d], "dtype": "float64"}}
+    shapes = {"K": [depth, d, d], "b": [depth, d], "W": [2, d], "c": [2]}
+    arrays = {name: {"shape": shape, "dtype": "float64"} for name, shape in shapes.items()}
     parameters = {"arrays": arrays, "sha256": "0" * 64}
     return {
         "models": [

@@ -11,7 +11,22 @@ True
 
 from worker.deeplimit.continuum import ContinuumOptions
 from worker.deeplimit.problem import Problem, Regularisation
-from worker.deeplimit.study import Training
+from worker.deeplimit.regime import Block, Integrator, Regime, Scaling, Weights
 from worker.deeplimit.train import TrainedStudy, train
+from worker.deeplimit.training import DepthStart, Follow, Training
 
-__all__ = ["ContinuumOptions", "Problem", "Regularisation", "TrainedStudy", "Training", "train"]
+__all__ = [
+    "Block",
+    "ContinuumOptions",
+    "DepthStart",
+    "Follow",
+    "Integrator",
+    "Problem",
+    "Regime",
+    "Regularisation",
+    "Scaling",
+    "TrainedStudy",
+    "Training",
+    "Weights",
+    "train",
+]

@@ -11,10 +11,12 @@ from typing import Final, TypeVar
 import torch
 
 from worker.deeplimit.continuum import ContinuumFit
+from worker.deeplimit.diagnostics.certificate import Certificate
 from worker.deeplimit.minimise import Solution
 from worker.deeplimit.problem import Problem
 from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.symmetry import EXACT_PADDING, aligned, distance, norm
+from worker.deeplimit.training import Follow
 from worker.deeplimit.transfer import recover, restrict
 
 NEAR_BEST: Final = 0.1
@@ -31,10 +33,11 @@ class BranchPoint:
     network: ResidualNetwork
     parameters: DiscreteParameters
     solution: Solution
+    certificate: Certificate | None = None
 
     @property
     def depth(self) -> int:
-        """N."""
+        """Depth n."""
         return self.network.depth
 
 
@@ -43,7 +46,14 @@ class BranchStatus(StrEnum):
 
     PERSISTS = "persists"
     MERGES = "merges"
+    BIFURCATES = "bifurcates"
     NOT_CARRIED = "not_carried"
+    SADDLE = "saddle"
+
+    @property
+    def carried(self) -> bool:
+        """Whether the branch goes on to the next depth."""
+        return self in (BranchStatus.PERSISTS, BranchStatus.BIFURCATES)
 
 
 @dataclass
@@ -60,6 +70,8 @@ class Branch:
         Depths whose minimiser is not on the branch, although it was sought by restriction.
     merged_into
         Index of the branch it coincided with from some depth on, when ``status`` is ``merges``.
+    bifurcated_at
+        Depths at which its prolongation led to a saddle, which was left for a lower minimum.
     """
 
     starts: int
@@ -68,6 +80,7 @@ class Branch:
     status: BranchStatus = BranchStatus.PERSISTS
     merged_into: int | None = None
     left: list[int] = field(default_factory=list)
+    bifurcated_at: list[int] = field(default_factory=list)
 
     @property
     def latest(self) -> BranchPoint:
@@ -76,9 +89,16 @@ class Branch:
         return self.points[max(finite or self.points)]
 
     @property
+    def last(self) -> tuple[str, Solution]:
+        """The continuum's name and solution, or those of the latest depth."""
+        if self.continuum is not None:
+            return "continuum", self.continuum.solution
+        return f"discrete-{self.latest.depth}", self.latest.solution
+
+    @property
     def level(self) -> float:
         """What branches are ranked by: E_∞, else E at the finest depth; infinite when not carried to the end."""
-        if self.status is not BranchStatus.PERSISTS:
+        if not self.status.carried:
             return math.inf
         if self.continuum is not None:
             value = self.continuum.solution.objective
@@ -94,12 +114,13 @@ _Facts = tuple[float, float, DiscreteParameters]
 def same_minimum(problem: Problem, left: _Facts, right: _Facts) -> bool:
     """Whether two points (E, error estimate, θ at one depth) are one minimum up to the exact symmetries.
 
-    Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, so equal objectives decide alone.
+    Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, and units of two-layer blocks are not
+    aligned at all, so equal objectives decide alone.
     """
     scale = max(abs(left[0]), abs(right[0]), 1e-12)
     if not abs(left[0] - right[0]) <= max(1e-7 * scale, 2.0 * (left[1] + right[1])):
         return False
-    if problem.state_dim - problem.input_dim > EXACT_PADDING:
+    if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
         return True
     tolerance = (2e-3 if problem.smooth else 5e-2) * max(norm(left[2]), 1e-3)
     return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
@@ -129,8 +150,19 @@ def continuum_facts(fit: ContinuumFit, depth: int = 64) -> _Facts:
     return fit.solution.objective, fit.error, recover(fit.parameters, depth)
 
 
-def select(objectives: Sequence[float]) -> list[bool]:
+def found_interval(found: int, starts: int) -> tuple[float, float]:
+    """Return the 95 % interval of the chance that a start leads to a minimum (Wilson 1927)."""
+    z = 1.959963984540054
+    share, scale = found / starts, 1.0 + z * z / starts
+    centre = (share + z * z / (2.0 * starts)) / scale
+    half = z / scale * math.sqrt(share * (1.0 - share) / starts + z * z / (4.0 * starts * starts))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def select(objectives: Sequence[float], follow: Follow = Follow.BEST) -> list[bool]:
     """Return which of the distinct minima, lowest first, are carried to every depth."""
+    if follow is Follow.ALL:
+        return [True] * len(objectives)
     best = objectives[0]
     return [index < MOST_CARRIED and value <= best + NEAR_BEST * abs(best) for index, value in enumerate(objectives)]
 
@@ -139,7 +171,7 @@ def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callab
     """Mark every persisting branch that now coincides with an earlier one."""
     kept: list[tuple[int, _Facts]] = []
     for index, branch in enumerate(branches):
-        mine = facts(branch) if branch.status is BranchStatus.PERSISTS else None
+        mine = facts(branch) if branch.status.carried else None
         if mine is None:
             continue
         for other, theirs in kept:

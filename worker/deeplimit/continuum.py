@@ -20,7 +20,7 @@ from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, Pie
 from worker.deeplimit.flow import ContinuumParameters, Flow
 from worker.deeplimit.minimise import Budget, HistoryRow, Observer, Solution, minimise
 from worker.deeplimit.minimise.solution import rounding
-from worker.deeplimit.problem import Problem
+from worker.deeplimit.problem import LAYERED, Problem
 
 SCALE_FLOOR: Final = 1e-3
 """The tolerance is relative to max(|E_∞|, this)."""
@@ -46,7 +46,9 @@ class ContinuumOptions:
     tolerance: float = 1e-8
 
     def ladder(self, problem: Problem) -> list[ContinuumBasis]:
-        """Return the bases to try, coarse to fine."""
+        """Return the bases to try, coarse to fine; constants have one, without error."""
+        if problem.regime.constant:
+            return [LegendreIncrements(0)]
         legendre = problem.smooth if self.basis == "auto" else self.basis == "legendre"
         if legendre:
             return [LegendreIncrements(p) for p in _DEGREES]
@@ -96,7 +98,14 @@ def fit_continuum(
 
     The result's status is that of the last minimisation; a tolerance that could not be reached is no failure, and
     ``limited`` says what stopped it.
+
+    Raises
+    ------
+    ValueError
+        If the regime has no limit problem.
     """
+    if not problem.regime.has_continuum:
+        raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
     ladder = options.ladder(problem)
     level, steps = 0, _FIRST_STEPS
     flow = Flow(problem, ladder[0], _steps_for(ladder[0], steps))
@@ -131,8 +140,11 @@ def fit_continuum(
 
 
 def curvature_floor(problem: Problem) -> float:
-    """Return 2 min α over the trained parameters: the Hessian's value in directions that the data do not see."""
-    return 2.0 * min(problem.regularisation.alpha[name] for name in problem.trained)
+    """Return 2 min α over the trained parameters: the Hessian's value in directions that the data do not see.
+
+    It is 0 where K or b is not regularised.
+    """
+    return 2.0 * min(problem.weight(name) for name in problem.trained)
 
 
 class _Merged:
@@ -205,7 +217,7 @@ def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float
     change = abs(evaluation.objective - solution.objective)
     gradient = refined.coordinates.unpack(evaluation.gradient)
     basis_error = 0.0
-    for name in ("K", "b"):
+    for name in LAYERED:
         if name not in gradient:
             continue
         g = gradient[name]
@@ -215,7 +227,7 @@ def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float
             # Halving a cell splits its increment in two equal parts; what is new is their difference.
             # Further halvings add a quarter as much each time for functions of H²: 4/3 in all.
             extra = (g[1::2] - g[2::2]) * math.sqrt(2.0 / 3.0)
-        basis_error += float(extra.square().sum()) / (4.0 * flow.problem.regularisation.alpha[name])
+        basis_error += float(extra.square().sum()) / (4.0 * flow.problem.weight(name))
     # Halving the steps of a method of order 4 leaves 1/16 of its error; across the kinks of a non-smooth σ, 1/4.
     step_error = change * (16.0 / 15.0 if flow.problem.smooth else 4.0 / 3.0)
     return (step_error if math.isfinite(step_error) else math.inf), basis_error

@@ -39,14 +39,18 @@ class StageMap(Protocol):
 
 
 class DiscreteIncrements:
-    """Coordinates of the n nodal values A_i, i = 0..n−1, which are also what Euler's stages read."""
+    """Coordinates of the n nodal values A_i, i = 0..n−1, which are also what Euler's stages read.
 
-    def __init__(self, depth: int) -> None:
+    ``scale`` stands in place of √n, for penalties of increments that are scaled otherwise.
+    """
+
+    def __init__(self, depth: int, scale: float | None = None) -> None:
         self.size = depth
+        self.scale = math.sqrt(depth) if scale is None else scale
 
     def apply(self, u: Tensor, tau: float) -> Tensor:
         """Return A (n, ...) from u (n, ...)."""
-        scaled = u * (1.0 / math.sqrt(self.size))
+        scaled = u * (1.0 / self.scale)
         scaled[0] = u[0] / math.sqrt(tau)
         return torch.cumsum(scaled, 0)
 
@@ -54,7 +58,7 @@ class DiscreteIncrements:
         """Return the gradient in u from the one in A, both (n, ...)."""
         out = torch.flip(torch.cumsum(torch.flip(gradient, (0,)), 0), (0,))
         first = out[0] / math.sqrt(tau)
-        out.mul_(1.0 / math.sqrt(self.size))
+        out.mul_(1.0 / self.scale)
         out[0] = first
         return out
 
@@ -63,8 +67,12 @@ class DiscreteIncrements:
         u = torch.empty_like(A)
         u[0] = A[0] * math.sqrt(tau)
         torch.sub(A[1:], A[:-1], out=u[1:])
-        u[1:].mul_(math.sqrt(self.size))
+        u[1:].mul_(self.scale)
         return u
+
+    def scale_start(self, u: Tensor) -> None:
+        """Turn standard normal numbers into a start with normal √τ A_0 and √n (A_i − A_{i−1}), in place."""
+        u[1:].mul_(self.scale / math.sqrt(self.size))
 
 
 class LegendreIncrements:
@@ -216,7 +224,7 @@ class MatrixStageMap:
 
 def _contract(matrix: Tensor, values: Tensor) -> Tensor:
     """Return the (T, q) matrix times values (q, ...), shape (T, ...)."""
-    return (matrix @ values.reshape(len(values), -1)).view(-1, *values.shape[1:])
+    return (matrix @ values.reshape(len(values), math.prod(values.shape[1:]))).view(-1, *values.shape[1:])
 
 
 def _legendre(t: Tensor, degree: int) -> Tensor:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, MatrixStageMap, PiecewiseLinearIncrements
-from worker.deeplimit.kernels.runge_kutta import ExplicitRungeKutta
-from worker.deeplimit.kernels.tableau import RK4
+from worker.deeplimit.kernels.tableau import RK4, Tableau
 from worker.deeplimit.objective import DiscretisedObjective
-from worker.deeplimit.problem import Problem
+from worker.deeplimit.problem import LAYERED, Problem
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,18 @@ class Flow(DiscretisedObjective):
     def __init__(self, problem: Problem, basis: ContinuumBasis, steps: int) -> None:
         self.basis = basis
         self.steps = steps
-        kernel = ExplicitRungeKutta(RK4, steps, problem.activation)
+        kernel = problem.kernel(RK4, steps)
         stage_map = MatrixStageMap(basis, stage_times(steps).to(problem.x))
         super().__init__(problem, kernel, stage_map, basis.size)
 
     def parameters(self, u: Tensor) -> ContinuumParameters:
         """Return θ at flat coordinates u, with fixed parameters as constant functions."""
-        tau = self.problem.regularisation.tau
         parts = {name: value.clone() for name, value in self.coordinates.unpack(u).items()}
-        for name in ("K", "b"):
+        for name in LAYERED:
             if name in parts:
-                parts[name][0] /= tau[name] ** 0.5
+                parts[name][0] /= self.problem.tau(name) ** 0.5
         for name, value in self.problem.fixed.items():
-            if name in tau:
+            if name in LAYERED:
                 parts[name] = value.new_zeros((self.basis.size, *value.shape))
                 parts[name][0] = value
             else:
@@ -69,11 +67,10 @@ class Flow(DiscretisedObjective):
 
     def encode(self, parameters: ContinuumParameters) -> Tensor:
         """Return the flat coordinates of parameters in this basis or one that it refines."""
-        tau = self.problem.regularisation.tau
         parts = {"W": parameters.W, "c": parameters.c}
         for name, value in (("K", parameters.K), ("b", parameters.b)):
             refined = parameters.basis.refine(value, self.basis)  # type: ignore[arg-type]  # one family a model
-            refined[0] *= tau[name] ** 0.5
+            refined[0] *= self.problem.tau(name) ** 0.5
             parts[name] = refined
         return self.coordinates.pack({name: parts[name] for name in self.problem.trained})
 
@@ -81,20 +78,25 @@ class Flow(DiscretisedObjective):
         """Return the flat coordinates of a lift's projection: K(0), b(0) kept, K' and b' projected in L²."""
         if not isinstance(lifted.basis, PiecewiseLinearIncrements):
             raise TypeError("a lift is piecewise linear")
-        tau = self.problem.regularisation.tau
         parts = {"W": lifted.W, "c": lifted.c}
-        for name, nodes in zip(("K", "b"), lifted.coefficients(), strict=True):
-            parts[name] = self.basis.project(nodes, tau[name])
+        for name, nodes in zip(LAYERED, lifted.coefficients(), strict=True):
+            parts[name] = self.basis.project(nodes, self.problem.tau(name))
         return self.coordinates.pack({name: parts[name] for name in self.problem.trained})
 
 
-def stage_times(steps: int) -> Tensor:
-    """Return the times that the stages of N Runge-Kutta steps read, (4N,), float64."""
+def stage_times(steps: int, tableau: Tableau = RK4) -> Tensor:
+    """Return the times that the stages of N Runge-Kutta steps read, as parts of the horizon, (Q,), float64."""
     start = torch.arange(steps, dtype=torch.float64)[:, None]
-    return ((start + torch.tensor(RK4.c, dtype=torch.float64)) / steps).reshape(-1)
+    return ((start + torch.tensor(tableau.c, dtype=torch.float64)) / steps).reshape(-1)
 
 
-def integrate(problem: Problem, parameters: ContinuumParameters, steps: int, x: Tensor) -> Tensor:
-    """Return the states (N + 1, S, d) of the flow from x (S, d) at the times i/N."""
-    K, b = parameters.sample(stage_times(steps).to(x))
-    return ExplicitRungeKutta(RK4, steps, problem.activation).forward(K, b, x).states
+def integrate(
+    problem: Problem, parameters: ContinuumParameters, steps: int, x: Tensor, tableau: Tableau = RK4
+) -> Tensor:
+    """Return the states (N + 1, S, d) of the flow from x (S, d) at the times iT/N, by the order of the tableau.
+
+    The stages sample K(t) and b(t) themselves, not a lift of their nodal values, so a smooth flow is integrated at the
+    method's full order.
+    """
+    K, b = parameters.sample(stage_times(steps, tableau).to(x))
+    return problem.kernel(tableau, steps).forward(K, b, x).states

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from worker.deeplimit.coordinates import StageMap
 from worker.deeplimit.kernels.protocol import Adjoint, Kernel, Trajectory
-from worker.deeplimit.problem import PARAMETERS, Problem
+from worker.deeplimit.problem import LAYERED, PARAMETERS, Problem
 
-_LAYERED: Final = ("K", "b")
 _CHUNK_BYTES: Final = 96 * 2**20
 """Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about four."""
 
@@ -32,7 +31,8 @@ class Evaluation:
     objective
         E, the sum of ``terms``.
     terms
-        ``terminal`` (the mean terminal loss) and α_A R(A) for each trained parameter A, 0 for a fixed one.
+        ``terminal`` (the mean terminal loss), ``running`` (the running cost, 0 in the paper's problem) and α_A R(A)
+        for each trained parameter A, 0 for a fixed one.
     gradient
         ∂E/∂u, flat.
     """
@@ -51,7 +51,7 @@ class Coordinates:
         self.shapes: dict[str, tuple[int, ...]] = {}
         start = 0
         for name in problem.trained:
-            shape = (size, *problem.shapes[name]) if name in _LAYERED else problem.shapes[name]
+            shape = (size, *problem.shapes[name]) if name in LAYERED else problem.shapes[name]
             count = torch.Size(shape).numel()
             self.slices[name], self.shapes[name] = slice(start, start + count), shape
             start += count
@@ -80,21 +80,25 @@ class DiscretisedObjective:
         """Return E, its terms and ∂E/∂u."""
         theta = self.stage_parameters(u)
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
-        terminal = u.new_zeros(())
+        terminal, running = u.new_zeros(()), u.new_zeros(())
         for x, y in self.chunks():
             run = self._buffers = self.kernel.forward(theta["K"], theta["b"], x, self._buffers)
+            if self.problem.regime.running_cost:
+                running += self.kernel.running_cost(run)
             terminal += self._accumulate(theta, run, y, gradient)
-        return self._regularise(u, terminal / self.problem.samples, gradient)
+        return self._regularise(u, terminal / self.problem.samples, running, gradient)
 
     def value(self, u: Tensor) -> float:
         """Return E alone: a forward pass without its adjoint."""
-        parts, alpha = self.coordinates.unpack(u), self.problem.regularisation.alpha
-        total = sum(alpha[name] * float(part.square().sum()) for name, part in parts.items())
+        parts = self.coordinates.unpack(u)
+        total = sum(self.problem.weight(name) * float(part.square().sum()) for name, part in parts.items())
         theta = self.stage_parameters(u)
         for x, y in self.chunks():
-            final = self.kernel.forward(theta["K"], theta["b"], x).states[-1]
-            z = torch.addmm(theta["c"], final, theta["W"].T)
+            run = self.kernel.forward(theta["K"], theta["b"], x)
+            z = torch.addmm(theta["c"], run.states[-1], theta["W"].T)
             total += float(self.problem.loss.total(z, y)) / self.problem.samples
+            if self.problem.regime.running_cost:
+                total += float(self.kernel.running_cost(run))
         return total
 
     def linearise(self, u: Tensor) -> Linearisation:
@@ -120,7 +124,7 @@ class DiscretisedObjective:
         theta = self._map(self.coordinates.unpack(u))
         count = self.kernel.steps * self.kernel.stages
         for name, value in self.problem.fixed.items():
-            theta[name] = value.expand(count, *value.shape) if name in _LAYERED else value
+            theta[name] = value.expand(count, *value.shape) if name in LAYERED else value
         return theta
 
     def directions(self, v: Tensor) -> dict[str, Tensor]:
@@ -129,12 +133,13 @@ class DiscretisedObjective:
         count = self.kernel.steps * self.kernel.stages
         for name, value in self.problem.fixed.items():
             zero = torch.zeros_like(value)
-            parts[name] = zero.expand(count, *value.shape) if name in _LAYERED else zero
+            parts[name] = zero.expand(count, *value.shape) if name in LAYERED else zero
         return parts
 
     def chunk_size(self) -> int:
         """Return how many samples are gone through at once."""
-        stage_bytes = self.kernel.steps * self.kernel.stages * self.problem.state_dim * self.problem.x.element_size()
+        entries = max(self.problem.state_dim, self.problem.width)
+        stage_bytes = self.kernel.steps * self.kernel.stages * entries * self.problem.x.element_size()
         return max(1, _CHUNK_BYTES // stage_bytes)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -151,16 +156,14 @@ class DiscretisedObjective:
 
     def to_coordinates(self, gradient: dict[str, Tensor]) -> dict[str, Tensor]:
         """Apply the transpose of the map u → stage values."""
-        tau = self.problem.regularisation.tau
         return {
-            name: self._stage_map.transpose(value, tau[name]) if name in _LAYERED else value
+            name: self._stage_map.transpose(value, self.problem.tau(name)) if name in LAYERED else value
             for name, value in gradient.items()
         }
 
     def _map(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        tau = self.problem.regularisation.tau
         return {
-            name: self._stage_map.apply(value, tau[name]) if name in _LAYERED else value
+            name: self._stage_map.apply(value, self.problem.tau(name)) if name in LAYERED else value
             for name, value in parts.items()
         }
 
@@ -181,16 +184,16 @@ class DiscretisedObjective:
                 gradient["b"].add_(by_b)
         return self.problem.loss.total(z, y)
 
-    def _regularise(self, u: Tensor, terminal: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
-        alpha = self.problem.regularisation.alpha
+    def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
+        weight = {name: self.problem.weight(name) for name in self.problem.trained}
         parts = self.coordinates.unpack(u)
         flat = self.coordinates.pack(self.to_coordinates(gradient))
         for name, part in self.coordinates.slices.items():
-            flat[part].add_(u[part], alpha=2.0 * alpha[name])
-        norms = [alpha[name] * part.square().sum() for name, part in parts.items()]
-        values: list[float] = torch.stack([terminal, *norms]).tolist()
-        terms = {"terminal": values[0], **dict.fromkeys(PARAMETERS, 0.0)}
-        terms.update(zip(parts, values[1:], strict=True))
+            flat[part].add_(u[part], alpha=2.0 * weight[name])
+        norms = [weight[name] * part.square().sum() for name, part in parts.items()]
+        values: list[float] = torch.stack([terminal, running, *norms]).tolist()
+        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
+        terms.update(zip(parts, values[2:], strict=True))
         return Evaluation(sum(values), terms, flat)
 
 
@@ -216,7 +219,7 @@ class Linearisation:
             self._add(direction, run, adjoint, y, gradient)
         flat = objective.coordinates.pack(objective.to_coordinates(gradient))
         for name, part in objective.coordinates.slices.items():
-            flat[part].add_(v[part], alpha=2.0 * problem.regularisation.alpha[name])
+            flat[part].add_(v[part], alpha=2.0 * problem.weight(name))
         return flat
 
     def _single(self) -> bool:

@@ -12,10 +12,18 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from worker.deeplimit.activations import ACTIVATIONS, Activation
+from worker.deeplimit.kernels.implicit_euler import ImplicitEuler
+from worker.deeplimit.kernels.protocol import Kernel
+from worker.deeplimit.kernels.runge_kutta import ExplicitRungeKutta
+from worker.deeplimit.kernels.tableau import Tableau
+from worker.deeplimit.kernels.two_layer import TwoLayerRungeKutta
+from worker.deeplimit.regime import Regime
 from worker.deeplimit.terminal_loss import TERMINAL_LOSSES, TerminalLoss
 
 PARAMETERS: Final = ("K", "b", "W", "c")
 """The parameters θ in the order of every flat vector."""
+LAYERED: Final = PARAMETERS[:2]
+"""Those that depend on the layer."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Regularisation:
     tau: Mapping[str, float] = field(default_factory=lambda: {"K": 1.0, "b": 1.0})
 
     def __post_init__(self) -> None:
-        for symbol, weights, names in (("alpha", self.alpha, PARAMETERS), ("tau", self.tau, PARAMETERS[:2])):
+        for symbol, weights, names in (("alpha", self.alpha, PARAMETERS), ("tau", self.tau, LAYERED)):
             for name in names:
                 if not 0.0 < weights.get(name, 0.0) < float("inf"):
                     raise ValueError(f"{symbol}.{name} must be a positive number")
@@ -56,8 +64,11 @@ class Problem:
         d ≥ f; by default f.
     classes
         m for cross_entropy, when the targets at hand need not show every class.
+    regime
+        Departures from the paper's problem; none by default.
     fixed
-        Parameters held constant: K (d, d) and b (d,) for all layers, W (m, d), c (m,).
+        Parameters held constant: K (d, d) and b (d,) for all layers, W (m, d), c (m,); of two-layer blocks K (2w, d),
+        the rows of K and of Vᵀ, and b (w,).
     device, dtype
         Where and in what precision everything is computed.
 
@@ -75,6 +86,7 @@ class Problem:
         activation: str = "tanh",
         loss: str = "squared_error",
         regularisation: Regularisation | None = None,
+        regime: Regime | None = None,
         state_dim: int | None = None,
         classes: int | None = None,
         fixed: Mapping[str, ArrayLike] | None = None,
@@ -91,6 +103,7 @@ class Problem:
         self.activation: Activation = ACTIVATIONS[activation]
         self.loss: TerminalLoss = TERMINAL_LOSSES[loss]
         self.regularisation = regularisation or Regularisation()
+        self.regime = regime or Regime()
         self.device = torch.device(device)
         self.dtype = dtype
         self.input_dim = x.shape[1]
@@ -102,8 +115,8 @@ class Problem:
         if len(self.y) != len(self.x):
             raise ValueError(f"{len(self.x)} inputs but {len(self.y)} targets")
         self.shapes: dict[str, tuple[int, ...]] = {
-            "K": (self.state_dim, self.state_dim),
-            "b": (self.state_dim,),
+            "K": (2 * self.width, self.state_dim) if self.regime.two_layer else (self.state_dim, self.state_dim),
+            "b": (self.width,),
             "W": (self.output_dim, self.state_dim),
             "c": (self.output_dim,),
         }
@@ -118,6 +131,11 @@ class Problem:
             raise ValueError("every parameter is fixed: nothing to train")
 
     @property
+    def width(self) -> int:
+        """Entries of K X + b: d but for two-layer blocks."""
+        return self.regime.width or self.state_dim
+
+    @property
     def samples(self) -> int:
         """S."""
         return len(self.x)
@@ -126,6 +144,25 @@ class Problem:
     def smooth(self) -> bool:
         """Whether the objective is twice continuously differentiable."""
         return self.activation.smooth
+
+    def weight(self, name: str) -> float:
+        """Return the factor of ‖u‖² in the objective, u the coordinates of one parameter: α but for the regime."""
+        alpha = self.regularisation.alpha[name]
+        return self.regime.weight(alpha) if name in LAYERED else alpha
+
+    def tau(self, name: str) -> float:
+        """Return the factor of ‖A(0)‖² beside ∫‖A'‖² on [0, 1] of K or b: τ but for the regime."""
+        return self.regime.tau(self.regularisation.tau[name])
+
+    def kernel(self, tableau: Tableau, steps: int) -> Kernel:
+        """Return the scheme that integrates X' = σ(K X + b) over [0, T] in equal steps."""
+        running = self.regime.running_cost / self.samples
+        scheme: type[ExplicitRungeKutta | ImplicitEuler | TwoLayerRungeKutta]
+        if self.regime.two_layer:
+            scheme = TwoLayerRungeKutta
+        else:
+            scheme = ExplicitRungeKutta if tableau.explicit else ImplicitEuler
+        return scheme(tableau, steps, self.activation, horizon=self.regime.horizon, running=running)
 
     def tensor(self, value: ArrayLike) -> Tensor:
         """Copy numbers to this problem's device and precision."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from worker.deeplimit.minimise import HistoryRow
+from worker.deeplimit.minimise import HistoryRow, Solution
 
 TRAINED: Final = 0.999
 """The fraction when every model is trained and only diagnostics are left."""
@@ -22,7 +22,7 @@ class StudyProgress:
     phase
         ``starts``, ``discrete``, ``continuum``, ``follow_back`` or ``diagnostics``.
     model
-        ``discrete-n`` or ``continuum``.
+        ``discrete-n``, ``continuum`` or ``diagnostics``.
     fraction
         Share of the expected work that is done, in (0, 1].
     """
@@ -81,3 +81,19 @@ class Meter:
         """Count a fit as done."""
         self._done += work
         self._fraction = max(self._fraction, min(self._done / self._total, TRAINED))
+
+
+def diagnostics_checkpoint(observer: ProgressObserver | None, model: str, solution: Solution) -> Callable[[], None]:
+    """Return what the diagnostics call now and then: the observer sees them as the study's last phase.
+
+    ``model`` and its ``solution``, trained last, are what progress goes on showing.
+    """
+    count = 0
+
+    def checkpoint() -> None:
+        nonlocal count
+        count += 1
+        if observer is not None:
+            observer(StudyProgress("diagnostics", model, count, solution.objective, solution.gradient_norm, TRAINED))
+
+    return checkpoint

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import torch
@@ -33,37 +34,14 @@ from worker.deeplimit.minimise import Budget, minimise
 from worker.deeplimit.problem import Problem
 from worker.deeplimit.progress import Meter, ProgressObserver
 from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
+from worker.deeplimit.saddles import settle
 from worker.deeplimit.symmetry import distance, norm
+from worker.deeplimit.training import DepthStart, Training
 from worker.deeplimit.transfer import lift, prolong, recover, restrict
 
 _FAR: Final = 0.25
 _CONTINUUM_WORK: Final = 200.0
 """Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How every model is trained.
-
-    Attributes
-    ----------
-    gradient_tolerance
-        Relative to max(1, |E|), in increment coordinates.
-    max_iterations
-        For each model.
-    starts, seed, start_scale
-        Starts at the coarsest depth: standard normal increment coordinates times ``start_scale``, from one
-        ``torch.Generator`` on ``seed``.
-    wall_time_s
-        Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
-    """
-
-    gradient_tolerance: float = 1e-7
-    max_iterations: int = 2000
-    starts: int = 4
-    seed: int = 0
-    start_scale: float = 0.5
-    wall_time_s: float | None = None
 
 
 @dataclass
@@ -85,6 +63,11 @@ class Study:
     def verdict_branch(self) -> Branch:
         """The branch lowest in E_∞, or at the finest depth."""
         return self.branches[self.verdict]
+
+    @property
+    def starts(self) -> int:
+        """How many starts there were; a saddle's led on to a minimum and are counted there."""
+        return sum(branch.starts for branch in self.branches if branch.status is not BranchStatus.SADDLE)
 
     @property
     def verdict_starts(self) -> int:
@@ -114,13 +97,17 @@ def run_study(
     Raises
     ------
     ValueError
-        If the depths are not so, or there is nothing to train.
+        If the depths are not so, there is nothing to train, or a continuum is asked for that the regime does not have.
     """
     ordered = tuple(depths)
     if any(n < 2 for n in ordered) or list(ordered) != sorted(set(ordered)):
         raise ValueError("depths must be strictly increasing and at least 2")
     if not ordered and continuum is None:
         raise ValueError("neither depths nor a continuum model: nothing to train")
+    if continuum is not None and not problem.regime.has_continuum:
+        raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
+    if continuum is None and training.depth_start is DepthStart.RECOVERY:
+        raise ValueError("the recovery sequence starts from a continuum model")
     return _Sweep(problem, ordered, continuum, training, observer).run()
 
 
@@ -143,25 +130,29 @@ class _Sweep:
         )
         self.floor = curvature_floor(problem)
         self.generator = torch.Generator().manual_seed(training.seed)
-        self.starts_work = 2.0 * training.starts * (depths[0] if depths else _CONTINUUM_WORK)
+        self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
+        self.starts_work = 2.0 * training.starts * (_CONTINUUM_WORK if self.from_continuum else depths[0])
         self.meter = Meter(observer, self._expected(1), training.gradient_tolerance)
 
     def run(self) -> Study:
         study = Study(self.problem, self.depths)
-        if self.depths:
-            study.branches = self._discrete_starts()
-            self.meter.expect(self._expected(sum(b.status is BranchStatus.PERSISTS for b in study.branches)))
-            for depth in self.depths[1:]:
-                self._carry(study.branches, depth)
+        study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
+        self.meter.expect(self._expected(sum(b.status.carried for b in study.branches)))
+        for depth in self.depths if self.from_continuum else self.depths[1:]:
+            self._carry(study.branches, depth)
+        if not self.from_continuum:
             self._carry_to_continuum(study.branches)
-        else:
-            study.branches = self._continuum_starts()
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
-        self._follow_back(study.verdict_branch)
+        if self.training.depth_start is not DepthStart.INDEPENDENT:
+            self._follow_back(study.verdict_branch)
+            self._flag(study.verdict_branch)
         return study
 
     def _expected(self, branches: int) -> float:
-        per_branch = float(sum(self.depths[1:])) + (_CONTINUUM_WORK if self.continuum is not None else 0.0)
+        per_branch = float(sum(self.depths[0 if self.from_continuum and self.depths else 1 :]))
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            per_branch *= 2.0 * self.training.starts
+        per_branch += _CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
         return self.starts_work + branches * per_branch
 
     def _fit(self, network: ResidualNetwork, start: Tensor, phase: str, work: float) -> BranchPoint:
@@ -172,14 +163,10 @@ class _Sweep:
 
     def _discrete_starts(self) -> list[Branch]:
         network = ResidualNetwork(self.problem, self.depths[0])
-        found: list[BranchPoint] = []
-        for _ in range(self.training.starts):
-            start = network.random(self.generator, self.training.start_scale)
-            found.append(self._fit(network, start, "starts", self.starts_work / self.training.starts))
-            if self.budget.out_of_time():
-                break
-        groups = cluster(self.problem, found, point_facts) or [found]
-        carried = select([group[0].solution.objective for group in groups])
+        groups, saddles = self._minima(network)
+        carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            carried = [index == 0 for index in range(len(groups))]
         return [
             Branch(
                 starts=len(group),
@@ -187,22 +174,60 @@ class _Sweep:
                 status=BranchStatus.PERSISTS if kept else BranchStatus.NOT_CARRIED,
             )
             for group, kept in zip(groups, carried, strict=True)
+        ] + [
+            Branch(starts=len(group), points={network.depth: group[0]}, status=BranchStatus.SADDLE) for group in saddles
         ]
+
+    def _minima(self, network: ResidualNetwork) -> tuple[list[list[BranchPoint]], list[list[BranchPoint]]]:
+        """Train every random start of one depth; group the minima, lowest first, and the saddles that were left."""
+        found: list[BranchPoint] = []
+        for _ in range(self.training.starts):
+            start = network.random(self.generator, self.training.start_scale)
+            found.append(self._fit(network, start, "starts", 2.0 * network.depth))
+            if self.budget.out_of_time():
+                break
+        groups = cluster(self.problem, found, point_facts) or [found]
+        settled: list[BranchPoint] = []
+        saddles: list[list[BranchPoint]] = []
+        for group in groups:
+            point, left = self._settle(group[0], "starts")
+            settled += [point, *group[1:]] if not left else [point] * len(group)
+            saddles += [[saddle] * len(group) for saddle in left]
+        return cluster(self.problem, settled, point_facts) or [settled], saddles
+
+    def _settle(
+        self, point: BranchPoint, phase: str, before: BranchPoint | None = None
+    ) -> tuple[BranchPoint, list[BranchPoint]]:
+        fit = partial(self._fit, phase=phase, work=float(point.depth))
+        return settle(point, fit, before=before, stop=self.budget.out_of_time)
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
         network = ResidualNetwork(self.problem, depth)
         for branch in branches:
-            if branch.status is not BranchStatus.PERSISTS:
+            if not branch.status.carried:
                 continue
-            start = network.encode(prolong(branch.latest.parameters, depth))
-            branch.points[depth] = self._fit(network, start, "discrete", float(depth))
+            if self.training.depth_start is DepthStart.INDEPENDENT:
+                branch.points[depth] = self._minima(network)[0][0][0]
+                continue
+            if self.from_continuum and branch.continuum is not None:
+                start = recover(branch.continuum.parameters, depth)
+            else:
+                start = prolong(branch.latest.parameters, depth)
+            point = self._fit(network, network.encode(start), "discrete", float(depth))
+            branch.points[depth], left = self._settle(point, "discrete", branch.points.get(self._before(depth)))
+            if left:
+                branch.bifurcated_at.append(depth)
+                branch.status = BranchStatus.BIFURCATES
         merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _before(self, depth: int) -> int:
+        return max((n for n in self.depths if n < depth), default=depth)
 
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
         for branch in branches:
-            if branch.status is BranchStatus.PERSISTS:
+            if branch.status.carried:
                 branch.continuum = self._fit_continuum(lift(branch.latest.parameters), self.continuum)
         merge_coinciding(
             self.problem,
@@ -218,7 +243,15 @@ class _Sweep:
             if self.budget.out_of_time():
                 break
         groups = cluster(self.problem, found, continuum_facts) or [found]
-        return [Branch(starts=len(group), continuum=group[0]) for group in groups]
+        carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        return [
+            Branch(
+                starts=len(group),
+                continuum=group[0],
+                status=BranchStatus.PERSISTS if kept or not self.depths else BranchStatus.NOT_CARRIED,
+            )
+            for group, kept in zip(groups, carried, strict=True)
+        ]
 
     def _fit_continuum(self, start: ContinuumParameters | torch.Generator, options: ContinuumOptions) -> ContinuumFit:
         observer = self.meter.fit("continuum", "continuum", _CONTINUUM_WORK)
@@ -239,6 +272,8 @@ class _Sweep:
             same = same_minimum(self.problem, point_facts(point), point_facts(followed))
             if followed.solution.status.optimised and nearer and not same:
                 branch.points[depth] = followed
+
+    def _flag(self, branch: Branch) -> None:
         branch.left = [depth for depth in off_branch(branch) if not self._connected(branch, depth)]
 
     def _restricted(self, branch: Branch, depth: int) -> DiscreteParameters | None:

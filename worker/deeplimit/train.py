@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from worker.deeplimit.continuum import ContinuumOptions
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.problem import Problem
-from worker.deeplimit.progress import TRAINED, ProgressObserver, StudyProgress
-from worker.deeplimit.study import Study, Training, run_study
+from worker.deeplimit.progress import ProgressObserver, diagnostics_checkpoint
+from worker.deeplimit.study import Study, run_study
+from worker.deeplimit.training import Training
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def train(
     prediction_scale
         (m,) factors from scaled targets back to the user's units.
     observer
-        Called after every accepted step; raising from it stops the study and passes the exception on.
+        Called after every accepted step and throughout the diagnostics; raising from it stops the study and passes the
+        exception on.
 
     Returns
     -------
@@ -62,7 +65,9 @@ def train(
     ValueError
         If depths or shapes do not fit.
     """
-    study = run_study(problem, depths, continuum, training or Training(), observer)
+    training = training or Training()
+    deadline = None if training.wall_time_s is None else time.monotonic() + training.wall_time_s
+    study = run_study(problem, depths, continuum, training, observer)
     inputs = problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs)
     subject = Subject(
         study=study,
@@ -70,12 +75,5 @@ def train(
         data="train" if validation_inputs is None else "validation",
         prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
     )
-    return TrainedStudy(study, diagnose(subject, None if observer is None else lambda: observer(_diagnosing(study))))
-
-
-def _diagnosing(study: Study) -> StudyProgress:
-    """Return the progress of a study whose models are all trained."""
-    branch = study.verdict_branch
-    model = "continuum" if branch.continuum is not None else f"discrete-{branch.latest.depth}"
-    solution = branch.continuum.solution if branch.continuum is not None else branch.latest.solution
-    return StudyProgress("diagnostics", model, solution.iterations, solution.objective, solution.gradient_norm, TRAINED)
+    checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
+    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))

@@ -3,6 +3,6 @@
 Imports torch; only the trainer imports this.
 """
 
-from worker.execution.run import execute
+from worker.execution.kinds import execute
 
 __all__ = ["execute"]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from service.contract import results as contract
+from service.contract import certificates, sequence
+from service.contract import diagnostics as contract
+from worker.deeplimit.branches import found_interval
+from worker.execution.certificates import certificates_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from worker.deeplimit import TrainedStudy
     from worker.deeplimit.branches import Branch
     from worker.deeplimit.diagnostics.bracket import ExcessRow
+    from worker.deeplimit.diagnostics.classification import Classification
+    from worker.deeplimit.diagnostics.error_budget import ErrorBudget
     from worker.deeplimit.diagnostics.minima import Minima
     from worker.deeplimit.diagnostics.minimisers import MinimisersRow
     from worker.deeplimit.diagnostics.report import Diagnostics
@@ -29,6 +34,9 @@ def diagnostics_of(trained: TrainedStudy) -> contract.Diagnostics:
         "predictions": found.predictions and _predictions(found),
         "recovery": found.recovery and _bracket(found.recovery),
         "lift": found.lift and _bracket(found.lift),
+        "classification": found.classification and classification_of(found.classification),
+        **certificates_of(found),
+        "depth_advice": [sequence.DepthAdvice.model_validate(asdict(row)) for row in found.depth_advice],
     }
     return contract.Diagnostics.model_validate(
         {
@@ -38,6 +46,21 @@ def diagnostics_of(trained: TrainedStudy) -> contract.Diagnostics:
             **{name: part for name, part in parts.items() if part},
         }
     )
+
+
+def classification_of(found: Classification) -> sequence.Classification:
+    """Return what kind of limit a sequence of weights has, and why."""
+    evidence = [
+        sequence.Evidence(
+            name=row.name,
+            value=row.value,
+            interval=row.interval,
+            supports=None if row.supports is None else sequence.SequenceClass(row.supports.value),
+            detail=row.detail,
+        )
+        for row in found.evidence
+    ]
+    return sequence.Classification(sequence_class=sequence.SequenceClass(found.sequence_class.value), evidence=evidence)
 
 
 def _minima(minima: Minima, *, with_continuum: bool) -> contract.Minima:
@@ -54,7 +77,11 @@ def _minimisers(found: Diagnostics) -> contract.Minimisers | None:
         return None
     pairs = [
         contract.ConsecutiveRow(
-            depths=list(row.depths), tl2=_distance(row), order=row.order or None, withheld=row.withheld
+            depths=list(row.depths),
+            tl2=_distance(row),
+            order=row.order or None,
+            error_budget=_budget(row.error_budget),
+            withheld=row.withheld,
         )
         for row in found.consecutive
     ]
@@ -66,6 +93,7 @@ def _minimisers(found: Diagnostics) -> contract.Minimisers | None:
             tl2=_distance(row),
             h1_seminorm=None if row.h1_seminorm is None else contract.PerLayerParameter(**row.h1_seminorm),
             order=row.order or None,
+            error_budget=_budget(row.error_budget),
             withheld=row.withheld,
         )
         for row in found.minimisers
@@ -73,12 +101,16 @@ def _minimisers(found: Diagnostics) -> contract.Minimisers | None:
     return contract.Minimisers(depths=rows, consecutive=pairs)
 
 
+def _budget(known: ErrorBudget | None) -> certificates.ErrorBudget | None:
+    return None if known is None else certificates.ErrorBudget.model_validate(asdict(known))
+
+
 def _distance(row: MinimisersRow) -> contract.PerParameterTotal:
     return contract.PerParameterTotal(**row.tl2.as_dict())
 
 
 def _sup_rows(rows: Sequence[SupErrorRow]) -> list[contract.SupErrorRow]:
-    return [contract.SupErrorRow(**asdict(row)) for row in rows]
+    return [contract.SupErrorRow.model_validate(asdict(row)) for row in rows]
 
 
 def _predictions(found: Diagnostics) -> contract.Predictions:
@@ -86,7 +118,7 @@ def _predictions(found: Diagnostics) -> contract.Predictions:
 
 
 def _bracket(rows: Sequence[ExcessRow]) -> contract.Bracket:
-    return contract.Bracket(depths=[contract.ExcessRow(**asdict(row)) for row in rows])
+    return contract.Bracket(depths=[contract.ExcessRow.model_validate(asdict(row)) for row in rows])
 
 
 def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branch:
@@ -96,12 +128,23 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branc
     if branch.continuum is not None:
         objectives["continuum"] = branch.continuum.solution.objective
     detail = None
+    certificates = {depth: point.certificate for depth, point in sorted(branch.points.items())}
+    if index == trained.study.verdict:
+        certificates |= trained.diagnostics.certificates.depths
+    lambda_min = {str(depth): found.lambda_min for depth, found in certificates.items() if found is not None}
+    low, high = found_interval(branch.starts, trained.study.starts)
+    if branch.bifurcated_at:
+        detail = (
+            f"its prolongation led to a saddle at depths {branch.bifurcated_at}, which was left for a lower minimum"
+        )
     if branch.merged_into is not None:
         detail = f"coincides with branch {branch.merged_into} from its last depth on"
     return contract.Branch(
         branch=index,
         verdict=index == trained.study.verdict,
         starts=branch.starts,
+        frequency=contract.Frequency(share=branch.starts / trained.study.starts, interval=[low, high]),
+        lambda_min=lambda_min,
         objectives=objectives,
         status=branch.status.value,
         left_at=branch.left,

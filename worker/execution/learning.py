@@ -10,8 +10,20 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_safetensors
 
-from service.contract.resolved import ResolvedInline, ResolvedTrainSpec
-from worker.deeplimit import ContinuumOptions, Problem, Regularisation, Training
+from service.contract.resolved import ResolvedDataset, ResolvedInline, ResolvedTrainSpec
+from worker.deeplimit import (
+    Block,
+    ContinuumOptions,
+    DepthStart,
+    Follow,
+    Integrator,
+    Problem,
+    Regime,
+    Regularisation,
+    Scaling,
+    Training,
+    Weights,
+)
 from worker.deeplimit.datasets import Dataset, Standardisation, load, split
 from worker.outcome import JobInput, UserError
 
@@ -38,7 +50,7 @@ def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
     UserError
         If the device is not there, or the numbers do not make a problem.
     """
-    data = _dataset(job, spec)
+    data = dataset_of(job, spec)
     stratify = data.classes is not None or spec.objective.loss.value == "logistic"
     groups = np.asarray(data.targets).reshape(len(data.targets), -1)[:, 0] if stratify else data.targets
     training, held_out = split(groups, spec.data.validation_fraction, spec.data.split_seed, stratify=stratify)
@@ -50,7 +62,7 @@ def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
             inputs, targets = scaling.inputs(inputs), scaling.targets(np.asarray(targets))
         if spec.objective.loss.value == "logistic" and data.classes is not None:
             targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
-        problem = _problem(spec, inputs[training], targets[training], data.classes)
+        problem = problem_of(spec, inputs[training], targets[training], data.classes)
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     validation = (inputs[held_out], targets[held_out]) if len(held_out) else None
@@ -73,20 +85,44 @@ def training_of(spec: ResolvedTrainSpec) -> Training:
         starts=asked.starts,
         seed=asked.seed,
         start_scale=asked.start_scale,
+        depth_start=DepthStart(asked.depth_start.value),
+        follow=Follow(asked.follow.value),
         wall_time_s=spec.limits.wall_time_s,
     )
 
 
-def _dataset(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
+def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
+    """Return the data that a train specification names, as they came."""
     source = spec.data
+    if isinstance(source, ResolvedDataset):
+        arrays = stored_arrays(job)
+        return uploaded(arrays["inputs"], arrays["targets"], spec.objective.loss.value)
     if isinstance(source, ResolvedInline):
-        if job.data_ref is None:
-            raise FileNotFoundError("the job's record names no data")
-        arrays = load_safetensors(job.artifacts.get(job.data_ref))
-        targets = arrays["targets"]
-        classes = int(targets.max()) + 1 if targets.dtype == np.int64 else None
-        return Dataset(arrays["inputs"].astype(np.float64), targets, classes)
+        arrays = stored_arrays(job)
+        targets, inputs = arrays["targets"], arrays["inputs"].astype(np.float64)
+        if targets.dtype == np.int64:
+            labels = targets.astype(np.int64)
+            return Dataset(inputs, labels, int(labels.max()) + 1)
+        return Dataset(inputs, targets.astype(np.float64), None)
     return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0)
+
+
+def stored_arrays(job: JobInput) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays of the data that the job was given."""
+    if job.data_ref is None:
+        raise FileNotFoundError("the job's record names no data")
+    return dict(load_safetensors(job.artifacts.get(job.data_ref)))
+
+
+def uploaded(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:
+    """Return an uploaded data set as a loss takes it: its targets are kept as numbers, whatever they will be."""
+    x = inputs.astype(np.float64)
+    if loss == "squared_error":
+        return Dataset(x, targets.astype(np.float64).reshape(len(targets), -1), None)
+    if loss == "logistic" and np.isin(targets, (-1.0, 1.0)).all():
+        return Dataset(x, targets.astype(np.float64).reshape(-1, 1), None)
+    labels = targets.astype(np.int64)
+    return Dataset(x, labels, int(labels.max()) + 1)
 
 
 def _scaling(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic]) -> Standardisation:
@@ -98,7 +134,10 @@ def _scaling(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.ge
     return Standardisation(np.zeros(width), np.ones(width), fitted.target_mean, fitted.target_scale)
 
 
-def _problem(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None) -> Problem:
+def problem_of(
+    spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None
+) -> Problem:
+    """Return the learning problem of scaled data."""
     alpha, tau, loss = spec.objective.alpha, spec.objective.tau, spec.objective.loss.value
     outputs = classes if loss == "cross_entropy" and classes else int(np.prod(targets.shape[1:]))
     return Problem(
@@ -109,6 +148,7 @@ def _problem(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.ge
         regularisation=Regularisation(
             alpha={"K": alpha.K, "b": alpha.b, "W": alpha.W, "c": alpha.c}, tau={"K": tau.K, "b": tau.b}
         ),
+        regime=_regime(spec),
         state_dim=spec.network.state_dim,
         classes=classes if loss == "cross_entropy" else None,
         fixed=_fixed(spec, outputs),
@@ -117,9 +157,23 @@ def _problem(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.ge
     )
 
 
+def _regime(spec: ResolvedTrainSpec) -> Regime:
+    network, objective = spec.network, spec.objective
+    return Regime(
+        scaling=Scaling(objective.scaling.value),
+        weights=Weights(network.weights.value),
+        integrator=Integrator(network.integrator.value),
+        block=Block(network.block.value),
+        width=network.width,
+        horizon=network.horizon,
+        running_cost=objective.running_cost,
+    )
+
+
 def _fixed(spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
     d, asked = spec.network.state_dim, spec.network.fixed
-    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (d,), "W": (outputs, d), "c": (outputs,)}
+    width = spec.network.width or d
+    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (width,), "W": (outputs, d), "c": (outputs,)}
     out: dict[str, Floats] = {}
     for name, shape in shapes.items():
         value = getattr(asked, name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.numpy import save as save_safetensors
 
 from service.contract import results as contract
+from worker.deeplimit.blocks import apart
 from worker.deeplimit.coordinates import LegendreIncrements
 from worker.deeplimit.minimise import Status
 from worker.deeplimit.problem import PARAMETERS
@@ -42,13 +43,13 @@ class Model:
         if isinstance(source, BranchPoint):
             self.depth, self.objective = source.depth, source.network
             self.name = f"discrete-{source.depth}"
-            arrays = vars(source.parameters)
+            K, b = source.parameters.K, source.parameters.b
         else:
             self.fit, self.objective, self.name = source, source.flow, "continuum"
             K, b = source.parameters.coefficients()
-            arrays = {"K": K, "b": b, "W": source.parameters.W, "c": source.parameters.c}
+        arrays = {**apart(learning.problem, K), "b": b, "W": source.parameters.W, "c": source.parameters.c}
         self.arrays: dict[str, npt.NDArray[np.floating[Any]]] = {
-            name: arrays[name].detach().cpu().contiguous().numpy() for name in PARAMETERS
+            name: value.detach().cpu().contiguous().numpy() for name, value in arrays.items()
         }
         self.train, self.validation = self._metrics()
 
@@ -91,6 +92,8 @@ class Model:
                 "sha256": stored.sha256,
             },
         }
+        if self.learning.problem.regime.running_cost:
+            common["running_cost"] = terms["running"]
         if self.fit is None:
             return contract.DiscreteResult(kind="discrete", depth=self.depth, **common)
         return contract.ContinuumResult(
@@ -105,6 +108,9 @@ class Model:
     def losses(self) -> contract.ModelLosses:
         """Return the history of the fit."""
         rows = self.solution.history
+        running = {}
+        if self.learning.problem.regime.running_cost:
+            running["running_cost"] = [row.terms["running"] for row in rows]
         return contract.ModelLosses(
             model=self.name,
             objective=[row.objective for row in rows],
@@ -113,6 +119,7 @@ class Model:
                 **{name: [row.terms[name] for row in rows] for name in PARAMETERS}
             ),
             gradient_norm=[row.gradient_norm for row in rows],
+            **running,
             train=self.train,
             validation=self.validation,
         )

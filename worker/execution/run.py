@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.contract import results as contract
+from service.contract.estimate import Sizes, deepest_affordable
 from service.contract.job import Progress
+from service.contract.limits import LIMITS
 from service.contract.names import (
     LOSSES,
     RESULTS,
@@ -20,6 +22,7 @@ from service.contract.names import (
 )
 from service.contract.resolved import ResolvedTrainSpec, spec_sha256
 from worker.deeplimit import train
+from worker.deeplimit.train_for_gap import train_for_gap
 from worker.execution.diagnostics import diagnostics_of
 from worker.execution.learning import continuum_of, learning_of, training_of
 from worker.execution.results import models_of
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.contract.job import ArtifactRef
-    from worker.deeplimit.progress import StudyProgress
+    from worker.deeplimit import TrainedStudy
+    from worker.deeplimit.progress import ProgressObserver, StudyProgress
+    from worker.execution.learning import Learning
 
 _JSON = "application/json"
 _SAFETENSORS = "application/vnd.safetensors"
@@ -74,17 +79,8 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         )
 
     learning = learning_of(job, spec)
-    scaling = learning.standardisation
     with suited_threads(learning.problem):
-        trained = train(
-            learning.problem,
-            spec.depths,
-            continuum_of(spec),
-            training_of(spec),
-            validation_inputs=None if learning.validation is None else learning.validation[0],
-            prediction_scale=None if scaling is None else scaling.target_scale,
-            observer=observe,
-        )
+        trained = _trained(spec, learning, observe)
         models = models_of(learning, trained.study.verdict_branch)
     if not any(model.usable for model in models):
         raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
@@ -115,3 +111,32 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     ):
         artifacts[key] = job.artifacts.put(path, contract.to_json(body), _JSON)
     return Outcome(artifacts)
+
+
+def _trained(spec: ResolvedTrainSpec, learning: Learning, observe: ProgressObserver) -> TrainedStudy:
+    """Train the depths that are asked for, or seek the one for a wanted gap."""
+    scaling = learning.standardisation
+    validation_inputs = None if learning.validation is None else learning.validation[0]
+    prediction_scale = None if scaling is None else scaling.target_scale
+    if spec.gap is not None:
+        problem = learning.problem
+        return train_for_gap(
+            problem,
+            spec.gap,
+            spec.depths,
+            continuum_of(spec),
+            training_of(spec),
+            most_depth=deepest_affordable(spec, Sizes(problem.samples, problem.output_dim), LIMITS),
+            validation_inputs=validation_inputs,
+            prediction_scale=prediction_scale,
+            observer=observe,
+        )
+    return train(
+        learning.problem,
+        spec.depths,
+        continuum_of(spec),
+        training_of(spec),
+        validation_inputs=validation_inputs,
+        prediction_scale=prediction_scale,
+        observer=observe,
+    )

@@ -17,7 +17,7 @@ class Assumption:
 
 
 def assumptions(problem: Problem) -> list[Assumption]:
-    """Return every assumption of the theorem for this problem."""
+    """Return every assumption of the theorem for this problem; what its regime leaves of the paper's problem fails."""
     sigma, weights = problem.activation, problem.regularisation
     smallest = min(weights.alpha[name] for name in problem.trained)
     taus = [weights.tau[name] for name in ("K", "b") if name in problem.trained]
@@ -38,4 +38,5 @@ def assumptions(problem: Problem) -> list[Assumption]:
             holds=all(tau > 0.0 for tau in taus),
             detail=f"the smallest τ of a trained parameter is {min(taus):g}" if taus else "K and b are fixed",
         ),
+        *(Assumption(name, holds=False, detail=words) for name, words in problem.regime.departures()),
     ]

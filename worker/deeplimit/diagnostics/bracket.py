@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from worker.deeplimit.branches import BranchPoint
 from worker.deeplimit.continuum import ContinuumFit
 from worker.deeplimit.coordinates import PiecewiseLinearIncrements
+from worker.deeplimit.diagnostics.error_budget import ErrorBudget, budget
 from worker.deeplimit.diagnostics.orders import Measured, observed_orders, too_noisy
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.flow import Flow
@@ -28,6 +29,7 @@ class ExcessRow:
     objective: float
     excess: float
     order: float | None = None
+    error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
 
 
@@ -57,14 +59,15 @@ def recovery_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
 
 def _rows(subject: Subject, measure: Callable[[BranchPoint], tuple[float, float]]) -> list[ExcessRow]:
     rows, measured = [], []
-    for point in subject.points:
+    errors = [subject.objective_errors(point) for point in subject.points]
+    for point, each in zip(subject.points, errors, strict=True):
         objective, excess = measure(point)
-        error = subject.objective_error(point)
         rows.append(ExcessRow(point.depth, objective, excess))
-        reason = subject.unfit(point) or too_noisy(excess, error, 1.0, "excess")
-        measured.append(Measured(point.depth, excess, error, reason))
+        reason = subject.unfit(point) or too_noisy(excess, each.total, 1.0, "excess")
+        measured.append(Measured(point.depth, excess, each.total, reason))
     for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
         row.order = order
         if reason is not None:
             row.withheld["order"] = reason
+    budget(rows, measured, errors, [row.order for row in rows])
     return rows

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from worker.deeplimit.branches import BranchPoint
+from worker.deeplimit.diagnostics.error_budget import ErrorBudget, Errors, budget, interval_of_three
 from worker.deeplimit.diagnostics.orders import Measured, observed_orders, order_from_three, too_noisy
-from worker.deeplimit.diagnostics.slope import slope_from_continuum, slope_from_depth
+from worker.deeplimit.diagnostics.slope import slope_from_continuum, slope_from_depth, why_no_slope
 from worker.deeplimit.diagnostics.subject import SMALL, Subject
 
 
@@ -22,6 +23,7 @@ class MinimaRow:
     order: float | None = None
     slope: float | None = None
     predicted_slope: float | None = None
+    error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
 
 
@@ -29,7 +31,8 @@ class MinimaRow:
 class Minima:
     """The continuum's minimum and C₁, and the minima of every depth.
 
-    ``richardson`` is (n_k E_k − n_{k−1} E_{k−1})/(n_k − n_{k−1}) of the last pair.
+    ``richardson`` is (n_k^q E_k − n_{k−1}^q E_{k−1})/(n_k^q − n_{k−1}^q) of the last pair, q the expected order: 1 for
+    the paper's networks.
     """
 
     continuum: float | None
@@ -54,6 +57,8 @@ def minima(subject: Subject) -> Minima:
             row.order = order
             if reason is not None:
                 row.withheld["order"] = reason
+        errors = [subject.objective_errors(point) for point in subject.points]
+        budget(rows, measured, errors, [row.order for row in rows])
     else:
         _orders_of_three(subject, rows)
     table = Minima(None, None, None, rows)
@@ -61,7 +66,9 @@ def minima(subject: Subject) -> Minima:
     fit = subject.continuum
     if fit is not None:
         table.continuum = fit.solution.objective
-        if fit.solution.status.optimised:
+        if (reason := why_no_slope(subject.problem)) is not None:
+            table.withheld["predicted_slope"] = reason
+        elif fit.solution.status.optimised:
             table.predicted_slope = slope_from_continuum(fit.flow, fit.parameters, fit.solution.u)
         else:
             table.withheld["predicted_slope"] = (
@@ -73,7 +80,9 @@ def minima(subject: Subject) -> Minima:
 def _row(subject: Subject, point: BranchPoint) -> MinimaRow:
     row = MinimaRow(point.depth, point.solution.objective)
     unfit = subject.unfit(point)
-    if point.solution.status.optimised:
+    if (reason := why_no_slope(subject.problem)) is not None:
+        row.withheld["predicted_slope"] = reason
+    elif point.solution.status.optimised:
         row.predicted_slope = slope_from_depth(point.network, point.solution.u)
     else:
         row.withheld["predicted_slope"] = f"the optimisation ended as {point.solution.status.value}"
@@ -95,12 +104,16 @@ def _orders_of_three(subject: Subject, rows: list[MinimaRow]) -> None:
             row.withheld["order"] = "without a continuum an order takes three depths"
             continue
         points = subject.points[index - 2 : index + 1]
+        errors = [subject.objective_errors(point) for point in points]
         reason = next((text for point in points if (text := subject.unfit(point)) is not None), None)
         a, b, c = (point.solution.objective for point in points)
-        error = 2.0 * sum(point.solution.error_estimate for point in points)
+        error = 2.0 * sum(each.total for each in errors)
         reason = reason or too_noisy(b - c, error, SMALL / 2.0, "difference of the minima")
         if reason is None:
-            row.order = order_from_three((points[0].depth, points[1].depth, points[2].depth), (a, b, c))
+            depths = (points[0].depth, points[1].depth, points[2].depth)
+            row.order = order_from_three(depths, (a, b, c))
+            known = interval_of_three(depths, (a, b, c), [each.total for each in errors])
+            row.error_budget = ErrorBudget.of(sum(errors, Errors()), known if row.order is not None else None)
             reason = None if row.order is not None else "the minima do not change like a power of the depth"
         if reason is not None:
             row.withheld["order"] = reason
@@ -112,9 +125,11 @@ def _richardson(subject: Subject, table: Minima) -> None:
         return
     coarse, fine = subject.points[-2:]
     reason = subject.unfit(coarse) or subject.unfit(fine)
-    value = (fine.depth * fine.solution.objective - coarse.depth * coarse.solution.objective) / (
-        fine.depth - coarse.depth
-    )
+    order = subject.problem.regime.expected_orders()["minima"]
+    left, right = coarse.depth**order, fine.depth**order
+    value = (right * fine.solution.objective - left * coarse.solution.objective) / (right - left)
+    if reason is None and not subject.problem.regime.has_continuum:
+        reason = f"the scaling {subject.problem.regime.scaling.value} has no continuum problem to extrapolate to"
     if reason is None and math.isfinite(value):
         table.richardson = value
     else:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from worker.deeplimit.coordinates import PiecewiseLinearIncrements
+from worker.deeplimit.diagnostics.error_budget import ErrorBudget, Errors, budget
 from worker.deeplimit.diagnostics.orders import Measured, observed_orders, too_noisy
 from worker.deeplimit.diagnostics.subject import SMALL, Subject
 from worker.deeplimit.flow import ContinuumParameters
@@ -50,6 +51,7 @@ class MinimisersRow:
     tl2: Distance
     h1_seminorm: dict[str, float] | None = None
     order: dict[str, float | None] = field(default_factory=dict)
+    error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
 
 
@@ -91,38 +93,40 @@ def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
     if subject.continuum is None:
         return None
     rows, measured = [], []
-    for point in subject.points:
+    errors = [subject.parameter_errors(point) for point in subject.points]
+    for point, each in zip(subject.points, errors, strict=True):
         row = MinimisersRow(
             (point.depth,),
             tl2_distance(point.parameters, subject.continuum.parameters),
             h1_seminorm(point.parameters, subject.continuum.parameters),
         )
-        error = subject.parameter_error(point)
-        reason = subject.unfit(point) or too_noisy(row.tl2.total, error, SMALL, "distance")
+        reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL, "distance")
         rows.append(row)
-        measured.append(Measured(point.depth, row.tl2.total, error, reason))
-    _set_orders(rows, measured)
+        measured.append(Measured(point.depth, row.tl2.total, each.total, reason))
+    _set_orders(rows, measured, errors)
     return rows
 
 
 def consecutive(subject: Subject) -> list[MinimisersRow]:
     """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
-    rows, measured = [], []
+    rows, measured, errors = [], [], []
     for coarse, fine in zip(subject.points, subject.points[1:], strict=False):
         row = MinimisersRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
-        error = subject.parameter_error(coarse) + subject.parameter_error(fine)
-        reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, error, SMALL, "distance")
+        both = subject.network_errors(coarse) + subject.network_errors(fine)
+        reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, both.total, SMALL, "distance")
         rows.append(row)
-        measured.append(Measured(coarse.depth, row.tl2.total, error, reason))
-    _set_orders(rows, measured)
+        measured.append(Measured(coarse.depth, row.tl2.total, both.total, reason))
+        errors.append(both)
+    _set_orders(rows, measured, errors)
     return rows
 
 
-def _set_orders(rows: list[MinimisersRow], measured: list[Measured]) -> None:
+def _set_orders(rows: list[MinimisersRow], measured: list[Measured], errors: list[Errors]) -> None:
     for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
         row.order = {"total": order}
         if reason is not None:
             row.withheld["order"] = reason
+    budget(rows, measured, errors, [row.order["total"] for row in rows])
 
 
 def _rule(discrete: DiscreteParameters, continuum: ContinuumParameters) -> tuple[Tensor, Tensor, Tensor]:

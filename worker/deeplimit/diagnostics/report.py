@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from worker.deeplimit.diagnostics.assumptions import Assumption, assumptions
 from worker.deeplimit.diagnostics.bracket import ExcessRow, lift_excess, recovery_excess
+from worker.deeplimit.diagnostics.branch_certificates import Certificates, certify_branch
+from worker.deeplimit.diagnostics.classification import Classification
+from worker.deeplimit.diagnostics.compactness import CompactnessRow, compactness
+from worker.deeplimit.diagnostics.depth_advice import DepthAdvice, depth_advice
+from worker.deeplimit.diagnostics.euler_lagrange import EulerLagrange, euler_lagrange
+from worker.deeplimit.diagnostics.independent_check import IndependentCheck, independent_check
 from worker.deeplimit.diagnostics.minima import Minima, minima
 from worker.deeplimit.diagnostics.minimisers import MinimisersRow, against_continuum, consecutive
+from worker.deeplimit.diagnostics.regularity import RegularityRow, regularity
 from worker.deeplimit.diagnostics.states import SupErrorRow, prediction_errors, state_errors
 from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.diagnostics.trained_sequence import classify_study
 from worker.deeplimit.diagnostics.verdict import Verdict, verdict
+
+_CHECK_SECONDS: Final = 20.0
+"""Most time for the boundary-value problem."""
 
 
 @dataclass
@@ -28,15 +41,33 @@ class Diagnostics:
     recovery: list[ExcessRow] | None
     lift: list[ExcessRow] | None
     verdict: Verdict
+    classification: Classification | None = None
+    depth_advice: list[DepthAdvice] = field(default_factory=list)
+    certificates: Certificates = field(default_factory=Certificates)
+    euler_lagrange: EulerLagrange | None = None
+    regularity: list[RegularityRow] = field(default_factory=list)
+    compactness: list[CompactnessRow] = field(default_factory=list)
+    independent_check: IndependentCheck | None = None
 
 
-def diagnose(subject: Subject, checkpoint: Callable[[], None] | None = None) -> Diagnostics:
+def diagnose(
+    subject: Subject, checkpoint: Callable[[], None] | None = None, *, deadline: float | None = None
+) -> Diagnostics:
     """Compute every diagnostic of the verdict branch.
 
-    ``checkpoint`` is called between diagnostics; raising from it stops them.
+    Parameters
+    ----------
+    checkpoint
+        Called between diagnostics and inside the long ones; what it raises is passed on.
+    deadline
+        In seconds of ``time.monotonic``: what is long and optional, certificates and the independent check, is
+        withheld from then on.
     """
-    pause = checkpoint or (lambda: None)
-    pause()
+    tick = checkpoint or (lambda: None)
+    problem, fit = subject.problem, subject.continuum
+    certificates = certify_branch(subject.study.verdict_branch, tick, deadline=deadline)
+    subject = replace(subject, certificates=certificates)
+    tick()
     found = Diagnostics(
         data=subject.data,
         assumptions=assumptions(subject.problem),
@@ -48,16 +79,30 @@ def diagnose(subject: Subject, checkpoint: Callable[[], None] | None = None) -> 
         recovery=None,
         lift=None,
         verdict=Verdict(None, []),
+        certificates=certificates,
     )
-    fit = subject.continuum
+    tick()
     if fit is not None and found.minimisers is not None:
-        pause()
+        tick()
         found.states = state_errors(subject, fit, found.minimisers)
-        pause()
+        tick()
         found.predictions = prediction_errors(subject, fit, found.minimisers)
-        pause()
+        tick()
         found.recovery = recovery_excess(subject, fit)
-        pause()
+        tick()
         found.lift = lift_excess(subject, fit)
+        tick()
+    for point in subject.points:
+        found.regularity.append(regularity(problem, point))
+        found.compactness.append(compactness(problem, point, tick))
+        tick()
+    if fit is not None:
+        found.euler_lagrange = euler_lagrange(problem, fit)
+        tick()
+        left = _CHECK_SECONDS if deadline is None else min(_CHECK_SECONDS, deadline - time.monotonic())
+        found.independent_check = independent_check(problem, fit, tick, seconds=left)
+    if subject.points:
+        found.classification = classify_study(subject, found)
+        found.depth_advice = depth_advice(subject, found.minima, found.predictions)
     found.verdict = verdict(subject, found)
     return found

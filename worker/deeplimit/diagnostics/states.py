@@ -10,6 +10,7 @@ import torch
 
 from worker.deeplimit.branches import BranchPoint
 from worker.deeplimit.continuum import ContinuumFit
+from worker.deeplimit.diagnostics.error_budget import ErrorBudget, budget
 from worker.deeplimit.diagnostics.minimisers import MinimisersRow
 from worker.deeplimit.diagnostics.orders import Measured, observed_orders
 from worker.deeplimit.diagnostics.subject import Subject
@@ -23,6 +24,7 @@ class SupErrorRow:
     depth: int
     sup_error: float
     order: float | None = None
+    error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,13 +60,15 @@ def _state_error(subject: Subject, fit: ContinuumFit, point: BranchPoint) -> flo
 def _with_orders(subject: Subject, minimisers: Sequence[MinimisersRow], values: Sequence[float]) -> list[SupErrorRow]:
     """Add orders; a deviation is known as well, relative to its size, as the parameters that it comes from."""
     rows = [SupErrorRow(point.depth, value) for point, value in zip(subject.points, values, strict=True)]
-    measured = []
+    measured, errors = [], []
     for point, row, source in zip(subject.points, rows, minimisers, strict=True):
-        share = subject.parameter_error(point) / source.tl2.total if source.tl2.total else 1.0
-        reason = subject.unfit(point)
-        measured.append(Measured(point.depth, row.sup_error, share * row.sup_error, reason))
+        known = subject.parameter_errors(point)
+        share = row.sup_error / source.tl2.total if source.tl2.total else row.sup_error / max(known.total, 1e-300)
+        errors.append(known.scaled(share))
+        measured.append(Measured(point.depth, row.sup_error, errors[-1].total, subject.unfit(point)))
     for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
         row.order = order
         if reason is not None:
             row.withheld["order"] = reason
+    budget(rows, measured, errors, [row.order for row in rows])
     return rows

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from worker.deeplimit.branches import BranchPoint
 from worker.deeplimit.continuum import ContinuumFit, curvature_floor
-from worker.deeplimit.problem import Problem
+from worker.deeplimit.diagnostics.branch_certificates import Certificates
+from worker.deeplimit.diagnostics.certificate import Certificate, Kind
+from worker.deeplimit.diagnostics.error_budget import Errors
+from worker.deeplimit.flow import Flow
+from worker.deeplimit.minimise import Solution
+from worker.deeplimit.problem import LAYERED, Problem
 from worker.deeplimit.study import Study
 
 SMALL: Final = 0.1
@@ -32,12 +38,15 @@ class Subject:
         ``train`` or ``validation``: what ``inputs`` (S', d), lifted, are.
     prediction_scale
         (m,) factors from scaled targets back to the user's units, or None.
+    certificates
+        Of the verdict branch, as far as they were made.
     """
 
     study: Study
     inputs: Tensor
     data: str
     prediction_scale: Tensor | None = None
+    certificates: Certificates = field(default_factory=Certificates)
 
     @property
     def problem(self) -> Problem:
@@ -54,27 +63,100 @@ class Subject:
         """The continuum model of the verdict branch."""
         return self.study.verdict_branch.continuum
 
+    def objective_errors(self, point: BranchPoint) -> Errors:
+        """Estimated errors of a gap E_n* − E_∞*: optimisation at both, integration and basis in the continuum.
+
+        The optimisation errors are the certified ‖g‖²/(2λ_min) where there is one.
+        """
+        errors = Errors(optimisation=_excess(self.certificates.depths.get(point.depth), point.solution))
+        if (fit := self.continuum) is None:
+            return errors
+        optimisation = _excess(self.certificates.continuum, fit.solution)
+        return errors + Errors(optimisation, integration=fit.step_error, discretisation=fit.basis_error)
+
     def objective_error(self, point: BranchPoint) -> float:
-        """Estimated error of a gap E_n* − E_∞*: optimisation at both, integration and basis in the continuum."""
-        return point.solution.error_estimate + (self.continuum.error if self.continuum is not None else 0.0)
+        """Return the sum of ``objective_errors``."""
+        return self.objective_errors(point).total
+
+    def parameter_errors(self, point: BranchPoint) -> Errors:
+        """Estimated distances from the exact minimisers, at depth n and ∞, in the norm of TL².
+
+        Optimisation: the certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the Hessian's value in directions
+        that the data do not see. Integration: what the gradient changes by when the steps are halved, over λ. Basis:
+        √(2 error/λ). Then ‖A‖_{L²} ≤ (1/τ + ½)^½ ‖u‖ for increment coordinates u.
+        """
+        errors = self.network_errors(point)
+        if (fit := self.continuum) is None:
+            return errors
+        floor, certificate = curvature_floor(self.problem), self.certificates.continuum
+        limit = Errors(
+            optimisation=_distance(certificate, fit.solution, floor),
+            integration=_over(self._step_gradient, _curvature(certificate, floor)),
+            discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
+        )
+        return errors + limit.scaled(self._embedding)
+
+    def network_errors(self, point: BranchPoint) -> Errors:
+        """Return the part of ``parameter_errors`` that depth n alone has."""
+        floor = curvature_floor(self.problem)
+        distance = _distance(self.certificates.depths.get(point.depth), point.solution, floor)
+        return Errors(optimisation=distance).scaled(self._embedding)
+
+    @property
+    def _embedding(self) -> float:
+        taus = [self.problem.tau(name) for name in LAYERED if name not in self.problem.fixed]
+        return max([1.0, *(math.sqrt(1.0 / tau + 0.5) for tau in taus)])
 
     def parameter_error(self, point: BranchPoint) -> float:
-        """Estimated distance from the exact minimisers in increment coordinates, √(2 error/λ) at depth n and ∞.
+        """Return the sum of ``parameter_errors``."""
+        return self.parameter_errors(point).total
 
-        λ is taken as 2 min α, the Hessian's value in directions that the data do not see.
-        """
-        errors = [point.solution.error_estimate]
-        if self.continuum is not None:
-            errors.append(self.continuum.basis_error + self.continuum.solution.error_estimate)
-        floor = curvature_floor(self.problem)
-        return math.fsum(math.sqrt(2.0 * max(error, 0.0) / floor) for error in errors)
+    @cached_property
+    def _step_gradient(self) -> float:
+        """Return how far the continuum's gradient is moved by its steps: 16/15 of the change by halving them."""
+        fit = self.continuum
+        if fit is None or not fit.solution.status.optimised:
+            return 0.0
+        finer = Flow(self.problem, fit.flow.basis, 2 * fit.flow.steps).evaluate(fit.solution.u).gradient
+        return 16.0 / 15.0 * float(torch.linalg.vector_norm(finer - fit.solution.evaluation.gradient))
 
     def unfit(self, point: BranchPoint) -> str | None:
         """Return why nothing may be said about convergence at a depth, or None."""
         if not point.solution.status.optimised:
             return f"the optimisation at depth {point.depth} ended as {point.solution.status.value}"
+        if _saddle(self.certificates.depths.get(point.depth)):
+            return f"the stationary point at depth {point.depth} is a saddle"
         if point.depth in self.study.verdict_branch.left:
             return f"depth {point.depth} is not on the verdict branch"
         if self.continuum is not None and not self.continuum.solution.status.optimised:
             return f"the optimisation of the continuum ended as {self.continuum.solution.status.value}"
+        if _saddle(self.certificates.continuum):
+            return "the stationary point of the continuum is a saddle"
         return None
+
+
+def _saddle(certificate: Certificate | None) -> bool:
+    return certificate is not None and certificate.kind is Kind.SADDLE
+
+
+def _excess(certificate: Certificate | None, solution: Solution) -> float:
+    if certificate is None or certificate.optimisation_error is None:
+        return solution.error_estimate
+    return certificate.optimisation_error
+
+
+def _distance(certificate: Certificate | None, solution: Solution, floor: float) -> float:
+    if certificate is None or certificate.distance is None:
+        return math.sqrt(_over(2.0 * max(solution.error_estimate, 0.0), floor))
+    return certificate.distance
+
+
+def _curvature(certificate: Certificate | None, floor: float) -> float:
+    """Return the certified lower bound of λ_min, else the floor."""
+    if certificate is None or certificate.kind is not Kind.STRICT_MINIMUM:
+        return floor
+    return (certificate.lambda_min or 0.0) - (certificate.lambda_min_error or 0.0)
+
+
+def _over(value: float, curvature: float) -> float:
+    return value / curvature if curvature > 0.0 else math.inf

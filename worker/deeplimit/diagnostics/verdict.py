@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.branches import BranchStatus
 from worker.deeplimit.diagnostics.assumptions import Assumption
+from worker.deeplimit.diagnostics.statements import certified
 from worker.deeplimit.diagnostics.subject import Subject
 
 if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.report import Diagnostics
 
-_NEAR_ONE: Final = (0.75, 1.35)
-"""Orders that speak for order 1 at depths a user can afford."""
+_NEAR: Final = (0.75, 1.35)
+"""Orders that speak for the expected one at depths a user can afford, as parts of it."""
 _TOO_SLOW: Final = 0.5
-"""Resolved orders below this speak against it."""
+"""Resolved orders below this part of it speak against it."""
 _SLOPE_SHARE: Final = 0.1
 
 
@@ -32,24 +33,36 @@ class Verdict:
 def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     """Weigh the orders on the finest pair of depths.
 
-    True when the orders of minima, minimisers and, with a continuum, states are resolved and near 1; False when one is
-    resolved and below ½; undecided otherwise.
+    True when the orders of minima, minimisers and, with a continuum, states are resolved and near what theory says, 1
+    for the paper's networks; False when one is resolved and below half of it; undecided otherwise, and where there is
+    no continuum problem.
     """
     statements: list[str] = []
     broken = [a for a in diagnostics.assumptions if not a.holds]
     statements += [_assumption(a) for a in broken]
+    expected = subject.problem.regime.expected_orders()
     orders = _orders(subject, diagnostics)
-    votes = [_vote(statements, name, order, reason) for name, order, reason in orders]
+    votes = [_vote(statements, found, expected[found.of]) for found in orders]
     converges: bool | None = None
-    if votes and all(vote is True for vote in votes):
+    if votes and subject.problem.regime.has_continuum and all(vote is True for vote in votes):
         converges = True
     elif any(vote is False for vote in votes):
         converges = False
     _slopes(statements, diagnostics)
     _bracket(statements, subject, diagnostics)
+    statements += certified(diagnostics)
     _branches(statements, subject)
-    head = _head([order for _, order, _ in orders], converges=converges, covered=not broken)
+    if subject.problem.regime.has_continuum:
+        head = _head([found.value for found in orders], converges=converges, covered=not broken)
+    else:
+        head = _without_continuum(converges=converges)
     return Verdict(converges, [head, *statements])
+
+
+def _without_continuum(*, converges: bool | None) -> str:
+    if converges is False:
+        return "The study does not show convergence at the rate that the theory predicts."
+    return "Undecided: this regime has no continuum problem that a limit could be compared with."
 
 
 def _head(orders: Sequence[float | None], *, converges: bool | None, covered: bool) -> str:
@@ -65,27 +78,41 @@ def _head(orders: Sequence[float | None], *, converges: bool | None, covered: bo
     return "Undecided: an order of convergence is resolved but not close to what the theory predicts."
 
 
-def _orders(subject: Subject, diagnostics: Diagnostics) -> list[tuple[str, float | None, str | None]]:
+@dataclass(frozen=True)
+class _Order:
+    of: str
+    name: str
+    value: float | None
+    reason: str | None
+
+
+def _orders(subject: Subject, diagnostics: Diagnostics) -> list[_Order]:
     if len(subject.points) < 2 or diagnostics.minima is None:
         return []
     last = diagnostics.minima.depths[-1]
-    found = [("minima", last.order, last.withheld.get("order"))]
+    found = [_Order("minima", "minima", last.order, last.withheld.get("order"))]
     minimisers = diagnostics.minimisers or diagnostics.consecutive
     if minimisers:
-        found.append(("minimisers (TL²)", minimisers[-1].order.get("total"), minimisers[-1].withheld.get("order")))
+        row = minimisers[-1]
+        found.append(_Order("minimisers", "minimisers (TL²)", row.order.get("total"), row.withheld.get("order")))
     if diagnostics.states:
-        found.append(("states", diagnostics.states[-1].order, diagnostics.states[-1].withheld.get("order")))
+        states = diagnostics.states[-1]
+        found.append(_Order("states", "states", states.order, states.withheld.get("order")))
     return found
 
 
-def _vote(statements: list[str], name: str, order: float | None, reason: str | None) -> bool | None:
-    if order is None:
-        statements.append(f"The order of the {name} is withheld: {reason or 'it takes more depths'}.")
+def _vote(statements: list[str], found: _Order, expected: float) -> bool | None:
+    if found.value is None:
+        statements.append(f"The order of the {found.name} is withheld: {found.reason or 'it takes more depths'}.")
         return None
-    statements.append(f"Between the two finest depths the {name} converge with order {order:.3f}; theory says 1.")
-    if _NEAR_ONE[0] <= order <= _NEAR_ONE[1]:
+    statements.append(
+        f"Between the two finest depths the {found.name} converge with order {found.value:.3f};"
+        f" theory says {expected:g}."
+    )
+    share = found.value / expected
+    if _NEAR[0] <= share <= _NEAR[1]:
         return True
-    return False if order < _TOO_SLOW else None
+    return False if share < _TOO_SLOW else None
 
 
 def _slopes(statements: list[str], diagnostics: Diagnostics) -> None:
@@ -95,10 +122,12 @@ def _slopes(statements: list[str], diagnostics: Diagnostics) -> None:
     if last.slope is None or predicted is None:
         return
     share = abs(predicted - last.slope) / abs(last.slope)
-    word = "agrees with" if share <= _SLOPE_SHARE else "differs from"
+    agrees = share <= _SLOPE_SHARE
+    word = "agrees with" if agrees else "differs from"
+    law = f": E_n ≈ {diagnostics.minima.continuum:.8f} + {predicted:.4g}/n" if agrees else ""
     statements.append(
         f"The predicted slope {predicted:.6g} {word} the observed n(E_n − E_∞) = {last.slope:.6g} at depth {last.depth}"
-        f" ({100.0 * share:.2f} % apart): E_n ≈ {diagnostics.minima.continuum:.8f} + {predicted:.4g}/n."
+        f" ({100.0 * share:.2f} % apart){law}."
     )
 
 
@@ -120,7 +149,8 @@ def _bracket(statements: list[str], subject: Subject, diagnostics: Diagnostics) 
 
 
 def _branches(statements: list[str], subject: Subject) -> None:
-    carried = [b for b in subject.study.branches if b.status is not BranchStatus.NOT_CARRIED]
+    apart = (BranchStatus.NOT_CARRIED, BranchStatus.SADDLE)
+    carried = [b for b in subject.study.branches if b.status not in apart]
     if len(carried) > 1:
         statements.append(
             f"{len(carried)} branches were followed; this verdict is about number {subject.study.verdict}."
@@ -128,8 +158,7 @@ def _branches(statements: list[str], subject: Subject) -> None:
     left = subject.study.verdict_branch.left
     if left:
         statements.append(f"The verdict branch could not be followed back to depths {left}.")
-    starts = sum(b.starts for b in subject.study.branches)
-    statements.append(f"{subject.study.verdict_starts} of {starts} starts led to the verdict branch.")
+    statements.append(f"{subject.study.verdict_starts} of {subject.study.starts} starts led to the verdict branch.")
 
 
 def _assumption(assumption: Assumption) -> str:

@@ -1,7 +1,8 @@
 """What an objective asks of a kernel: forward map, adjoint, tangent and second-order adjoint.
 
 A kernel sees the layered map as Q stages, Q = steps · stages per step, stage j with its own K_j (d, d) and b_j (d,).
-It knows nothing of regularisation, coordinates or terminal losses.
+It knows nothing of regularisation, coordinates or terminal losses; a running cost ρ Σ_s ∫‖X_s‖² dt is part of it, by
+the quadrature of its own weights, and every costate and gradient contains it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Adjoint:
     Attributes
     ----------
     costates
-        (steps + 1, S, d): p_i = ∂/∂X_i of the terminal term.
+        (steps + 1, S, d): p_i = ∂/∂X_i of the terminal term and the running cost from there on.
     kappa
         (Q, S, d): derivative by the stage's value, divided by the step.
     slope
@@ -72,6 +73,9 @@ class Kernel(Protocol):
 
     steps: int
     stages: int
+
+    def running_cost(self, trajectory: Trajectory) -> Tensor:
+        """Return ρ Σ_s ∫‖X_s‖² dt, a scalar tensor."""
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through Q stages; ``reuse`` gives buffers of the right shape to write into."""

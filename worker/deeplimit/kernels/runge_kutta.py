@@ -5,7 +5,8 @@ With h the step, k_j = σ(z_j), z_j = K_j Y_j + b_j, Y_j = X + h Σ a_jl k_l and
     κ_j = b_j p⁺ + h Σ_{l>j} a_lj V_l,   δ_j = σ'(z_j) ⊙ κ_j,   V_j = δ_j K_j,   p = p⁺ + h Σ V_j,
     ∂K_j = h δ_jᵀ Y_j,   ∂b_j = h Σ_s δ_j
 
-(Hager 2000, *Runge-Kutta methods in optimal control and the transformed adjoint system*), and one more differentiation
+(Hager 2000, *Runge-Kutta methods in optimal control and the transformed adjoint system*), with 2ρ b_j Y_j added to V_j
+for a running cost of weight ρ, and one more differentiation
 gives Hessian-vector products. Only what depends on the stage before stays in the loop over stages: a residual layer
 costs three calls forward and two backward; σ', σ'' and every parameter gradient are batched over all stages.
 No automatic differentiation: its graph over n layers would hold several more tensors a layer.
@@ -24,14 +25,20 @@ from worker.deeplimit.kernels.tableau import Tableau
 
 
 class ExplicitRungeKutta:
-    """``steps`` equal steps of an explicit method over [0, 1]; with Euler, ``steps`` residual layers."""
+    """``steps`` equal steps of an explicit method over [0, T]; with Euler, ``steps`` residual layers.
 
-    def __init__(self, tableau: Tableau, steps: int, activation: Activation) -> None:
+    ``running`` is ρ: the quadrature h Σ_q b_j ‖Y_q‖² is what the method makes of ∫‖X‖² as one more state.
+    """
+
+    def __init__(
+        self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
+    ) -> None:
         self.tableau = tableau
         self.steps = steps
         self.stages = tableau.stages
-        self.h = 1.0 / steps
+        self.h = horizon / steps
         self.activation = activation
+        self.running = running
         self._feeds = [tableau.feeds(stage) for stage in range(self.stages)]
         self._fed_by = [tableau.fed_by(stage) for stage in range(self.stages)]
 
@@ -59,13 +66,18 @@ class ExplicitRungeKutta:
             torch.addmv(states[i].view(-1), flat[i], weights, out=states[i + 1].view(-1))
         return run
 
+    def running_cost(self, trajectory: Trajectory) -> Tensor:
+        """Return ρ h Σ_q b_j ‖Y_q‖²; see ``Kernel``."""
+        squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
+        return (squares @ squares.new_tensor(self.tableau.b)).sum() * (self.running * self.h)
+
     def backward(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> Adjoint:
         """Propagate the final costate p (S, d) back; see ``Kernel``."""
         slope = self.activation.first(trajectory.z, trajectory.a)
         delta, costates = torch.empty_like(slope), torch.empty_like(trajectory.states)
         kappa = costates[1:] if self.stages == 1 else torch.empty_like(slope)
         costates[-1].copy_(p)
-        self._sweep_back(K, slope, delta, kappa.unbind(0), costates.unbind(0))
+        self._sweep_back(K, slope, delta, kappa.unbind(0), costates.unbind(0), trajectory.inputs)
         gradient_K, gradient_b = self._by_parameters(delta, trajectory.inputs)
         return Adjoint(costates, kappa, slope, delta, gradient_K, gradient_b)
 
@@ -77,11 +89,17 @@ class ExplicitRungeKutta:
         costates = [pair[(self.steps - i) % 2] for i in range(self.steps + 1)]
         scratch = [torch.empty_like(p) for _ in range(self.stages if self.stages > 1 else 0)]
         kappa = costates[1:] if self.stages == 1 else scratch * self.steps
-        self._sweep_back(K, delta, delta, kappa, costates)
+        self._sweep_back(K, delta, delta, kappa, costates, trajectory.inputs)
         return self._by_parameters(delta, trajectory.inputs)
 
     def _sweep_back(
-        self, K: Tensor, slope: Tensor, delta: Tensor, kappa: Sequence[Tensor], costates: Sequence[Tensor]
+        self,
+        K: Tensor,
+        slope: Tensor,
+        delta: Tensor,
+        kappa: Sequence[Tensor],
+        costates: Sequence[Tensor],
+        inputs: Tensor,
     ) -> None:
         """Fill δ, κ and p from the last costate; δ may be written over σ'."""
         h = self.h
@@ -90,6 +108,8 @@ class ExplicitRungeKutta:
             for i in range(self.steps - 1, -1, -1):
                 torch.mul(slope_[i], costates[i + 1], out=delta_[i])
                 torch.addmm(costates[i + 1], delta_[i], weight[i], alpha=h, out=costates[i])
+                if self.running:
+                    costates[i].add_(inputs[i], alpha=2.0 * h * self.running)
             return
         v = [torch.empty_like(costates[-1]) for _ in range(self.stages)]
         for i in range(self.steps - 1, -1, -1):
@@ -102,6 +122,8 @@ class ExplicitRungeKutta:
                     kappa[q].add_(v[later], alpha=h * a)
                 torch.mul(slope_[q], kappa[q], out=delta_[q])
                 torch.mm(delta_[q], weight[q], out=v[j])
+                if self.running:
+                    v[j].add_(inputs[q], alpha=2.0 * self.running * self.tableau.b[j])
                 before.add_(v[j], alpha=h)
 
     def _by_parameters(self, delta: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,6 +170,8 @@ class ExplicitRungeKutta:
                     dkappa.add_(dv_[i * self.stages + later], alpha=h * a)
                 ddelta_[q].addcmul_(slope_[q], dkappa)
                 dv_[q].addmm_(ddelta_[q], weight[q])
+                if self.running:
+                    dv_[q].add_(tangent.inputs[q], alpha=2.0 * self.running * self.tableau.b[j])
                 costate.add_(dv_[q], alpha=h)
         dgradient_K = torch.bmm(ddelta.transpose(1, 2), trajectory.inputs)
         torch.baddbmm(dgradient_K, adjoint.delta.transpose(1, 2), tangent.inputs, out=dgradient_K)

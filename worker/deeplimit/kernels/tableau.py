@@ -1,4 +1,4 @@
-"""Butcher tableaux of explicit Runge-Kutta methods."""
+"""Butcher tableaux: explicit Runge-Kutta methods, and implicit Euler."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Tableau:
-    """An explicit Runge-Kutta method: Y_j = X + h Σ_{l<j} a_jl k_l, X⁺ = X + h Σ_j b_j k_j.
+    """A Runge-Kutta method: Y_j = X + h Σ_l a_jl k_l, X⁺ = X + h Σ_j b_j k_j.
 
     Attributes
     ----------
     a
-        Strictly lower triangular, one row a stage, row j with j entries.
+        One row a stage; for an explicit method strictly lower triangular, row j with j entries.
     b
         Weights of the stages.
     c
@@ -27,6 +27,11 @@ class Tableau:
     a: tuple[tuple[float, ...], ...]
     b: tuple[float, ...]
     c: tuple[float, ...]
+
+    @property
+    def explicit(self) -> bool:
+        """Whether every stage reads earlier stages only."""
+        return all(len(row) <= stage for stage, row in enumerate(self.a))
 
     @property
     def stages(self) -> int:
@@ -45,7 +50,13 @@ class Tableau:
 EULER: Final = Tableau("euler", 1, ((),), (1.0,), (0.0,))
 """Forward Euler: with step 1/n, one residual layer."""
 
+MIDPOINT: Final = Tableau("midpoint", 2, ((), (0.5,)), (0.0, 1.0), (0.0, 0.5))
+"""The explicit midpoint rule (Runge 1895)."""
+
 RK4: Final = Tableau(
     "rk4", 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
 )
 """The classical method (Kutta 1901)."""
+
+IMPLICIT_EULER: Final = Tableau("implicit_euler", 1, ((1.0,),), (1.0,), (1.0,))
+"""Backward Euler: X⁺ = X + h σ(K X⁺ + b), with K and b at the end of the step."""

@@ -1,0 +1,80 @@
+"""An uploaded data set: what is known of it without opening it, so that a specification can be checked against it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.job import ArtifactRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class UploadFormat(StrEnum):
+    """How an upload is written."""
+
+    CSV = "csv"
+    NPZ = "npz"
+    PARQUET = "parquet"
+    SAFETENSORS = "safetensors"
+
+
+MEDIA_TYPES: Mapping[str, UploadFormat] = MappingProxyType(
+    {
+        "text/csv": UploadFormat.CSV,
+        "application/x-npz": UploadFormat.NPZ,
+        "application/vnd.apache.parquet": UploadFormat.PARQUET,
+        "application/x-parquet": UploadFormat.PARQUET,
+        "application/vnd.safetensors": UploadFormat.SAFETENSORS,
+    }
+)
+"""Media types that an upload may come as."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SampleFacts(_Frozen):
+    """Samples to train on or to evaluate on. The object holds ``inputs`` (S, features) and ``targets``, float64."""
+
+    kind: Literal["samples"] = "samples"
+    samples: int = Field(description="S.")
+    features: int
+    outputs: int | None = Field(description="Numbers of one target row; 1 for (S,) targets; null without targets.")
+    rows: bool = Field(description="Whether targets are rows (S, m), not one number a sample (S,).")
+    integers: bool = Field(description="Whether targets came as integers or labels, so that they are classes.")
+    class_counts: list[int] | None = Field(
+        default=None, description="Samples of each class 0..m-1, where every target is such an integer."
+    )
+    class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
+    sign_counts: tuple[int, int] | None = Field(default=None, description="Samples of -1 and of 1, where all are such.")
+    columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+
+
+class WeightFacts(_Frozen):
+    """Weights trained elsewhere. The object holds ``K`` (depth, d, d) and ``b`` (depth, d), float64."""
+
+    kind: Literal["weights"] = "weights"
+    depth: int
+    state_dim: int
+
+
+Facts = Annotated[SampleFacts | WeightFacts, Field(discriminator="kind")]
+
+
+class DatasetRecord(_Frozen):
+    """All that is known of an uploaded data set. The id is the SHA-256 of the canonical object."""
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    name: str | None
+    format: UploadFormat
+    uploaded_bytes: int = Field(description="Of the upload as it came.")
+    created_at: datetime
+    facts: Facts
+    object: ArtifactRef

@@ -1,0 +1,213 @@
+"""What a finished evaluation or diagnosis answers; as in `results`, a field with a default may be absent."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from service.contract.answer import ANSWER
+from service.contract.certificates import Withheld
+from service.contract.numbers import Finding
+from service.contract.results import Metrics, Provenance
+from service.contract.sequence import Classification
+
+
+class _Result(BaseModel):
+    model_config = ANSWER
+
+
+class OutputArray(_Result):
+    """Shape and type of one array."""
+
+    shape: list[int]
+    dtype: Literal["float64", "int64"]
+
+
+class OutputArrays(_Result):
+    """Where arrays are; the API adds ``href``."""
+
+    href: str | None = None
+    arrays: dict[str, OutputArray]
+    sha256: str = Field(description="Of the safetensors file.")
+
+
+class SolverRow(_Result):
+    """One solver with one number of steps."""
+
+    solver: str
+    steps: int
+    state_error: Finding = Field(description="Largest ‖X(1) − reference‖ over samples.")
+    state_order: Finding | None = Field(description="Observed, from the row of fewer steps; null at rounding level.")
+    prediction_change: Finding = Field(description="Largest, from the model's own predictions, in the user's units.")
+    changed_labels: Finding | None = Field(description="Share of samples whose class changes; null for numbers.")
+    agrees: bool
+
+
+class SolverReference(_Result):
+    """The solver that all are compared with: Dormand–Prince 8(5,3) with error control."""
+
+    solver: Literal["dop853"]
+    tolerance: float
+    evaluations: int
+    prediction_change: Finding
+
+
+class OwnSolver(_Result):
+    """What the model's own predictions come from."""
+
+    solver: str
+    steps: int
+
+
+class SolverConsistency(_Result):
+    """Whether predictions change when the flow is integrated by another solver or with another step."""
+
+    samples: int
+    spread: Finding = Field(description="Range of the predictions, or 1 for probabilities; the tolerance is of it.")
+    tolerance: float
+    own: OwnSolver
+    reference: SolverReference
+    table: list[SolverRow]
+    consistent: bool | None = Field(
+        description="Whether the reference and every row with at least the model's own steps agree; null if undecided."
+    )
+
+
+class NoiseRow(_Result):
+    """One level of noise on the inputs."""
+
+    noise: float = Field(description="Standard deviation, in units of each input column's own.")
+    rms_change: Finding = Field(description="Of predictions, over samples, outputs and draws, in the user's units.")
+    sup_change: Finding
+    changed_labels: Finding | None
+    metrics: Metrics | None = Field(description="Mean over draws.")
+    deviations: Metrics | None = Field(description="Population standard deviation over draws.")
+
+
+class Robustness(_Result):
+    """Changes against noise on the inputs."""
+
+    seed: int
+    repeats: int
+    levels: list[NoiseRow]
+
+
+class EvaluatedModel(_Result):
+    """One model on the data; parts that were not asked for are absent."""
+
+    model: str
+    kind: Literal["discrete", "continuum", "sampled"]
+    depth: int | None = Field(description="Null for the continuum.")
+    steps: int | None = Field(description="Runge–Kutta steps that resolve the continuum; null for networks.")
+    integration_error: Finding | None = Field(description="Estimated, of the continuum's states.")
+    metrics: Metrics | None = Field(description="In the model's own units; null without targets, or if not asked for.")
+    predictions: OutputArrays | None = None
+    states: OutputArrays | None = None
+    solvers: SolverConsistency | None = None
+    robustness: Robustness | None = None
+
+
+class SampledErrors(_Result):
+    """One quantity's deviation from the continuum at one depth."""
+
+    sup_error: Finding
+    order: Finding | None
+
+
+class SampledRow(_Result):
+    """A depth that was never trained: the continuum sampled at its nodes, against the continuum."""
+
+    depth: int
+    states: SampledErrors
+    predictions: SampledErrors
+    withheld: Withheld = {}
+
+
+class Sampled(_Result):
+    """Convergence of sampled networks to the continuum."""
+
+    depths: list[SampledRow]
+
+
+class EvaluatedData(_Result):
+    """What the models were evaluated on."""
+
+    source: str
+    samples: int
+    targets: bool
+
+
+class EvaluationResultsFile(_Result):
+    """Content of the artifact ``results`` of an evaluation."""
+
+    evaluated_job_id: str
+    data: EvaluatedData
+    evaluations: list[EvaluatedModel]
+    sampled: Sampled | None = None
+    provenance: Provenance
+
+
+class EvaluationResults(EvaluationResultsFile):
+    """Answer of ``GET /v1/jobs/{id}/results`` for an evaluation."""
+
+    job_id: str
+    links: dict[str, str]
+
+
+class ModelPredictions(_Result):
+    """Predictions h of one model, in the user's units."""
+
+    model: str
+    predictions: list[list[Finding]] = Field(description="(S, m)")
+    labels: list[int] | None = Field(default=None, description="(S,): the most probable class; -1 and 1 for logistic.")
+
+
+class ModelStates(_Result):
+    """Trajectories of one model, in its own units."""
+
+    model: str
+    t: list[Finding] = Field(description="(T,) in [0, 1].")
+    states: list[list[list[Finding]]] = Field(description="(T, S, d)")
+
+
+class PathNorms(_Result):
+    """Size and regularity of one parameter of one network; A_i are the layers, flattened, t_i = i/n."""
+
+    sup: Finding = Field(description="max ‖A_i‖.")
+    l2: Finding = Field(description="((1/n) Σ ‖A_i‖²)^½.")
+    R: Finding = Field(description="n Σ ‖A_i − A_{i−1}‖² + ‖A_0‖²: the regulariser with τ = 1, which H¹ limits bound.")
+    seminorm: Finding = Field(description="n Σ ‖A_i − A_{i−1}‖².")
+    root_sum_square: Finding = Field(description="(Σ ‖A_i − A_{i−1}‖²)^½.")
+    largest_increment: Finding = Field(description="max ‖A_i − A_{i−1}‖.")
+    increment_correlation: Finding = Field(description="Of consecutive ones: 1 smooth, 0 Brownian, −½ white noise.")
+    second_difference: Finding | None = Field(description="max n² ‖A_{i+1} − 2A_i + A_{i−1}‖; null below three layers.")
+    boundary_0: Finding = Field(description="n ‖A_1 − A_0‖.")
+    boundary_1: Finding = Field(description="n ‖A_{n−1} − A_{n−2}‖: tends to 0 for minimisers.")
+    holder: Finding | None = Field(description="max ‖A_i − A_j‖ / |t_i − t_j|^½ over all pairs; at most √seminorm.")
+    p_variation: dict[str, Finding] | None = Field(description="Sums for p = 1, 2, 3, over all partitions.")
+    withheld: Withheld = {}
+
+
+class DiagnosedNetwork(_Result):
+    """One network; ``joint`` is (K, b) as one path."""
+
+    depth: int
+    state_dim: int
+    dataset_id: str
+    K: PathNorms
+    b: PathNorms
+    joint: PathNorms
+
+
+class DiagnosisResultsFile(_Result):
+    """Content of the artifact ``results`` of a diagnosis."""
+
+    networks: list[DiagnosedNetwork]
+    classification: Classification
+    provenance: Provenance
+
+
+class DiagnosisResults(DiagnosisResultsFile):
+    """Answer of ``GET /v1/jobs/{id}/results`` for a diagnosis."""
+
+    job_id: str
+    links: dict[str, str]

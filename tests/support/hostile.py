@@ -1,0 +1,197 @@
+"""Uploads that are to be refused: what each is, how it comes, and the code of its refusal."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from service.contract.limits import LIMITS
+from tests.support.uploads import (
+    CSV,
+    NPZ,
+    PARQUET,
+    SAFETENSORS,
+    X,
+    Y,
+    bomb,
+    header_of,
+    npy_header,
+    npz,
+    parquet,
+    safetensors_file,
+    tensor,
+    zipped,
+)
+
+
+class Evil:
+    """What unpickling would run."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch /tmp/deeplimit-was-unpickled",)
+
+
+def object_npz() -> bytes:
+    body = npy_header(header_of("(1,)", "'|O'")) + pickle.dumps(Evil())
+    return zipped({"inputs.npy": body, "targets.npy": npy_header(header_of("(1,)")) + bytes(8)})
+
+
+def with_nan(value: float) -> np.ndarray[Any, Any]:
+    array = X.copy()
+    array[1, 1] = value
+    return array
+
+
+INPUTS = npy_header(header_of("(1, 1)")) + bytes(8)
+TARGETS = npy_header(header_of("(1,)")) + bytes(8)
+GOOD_PARQUET = parquet({"a": np.arange(100.0), "y": np.arange(100.0)})
+BAD: list[tuple[str, bytes, str, str]] = [
+    ("csv ragged", b"a,b\n1,2\n3\n", CSV, "ragged"),
+    ("csv text", b"a,b\n1,2\nx,3\n", CSV, "not_a_number"),
+    ("csv underscore", b"a,b\n1_0,2\n", CSV, "not_a_number"),
+    ("csv missing", b"a,b\n1,2\n,3\n", CSV, "missing_value"),
+    ("csv missing target", b"a,b\n1,x\n2,\n", CSV, "missing_value"),
+    ("csv mixed target", b"a,b\n1,2\n2,x\n", CSV, "not_a_number"),
+    ("csv nan", b"a,b\n1,2\nnan,3\n", CSV, "not_finite"),
+    ("csv infinite", b"a,b\n1,2\n1e400,3\n", CSV, "not_finite"),
+    ("csv too large", b"a,b\n1,2\n1e300,3\n", CSV, "too_large"),
+    ("csv header alone", b"a,b\n", CSV, "empty"),
+    ("csv blank", b"\n\n", CSV, "empty"),
+    ("csv one column", b"a\n1\n2\n", CSV, "no_inputs"),
+    ("csv in Latin-1", b"a,b\n1,\xe9\n", CSV, "wrong_encoding"),
+    ("csv nul", b"a,b\n1,\0\n", CSV, "malformed"),
+    ("csv long cell", b"a,b\n1," + b"x" * 2000 + b"\n", CSV, "malformed"),
+    ("csv long line", b"1," * 2**20 + b"1\n", CSV, "malformed"),
+    ("csv wide", b",".join([b"1"] * 5200) + b"\n", CSV, "too_many_features"),
+    ("csv quotes", b'a,b\n1,"2\n', CSV, "malformed"),
+    ("csv is npz", npz(inputs=X, targets=Y), CSV, "wrong_encoding"),
+    ("csv many rows", b"1,2\n" * (LIMITS.samples + 1), CSV, "too_many_samples"),
+    ("npz pickle", object_npz(), NPZ, "pickle_refused"),
+    ("npz bare pickle", pickle.dumps({"inputs": [1]}), NPZ, "malformed"),
+    ("npz bomb", bomb(), NPZ, "unpacks_too_large"),
+    (
+        "npz 745 GB",
+        zipped({"inputs.npy": npy_header(header_of("(100000000000,)")), "targets.npy": TARGETS}),
+        NPZ,
+        "lies_about_size",
+    ),
+    (
+        "npz overflow",
+        zipped({"inputs.npy": npy_header(header_of("(4294967296, 4294967296)")), "targets.npy": TARGETS}),
+        NPZ,
+        "lies_about_size",
+    ),
+    (
+        "npz negative",
+        zipped({"inputs.npy": npy_header(header_of("(-1, 1)")), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz long header",
+        zipped({"inputs.npy": npy_header("{" + " " * 100_000, 2), "targets.npy": TARGETS}),
+        NPZ,
+        "lies_about_size",
+    ),
+    (
+        "npz header claims 4 GB",
+        zipped({"inputs.npy": b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "targets.npy": TARGETS}),
+        NPZ,
+        "lies_about_size",
+    ),
+    (
+        "npz header is code",
+        zipped({"inputs.npy": npy_header("__import__('os').abort()"), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz header nests",
+        zipped({"inputs.npy": npy_header("(" * 4000 + ")" * 4000), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz structured",
+        zipped({"inputs.npy": npy_header(header_of("(1,)", "[('a', '<f8')]")) + bytes(8), "targets.npy": TARGETS}),
+        NPZ,
+        "wrong_dtype",
+    ),
+    ("npz text", npz(inputs=np.array([["a"]]), targets=np.array([1])), NPZ, "wrong_dtype"),
+    ("npz complex", npz(inputs=X.astype(complex), targets=Y), NPZ, "wrong_dtype"),
+    ("npz booleans", npz(inputs=X > 1, targets=Y), NPZ, "wrong_dtype"),
+    ("npz not arrays", zipped({"inputs.txt": b"1"}), NPZ, "malformed"),
+    ("npz many entries", zipped({f"{k}.npy": INPUTS for k in range(100)}), NPZ, "too_many_arrays"),
+    ("npz bzip2", zipped({"inputs.npy": INPUTS, "targets.npy": TARGETS}, 12), NPZ, "malformed"),
+    ("npz cut off", npz(inputs=X, targets=Y)[:-30], NPZ, "malformed"),
+    (
+        "npz damaged",
+        npz(inputs=np.random.default_rng(0).normal(size=(99, 2)), targets=np.zeros(99)).replace(
+            b"\x00\x00", b"\x01\x00", 40
+        ),
+        NPZ,
+        "malformed",
+    ),
+    ("npz without inputs", npz(targets=Y), NPZ, "arrays_missing"),
+    ("npz without targets", npz(inputs=X), NPZ, "arrays_missing"),
+    ("npz flat", npz(inputs=Y, targets=Y), NPZ, "wrong_shape"),
+    ("npz deep targets", npz(inputs=X, targets=X[:, :, None]), NPZ, "wrong_shape"),
+    ("npz lengths", npz(inputs=X, targets=Y[:2]), NPZ, "length_mismatch"),
+    ("npz empty", npz(inputs=X[:0], targets=Y[:0]), NPZ, "empty"),
+    ("npz nan", npz(inputs=with_nan(np.nan), targets=Y), NPZ, "not_finite"),
+    ("npz infinite", npz(inputs=with_nan(-np.inf), targets=Y), NPZ, "not_finite"),
+    ("npz nan targets", npz(inputs=X, targets=np.array([0, 1, np.nan])), NPZ, "not_finite"),
+    ("npz weights K", npz(K=np.ones((4, 2, 3)), b=np.ones((4, 2))), NPZ, "wrong_shape"),
+    ("npz weights b", npz(K=np.ones((4, 2, 2)), b=np.ones((3, 2))), NPZ, "wrong_shape"),
+    ("npz one layer", npz(K=np.ones((1, 2, 2)), b=np.ones((1, 2))), NPZ, "too_few"),
+    (
+        "npz coefficients",
+        npz(K=np.ones((4, 2, 2)), b=np.ones((4, 2)), deeplimit=np.array('{"basis": {"family": "legendre"}}')),
+        NPZ,
+        "wrong_shape",
+    ),
+    (
+        "safetensors 745 GB",
+        safetensors_file({"inputs": tensor([10**11, 1], 0, 8 * 10**11), "targets": tensor([1], 0, 8)}),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    ("safetensors length", safetensors_file({}, length=2**63), SAFETENSORS, "lies_about_size"),
+    ("safetensors short", b"abc", SAFETENSORS, "lies_about_size"),
+    ("safetensors shape", safetensors_file({"inputs": tensor([2, 2], 0, 8)}, bytes(8)), SAFETENSORS, "lies_about_size"),
+    (
+        "safetensors overlap",
+        safetensors_file({"inputs": tensor([1, 1], 0, 8), "targets": tensor([1], 0, 8)}, bytes(8)),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    ("safetensors tail", safetensors_file({"inputs": tensor([1, 1], 0, 8)}, bytes(16)), SAFETENSORS, "lies_about_size"),
+    (
+        "safetensors booleans",
+        safetensors_file({"inputs": tensor([1, 1], 0, 1, "BOOL")}, bytes(1)),
+        SAFETENSORS,
+        "wrong_dtype",
+    ),
+    ("safetensors not JSON", safetensors_file(b"{"), SAFETENSORS, "malformed"),
+    ("safetensors nests", safetensors_file(b"[" * 100_000), SAFETENSORS, "malformed"),
+    ("safetensors list", safetensors_file([]), SAFETENSORS, "malformed"),
+    ("safetensors entry", safetensors_file({"inputs": 1}), SAFETENSORS, "malformed"),
+    ("safetensors negative", safetensors_file({"inputs": tensor([-1, -1], 0, 8)}, bytes(8)), SAFETENSORS, "malformed"),
+    ("safetensors nan", safetensors.numpy.save({"inputs": with_nan(np.nan), "targets": Y}), SAFETENSORS, "not_finite"),
+    ("parquet cut off", GOOD_PARQUET[:-20], PARQUET, "malformed"),
+    ("parquet middle gone", GOOD_PARQUET[:100] + GOOD_PARQUET[300:], PARQUET, "malformed"),
+    ("parquet zeros", b"PAR1" + bytes(100) + b"\x40\0\0\0PAR1", PARQUET, "malformed"),
+    ("parquet footer", b"PAR1" + bytes(100) + b"\xff\xff\xff\xffPAR1", PARQUET, "lies_about_size"),
+    ("parquet is csv", b"a,b\n1,2\n", PARQUET, "malformed"),
+    ("parquet missing", parquet({"a": [1.0, None], "y": [1, 2]}), PARQUET, "missing_value"),
+    ("parquet nan", parquet({"a": [1.0, float("nan")], "y": [1, 2]}), PARQUET, "not_finite"),
+    ("parquet text", parquet({"a": ["x", "z"], "y": [1, 2]}), PARQUET, "wrong_dtype"),
+    ("parquet nested", parquet({"a": [[1.0], [2.0]], "y": [1, 2]}), PARQUET, "wrong_dtype"),
+    ("parquet struct", parquet({"a": [{"u": 1, "v": 2}] * 2, "y": [1, 2]}), PARQUET, "wrong_dtype"),
+    ("parquet empty", parquet({"a": np.zeros(0), "y": np.zeros(0)}), PARQUET, "empty"),
+    ("parquet bomb", parquet({"a": np.zeros(10**7), "y": np.zeros(10**7)}), PARQUET, "too_many_samples"),
+]

@@ -1,0 +1,122 @@
+"""Regularity of the discrete minimisers: the computable H² bound and the natural boundary conditions (diagnostic 7).
+
+For one layer, ∂E_n/∂A_i = 0 says, with A in {K, b} and the costate p,
+
+    n² (A_{i+1} − 2A_i + A_{i−1}) = (1/2α_A) mean_s (σ'(z_i) ⊙ p_{i+1}) X_iᵀ   (without X_iᵀ for b),  0 < i < n − 1,
+    n (A_1 − A_0) − τ A_0 = (1/2α_A n) mean_s (σ'(z_0) ⊙ p_1) X_0ᵀ,   −n (A_{n−1} − A_{n−2}) = the same at n − 1,
+
+so second differences are bounded by (1/2α_A) mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖ (with one sample an equality),
+uniformly in n, and the boundary residuals fall like 1/n (Thorpe and van Gennip 2023: minimisers of the
+limit are in H²). A gradient g that is not quite 0 moves the left side by n‖∂E_n/∂A_i‖/(2α_A) ≤ √2 n^{3/2} ‖g‖/(2α_A),
+as ∂E_n/∂A_i = √n (g_i − g_{i+1}) in increment coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from worker.deeplimit.branches import BranchPoint
+from worker.deeplimit.problem import LAYERED, Problem
+from worker.deeplimit.regime import Integrator, Scaling
+
+_ROUNDING: Final = 16.0
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Second differences of one parameter at one depth.
+
+    Attributes
+    ----------
+    second_difference, bound
+        Maxima over the layers 0 < i < n − 1.
+    allowance
+        For the gradient and for rounding in n² times a difference of three numbers.
+    holds
+        Whether second difference ≤ bound + allowance in every single layer.
+    boundary_0, boundary_1
+        ‖n(A_1 − A_0) − τ A_0‖ and n‖A_{n−1} − A_{n−2}‖.
+    """
+
+    second_difference: float
+    bound: float
+    allowance: float
+    holds: bool
+    boundary_0: float
+    boundary_1: float
+
+
+@dataclass
+class RegularityRow:
+    """One depth: K and b, None where there is nothing to say, with the reason."""
+
+    depth: int
+    K: Bend | None = None
+    b: Bend | None = None
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+def regularity(problem: Problem, point: BranchPoint) -> RegularityRow:
+    """Compare the second differences of a network with their bound."""
+    row = RegularityRow(point.depth)
+    reason = _inapplicable(problem, point)
+    for name in LAYERED:
+        if reason is not None or name in problem.fixed:
+            row.withheld[name] = reason or f"{name} is fixed"
+    if reason is not None:
+        return row
+    bounds = _bounds(point)
+    if "K" not in problem.fixed:
+        row.K = _bend(problem, "K", point, point.parameters.K, bounds["K"])
+    if "b" not in problem.fixed:
+        row.b = _bend(problem, "b", point, point.parameters.b, bounds["b"])
+    return row
+
+
+def _inapplicable(problem: Problem, point: BranchPoint) -> str | None:
+    regime = problem.regime
+    if regime.scaling is not Scaling.H1 or regime.constant or regime.integrator is not Integrator.EULER:
+        return "the equation is that of Euler layers with varying weights and the h1 regulariser"
+    if regime.two_layer:
+        return "the equation is that of single-layer blocks"
+    if not problem.smooth:
+        return "σ is not differentiable: a minimiser on a kink does not meet the equation"
+    if not point.solution.status.optimised:
+        return f"the optimisation at depth {point.depth} ended as {point.solution.status.value}"
+    if point.depth < 3:
+        return "second differences take three layers"
+    return None
+
+
+def _bounds(point: BranchPoint) -> dict[str, Tensor]:
+    """Return T mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖, and without ‖X_i‖, (n,) each."""
+    network = point.network
+    theta = network.stage_parameters(point.solution.u)
+    sums = {name: torch.zeros(point.depth, dtype=theta["K"].dtype, device=theta["K"].device) for name in LAYERED}
+    for x, y in network.chunks():
+        run, adjoint = network.sweep(theta, x, y)
+        length = torch.linalg.vector_norm(adjoint.delta, dim=2)
+        sums["K"] += (length * torch.linalg.vector_norm(run.inputs, dim=2)).sum(1)
+        sums["b"] += length.sum(1)
+    return {name: value * network.problem.regime.horizon for name, value in sums.items()}
+
+
+def _bend(problem: Problem, name: str, point: BranchPoint, A: Tensor, bound: Tensor) -> Bend:
+    n, weight = point.depth, problem.weight(name)
+    second = n**2 * (A[2:] - 2.0 * A[1:-1] + A[:-2]).flatten(1).norm(dim=1)
+    limit = bound[1:-1] / (2.0 * weight)
+    rounding = _ROUNDING * torch.finfo(A.dtype).eps * n**2 * float(A.flatten(1).norm(dim=1).max())
+    allowance = math.sqrt(2.0) * n**1.5 * point.solution.gradient_norm / (2.0 * weight) + rounding
+    return Bend(
+        second_difference=float(second.max()),
+        bound=float(limit.max()),
+        allowance=allowance,
+        holds=bool((second <= limit * (1.0 + 1e-9) + allowance).all()),
+        boundary_0=float((n * (A[1] - A[0]) - problem.tau(name) * A[0]).norm()),
+        boundary_1=float((n * (A[-1] - A[-2])).norm()),
+    )

@@ -1,0 +1,63 @@
+"""The classification of a study's own networks: their weights, and what the study knows besides."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from worker.deeplimit.diagnostics.classification import Classification, classify
+from worker.deeplimit.diagnostics.scaling import NetworkWeights
+from worker.deeplimit.diagnostics.scaling_evidence import TrainedFacts
+from worker.deeplimit.diagnostics.subject import Subject
+
+if TYPE_CHECKING:
+    from worker.deeplimit.diagnostics.report import Diagnostics
+
+_READOUT: Final = ("W", "c")
+
+
+def classify_study(subject: Subject, found: Diagnostics) -> Classification:
+    """Classify the verdict branch: one network per depth whose optimisation ended well."""
+    points = [point for point in subject.points if subject.unfit(point) is None]
+    networks = [
+        NetworkWeights(
+            {
+                name: value.detach().cpu().numpy()
+                for name, value in vars(point.parameters).items()
+                if name not in _READOUT and value is not None
+            }
+        )
+        for point in points
+    ]
+    depths = {point.depth for point in points}
+    facts = TrainedFacts(
+        penalty=subject.problem.regime.scaling.value,
+        slopes=_slopes(found),
+        euler_lagrange=_residual(found),
+        to_continuum=[
+            (row.depths[0], math.hypot(row.tl2.K, row.tl2.b))
+            for row in found.minimisers or []
+            if row.depths[0] in depths
+        ],
+    )
+    return classify(networks, facts=facts)
+
+
+def _slopes(found: Diagnostics) -> tuple[float, float] | None:
+    """Return C₁ of the continuum and n(E_n* − E_∞*) at the finest depth."""
+    if found.minima is None or not found.minima.depths:
+        return None
+    predicted, observed = found.minima.predicted_slope, found.minima.depths[-1].slope
+    return None if predicted is None or observed is None else (predicted, observed)
+
+
+def _residual(found: Diagnostics) -> float | None:
+    """Return ‖(r_K, r_b)‖ beside the equations' terms: one parameter's alone may be noise beside nothing."""
+    if found.euler_lagrange is None:
+        return None
+    both = (found.euler_lagrange.K, found.euler_lagrange.b)
+    parts = [part for part in both if part is not None and part.residual > 0.0]
+    if not parts:
+        return None
+    terms = [part.absolute / part.residual for part in parts]
+    return math.hypot(*(part.absolute for part in parts)) / math.hypot(*terms)

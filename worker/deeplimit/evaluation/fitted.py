@@ -1,0 +1,154 @@
+"""A trained model, rebuilt from its parameters, as a map from inputs to states and outputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.flow import ContinuumParameters, integrate
+from worker.deeplimit.problem import Problem
+from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
+from worker.deeplimit.transfer import lift
+
+FIRST_STEPS: Final = 32
+MOST_STEPS: Final = 4096
+SMOOTH_ERROR: Final = 1e-12
+"""Wanted error of the states of a flow, relative to their size."""
+_CHUNK_BYTES: Final = 96 * 2**20
+
+
+def polynomial_increments(coefficients: Tensor) -> Tensor:
+    """Return the τ = 1 increment coordinates of A(t) = Σ_k c_k P_k(2t − 1) from c (p + 1, ...).
+
+    The inverse of ``LegendreIncrements.polynomial``: with w_k = 1/(2√(2k+1)) its map is c_0 = u_0 + w_0 u_1 − w_1 u_2
+    and c_j = w_{j−1} u_j − w_{j+1} u_{j+2}, solved from the highest degree down.
+    """
+    u = torch.zeros_like(coefficients)
+    degree = len(coefficients) - 1
+
+    def w(k: int) -> float:
+        return 0.5 / math.sqrt(2.0 * k + 1.0)
+
+    for j in range(degree, 0, -1):
+        rest = w(j + 1) * u[j + 2] if j + 2 <= degree else 0.0
+        u[j] = (coefficients[j] + rest) / w(j - 1)
+    u[0] = coefficients[0]
+    if degree >= 1:
+        u[0] -= w(0) * u[1]
+    if degree >= 2:
+        u[0] += w(1) * u[2]
+    return u
+
+
+def continuum_parameters(basis: ContinuumBasis, K: Tensor, b: Tensor, W: Tensor, c: Tensor) -> ContinuumParameters:
+    """Return θ from the coefficients that a client is given: in P_k(2t − 1), or nodal values at i/M."""
+    if isinstance(basis, LegendreIncrements):
+        return ContinuumParameters(basis, polynomial_increments(K), polynomial_increments(b), W, c)
+    return ContinuumParameters(basis, basis.coordinates(K, 1.0), basis.coordinates(b, 1.0), W, c)
+
+
+@dataclass
+class Fitted:
+    """A trained network, or the continuum.
+
+    Attributes
+    ----------
+    name
+        As in a specification.
+    problem
+        Activation, terminal loss and regime; its data are those of the evaluation.
+    parameters
+        θ_n, or θ of the continuum.
+    """
+
+    name: str
+    problem: Problem
+    parameters: DiscreteParameters | ContinuumParameters
+
+    @property
+    def depth(self) -> int | None:
+        """n, or None for the continuum."""
+        return self.parameters.depth if isinstance(self.parameters, DiscreteParameters) else None
+
+    @cached_property
+    def flow(self) -> ContinuumParameters:
+        """θ of the continuum, or the H¹ lift of θ_n."""
+        return lift(self.parameters) if isinstance(self.parameters, DiscreteParameters) else self.parameters
+
+    @cached_property
+    def resolved(self) -> tuple[int | None, float]:
+        """Runge–Kutta steps that resolve the flow on the problem's data, and the error they leave; no steps for a net.
+
+        The steps are doubled until X(1) changes by less than 15 · `SMOOTH_ERROR` of its size: the method's order is 4.
+        Steps of a piecewise-linear basis are whole parts of its cells.
+        """
+        if isinstance(self.parameters, DiscreteParameters):
+            return None, 0.0
+        basis = self.parameters.basis
+        steps = basis.cells if isinstance(basis, PiecewiseLinearIncrements) else FIRST_STEPS
+        before = self._final(self.problem.x, steps)
+        while True:
+            after = self._final(self.problem.x, 2 * steps)
+            scale = max(float(after.abs().max()), 1e-300)
+            error = float((after - before).abs().max()) / 15.0
+            if not error > SMOOTH_ERROR * scale or 2 * steps >= MOST_STEPS:
+                return 2 * steps, error
+            steps, before = 2 * steps, after
+
+    def final(self, x: Tensor) -> Tensor:
+        """Return X_n or X(1) (S', d) from lifted inputs x (S', d), in parts of bounded memory."""
+        if isinstance(self.parameters, DiscreteParameters):
+            network = ResidualNetwork(self.problem, self.parameters.depth)
+            u = network.encode(self.parameters)
+            return torch.cat([network.trajectory(u, part)[-1] for part in torch.split(x, network.chunk_size())])
+        steps, _ = self.resolved
+        return self._final(x, steps or FIRST_STEPS)
+
+    def output(self, x: Tensor) -> Tensor:
+        """Return z = W X + c (S', m)."""
+        return self.read_out(self.final(x))
+
+    def read_out(self, final: Tensor) -> Tensor:
+        """Return z = W X + c (S', m) of final states (S', d)."""
+        return torch.addmm(self.parameters.c, final, self.parameters.W.T)
+
+    def states(self, x: Tensor, every: int) -> tuple[Tensor, Tensor]:
+        """Return times (T,) in [0, 1] and states (T, S', d): a network's nodes, or those of ``every`` + 1 equal times.
+
+        The continuum is integrated with a whole number of steps between two of the times.
+        """
+        if isinstance(self.parameters, DiscreteParameters):
+            network = ResidualNetwork(self.problem, self.parameters.depth)
+            u = network.encode(self.parameters)
+            parts = [network.trajectory(u, part) for part in torch.split(x, network.chunk_size())]
+            return torch.linspace(0.0, 1.0, self.parameters.depth + 1, dtype=x.dtype), torch.cat(parts, 1)
+        return torch.linspace(0.0, 1.0, every + 1, dtype=x.dtype), self.nodal_states(x, every)
+
+    def nodal_states(self, x: Tensor, nodes: int) -> Tensor:
+        """Return the flow's states at i/nodes, (nodes + 1, S', d), resolved as ``resolved`` has it."""
+        wanted = self.resolved[0] or FIRST_STEPS
+        each = -(-wanted // nodes)
+        return torch.cat([self._integrate(part, nodes * each)[::each] for part in self._parts(x, nodes * each)], 1)
+
+    def _final(self, x: Tensor, steps: int) -> Tensor:
+        return torch.cat([self._integrate(part, steps)[-1] for part in self._parts(x, steps)])
+
+    def _integrate(self, x: Tensor, steps: int) -> Tensor:
+        return integrate(self.problem, self.flow, steps, x)
+
+    def _parts(self, x: Tensor, steps: int) -> tuple[Tensor, ...]:
+        size = _CHUNK_BYTES // (4 * steps * self.problem.state_dim * x.element_size())
+        return torch.split(x, max(1, size))
+
+
+def changed_labels(own: Tensor, other: Tensor) -> float:
+    """Return the share of samples whose class changes; one probability stands for a class and its complement."""
+    if own.shape[1] == 1:
+        return float(((own[:, 0] > 0.5) != (other[:, 0] > 0.5)).double().mean())
+    return float((own.argmax(1) != other.argmax(1)).double().mean())

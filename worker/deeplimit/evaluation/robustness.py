@@ -1,0 +1,119 @@
+"""Robustness to noise on the inputs: how much predictions and metrics change with its size.
+
+Noise is independent and normal, its standard deviation a level times each input column's own in the training data. One
+seed gives every model the same draws, and every level the same directions, so that curves can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from worker.deeplimit.evaluation.fitted import Fitted, changed_labels
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """One level of noise, over all draws.
+
+    Attributes
+    ----------
+    rms_change, sup_change
+        Of predictions h from those on clean inputs, in the user's units: root mean square over samples, outputs and
+        draws, and the largest.
+    changed_labels
+        Share of samples and draws whose class changes; None for numbers.
+    metrics, deviations
+        Mean and population standard deviation over draws of each metric; empty without targets.
+    """
+
+    noise: float
+    rms_change: float
+    sup_change: float
+    changed_labels: float | None
+    metrics: Mapping[str, float]
+    deviations: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Levels, draws at each, and the seed."""
+
+    levels: Sequence[float]
+    repeats: int
+    seed: int
+
+
+def robustness(
+    model: Fitted,
+    noise: Noise,
+    unit: Tensor,
+    *,
+    scale: Tensor | None = None,
+    targets: Tensor | None = None,
+    tick: Callable[[], None] | None = None,
+) -> list[NoiseRow]:
+    """Return the curve of changes against noise.
+
+    Parameters
+    ----------
+    model
+        Its problem's data are the clean inputs.
+    noise
+        Levels, draws, seed.
+    unit
+        (f,) standard deviations of the input columns, in the units that the model takes: 1 where data were
+        standardised.
+    scale
+        (m,) factors from scaled targets back to the user's units.
+    targets
+        As the problem's loss takes them; None without any.
+    tick
+        Called after every draw; raising from it stops the evaluation.
+
+    Returns
+    -------
+    list[NoiseRow]
+        In the order of the levels.
+    """
+    problem = model.problem
+    predict, loss = problem.loss.predict, problem.loss
+    clean = predict(model.output(problem.x))
+    factor = clean.new_ones(clean.shape[1]) if scale is None else scale
+    classes = loss.name != "squared_error"
+    rows = []
+    for level in noise.levels:
+        generator = np.random.default_rng(noise.seed)
+        squares = sup = changed = 0.0
+        found: list[dict[str, float]] = []
+        for _ in range(noise.repeats):
+            draw = generator.standard_normal((problem.samples, problem.input_dim))
+            x = problem.x.clone()
+            x[:, : problem.input_dim] += level * unit * problem.tensor(draw)
+            z = model.output(x)
+            noisy = predict(z)
+            change = (noisy - clean).abs() * factor
+            squares += float(change.square().mean())
+            sup = max(sup, float(change.max()))
+            if classes:
+                changed += changed_labels(clean, noisy)
+            if targets is not None:
+                found.append({"terminal_loss": float(loss.total(z, targets)) / len(z), **loss.metrics(z, targets)})
+            if tick is not None:
+                tick()
+        names = found[0] if found else {}
+        rows.append(
+            NoiseRow(
+                noise=level,
+                rms_change=math.sqrt(squares / noise.repeats),
+                sup_change=sup,
+                changed_labels=changed / noise.repeats if classes else None,
+                metrics={name: float(np.mean([one[name] for one in found])) for name in names},
+                deviations={name: float(np.std([one[name] for one in found])) for name in names},
+            )
+        )
+    return rows

@@ -1,0 +1,54 @@
+"""How every model of a study is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class DepthStart(StrEnum):
+    """What the training of each depth starts from."""
+
+    PROLONG = "prolong"
+    INDEPENDENT = "independent"
+    RECOVERY = "recovery"
+
+
+class Follow(StrEnum):
+    """Which of the distinct minima at the coarsest depth are followed."""
+
+    BEST = "best"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How every model is trained.
+
+    Attributes
+    ----------
+    gradient_tolerance
+        Relative to max(1, |E|), in increment coordinates.
+    max_iterations
+        For each model.
+    starts, seed, start_scale
+        Starts at the coarsest depth: standard normal increment coordinates times ``start_scale``, from one
+        ``torch.Generator`` on ``seed``.
+    depth_start
+        What every depth starts from: ``prolong``, the depth before it, prolonged, along every branch; ``independent``,
+        ``starts`` random starts of its own, of which the lowest stays (one branch, of unrelated minima where nothing
+        selects one); ``recovery``, the recovery sequence of the continuum, which is trained first, from the starts.
+    follow
+        ``best``: the minima within 10 % of the lowest, four at the most; ``all``: every one that was found.
+    wall_time_s
+        Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
+    """
+
+    gradient_tolerance: float = 1e-7
+    max_iterations: int = 2000
+    starts: int = 4
+    seed: int = 0
+    start_scale: float = 0.5
+    depth_start: DepthStart = DepthStart.PROLONG
+    follow: Follow = Follow.BEST
+    wall_time_s: float | None = None

@@ -1,0 +1,66 @@
+"""One attempt at a diagnosis of weights trained elsewhere."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.numpy import load as load_safetensors
+
+from service.contract import results_kinds as contract
+from service.contract.diagnose import ResolvedDiagnoseSpec
+from service.contract.names import RESULTS, network_key, results_path
+from service.contract.resolved import spec_sha256
+from service.contract.results import Provenance, to_json
+from worker.deeplimit.diagnostics.classification import classify
+from worker.deeplimit.diagnostics.norms import norms
+from worker.deeplimit.diagnostics.scaling import NetworkWeights
+from worker.execution.diagnostics import classification_of
+from worker.execution.ticking import Ticker
+from worker.outcome import Outcome, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.contract.job import Progress
+    from worker.outcome import JobInput
+
+
+def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
+    """Diagnose the networks that the job was given; as `worker.execution.kinds.execute`."""
+    spec = ResolvedDiagnoseSpec.model_validate(job.spec)
+    ticker = Ticker(len(spec.networks) + 1, "diagnostics", report, should_stop, spec.limits.wall_time_s)
+    networks: list[NetworkWeights] = []
+    rows: list[contract.DiagnosedNetwork] = []
+    for index, asked in enumerate(spec.networks):
+        arrays = load_safetensors(job.artifacts.get(job.given[network_key(index)]))
+        weights = NetworkWeights({name: arrays[name] for name in ("K", "b")})
+        networks.append(weights)
+        found = {name: contract.PathNorms.model_validate(row.as_dict()) for name, row in norms(weights).items()}
+        rows.append(
+            contract.DiagnosedNetwork(
+                depth=asked.depth, state_dim=asked.state_dim, dataset_id=asked.dataset_id, **found
+            )
+        )
+        ticker.tick()
+    try:
+        classification = classification_of(classify(networks, residual_exponent=spec.residual_exponent))
+    except ValueError as error:
+        raise UserError("unusable_data", str(error)) from error
+    ticker.tick()
+    results = contract.DiagnosisResultsFile(
+        networks=rows,
+        classification=classification,
+        provenance=Provenance(
+            spec_sha256=spec_sha256(job.spec),
+            seed=0,
+            torch=torch.__version__,
+            device="cpu",
+            dtype="float64",
+            version=version("deeplimit"),
+            wall_time_s=ticker.elapsed,
+        ),
+    )
+    stored = job.artifacts.put(results_path(job.job_id, job.fence), to_json(results), "application/json")
+    return Outcome({RESULTS: stored})
