@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -91,7 +92,7 @@ def test_a_bomb_takes_little_memory(tmp_path: Path, make: Callable[[int], bytes]
 def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ)
     assert isinstance(child.read_upload(asked), SampleFacts)
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])  # the child then finds no module to run
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # a process that ends at once, without an answer
     with pytest.raises(UploadRefusedError) as refused:
         child.read_upload(asked)
     assert refused.value.refusal.code == "unreadable"
