@@ -23,7 +23,7 @@ class DiscreteParameters:
 
     @property
     def depth(self) -> int:
-        """N."""
+        """Depth n."""
         return len(self.b)
 
 

@@ -77,7 +77,7 @@ class Path:
 
     @property
     def depth(self) -> int:
-        """N."""
+        """Depth n."""
         return len(self.values)
 
     @property
