@@ -43,7 +43,7 @@ def points(trained: TrainedStudy) -> dict[int, BranchPoint]:
 def test_bias_only_has_a_closed_form(alpha: float, tau: float) -> None:
     problem = known_answers.bias_only(alpha, tau)
     depths = (4, 9, 64)
-    trained = train(problem, depths, ContinuumOptions(tolerance=1e-10), Training(1e-9, starts=1))
+    trained = train(problem, depths, ContinuumOptions(tolerance=1e-10), Training(1e-11, starts=1))
     expected = [known_answers.bias_only_minimum(n, alpha, tau) for n in depths]
     assert [point.solution.objective for point in points(trained).values()] == pytest.approx(expected, rel=1e-12)
     minima = trained.diagnostics.minima

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import torch
 
 from worker.deeplimit.continuum import ContinuumFit
 from worker.deeplimit.diagnostics.certificate import Certificate
 from worker.deeplimit.minimise import Solution
+from worker.deeplimit.objective import DiscretisedObjective
 from worker.deeplimit.problem import Problem
 from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.symmetry import EXACT_PADDING, aligned, distance, norm
@@ -39,6 +40,31 @@ class BranchPoint:
     def depth(self) -> int:
         """Depth n."""
         return self.network.depth
+
+    @property
+    def name(self) -> str:
+        """``discrete-n``."""
+        return f"discrete-{self.depth}"
+
+    @property
+    def model(self) -> ResidualNetwork:
+        """The discretised objective that ``solution`` is a stationary point of."""
+        return self.network
+
+
+class StationaryPoint(Protocol):
+    """What a minimisation ended at: a ``BranchPoint`` or a ``ContinuumFit``."""
+
+    solution: Solution
+    certificate: Certificate | None
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+
+    @property
+    def model(self) -> DiscretisedObjective:
+        """The discretised objective that ``solution`` is a stationary point of."""
 
 
 class BranchStatus(StrEnum):
@@ -70,8 +96,8 @@ class Branch:
         Depths whose minimiser is not on the branch, although it was sought by restriction.
     merged_into
         Index of the branch it coincided with from some depth on, when ``status`` is ``merges``.
-    bifurcated_at
-        Depths at which its prolongation led to a saddle, which was left for a lower minimum.
+    left_saddles
+        By model: the first saddle that its prolongation led to there, which was left for a lower minimum.
     """
 
     starts: int
@@ -80,7 +106,12 @@ class Branch:
     status: BranchStatus = BranchStatus.PERSISTS
     merged_into: int | None = None
     left: list[int] = field(default_factory=list)
-    bifurcated_at: list[int] = field(default_factory=list)
+    left_saddles: dict[str, StationaryPoint] = field(default_factory=dict)
+
+    def bifurcate(self, saddle: StationaryPoint) -> None:
+        """Note that the branch led to a saddle, which was left for a lower minimum."""
+        self.left_saddles[saddle.name] = saddle
+        self.status = BranchStatus.BIFURCATES
 
     @property
     def latest(self) -> BranchPoint:
@@ -92,8 +123,8 @@ class Branch:
     def last(self) -> tuple[str, Solution]:
         """The continuum's name and solution, or those of the latest depth."""
         if self.continuum is not None:
-            return "continuum", self.continuum.solution
-        return f"discrete-{self.latest.depth}", self.latest.solution
+            return self.continuum.name, self.continuum.solution
+        return self.latest.name, self.latest.solution
 
     @property
     def level(self) -> float:
@@ -108,10 +139,11 @@ class Branch:
 
 
 _Item = TypeVar("_Item")
-_Facts = tuple[float, float, DiscreteParameters]
+Facts = tuple[float, float, DiscreteParameters]
+"""What `same_minimum` compares: E, its error estimate, and θ at one depth."""
 
 
-def same_minimum(problem: Problem, left: _Facts, right: _Facts) -> bool:
+def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
     """Whether two points (E, error estimate, θ at one depth) are one minimum up to the exact symmetries.
 
     Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, and units of two-layer blocks are not
@@ -126,7 +158,7 @@ def same_minimum(problem: Problem, left: _Facts, right: _Facts) -> bool:
     return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
 
 
-def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], _Facts]) -> list[list[_Item]]:
+def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], Facts]) -> list[list[_Item]]:
     """Group the finite points into distinct minima, lowest first, and each group's lowest point first."""
     groups: list[list[_Item]] = []
     finite = [item for item in items if math.isfinite(facts(item)[0])]
@@ -140,12 +172,12 @@ def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], _
     return groups
 
 
-def point_facts(point: BranchPoint) -> _Facts:
+def point_facts(point: BranchPoint) -> Facts:
     """Return what ``same_minimum`` compares."""
     return point.solution.objective, point.solution.error_estimate, point.parameters
 
 
-def continuum_facts(fit: ContinuumFit, depth: int = 64) -> _Facts:
+def continuum_facts(fit: ContinuumFit, depth: int = 64) -> Facts:
     """Return what ``same_minimum`` compares, the continuum's parameters sampled."""
     return fit.solution.objective, fit.error, recover(fit.parameters, depth)
 
@@ -163,13 +195,14 @@ def select(objectives: Sequence[float], follow: Follow = Follow.BEST) -> list[bo
     """Return which of the distinct minima, lowest first, are carried to every depth."""
     if follow is Follow.ALL:
         return [True] * len(objectives)
-    best = objectives[0]
-    return [index < MOST_CARRIED and value <= best + NEAR_BEST * abs(best) for index, value in enumerate(objectives)]
+    most = objectives[0] + NEAR_BEST * abs(objectives[0])
+    # The first even where it is not finite: what became of every depth is to be told.
+    return [index == 0 or (index < MOST_CARRIED and value <= most) for index, value in enumerate(objectives)]
 
 
-def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callable[[Branch], _Facts | None]) -> None:
+def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callable[[Branch], Facts | None]) -> None:
     """Mark every persisting branch that now coincides with an earlier one."""
-    kept: list[tuple[int, _Facts]] = []
+    kept: list[tuple[int, Facts]] = []
     for index, branch in enumerate(branches):
         mine = facts(branch) if branch.status.carried else None
         if mine is None:

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
+from torch import Tensor
 
 from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from worker.deeplimit.flow import ContinuumParameters, Flow
 from worker.deeplimit.minimise import Budget, HistoryRow, Observer, Solution, minimise
 from worker.deeplimit.minimise.solution import rounding
 from worker.deeplimit.problem import LAYERED, Problem
+
+if TYPE_CHECKING:
+    from worker.deeplimit.diagnostics.certificate import Certificate
 
 SCALE_FLOOR: Final = 1e-3
 """The tolerance is relative to max(|E_∞|, this)."""
@@ -69,6 +73,8 @@ class ContinuumFit:
         Estimated |error of E_∞| / max(|E_∞|, 1e-3), optimisation included.
     limited
         Why refinement stopped before the asked tolerance, or None.
+    certificate
+        What the Hessian says of it, once it is known.
     """
 
     flow: Flow
@@ -78,6 +84,17 @@ class ContinuumFit:
     basis_error: float
     tolerance_reached: float
     limited: str | None
+    certificate: Certificate | None = None
+
+    @property
+    def name(self) -> str:
+        """Always ``continuum``."""
+        return "continuum"
+
+    @property
+    def model(self) -> Flow:
+        """The discretised objective that ``solution`` is a stationary point of."""
+        return self.flow
 
     @property
     def error(self) -> float:
@@ -87,17 +104,25 @@ class ContinuumFit:
 
 def fit_continuum(
     problem: Problem,
-    start: ContinuumParameters | torch.Generator,
+    start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor],
     options: ContinuumOptions,
     budget: Budget,
     observer: Observer | None = None,
     *,
     start_scale: float = 0.5,
 ) -> ContinuumFit:
-    """Fit the continuum model from a lift, or from a random start.
+    """Fit the continuum model.
 
     The result's status is that of the last minimisation; a tolerance that could not be reached is no failure, and
     ``limited`` says what stopped it.
+
+    Parameters
+    ----------
+    start
+        A lift, or a generator to draw a start from: refinement begins at the coarsest resolution. A flow in one of the
+        bases of ``options`` and flat coordinates (length,) in it: refinement goes on from there.
+    start_scale
+        Of a drawn start.
 
     Raises
     ------
@@ -107,13 +132,16 @@ def fit_continuum(
     if not problem.regime.has_continuum:
         raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
     ladder = options.ladder(problem)
-    level, steps = 0, _FIRST_STEPS
-    flow = Flow(problem, ladder[0], _steps_for(ladder[0], steps))
+    level, flow = 0, Flow(problem, ladder[0], _steps_for(ladder[0], _FIRST_STEPS))
     if isinstance(start, torch.Generator):
         draw = torch.randn(flow.coordinates.length, generator=start, dtype=torch.float64)
         u = (start_scale * draw).to(problem.x)
-    else:
+    elif isinstance(start, ContinuumParameters):
         u = flow.project(start)
+    else:
+        flow, u = start
+        level = [basis.size for basis in ladder].index(flow.basis.size)
+    steps = flow.steps
     merged = _Merged(observer)
     previous = math.inf
     while True:

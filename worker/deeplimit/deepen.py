@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from worker.deeplimit.branches import Branch, BranchPoint
-from worker.deeplimit.continuum import curvature_floor
-from worker.deeplimit.minimise import Budget, minimise
+from worker.deeplimit.diagnostics.branch_certificates import direction_at_depth
+from worker.deeplimit.fitter import Fitter
 from worker.deeplimit.progress import Meter, ProgressObserver
 from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.study import Study
@@ -30,27 +30,17 @@ def deepen(
     depth
         Any; one that is there already is not trained again.
     deadline
-        In seconds of ``time.monotonic``, or None.
+        In seconds of ``time.monotonic``; by default the training's wall time from now.
     """
     branch = study.verdict_branch
     if depth in branch.points:
         return branch.points[depth]
     network = ResidualNetwork(study.problem, depth)
-    budget = Budget(
-        gradient_tolerance=training.gradient_tolerance,
-        max_iterations=training.max_iterations,
-        deadline=deadline,
-        smooth=study.problem.smooth,
-    )
-    meter = Meter(observer, float(depth), training.gradient_tolerance)
-    solution = minimise(
-        network,
-        network.encode(_start(branch, depth)),
-        budget,
-        meter.fit("discrete", f"discrete-{depth}", float(depth)),
-        curvature_floor=curvature_floor(study.problem),
-    )
-    point = BranchPoint(network, network.parameters(solution.u), solution)
+    fitter = Fitter(study.problem, training, Meter(observer, float(depth), training.gradient_tolerance), None, deadline)
+    point = fitter.network(network, network.encode(_start(branch, depth)), "discrete")
+    point, left = fitter.settle(point, "discrete", direction_at_depth(branch, network))
+    if left:
+        branch.bifurcate(left[0])
     branch.points[depth] = point
     branch.points = dict(sorted(branch.points.items()))
     study.depths = tuple(sorted({*study.depths, depth}))

@@ -127,18 +127,11 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branc
     }
     if branch.continuum is not None:
         objectives["continuum"] = branch.continuum.solution.objective
-    detail = None
-    certificates = {depth: point.certificate for depth, point in sorted(branch.points.items())}
-    if index == trained.study.verdict:
-        certificates |= trained.diagnostics.certificates.depths
-    lambda_min = {str(depth): found.lambda_min for depth, found in certificates.items() if found is not None}
+    certificates = {str(depth): point.certificate for depth, point in sorted(branch.points.items())}
+    if branch.continuum is not None:
+        certificates["continuum"] = branch.continuum.certificate
+    lambda_min = {name: found.lambda_min for name, found in certificates.items() if found is not None}
     low, high = found_interval(branch.starts, trained.study.starts)
-    if branch.bifurcated_at:
-        detail = (
-            f"its prolongation led to a saddle at depths {branch.bifurcated_at}, which was left for a lower minimum"
-        )
-    if branch.merged_into is not None:
-        detail = f"coincides with branch {branch.merged_into} from its last depth on"
     return contract.Branch(
         branch=index,
         verdict=index == trained.study.verdict,
@@ -148,5 +141,18 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branc
         objectives=objectives,
         status=branch.status.value,
         left_at=branch.left,
-        detail=detail,
+        detail=_story(branch),
     )
+
+
+def _story(branch: Branch) -> str | None:
+    """Return what befell a branch on its way, in words."""
+    told = [
+        f"its prolongation to {name} led to a saddle (E = {saddle.solution.objective:.9g}"
+        + (f", λ_min = {saddle.certificate.lambda_min:.3g}" if saddle.certificate else "")
+        + "), which was left for a lower minimum"
+        for name, saddle in branch.left_saddles.items()
+    ]
+    if branch.merged_into is not None:
+        told.append(f"coincides with branch {branch.merged_into} from its last depth on")
+    return "; ".join(told) or None

@@ -7,17 +7,19 @@ mixture with one.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from worker.deeplimit.branches import Branch
+from worker.deeplimit.branches import Branch, BranchPoint
 from worker.deeplimit.continuum import ContinuumFit
 from worker.deeplimit.coordinates import LegendreIncrements
 from worker.deeplimit.diagnostics.certificate import SMALL, Certificate, certify
 from worker.deeplimit.flow import Flow
+from worker.deeplimit.residual_network import ResidualNetwork
 from worker.deeplimit.transfer import lift, prolong
 
 
@@ -34,6 +36,8 @@ def certify_branch(
 ) -> Certificates:
     """Certify every depth of a branch, coarse to fine, then the continuum; each starts from the eigenvector before.
 
+    What was certified while training is not certified again; the certificates are kept with their points.
+
     Parameters
     ----------
     checkpoint
@@ -48,23 +52,37 @@ def certify_branch(
         return deadline is not None and time.monotonic() > deadline
 
     found: dict[int, Certificate] = {}
-    before: tuple[int, Tensor] | None = None
     for depth, point in sorted(branch.points.items()):
-        network = point.network
-        start = None
-        if before is not None:
-            coarser = branch.points[before[0]].network
-            start = network.encode(prolong(coarser.parameters(before[1]), depth))
-        found[depth] = point.certificate or certify(network, point.solution, start, stop=stop)
-        vector = found[depth].vector
-        before = before if vector is None else (depth, vector)
-    limit: Certificate | None = None
-    if branch.continuum is not None:
-        fit, start = branch.continuum, None
-        if before is not None:
-            start = fit.flow.project(lift(branch.points[before[0]].network.parameters(before[1])))
-        limit = certify(fit.flow, fit.solution, start, cheaper=_cheaper(fit), stop=stop)
-    return Certificates(found, limit)
+        if point.certificate is None:
+            start = direction_at_depth(branch, point.network)
+            point.certificate = certify(point.network, point.solution, start, stop=stop)
+        found[depth] = point.certificate
+    fit = branch.continuum
+    if fit is None:
+        return Certificates(found)
+    if fit.certificate is None:
+        start = direction_in_continuum(branch, fit.flow)
+        fit.certificate = certify(fit.flow, fit.solution, start, cheaper=_cheaper(fit), stop=stop)
+    return Certificates(found, fit.certificate)
+
+
+def direction_at_depth(branch: Branch, network: ResidualNetwork) -> Tensor | None:
+    """Return the eigenvector of the nearest coarser certified depth, prolonged (length,), or None."""
+    known = _finest_vector(branch, network.depth)
+    return None if known is None else network.encode(prolong(known[0].network.parameters(known[1]), network.depth))
+
+
+def direction_in_continuum(branch: Branch, flow: Flow) -> Tensor | None:
+    """Return the eigenvector of the finest certified depth, lifted and projected (length,), or None."""
+    known = _finest_vector(branch)
+    return None if known is None else flow.project(lift(known[0].network.parameters(known[1])))
+
+
+def _finest_vector(branch: Branch, below: float = math.inf) -> tuple[BranchPoint, Tensor] | None:
+    for depth, point in sorted(branch.points.items(), reverse=True):
+        if depth < below and point.certificate is not None and point.certificate.vector is not None:
+            return point, point.certificate.vector
+    return None
 
 
 def _cheaper(fit: ContinuumFit) -> Flow | None:
