@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from tests.support.small_problems import bifurcating, critical, odd_pair, trained
-from worker.deeplimit import ContinuumOptions, Problem, Training, train
+from worker.deeplimit import ContinuumOptions, Problem, Regime, Regularisation, Scaling, Training, train
 from worker.deeplimit.coordinates import LegendreIncrements
 from worker.deeplimit.diagnostics.branch_certificates import certify_branch
-from worker.deeplimit.diagnostics.certificate import Certificate, Kind, certify
-from worker.deeplimit.diagnostics.lanczos import smallest_eigenvalue
+from worker.deeplimit.diagnostics.certificate import Certificate, Kind, certify, judge
+from worker.deeplimit.diagnostics.lanczos import RitzPair, smallest_eigenvalue
 from worker.deeplimit.diagnostics.report import diagnose
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.flow import Flow
@@ -205,6 +205,48 @@ def test_no_certificate_without_a_solution() -> None:
     found = certify_branch(study.verdict_branch).depths[8]
     assert found.kind is None
     assert "max_iterations" in found.withheld["kind"]
+
+
+@pytest.mark.parametrize(
+    ("floor", "value", "kind"),
+    [
+        (0.0, -5e-8, Kind.DEGENERATE),
+        (0.0, -1e-3, Kind.SADDLE),
+        (1e-3, -5e-6, Kind.SADDLE),
+        (1e-3, 5e-6, Kind.STRICT_MINIMUM),
+    ],
+)
+def test_how_flat_is_flat(floor: float, value: float, kind: Kind) -> None:
+    """Without a regulariser a valley's floor is flat to √eps of the largest curvature; with one, to 1e-4 of 2 min α."""
+    alpha = dict.fromkeys(("K", "b", "W", "c"), max(floor, 1e-3) / 2.0)
+    scaling = Scaling.NONE if floor == 0.0 else Scaling.H1
+    problem = Problem(
+        [[1.0]], [[1.0]], activation="tanh", regularisation=Regularisation(alpha=alpha), regime=Regime(scaling=scaling)
+    )
+    network = ResidualNetwork(problem, 4)
+    solution = minimise(network, normal(network.coordinates.length, 0), Budget(gradient_tolerance=1e-9))
+    direction = torch.nn.functional.normalize(normal(network.coordinates.length, 1), dim=0)
+    pair = RitzPair(value, direction, error=1e-12, largest=10.0, products=50, converged=True)
+    assert judge(problem, solution, pair).kind is kind
+
+
+def test_lanczos_ends_near_zero() -> None:
+    """A relative accuracy of an eigenvalue 0 is never reached; the level below which nothing is told apart is."""
+    diagonal = torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(1.0, 2.0, 199, dtype=torch.float64)])
+    counts = [
+        smallest_eigenvalue(lambda v: diagonal * v, normal(200, 0), tolerance=1e-6, absolute=level, max_products=80)
+        for level in (0.0, 1e-5)
+    ]
+    assert not counts[0].converged or counts[0].products > counts[1].products
+    assert counts[1].converged
+    assert abs(counts[1].value) < 1e-5
+
+
+def test_lanczos_says_that_a_product_is_not_finite() -> None:
+    found = smallest_eigenvalue(lambda v: v * torch.nan, normal(20, 0))
+    assert math.isnan(found.value)
+    assert not found.converged
+    assert found.products == 1
 
 
 class StopNowError(Exception):

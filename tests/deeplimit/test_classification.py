@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tests.support import sequences
-from worker.deeplimit import Scaling, TrainedStudy, Training, train
+from worker.deeplimit import DepthStart, Problem, Regularisation, Scaling, TrainedStudy, Training, train
+from worker.deeplimit.diagnostics.certificate import Kind
 from worker.deeplimit.diagnostics.classification import Classification, classify
 from worker.deeplimit.diagnostics.scaling import NetworkWeights, Path, distance, exponent
 from worker.deeplimit.diagnostics.scaling_evidence import Evidence, SequenceClass
@@ -159,6 +160,44 @@ def test_three_single_networks_that_scatter_are_undecided() -> None:
     rng = np.random.default_rng(3)
     networks = [NetworkWeights({"b": rng.normal(size=(n, 1)) * rng.lognormal(sigma=2.0)}) for n in (4, 6, 9)]
     assert classify(networks).sequence_class is SequenceClass.UNDECIDED
+
+
+def test_a_null_solution_is_constant_not_noise() -> None:
+    """Below its threshold training leaves every layer at 0; what is left of it is optimisation error of any shape."""
+    weights = Regularisation(alpha={"K": 1.0, "b": 0.05, "W": 0.1, "c": 1.0}, tau={"K": 2.0, "b": 2.0})
+    problem = Problem([[0.0]], [[0.14]], activation="tanh", regularisation=weights)
+    trained = train(problem, depths=DEPTHS, training=Training(1e-7, starts=2))
+    found = trained.diagnostics.classification
+    assert found is not None
+    assert found.sequence_class is SequenceClass.CONSTANT_WEIGHTS
+    assert "0 to the accuracy" in evidence(found, "null_solution").detail
+    # The same numbers without what is known of their accuracy are just small weights.
+    points = trained.study.verdict_branch.points.values()
+    noise = [NetworkWeights({"b": 1e-7 * np.sin(np.arange(point.depth) / point.depth)}) for point in points]
+    assert classify(noise).sequence_class is SequenceClass.H1_LIMIT
+
+
+def test_points_that_are_no_minima_are_part_of_the_sequence() -> None:
+    """Unrelated points of flat valleys, degenerate or saddles, at every depth: nothing is left out."""
+    training = Training(1e-7, starts=1, depth_start=DepthStart.INDEPENDENT)
+    study = train(sequences.odd_pair(Scaling.NONE), depths=DEEPER, continuum=None, training=training)
+    kinds = {point.certificate.kind for point in study.study.verdict_branch.points.values() if point.certificate}
+    assert Kind.STRICT_MINIMUM not in kinds
+    found = study.diagnostics.classification
+    assert found is not None
+    assert evidence(found, "depths").value == len(DEEPER)
+    assert found.sequence_class is SequenceClass.ROUGH
+
+
+def test_a_checkpoint_is_asked_while_paths_are_compared() -> None:
+    calls = 0
+
+    def checkpoint() -> None:
+        nonlocal calls
+        calls += 1
+
+    classify([NetworkWeights({"b": np.sin(np.arange(n) / n)}) for n in (8, 300, 600)], checkpoint=checkpoint)
+    assert calls == 1 + 2 + 3
 
 
 def test_a_plain_residual_network_has_its_own_scale() -> None:

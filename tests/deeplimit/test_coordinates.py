@@ -14,9 +14,10 @@ from tests.support import known_answers
 from worker.deeplimit.coordinates import (
     ContinuumBasis,
     DiscreteIncrements,
+    InterpolatedStages,
     LegendreIncrements,
-    MatrixStageMap,
     PiecewiseLinearIncrements,
+    stages_of,
 )
 from worker.deeplimit.flow import stage_times
 
@@ -65,7 +66,7 @@ def test_the_discrete_transpose_is_the_adjoint(size: int, tau: float, seed: int)
 @pytest.mark.parametrize("basis", BASES, ids=lambda basis: f"{basis.family} {basis.size}")
 @given(tau=taus, steps=st.integers(1, 12), seed=seeds)
 def test_the_continuum_transpose_is_the_adjoint(basis: ContinuumBasis, tau: float, steps: int, seed: int) -> None:
-    map_ = MatrixStageMap(basis, stage_times(steps))
+    map_ = stages_of(basis, stage_times(steps))
     u, g = normal(seed, basis.size, 3, 2), normal(seed + 1, 4 * steps, 3, 2)
     left, right = float((map_.apply(u, tau) * g).sum()), float((u * map_.transpose(g, tau)).sum())
     assert left == pytest.approx(right, rel=1e-11, abs=1e-10)
@@ -81,10 +82,32 @@ def test_the_continuum_regulariser_is_the_squared_norm(basis: ContinuumBasis, ta
     assert pytest.approx(float(u.square().sum()), rel=1e-11) == R
 
 
-@pytest.mark.parametrize("basis", BASES, ids=lambda basis: f"{basis.family} {basis.size}")
-def test_the_matrix_is_the_samples(basis: ContinuumBasis) -> None:
-    u, t = normal(3, basis.size, 2), times(31)
+def test_the_matrix_is_the_samples() -> None:
+    basis, t = LegendreIncrements(7), times(31)
+    u = normal(3, basis.size, 2)
     torch.testing.assert_close(basis.matrix(t, 0.7) @ u, basis.sample(u, 0.7, t), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 1e-6)])
+@pytest.mark.parametrize("cells", [1, 6, 50])
+def test_interpolation_is_the_ramp_matrix(cells: int, dtype: torch.dtype, tolerance: float) -> None:
+    """u_0/√τ and, for every cell, u_i/√M times the share of the cell that t has gone through."""
+    basis, t, tau = PiecewiseLinearIncrements(cells), stage_times(3 * cells).to(dtype), 0.7
+    edges = torch.arange(cells, dtype=dtype)
+    ramps = torch.clamp(t[:, None] * cells - edges, 0.0, 1.0) / math.sqrt(cells)
+    matrix = torch.cat([torch.full_like(t, 1.0 / math.sqrt(tau))[:, None], ramps], 1)
+    map_ = InterpolatedStages(basis, t)
+    u, g = normal(3, cells + 1, 2).to(dtype), normal(4, len(t), 2).to(dtype)
+    scale = math.sqrt(cells) * float(u.abs().max() * g.abs().max())
+    torch.testing.assert_close(map_.apply(u, tau), matrix @ u, rtol=0.0, atol=scale * tolerance)
+    torch.testing.assert_close(map_.transpose(g, tau), matrix.T @ g, rtol=0.0, atol=len(t) * scale * tolerance)
+
+
+def test_interpolation_keeps_one_number_or_two_for_each_stage() -> None:
+    """A matrix would hold 4097 for each."""
+    map_ = InterpolatedStages(PiecewiseLinearIncrements(4096), stage_times(8192))
+    held = [value for value in vars(map_).values() if isinstance(value, Tensor)]
+    assert 0 < sum(value.numel() for value in held) <= 2 * 4 * 8192
 
 
 @given(degree=st.integers(0, 20), tau=taus, seed=seeds)

@@ -43,6 +43,32 @@ def test_the_finest_partition_is_not_the_answer() -> None:
     assert finest(np.array([[0.0], [1.0], [0.5], [1.5]]), 3.0) == 2.125
 
 
+def test_one_variation_compares_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the triangle inequality the finest partition is the supremum; no pair of distances is looked at."""
+    path = np.random.default_rng(1).normal(size=(9, 2))
+    assert p_variation(path, 1.0) == pytest.approx(by_brute_force(path, 1.0), rel=1e-14)
+    monkeypatch.setattr("worker.deeplimit.diagnostics.p_variation.cdist", None)
+    long = np.tile([0.0, 1.0], 50_000)
+    assert p_variation(long, 1.0) == 99_999.0
+    with pytest.raises(TypeError):
+        p_variation(long, 2.0)
+
+
+def test_a_checkpoint_stops_it_between_blocks() -> None:
+    calls = 0
+
+    def checkpoint() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise InterruptedError
+
+    path = np.random.default_rng(0).normal(size=2000)
+    with pytest.raises(InterruptedError):
+        p_variation(path, 2.0, checkpoint)
+    assert calls == 3
+
+
 def test_a_monotone_path_is_one_step() -> None:
     path = np.linspace(0.0, 3.0, 50)
     assert p_variation(path, 2.0) == pytest.approx(9.0, rel=1e-14)

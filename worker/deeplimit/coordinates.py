@@ -165,20 +165,11 @@ class PiecewiseLinearIncrements:
 
     def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
         """Return A(t); see ``IncrementCoordinates``."""
-        nodes = self.nodes(u, tau)
-        cell = self._cell(t)
-        weight = (t * self.cells - cell).view(-1, *[1] * (nodes.ndim - 1))
-        return nodes[cell] + weight * (nodes[cell + 1] - nodes[cell])
+        return InterpolatedStages(self, t).apply(u, tau)
 
     def derivative(self, u: Tensor, t: Tensor) -> Tensor:
         """Return A'(t), from the right at a node; see ``IncrementCoordinates``."""
-        return u[self._cell(t) + 1] * math.sqrt(self.cells)
-
-    def matrix(self, t: Tensor, tau: float) -> Tensor:
-        """Return the (T, q) matrix that maps u to A(t): u_i acts fully from t_i on, and linearly in the cell before."""
-        edges = torch.arange(self.cells, dtype=t.dtype, device=t.device)
-        ramp = torch.clamp(t[:, None] * self.cells - edges, 0.0, 1.0) / math.sqrt(self.cells)
-        return torch.cat([torch.full_like(t, 1.0 / math.sqrt(tau))[:, None], ramp], 1)
+        return u[self.cell(t) + 1] * math.sqrt(self.cells)
 
     def project(self, nodes: Tensor, tau: float) -> Tensor:
         """Interpolate a piecewise-linear A with equispaced nodes (N+1, ...) at this basis' nodes."""
@@ -191,7 +182,8 @@ class PiecewiseLinearIncrements:
         t = torch.linspace(0.0, 1.0, finer.size, dtype=u.dtype, device=u.device)
         return finer.coordinates(self.sample(u, 1.0, t), 1.0)
 
-    def _cell(self, t: Tensor) -> Tensor:
+    def cell(self, t: Tensor) -> Tensor:
+        """Return the index of the cell that each time (T,) is in."""
         return torch.clamp((t * self.cells).long(), 0, self.cells - 1)
 
 
@@ -199,10 +191,41 @@ ContinuumBasis = LegendreIncrements | PiecewiseLinearIncrements
 """The families that a continuum model's K and b are sought in."""
 
 
-class MatrixStageMap:
-    """Stage values of a continuum basis: A at the Q stage times, as a (Q, q) matrix."""
+def stages_of(basis: ContinuumBasis, times: Tensor) -> StageMap:
+    """Return how a kernel whose stages read A at ``times`` (Q,) gets its values."""
+    return MatrixStages(basis, times) if isinstance(basis, LegendreIncrements) else InterpolatedStages(basis, times)
 
-    def __init__(self, basis: ContinuumBasis, times: Tensor) -> None:
+
+class InterpolatedStages:
+    """Stage values of a piecewise-linear A: nodes by a cumulative sum, then linear interpolation, O(Q + q)."""
+
+    def __init__(self, basis: PiecewiseLinearIncrements, times: Tensor) -> None:
+        self._basis = basis
+        self._cell = basis.cell(times)
+        self._weight = times * basis.cells - self._cell
+
+    def apply(self, u: Tensor, tau: float) -> Tensor:
+        """Return A at the stage times, (Q, ...)."""
+        nodes = self._basis.nodes(u, tau)
+        weight = self._weight.view(-1, *[1] * (nodes.ndim - 1))
+        return torch.lerp(nodes[self._cell], nodes[self._cell + 1], weight)
+
+    def transpose(self, gradient: Tensor, tau: float) -> Tensor:
+        """Return the gradient in u, (q, ...)."""
+        upper = gradient * self._weight.view(-1, *[1] * (gradient.ndim - 1))
+        by_node = gradient.new_zeros((self._basis.size, *gradient.shape[1:]))
+        by_node.index_add_(0, self._cell, gradient - upper).index_add_(0, self._cell + 1, upper)
+        out = torch.flip(torch.cumsum(torch.flip(by_node, (0,)), 0), (0,))
+        first = out[0] / math.sqrt(tau)
+        out.mul_(1.0 / math.sqrt(self._basis.cells))
+        out[0] = first
+        return out
+
+
+class MatrixStages:
+    """Stage values of a polynomial A: a (Q, q) matrix."""
+
+    def __init__(self, basis: LegendreIncrements, times: Tensor) -> None:
         self._columns = basis.matrix(times, 1.0)
 
     def apply(self, u: Tensor, tau: float) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, MatrixStageMap, PiecewiseLinearIncrements
+from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements, stages_of
 from worker.deeplimit.kernels.tableau import RK4, Tableau
 from worker.deeplimit.objective import DiscretisedObjective
 from worker.deeplimit.problem import LAYERED, Problem
@@ -48,7 +48,7 @@ class Flow(DiscretisedObjective):
         self.basis = basis
         self.steps = steps
         kernel = problem.kernel(RK4, steps)
-        stage_map = MatrixStageMap(basis, stage_times(steps).to(problem.x))
+        stage_map = stages_of(basis, stage_times(steps).to(problem.x))
         super().__init__(problem, kernel, stage_map, basis.size)
 
     def parameters(self, u: Tensor) -> ContinuumParameters:

@@ -37,7 +37,9 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         arrays = load_safetensors(job.artifacts.get(job.given[network_key(index)]))
         weights = NetworkWeights({name: arrays[name] for name in ("K", "b")})
         networks.append(weights)
-        found = {name: contract.PathNorms.model_validate(row.as_dict()) for name, row in norms(weights).items()}
+        found = {
+            name: contract.PathNorms.model_validate(row.as_dict()) for name, row in norms(weights, ticker.check).items()
+        }
         rows.append(
             contract.DiagnosedNetwork(
                 depth=asked.depth, state_dim=asked.state_dim, dataset_id=asked.dataset_id, **found
@@ -45,7 +47,9 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         )
         ticker.tick()
     try:
-        classification = classification_of(classify(networks, residual_exponent=spec.residual_exponent))
+        classification = classification_of(
+            classify(networks, residual_exponent=spec.residual_exponent, checkpoint=ticker.check)
+        )
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     ticker.tick()

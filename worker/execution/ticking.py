@@ -49,8 +49,8 @@ class Ticker:
         """Seconds since the start."""
         return time.monotonic() - self._started
 
-    def tick(self) -> None:
-        """One more piece is done.
+    def check(self) -> None:
+        """Look, within a piece, whether the job may go on.
 
         Raises
         ------
@@ -61,6 +61,10 @@ class Ticker:
             raise Stopped
         if self.elapsed > self._wall_time_s:
             raise UserError("wall_time_exceeded", f"The job took longer than its limit of {self._wall_time_s:g} s.")
+
+    def tick(self) -> None:
+        """One more piece is done; raises as `check` does."""
+        self.check()
         self._done = min(self._done + 1, self._pieces)
         fraction = self._done / self._pieces
         self._report(

@@ -61,6 +61,7 @@ def _rows(subject: Subject, measure: Callable[[BranchPoint], tuple[float, float]
     rows, measured = [], []
     errors = [subject.objective_errors(point) for point in subject.points]
     for point, each in zip(subject.points, errors, strict=True):
+        subject.checkpoint()
         objective, excess = measure(point)
         rows.append(ExcessRow(point.depth, objective, excess))
         reason = subject.unfit(point) or too_noisy(excess, each.total, 1.0, "excess")

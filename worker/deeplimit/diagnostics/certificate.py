@@ -40,6 +40,8 @@ _MOST_NUMBERS: Final = 3 * 2**24
 _FEWEST: Final = 20
 _FLAT: Final = 1e-4
 """A curvature below this share of 2 min α is not told from 0."""
+_SETTLED: Final = 0.1
+"""A residual below this share of what is not told from 0 is small enough."""
 
 
 class Kind(StrEnum):
@@ -114,7 +116,12 @@ def certify(
         draw = _unit(start) + _MIX * draw
     hessian = (cheaper or objective).linearise(solution.u)
     tolerance = max(tolerance, math.sqrt(torch.finfo(draw.dtype).eps))
-    pair = smallest_eigenvalue(hessian.hessian_product, draw, tolerance=tolerance, max_products=most, stop=stop)
+    enough = _SETTLED * _flat(problem, solution)
+    pair = smallest_eigenvalue(
+        hessian.hessian_product, draw, tolerance=tolerance, absolute=enough, max_products=most, stop=stop
+    )
+    if not math.isfinite(pair.value):
+        return _null("a product with the Hessian is not finite")
     if cheaper is not None:
         pair = _rayleigh(objective, solution.u, pair)
     return judge(problem, solution, pair)
@@ -125,9 +132,13 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
 
     A curvature below ‖g‖, or below a ten-thousandth of 2 min α, is as good as 0: an exact symmetry's direction, along
     which the Hessian vanishes at a stationary point, shows ‖g‖ times a constant where the gradient is not quite 0.
+    Without a regulariser, valleys are flat and their floor is only known to a part of it: there a curvature below
+    √eps of the largest is as good as 0.
     """
     value, error = pair.value, pair.error
-    flat = max(solution.gradient_norm, _FLAT * curvature_floor(problem))
+    flat = _flat(problem, solution)
+    if curvature_floor(problem) == 0.0:
+        flat = max(flat, math.sqrt(torch.finfo(pair.vector.dtype).eps) * abs(pair.largest))
     common = {"lambda_min": value, "lambda_min_error": error, "products": pair.products, "vector": pair.vector}
     # A Rayleigh quotient is never below λ_min: a negative one settles the sign whatever its residual.
     if value < -flat:
@@ -148,6 +159,11 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
         return Certificate(**common, kind=Kind.DEGENERATE, withheld={"optimisation_error": reason})  # type: ignore[arg-type]  # likewise
     reason = f"{pair.products} Hessian-vector products do not settle the sign of the smallest eigenvalue"
     return Certificate(**common, withheld={"kind": reason, "optimisation_error": reason})  # type: ignore[arg-type]  # likewise
+
+
+def _flat(problem: Problem, solution: Solution) -> float:
+    """Return the curvature that is not told from 0."""
+    return max(solution.gradient_norm, _FLAT * curvature_floor(problem))
 
 
 def _rayleigh(objective: DiscretisedObjective, u: Tensor, pair: RitzPair) -> RitzPair:

@@ -17,8 +17,8 @@ The rules, on the joint path A = (K, b) of the networks of at least `LEAST_DEPTH
 the exponent in R_n = n Σ‖A_{i+1} − A_i‖² ∝ n^γ, ρ the correlation of consecutive increments. Each has a 95 % interval,
 and a statement about one holds when its whole interval says so:
 
-1. ``constant_weights`` when no layer differs from the first by more than `CONSTANT` of the largest; ``no_limit`` when
-   these constants grow.
+1. ``constant_weights`` when no layer differs from the first by more than `CONSTANT` of the largest, or by more than
+   the weights are known to; ``no_limit`` when these constants grow. Weights that are 0 to that accuracy are constant.
 2. ``rough`` when ρ < ½ and γ > ½, so that (Σ‖ΔA‖²)^½ falls slower than n^{−¼}, between the n^{−½} of H¹ and the 1 of
    Brownian motion; jointly, or for K or b alone.
 3. ``no_limit`` when ρ > ½ and γ > 0.2, and an O(1/n) approach to a limit does not explain the growth.
@@ -30,7 +30,7 @@ and a statement about one holds when its whole interval says so:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,7 +68,11 @@ class Classification:
 
 
 def classify(
-    networks: Sequence[NetworkWeights], *, facts: TrainedFacts | None = None, residual_exponent: float = 1.0
+    networks: Sequence[NetworkWeights],
+    *,
+    facts: TrainedFacts | None = None,
+    residual_exponent: float = 1.0,
+    checkpoint: Callable[[], None] | None = None,
 ) -> Classification:
     """Classify the weights of networks of growing depth, trained here or elsewhere.
 
@@ -81,6 +85,8 @@ def classify(
     residual_exponent
         The networks are X_{i+1} = X_i + n^{−α} σ(K_i X_i + b_i) with this α: 1 is the paper's, 0 a plain residual
         network. The classes are about n^{1−α}(K, b); β is about the weights as they are.
+    checkpoint
+        Called again and again in what takes long; what it raises is passed on.
 
     Raises
     ------
@@ -97,7 +103,7 @@ def classify(
     count = Evidence("depths", float(len(depths)), None, supports, detail)
     if not enough:
         return Classification(SequenceClass.UNDECIDED, [count])
-    found = Measurements(by_name, facts or TrainedFacts(), 1.0 - residual_exponent)
+    found = Measurements(by_name, facts or TrainedFacts(), 1.0 - residual_exponent, checkpoint)
     answer, reasons = _decide(found)
     return Classification(answer, [count, *reasons])
 
@@ -145,12 +151,18 @@ def _decide(found: Measurements) -> tuple[SequenceClass, list[Evidence]]:
 
 
 def _constant(found: Measurements) -> tuple[SequenceClass, list[Evidence]] | None:
+    resolution = found.facts.resolution
+    if all(path.sup <= resolution for path in found.joint):
+        detail = "largest layer of all networks: 0 to the accuracy of the optimisation, the null solution"
+        largest = max(path.sup for path in found.joint)
+        answer = SequenceClass.CONSTANT_WEIGHTS
+        return answer, [Evidence("null_solution", largest, None, answer, detail)]
     differences = [float(np.abs(path.values - path.values[0]).max()) for path in found.joint]
     share = max(
         difference / path.sup if path.sup > 0.0 else 0.0
         for difference, path in zip(differences, found.joint, strict=True)
     )
-    if share > CONSTANT:
+    if share > CONSTANT and max(differences) > resolution:
         return None
     grows = found.size is not None and found.size.low > SIZE
     answer = SequenceClass.NO_LIMIT if grows else SequenceClass.CONSTANT_WEIGHTS

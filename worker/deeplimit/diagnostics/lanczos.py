@@ -56,6 +56,7 @@ def smallest_eigenvalue(
     start: Tensor,
     *,
     tolerance: float = 1e-4,
+    absolute: float = 0.0,
     max_products: int = 100,
     stop: Callable[[], bool] | None = None,
 ) -> RitzPair:
@@ -67,10 +68,10 @@ def smallest_eigenvalue(
         v ↦ Hv, H symmetric.
     start
         (length,), random and not zero.
-    tolerance
-        Ends when ρ ≤ tolerance · |θ|.
+    tolerance, absolute
+        Ends when ρ ≤ tolerance · |θ| or ρ ≤ absolute: near 0 no relative accuracy is ever reached.
     max_products
-        At least 1; memory is as many vectors.
+        At least 1; memory is as many vectors. A product that is not finite ends the search with θ = NaN.
     stop
         Asked before every product after the first; ends with what there is. May raise, to be rid of all.
     """
@@ -84,6 +85,8 @@ def smallest_eigenvalue(
         k = len(diagonal)
         w = product(basis[k])
         diagonal.append(float(basis[k] @ w))
+        if not math.isfinite(diagonal[-1]):
+            return RitzPair(math.nan, basis[0], math.inf, math.nan, k + 1, converged=False)
         for _ in range(2):
             w = w - basis[: k + 1].T @ (basis[: k + 1] @ w)
         beta = float(torch.linalg.vector_norm(w))
@@ -94,7 +97,7 @@ def smallest_eigenvalue(
             values, vectors = _tridiagonal(diagonal, off)
             residual = 0.0 if exhausted else beta * abs(float(vectors[-1, 0]))
             value, largest = float(values[0]), float(values[-1])
-            small = residual <= tolerance * abs(value)
+            small = residual <= max(tolerance * abs(value), absolute)
             if last or small:
                 v = basis[:k].T @ vectors[:, 0].to(start)
                 rounding = math.sqrt(k) * eps * max(abs(largest), abs(value))

@@ -95,6 +95,7 @@ def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
     rows, measured = [], []
     errors = [subject.parameter_errors(point) for point in subject.points]
     for point, each in zip(subject.points, errors, strict=True):
+        subject.checkpoint()
         row = MinimisersRow(
             (point.depth,),
             tl2_distance(point.parameters, subject.continuum.parameters),
@@ -111,6 +112,7 @@ def consecutive(subject: Subject) -> list[MinimisersRow]:
     """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
     rows, measured, errors = [], [], []
     for coarse, fine in zip(subject.points, subject.points[1:], strict=False):
+        subject.checkpoint()
         row = MinimisersRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
         both = subject.network_errors(coarse) + subject.network_errors(fine)
         reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, both.total, SMALL, "distance")

@@ -7,6 +7,7 @@ layer), and the p-variation that rougher limits have (Bayer, Friz and Tapia 2023
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -61,8 +62,13 @@ class PathNorms:
         return asdict(self)
 
 
-def norms(weights: NetworkWeights) -> dict[str, PathNorms]:
+def norms(weights: NetworkWeights, checkpoint: Callable[[], None] | None = None) -> dict[str, PathNorms]:
     """Return the norms of K, of b, and of both as one path.
+
+    Parameters
+    ----------
+    checkpoint
+        Called again and again while pairs of layers are compared; what it raises is passed on.
 
     Raises
     ------
@@ -71,10 +77,10 @@ def norms(weights: NetworkWeights) -> dict[str, PathNorms]:
     """
     paths = weights.paths()
     both = np.hstack(list(paths.values()))
-    return {name: path_norms(Path(values)) for name, values in {**paths, "joint": both}.items()}
+    return {name: path_norms(Path(values), checkpoint) for name, values in {**paths, "joint": both}.items()}
 
 
-def path_norms(path: Path) -> PathNorms:
+def path_norms(path: Path, checkpoint: Callable[[], None] | None = None) -> PathNorms:
     """Return the norms of one path; what compares all pairs of layers is withheld where they are too many."""
     n, steps = path.depth, path.steps
     increments = np.linalg.norm(steps, axis=1)
@@ -86,8 +92,8 @@ def path_norms(path: Path) -> PathNorms:
         withheld["second_difference"] = "it takes three layers"
     holder, variation = None, None
     if float(n) ** 2 * path.values.shape[1] <= _MOST_WORK:
-        holder = holder_constant(path)
-        variation = {str(p): path.variation(float(p)) for p in EXPONENTS}
+        holder = holder_constant(path, checkpoint)
+        variation = {str(p): path.variation(float(p), checkpoint) for p in EXPONENTS}
     else:
         reason = "the pairs of layers are too many"
         withheld |= {"holder": reason, "p_variation": reason}
@@ -108,10 +114,12 @@ def path_norms(path: Path) -> PathNorms:
     )
 
 
-def holder_constant(path: Path) -> float:
+def holder_constant(path: Path, checkpoint: Callable[[], None] | None = None) -> float:
     """Return max_{i<j} ‖A_i − A_j‖ / ((j − i)/n)^½, by blocks of rows."""
     n, largest = path.depth, 0.0
     for start in range(0, n, _BLOCK):
+        if checkpoint is not None:
+            checkpoint()
         rows = np.arange(start, min(start + _BLOCK, n))
         distance = cdist(path.values[rows], path.values)
         gap = np.abs(rows[:, None] - np.arange(n)) / n

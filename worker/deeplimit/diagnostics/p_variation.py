@@ -8,6 +8,7 @@ rough paths*). The finest partition attains it for p = 1 only: for p > 1 steps i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.spatial.distance import cdist
 _BLOCK: Final = 256
 
 
-def p_variation(path: npt.ArrayLike, p: float) -> float:
+def p_variation(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | None = None) -> float:
     """Return the p-variation sum of a discrete path, exactly: the sum, not its p-th root.
 
     V_j = max_{i<j} V_i + ‖x_j − x_i‖^p with V_0 = 0: every term is ≥ 0, so an optimal partition starts at the first
@@ -29,7 +30,9 @@ def p_variation(path: npt.ArrayLike, p: float) -> float:
     path
         (n,) or (n, …) points; what follows the first axis is flattened and measured by the Euclidean norm.
     p
-        ≥ 1.
+        ≥ 1; for 1 the finest partition is summed, O(n).
+    checkpoint
+        Called once for every block of rows; what it raises is passed on.
 
     Returns
     -------
@@ -47,9 +50,13 @@ def p_variation(path: npt.ArrayLike, p: float) -> float:
     if points.ndim < 1 or not len(points) or not np.isfinite(points).all():
         raise ValueError("a path is a non-empty array of finite points")
     points = points.reshape(len(points), -1)
+    if p == 1.0:
+        return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
     n = len(points)
     best = np.zeros(n)
     for start in range(0, n, _BLOCK):
+        if checkpoint is not None:
+            checkpoint()
         stop = min(start + _BLOCK, n)
         powers = cdist(points[start:stop], points[:stop])
         np.power(powers, p, out=powers)

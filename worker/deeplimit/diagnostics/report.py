@@ -66,7 +66,7 @@ def diagnose(
     tick = checkpoint or (lambda: None)
     problem, fit = subject.problem, subject.continuum
     certificates = certify_branch(subject.study.verdict_branch, tick, deadline=deadline)
-    subject = replace(subject, certificates=certificates)
+    subject = replace(subject, certificates=certificates, checkpoint=tick)
     tick()
     found = Diagnostics(
         data=subject.data,

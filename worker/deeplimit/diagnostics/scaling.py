@@ -105,9 +105,9 @@ class Path:
         """N Σ ‖A_{i+1} − A_i‖²: R_n without its boundary term."""
         return self.depth * self.root_sum_square**2
 
-    def variation(self, p: float) -> float:
-        """Return the p-variation sum over all partitions."""
-        return p_variation(self.values, p)
+    def variation(self, p: float, checkpoint: Callable[[], None] | None = None) -> float:
+        """Return the p-variation sum over all partitions; ``checkpoint`` as for `p_variation`."""
+        return p_variation(self.values, p, checkpoint)
 
     @property
     def step_correlation(self) -> float:

@@ -6,7 +6,7 @@ The measurements are those of `scaling`; the rules that weigh them are in `class
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -65,12 +65,15 @@ class TrainedFacts:
         C₁ predicted by the continuum, and n(E_n* − E_∞*) at the finest depth.
     to_continuum
         Depths and the L² distances of their K and b from the continuum's.
+    resolution
+        How well the weights are known, in L²: what differs by less is equal.
     """
 
     penalty: str | None = None
     euler_lagrange: float | None = None
     slopes: tuple[float, float] | None = None
     to_continuum: Sequence[tuple[int, float]] = ()
+    resolution: float = 0.0
 
     @property
     def slope_mismatch(self) -> float | None:
@@ -91,9 +94,18 @@ class Measurements:
         What a study knows besides.
     offset
         The paths are n^offset times the weights.
+    checkpoint
+        Called again and again in what takes long; what it raises is passed on.
     """
 
-    def __init__(self, by_name: Mapping[str, Sequence[Path]], facts: TrainedFacts, offset: float = 0.0) -> None:
+    def __init__(
+        self,
+        by_name: Mapping[str, Sequence[Path]],
+        facts: TrainedFacts,
+        offset: float = 0.0,
+        checkpoint: Callable[[], None] | None = None,
+    ) -> None:
+        self._checkpoint = checkpoint
         self.by_name, self.facts, self.offset = by_name, facts, offset
         self.joint = by_name["joint"]
 
@@ -240,7 +252,7 @@ class Measurements:
         if work > _MOST_VARIATION_WORK:
             detail = "2-variation: not computed, the weights are too many"
             return [*found, Evidence("p_variation_2", None, None, None, detail)]
-        two = growth(self.joint, lambda path: path.variation(2.0))
+        two = growth(self.joint, lambda path: path.variation(2.0, self._checkpoint))
         # Bounded for H¹ and, up to iterated logarithms, for Brownian paths: it tells them from rougher ones only.
         supports = SequenceClass.NO_LIMIT if two is not None and two.low > GROWS else None
         detail = f"2-variation {what}: 0 for an H¹ limit and for Brownian paths"

@@ -39,6 +39,7 @@ def prediction_errors(subject: Subject, fit: ContinuumFit, minimisers: Sequence[
     limit = predict(fit.flow.output(fit.solution.u, subject.inputs))
     values = []
     for point in subject.points:
+        subject.checkpoint()
         difference = (predict(point.network.output(point.solution.u, subject.inputs)) - limit).abs()
         if subject.prediction_scale is not None:
             difference = difference * subject.prediction_scale
@@ -51,6 +52,7 @@ def _state_error(subject: Subject, fit: ContinuumFit, point: BranchPoint) -> flo
     steps = every * point.depth
     largest = 0.0
     for x in torch.split(subject.problem.x, max(1, point.network.chunk_size() // (4 * every))):
+        subject.checkpoint()
         discrete = point.network.trajectory(point.solution.u, x)
         continuum = integrate(subject.problem, fit.parameters, steps, x)[::every]
         largest = max(largest, float(torch.linalg.vector_norm(discrete - continuum, dim=2).max()))

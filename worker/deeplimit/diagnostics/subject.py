@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -40,6 +41,8 @@ class Subject:
         (m,) factors from scaled targets back to the user's units, or None.
     certificates
         Of the verdict branch, as far as they were made.
+    checkpoint
+        What every diagnostic calls now and then, once for each depth at least; what it raises is passed on.
     """
 
     study: Study
@@ -47,6 +50,7 @@ class Subject:
     data: str
     prediction_scale: Tensor | None = None
     certificates: Certificates = field(default_factory=Certificates)
+    checkpoint: Callable[[], None] = lambda: None
 
     @property
     def problem(self) -> Problem:

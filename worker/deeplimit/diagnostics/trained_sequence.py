@@ -17,8 +17,11 @@ _READOUT: Final = ("W", "c")
 
 
 def classify_study(subject: Subject, found: Diagnostics) -> Classification:
-    """Classify the verdict branch: one network per depth whose optimisation ended well."""
-    points = [point for point in subject.points if subject.unfit(point) is None]
+    """Classify the verdict branch: one network per depth whose optimisation ended well.
+
+    Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question.
+    """
+    points = [point for point in subject.points if point.solution.status.optimised]
     networks = [
         NetworkWeights(
             {
@@ -39,8 +42,14 @@ def classify_study(subject: Subject, found: Diagnostics) -> Classification:
             for row in found.minimisers or []
             if row.depths[0] in depths
         ],
+        resolution=_resolution([subject.network_errors(point).total for point in points]),
     )
-    return classify(networks, facts=facts)
+    return classify(networks, facts=facts, checkpoint=subject.checkpoint)
+
+
+def _resolution(errors: list[float]) -> float:
+    """Return the largest error, or 0 where one is not known: flat valleys bound none."""
+    return max(errors, default=0.0) if all(map(math.isfinite, errors)) else 0.0
 
 
 def _slopes(found: Diagnostics) -> tuple[float, float] | None:
