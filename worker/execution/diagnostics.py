@@ -148,7 +148,7 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branc
 def _story(branch: Branch) -> str | None:
     """Return what befell a branch on its way, in words."""
     told = [
-        f"its prolongation to {name} led to a saddle (E = {saddle.solution.objective:.9g}"
+        f"its prolongation to {name.replace('continuum', 'the continuum')} led to a saddle (E = {saddle.solution.objective:.9g}"
         + (f", λ_min = {saddle.certificate.lambda_min:.3g}" if saddle.certificate else "")
         + "), which was left for a lower minimum"
         for name, saddle in branch.left_saddles.items()
