@@ -52,11 +52,14 @@ class FieldProblem:
         JSON pointer into the body; empty for a rule over the whole of it.
     code, detail
         Stable name, and the words for people.
+    parameter
+        Name of the query parameter or header at fault, where it is not the body.
     """
 
     pointer: str
     code: str
     detail: str
+    parameter: str | None = None
 
 
 class Refused(ClientError):  # noqa: N818 - see Unreachable
@@ -85,7 +88,12 @@ class Refused(ClientError):  # noqa: N818 - see Unreachable
         self.detail = str(problem.get("detail") or problem.get("title") or f"HTTP status {status}")
         self.request_id: str | None = problem.get("request_id")
         self.errors = tuple(
-            FieldProblem(str(entry.get("pointer", "")), str(entry.get("code", "")), str(entry.get("detail", "")))
+            FieldProblem(
+                str(entry.get("pointer", "")),
+                str(entry.get("code", "")),
+                str(entry.get("detail", "")),
+                entry.get("parameter"),
+            )
             for entry in problem.get("errors") or ()
         )
         super().__init__(f"{status} {self.code}: {self.detail}")
@@ -253,9 +261,13 @@ class Client:
             if cursor is None:
                 return
 
+    def dataset(self, dataset_id: str) -> Json:
+        """What is known of one data set."""
+        return self._json("GET", _dataset_path(dataset_id))
+
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set; jobs that were given it keep their own copy."""
-        self._send("DELETE", f"/v1/datasets/{quote(dataset_id, safe='')}")
+        self._send("DELETE", _dataset_path(dataset_id))
 
     def _post_spec(self, spec: Mapping[str, Any] | bytes, **options: Any) -> Json:
         body = spec if isinstance(spec, bytes) else json.dumps(spec, allow_nan=False).encode()
@@ -278,3 +290,7 @@ class Client:
 
 def _path(job_id: str, below: str = "") -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}{below}"
+
+
+def _dataset_path(dataset_id: str) -> str:
+    return f"/v1/datasets/{quote(dataset_id, safe='')}"

@@ -1,4 +1,4 @@
-"""What can be done with data sets: upload, read, list, delete. No HTTP in it.
+"""What can be done with data sets: upload, read, list, delete, and clear away what was left behind. No HTTP in it.
 
 A job that names a data set takes a copy of its object under its own name when it is submitted, a hard link where the
 store is a directory. So a data set can be deleted at any time, and a job never loses what it was given.
@@ -7,6 +7,7 @@ store is a directory. So a data set can be deleted at any time, and a job never 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import secrets
 import tempfile
@@ -14,18 +15,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import redis
+from obstore.exceptions import BaseError as ObjectStoreError
+
 from service.contract import names
 from service.contract.dataset import DatasetRecord, UploadFormat
-from service.datasetstore import DatasetStore, TooManyDatasets
+from service.datasetstore import DatasetStore, TooManyDatasets, UploadLate
 from service.uploads.child import read_upload
-from service.uploads.request import Choice, UploadLimits, UploadRequest
+from service.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 
 if TYPE_CHECKING:
     from service.artifacts import ArtifactStore
     from service.contract.limits import Limits
     from service.datasetstore import DatasetPage
 
+LOG = logging.getLogger(__name__)
+
 SAFETENSORS: Final = "application/vnd.safetensors"
+LOST_AFTER_S: Final = 3600.0
+"""Time that writing one object may take; one that has no record by then never gets one, and is deleted."""
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _CURSOR: Final = re.compile(r"[0-9]{1,16}")
 
@@ -99,6 +107,7 @@ class Datasets:
             with canonical.open("rb") as file:
                 dataset_id = hashlib.file_digest(file, "sha256").hexdigest()
             path = names.dataset_path(dataset_id, secrets.token_hex(8))
+            self._store.announce(path)
             stored = self._artifacts.put_file(path, canonical, SAFETENSORS)
         record = DatasetRecord(
             id=dataset_id,
@@ -112,10 +121,14 @@ class Datasets:
         try:
             kept, existing = self._store.create(record, limits.uploads)
         except TooManyDatasets:
-            self._artifacts.delete(path)
+            self._discard(path)
             raise
+        except UploadLate:
+            self._discard(path)
+            raise UploadRefusedError("took_too_long", f"could not be stored within {LOST_AFTER_S:g} s") from None
+        # any other failure may have made the record, which needs its object: `sweep` decides, by the announcement
         if kept.object.path != path:
-            self._artifacts.delete(path)
+            self._discard(path)
         return kept, existing
 
     def get(self, dataset_id: str) -> DatasetRecord:
@@ -161,4 +174,34 @@ class Datasets:
         record = self._store.delete(dataset_id) if _ID.fullmatch(dataset_id) else None
         if record is None:
             raise DatasetNotFoundError
-        self._artifacts.delete(record.object.path)
+        self._discard(record.object.path)
+
+    def sweep(self, lost_after_s: float = LOST_AFTER_S) -> int:
+        """Delete objects that uploads and deletions left behind when they were cut off, and return how many.
+
+        Parameters
+        ----------
+        lost_after_s
+            Time after its announcement from which an object without a record counts as left behind.
+
+        Raises
+        ------
+        redis.RedisError
+            The server cannot be reached.
+        """
+        deleted = 0
+        for path in self._store.leftovers(lost_after_s):
+            if not self._discard(path):
+                break  # the others would fare no better; there is a next time
+            deleted += 1
+        return deleted
+
+    def _discard(self, path: str) -> bool:
+        """Delete an object that no record refers to, or leave it to `sweep`; return whether it is gone."""
+        try:
+            self._artifacts.delete(path)
+            self._store.settle(path)
+        except (redis.RedisError, ObjectStoreError, OSError) as failure:
+            LOG.warning("an object that is not needed is still there, to be deleted later: %s: %s", path, failure)
+            return False
+        return True

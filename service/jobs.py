@@ -1,4 +1,4 @@
-"""What can be done with jobs: plan, create, read, list, cancel, delete. No HTTP in it."""
+"""What can be done with jobs: create, read, list, cancel, delete. No HTTP in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from service.contract.errors import FieldError, SpecInvalidError
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.contract.resolved import spec_sha256
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
-from service.plans import Planner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from service.artifacts import ArtifactStore
     from service.contract.limits import Limits
-    from service.datasets import Datasets
     from service.dispatch import Dispatcher
     from service.jobstore import Page
     from service.plans import Given, Plan
@@ -48,45 +46,17 @@ class Jobs:
 
     Parameters
     ----------
-    store, artifacts, datasets, dispatcher
-        Records, objects, uploaded data sets, and hints to the workers.
+    store, artifacts, dispatcher
+        Records, objects, and hints to the workers.
     limits
         The published limits.
     """
 
-    def __init__(
-        self,
-        store: JobStore,
-        artifacts: ArtifactStore,
-        datasets: Datasets,
-        dispatcher: Dispatcher,
-        limits: Limits,
-    ) -> None:
+    def __init__(self, store: JobStore, artifacts: ArtifactStore, dispatcher: Dispatcher, limits: Limits) -> None:
         self.store = store
         self.artifacts = artifacts
         self.limits = limits
         self._dispatcher = dispatcher
-        self._planner = Planner(store, artifacts, datasets, limits)
-
-    def plan(self, body: object) -> Plan:
-        """Check and resolve a specification.
-
-        Parameters
-        ----------
-        body
-            Decoded JSON.
-
-        Returns
-        -------
-        Plan
-            Ready to be queued.
-
-        Raises
-        ------
-        SpecInvalidError
-            It breaks the contract, refers to what is not there, or asks for a device that no worker has.
-        """
-        return self._planner.plan(body)
 
     def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
         """Return the job that the same key and body made before, or ``None``.
@@ -104,7 +74,7 @@ class Jobs:
         Parameters
         ----------
         plan
-            From `plan`.
+            From :meth:`service.plans.Planner.plan`.
         idempotency_key
             Chosen by the client, or ``None``.
         body_sha256

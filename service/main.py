@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from service import problems
@@ -20,8 +20,10 @@ from service.jobs import Jobs
 from service.jobstore import JobStore, connect
 from service.observe import Observer, RequestMetrics, StoreCollector
 from service.openapi import document
+from service.plans import Planner
 from service.reconciler import Reconciler
 from service.routes import capabilities, datasets, health, jobs, outputs, results
+from service.routes.common import known_parameters
 from service.uploads.child import AT_ONCE
 from service.version import VERSION
 from service.waiting import Waiters
@@ -59,13 +61,14 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             client, lease_s=settings.lease_s, max_attempts=settings.max_attempts, max_queued=settings.max_queued
         )
         dispatcher = Dispatcher(settings.redis_url, client)
-        reconciler = Reconciler(store, dispatcher, interval_s=settings.reconcile_s)
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
         artifacts = ArtifactStore.of(settings)
         app.state.upload_turns = anyio.CapacityLimiter(AT_ONCE)
         app.state.datasets = Datasets(DatasetStore(client), artifacts, limits)
-        app.state.jobs = Jobs(store, artifacts, app.state.datasets, dispatcher, limits)
+        reconciler = Reconciler(store, dispatcher, app.state.datasets, interval_s=settings.reconcile_s)
+        app.state.planner = Planner(store, artifacts, app.state.datasets, limits)
+        app.state.jobs = Jobs(store, artifacts, dispatcher, limits)
         app.state.waiters = waiters
         registry.register(collector)
         reconciler.start()
@@ -91,7 +94,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     app.state.registry = registry
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
     problems.install(app)
-    for resource in (jobs, results, outputs, datasets, capabilities, health):
-        app.include_router(resource.router)
+    for resource in (jobs, results, outputs, datasets, capabilities):
+        app.include_router(resource.router, dependencies=[Depends(known_parameters)])
+    app.include_router(health.router)  # probes may add what they like
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
     return app

@@ -1,4 +1,7 @@
-"""Processes that are kept alive: each in a session of its own, tied to this process, restarted when it dies."""
+"""Processes that are kept alive: each in a session of its own, tied to this process, restarted when it dies.
+
+One that ends with ``os.EX_UNAVAILABLE`` has found out that it cannot work here: it is not restarted soon.
+"""
 
 import logging
 import os
@@ -20,6 +23,8 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 10.0
 STEADY_S: Final = 30.0
 """A process that has lived as long is restarted at once when it dies; one that dies sooner waits ever longer."""
+GAVE_UP_PAUSE_S: Final = 60.0
+"""A process that gave up waits as long: what it lacks has to be mended from outside, or is out of memory or disk."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class Member:
         )
         self.ended = threading.Event()
         threading.Thread(target=self._wait, args=(ended,), name=f"wait-{role.name}", daemon=True).start()
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the process has ended because it cannot work here."""
+        return self.process.returncode == os.EX_UNAVAILABLE
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself, which knows how to end what it started."""
@@ -118,8 +128,19 @@ class Crew:
         """Have :meth:`watch` return. May be called in a signal handler and from another thread."""
         self._events.put(None)
 
-    def watch(self) -> None:
-        """Restart whichever dies, with a pause that doubles while it keeps dying young."""
+    def watch(self, *, give_up: bool = False) -> int:
+        """Restart whichever dies, with a pause that doubles while it keeps dying young.
+
+        Parameters
+        ----------
+        give_up
+            Whether to return as soon as a process has given up, for whoever restarts this one to see.
+
+        Returns
+        -------
+        int
+            Exit status: 0 when asked to stop, ``os.EX_UNAVAILABLE`` when a process gave up.
+        """
         while True:
             due = min((moment for moment, _ in self._due.values()), default=None)
             try:
@@ -128,7 +149,10 @@ class Crew:
                 self._restart_due()
                 continue
             if ended is None:
-                return
+                return 0
+            if give_up and ended.gave_up:
+                LOG.error("%s gave up; its log says why", ended.role.name)
+                return os.EX_UNAVAILABLE
             self._schedule(ended)
 
     def stop(self) -> None:
@@ -148,6 +172,10 @@ class Crew:
     def _schedule(self, ended: Member) -> None:
         name = ended.role.name
         ended.sweep()
+        if ended.gave_up:
+            self._due[name] = (time.monotonic() + GAVE_UP_PAUSE_S, ended.role)
+            LOG.error("%s gave up; its log says why. It is started again in %g s", name, GAVE_UP_PAUSE_S)
+            return
         lived = time.monotonic() - ended.since
         pause = FIRST_PAUSE_S if lived > STEADY_S else self._pauses.get(name, FIRST_PAUSE_S)
         self._pauses[name] = min(2 * pause, LONGEST_PAUSE_S)

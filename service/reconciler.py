@@ -1,4 +1,4 @@
-"""Mends what a crash or a lost message leaves behind: leases that have run out, and jobs without a hint."""
+"""Mends what a crash or a lost message leaves behind: leases that have run out, jobs without a hint, stray objects."""
 
 import logging
 import secrets
@@ -8,6 +8,7 @@ from typing import Final
 import redis
 from redis.exceptions import LockError
 
+from service.datasets import Datasets
 from service.dispatch import Dispatcher
 from service.jobstore import JobStore
 
@@ -22,9 +23,10 @@ MOST_HINTS: Final = 100
 class Reconciler:
     """A thread that makes a pass every `interval_s`. Of several such threads, one at a time does."""
 
-    def __init__(self, store: JobStore, dispatcher: Dispatcher, *, interval_s: float = 1.0) -> None:
+    def __init__(self, store: JobStore, dispatcher: Dispatcher, datasets: Datasets, *, interval_s: float = 1.0) -> None:
         self._store = store
         self._dispatcher = dispatcher
+        self._datasets = datasets
         self._interval_s = interval_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reconciler-{secrets.token_hex(2)}", daemon=True)
@@ -62,6 +64,9 @@ class Reconciler:
             for _ in range(min(found.queued - self._dispatcher.pending(), MOST_HINTS)):
                 if not self._dispatcher.send():
                     break
+            swept = self._datasets.sweep()
+            if swept:
+                LOG.warning("deleted %d objects of data sets that no record refers to", swept)
         finally:
             try:
                 lock.release()

@@ -74,7 +74,13 @@ def serve(
 
 
 def serve_workers(settings: Settings, *, workers: int = 1) -> int:
-    """Run workers alone against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C."""
+    """Run workers alone against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C, or until one gives up.
+
+    Returns
+    -------
+    int
+        Exit status; ``os.EX_UNAVAILABLE`` where a worker cannot start a trainer, for whoever restarts this process.
+    """
     _log_to_stderr(settings)
     if settings.redis_url is None:
         LOG.error("DEEPLIMIT_REDIS_URL must name the Redis server of the service that the worker is to work for")
@@ -85,8 +91,7 @@ def serve_workers(settings: Settings, *, workers: int = 1) -> int:
         opened.callback(crew.stop)
         for role in _worker_roles(_for_children(settings, settings.redis_url, workers)):
             crew.start(role)
-        crew.watch()
-    return 0
+        return crew.watch(give_up=True)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What one worker process keeps: its connection, its warm trainer, and how it takes a job."""
+"""What one worker process keeps: its connection, its warm trainer, how it takes a job, and when it gives up."""
 
 import logging
 import os
@@ -6,7 +6,9 @@ import secrets
 import signal
 import socket
 import threading
-from queue import SimpleQueue
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import redis
@@ -21,15 +23,26 @@ LOG = logging.getLogger(__name__)
 
 BEAT_S: Final = 5.0
 SILENT_S: Final = 20.0
+START_PAUSES_S: Final = (1.0, 2.0)
+"""Before each further attempt to start a trainer; when the last fails too, the worker gives up."""
 
 
 class Station:
-    """The state of one worker process. Everything but its two daemon threads runs in the main thread."""
+    """The state of one worker process. Everything but its two daemon threads runs in the main thread.
 
-    def __init__(self, settings: Settings, redis_url: str) -> None:
+    Parameters
+    ----------
+    settings, redis_url
+        How it works, and for whom.
+    give_up
+        Called when no trainer can be started: has the whole worker end, with a status that says so.
+    """
+
+    def __init__(self, settings: Settings, redis_url: str, give_up: Callable[[], None]) -> None:
         self.busy = False
         self.stopping = False
         self._settings = settings
+        self._give_up = give_up
         self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_attempts=settings.max_attempts)
         self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._events: SimpleQueue[Event] = SimpleQueue()
@@ -79,30 +92,63 @@ class Station:
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
-            trainer.dismiss()
             self._replace_trainer()
         return end
 
     def _replace_trainer(self) -> None:
+        if self._trainer is not None:
+            self._trainer.dismiss()
         self._trainer = self._ready = None
         if not self.stopping:
             self._trainer = TrainerProcess(self._settings.executor, self._tell)
 
     def _warm_trainer(self) -> TrainerProcess | None:
-        """Wait for the trainer. No job is claimed before: one that cannot start must not use up attempts."""
-        if self._trainer is None or not self._trainer.alive:
-            self._replace_trainer()
+        """Wait for the trainer. No job is claimed before: one that cannot start must not use up attempts.
+
+        One that dies before it is ready is replaced, after a pause that grows, and the worker gives up in the end: what
+        keeps a trainer from starting is wrong on this machine, so the jobs wait for another worker or a mended one.
+        """
+        for pause in (*START_PAUSES_S, None):
+            if self._trainer is None or not self._trainer.alive:
+                self._replace_trainer()
+            ready = self._wait_ready()
+            if ready is not None or self.stopping:
+                return ready
+            if pause is not None:
+                self._rest(pause)
+        LOG.critical(
+            "no trainer can be started: %d in a row ended before they were ready; the worker gives up. What they wrote"
+            " above says why; they were to run %s",
+            len(START_PAUSES_S) + 1,
+            self._settings.executor,
+        )
+        self.ask_to_stop()
+        self._give_up()
+        return None
+
+    def _wait_ready(self) -> TrainerProcess | None:
+        """Wait until the trainer is ready and nothing is left to hear; None where it dies or the worker is to stop."""
         while self._trainer is not self._ready or not self._events.empty():
             event = self._events.get()
             if isinstance(event, Said) and event.message["type"] == "ready" and event.trainer is self._trainer:
                 self._ready = event.trainer
             elif isinstance(event, Died) and event.trainer is self._trainer:
                 LOG.error("trainer %d died with status %d while no job ran", event.trainer.pid, event.returncode)
+                event.trainer.dismiss()
                 self._trainer = self._ready = None
                 return None
             elif isinstance(event, StopAsked):
                 return None
         return self._ready
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, unless the worker is to stop."""
+        until = time.monotonic() + seconds
+        while not self.stopping and time.monotonic() < until:
+            try:
+                self._events.get(timeout=max(0.0, until - time.monotonic()))  # no trainer lives that could say a thing
+            except Empty:
+                return
 
     def _tell(self, event: Event) -> None:
         """Hear a trainer, in its thread."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import billiard
 from celery import signals
+from celery.worker import state
 
 from service.config import Settings
 from service.contract.names import TASK_HINT
@@ -19,6 +20,8 @@ LOG = logging.getLogger(__name__)
 
 STOP_SIGNAL: Final = signal.SIGUSR2
 """From Celery's main process to the one that runs tasks; Celery's pool takes SIGTERM for itself."""
+GIVE_UP_SIGNAL: Final = signal.SIGUSR2
+"""The other way, when no trainer can be started."""
 
 _STATION: Final[list[Station]] = []  # Celery hands a task nothing of its process, so the process's state is kept here
 
@@ -40,10 +43,26 @@ def _log_plainly(**_: Any) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+@signals.worker_init.connect
+def _listen_to_pool(**_: Any) -> None:
+    signal.signal(GIVE_UP_SIGNAL, _end_worker)
+
+
+def _end_worker(number: int, frame: FrameType | None) -> None:
+    """End Celery's main process as its own handler of SIGTERM does, but with a status that says why."""
+    del number, frame
+    state.should_stop = os.EX_UNAVAILABLE  # type: ignore[assignment]  # Celery's own handlers set it to a status
+
+
+def _give_up() -> None:
+    """Tell Celery's main process from the one that runs tasks."""
+    os.kill(os.getppid(), GIVE_UP_SIGNAL)
+
+
 @signals.worker_process_init.connect
 def _open_station(**_: Any) -> None:
     settings = Settings()
-    station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL)
+    station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL, _give_up)
     _STATION[:] = [station]
     signal.signal(STOP_SIGNAL, _stop_station)
     station.open()

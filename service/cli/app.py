@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
+
+from service.cli import datasets
+from service.cli.options import DEFAULT_URL, AsJson, JobId, Url, print_json
 
 app = typer.Typer(
     help="Train residual networks of growing depth and their continuum limit, and measure whether they converge.",
@@ -15,20 +17,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-DEFAULT_URL: Final = "http://127.0.0.1:8000"
-
-MEDIA_TYPES: Final = {
-    ".csv": "text/csv",
-    ".npz": "application/x-npz",
-    ".parquet": "application/vnd.apache.parquet",
-    ".safetensors": "application/vnd.safetensors",
-}
-"""Of the files that can be uploaded, by their ending."""
-
-Url = Annotated[str, typer.Option("--url", help="Where the service is.")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a job.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
 
 
 @app.command()
@@ -71,7 +59,7 @@ def submit(
         if wait:
             _wait(client, job["id"], as_json=as_json)
         elif as_json:
-            _print_json(job)
+            print_json(job)
         else:
             output().print(job["id"])
             messages().print(f"follow it with: deeplimit status {job['id']} --wait", markup=False)
@@ -93,7 +81,7 @@ def status(
     with reported(), Client(url) as client:
         job = watch(client, job_id, messages()) if wait else client.job(job_id)
     if as_json:
-        _print_json(job)
+        print_json(job)
     else:
         for line in job_lines(job):
             output().print(line, markup=False)
@@ -111,38 +99,8 @@ def results(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> N
         _print_results(client.results(job_id), as_json=as_json)
 
 
-@app.command()
-def upload(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, NPZ, Parquet or safetensors, by its ending.")],
-    target: Annotated[list[str] | None, typer.Option("--target", help="Column or array of targets; repeat.")] = None,
-    inputs: Annotated[list[str] | None, typer.Option("--input", help="Column or array of inputs; repeat.")] = None,
-    inputs_only: Annotated[bool, typer.Option("--inputs-only", help="There are no targets.")] = False,
-    name: Annotated[str | None, typer.Option(help="For people.")] = None,
-    as_json: AsJson = False,
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Upload a data set, or the weights K and b of a network, and print its id."""
-    from service.cli.output import REFUSED, messages, output, reported
-    from service.client import Client
-
-    media_type = MEDIA_TYPES.get(file.suffix.lower())
-    if media_type is None or not file.is_file():
-        messages().print(f"{file}: not a file that ends in {', '.join(MEDIA_TYPES)}", style="red", markup=False)
-        raise typer.Exit(REFUSED)
-    with reported(), Client(url) as client:
-        found = client.upload(
-            file.read_bytes(), media_type, name=name, targets=target or (), inputs=inputs or (), inputs_only=inputs_only
-        )
-    if as_json:
-        _print_json(found)
-    else:
-        output().print(found["id"])
-        sizes = (
-            f"{found['samples']} samples of {found['features']} numbers"
-            if found["kind"] == "samples"
-            else f"weights of {found['depth']} layers, d = {found['state_dim']}"
-        )
-        messages().print(sizes, markup=False)
+app.command()(datasets.upload)
+app.add_typer(datasets.app, name="datasets")
 
 
 @app.command()
@@ -195,10 +153,6 @@ def _print_results(found: dict[str, Any], *, as_json: bool) -> None:
     from service.cli.tables import show_results
 
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         show_results(output(), found)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -86,7 +86,7 @@ def _study(place: Path, progress: Console) -> int:
 
 
 def _wait_for_a_worker(client: Client) -> None:
-    """Wait until a worker has imported torch; one that cannot start is restarted for ever, and would be waited for."""
+    """Wait until a worker has imported torch; a job would wait for ever for one that cannot."""
     pause = threading.Event()
     deadline = time.monotonic() + WORKER_S
     while not client.capabilities()["devices"]:

@@ -76,7 +76,8 @@ def reported() -> Iterator[None]:
         console = messages()
         console.print(f"refused ({refused.status} {refused.code}): {refused.detail}", style="red", markup=False)
         for problem in refused.errors:
-            console.print(f"  {problem.pointer or '(the whole body)'}: {problem.detail}", markup=False)
+            place = problem.parameter or problem.pointer or "(the whole body)"
+            console.print(f"  {place}: {problem.detail}", markup=False)
         raise typer.Exit(REFUSED) from None
     except ClientError as error:
         messages().print(f"{error}\nIs the service running? Start it with: deeplimit serve", style="red", markup=False)

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 ROOMY: Final = 100
 """Columns of a terminal from which on tables get more space between theirs."""
 ORDERS: Final = "n·gap is the slope; predicted: from depth n alone; states, lift: orders of their errors"
+CHECKS: Final = {True: "met", False: "missed", None: "undecided"}
 VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecided"}
 
 
@@ -127,19 +128,34 @@ def summary(diagnostics: Json, *, full: bool) -> list[str]:
 
 
 def beyond_rates(diagnostics: Json, *, full: bool) -> list[str]:
-    """The class of the depth sequence, what depth a gap needs, and the branches."""
+    """The class of the depth sequence, what depth a gap or a prediction error needs, and the branches."""
     lines = []
     if diagnostics.get("classification"):
         lines.append(f"class of the depth sequence: {diagnostics['classification']['class']}")
     for advice in diagnostics.get("depth_advice") or ():
-        if advice["depth"] is not None:
-            gap = short(advice["gap"], ".2e", full=full)
-            lines.append(f"a gap of {gap} takes depth {advice['depth']}  by {advice['basis']}")
+        lines += _advice(advice, full=full)
     for branch in diagnostics.get("branches") or ():
         ends = list(branch["objectives"].items())[-1:]
         where = "".join(f", E = {fixed(value, full=full)} at {place}" for place, value in ends)
         mark = "  <- verdict" if branch["verdict"] else ""
         lines.append(f"branch {branch['branch']}: {branch['starts']} starts, {branch['status']}{where}{mark}")
+    return lines
+
+
+def _advice(advice: Json, *, full: bool) -> list[str]:
+    """What depth is advised, and what training found there where the job asked for it."""
+    by_gap, check = advice["gap"] is not None, advice.get("check")
+    error = advice["gap"] if by_gap else advice["wanted_prediction_error"]
+    wanted = f"a {'gap' if by_gap else 'prediction error'} of {short(error, '.2e', full=full)}"
+    lines = []
+    if advice["depth"] is not None:
+        lines.append(f"{wanted} takes depth {advice['depth']}  by {advice['basis']}")
+    if check is not None:
+        found = f"trained at depth {check['depth']}: " if check["depth"] is not None else ""
+        value = check["gap" if by_gap else "prediction_error"]
+        measured = f", {short(value, '.2e', full=full)}" if value is not None else ""
+        reason = f"  ({check['detail']})" if check["detail"] else ""
+        lines.append(f"{wanted}: {found}{CHECKS[check['met']]}{measured}{reason}")
     return lines
 
 

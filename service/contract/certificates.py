@@ -65,7 +65,7 @@ class EulerLagrangeResiduals(_Answer):
     residual: Finding = Field(description="In the dual norm, relative to the equation's terms.")
     absolute: Finding
     objective_error: Finding = Field(description="What the residual is worth in E_∞.")
-    boundary_0: Finding = Field(description="‖A'(0) − τ A(0)‖.")
+    boundary_0: Finding = Field(description="‖A'(0) − τ T A(0)‖, T the horizon.")
     boundary_1: Finding = Field(description="‖A'(1)‖.")
 
 
@@ -84,7 +84,7 @@ class Bend(_Answer):
     bound: Finding | None
     allowance: Finding | None = Field(description="For the gradient norm and rounding.")
     holds: bool | None = Field(description="Whether the bound and its allowance hold in every layer.")
-    boundary_0: Finding | None = Field(description="‖n(A_1 − A_0) − τ A_0‖.")
+    boundary_0: Finding | None = Field(description="‖n(A_1 − A_0) − τ T A_0‖, T the horizon.")
     boundary_1: Finding | None = Field(description="n‖A_{n−1} − A_{n−2}‖.")
 
 

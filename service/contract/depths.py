@@ -1,4 +1,4 @@
-"""Which depths to train: a list, or a wanted gap, from which the study finds the depth itself."""
+"""Which depths to train: a list, or a wanted gap or prediction error, for which the study finds the depth itself."""
 
 from __future__ import annotations
 
@@ -19,24 +19,37 @@ from pydantic import (
 
 from service.contract.arrays import nested
 from service.contract.errors import FieldError
+from service.contract.limits import LEAST_POSITIVE
 from service.contract.numbers import Real, Whole, limits_of
 from service.contract.regimes import has_continuum
 
 if TYPE_CHECKING:
     from service.contract.spec import TrainSpec
 
-GAP_LADDER = (8, 16, 32)
-"""What a study trains to predict the depth for a wanted gap."""
+LADDER = (8, 16, 32)
+"""What a study trains to predict the depth for a wanted gap or prediction error."""
+_HOW = (
+    " Depths 8, 16 and 32 predict the depth, which is trained as a check, as far as the published limits go;"
+    " `diagnostics.depth_advice` says what was found."
+)
 
 
-class WantedGap(BaseModel):
-    """Find the smallest depth whose minimum is this near to the continuum's, and train there as a check."""
-
+class _Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    gap: Annotated[float, Real(gt=0)] = Field(
-        description="Wanted |E_n* − E_∞*|, absolute. Depths 8, 16 and 32 predict the depth, which is trained up to the"
-        " published limit; `diagnostics.depth_advice` says what was found."
+
+class WantedGap(_Wanted):
+    """Find the smallest depth whose minimum is this near to the continuum's, and train there as a check."""
+
+    gap: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)] = Field(description="Wanted |E_n* − E_∞*|, absolute." + _HOW)
+
+
+class WantedPredictionError(_Wanted):
+    """Find the smallest depth whose predictions are this near to the continuum's, and train there as a check."""
+
+    prediction_error: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)] = Field(
+        description="Wanted largest deviation of a prediction from the continuum's, over the validation data or else"
+        " the training data, in the units of the targets, as `diagnostics.predictions` has it." + _HOW
     )
 
 
@@ -60,8 +73,22 @@ def _some_depths(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _one_wanted(value: object) -> object:
+    if isinstance(value, dict):
+        if "gap" in value and "prediction_error" in value:
+            detail = "gap is there already: one of the two can be wanted"
+            raise nested([FieldError("/prediction_error", "not_applicable", detail)])
+        if "gap" not in value and "prediction_error" not in value:
+            raise nested([FieldError("/gap", "required", "is required, or prediction_error in its place")])
+    return value
+
+
 def _form(value: object) -> str:
-    return "gap" if isinstance(value, dict | WantedGap) else "list"
+    if isinstance(value, dict):
+        return "prediction_error" if "prediction_error" in value else "gap"
+    if isinstance(value, WantedPredictionError):
+        return "prediction_error"
+    return "gap" if isinstance(value, WantedGap) else "list"
 
 
 _DepthList = Annotated[
@@ -77,12 +104,18 @@ _DepthList = Annotated[
         }
     ),
 ]
-Depths = Annotated[Annotated[_DepthList, Tag("list")] | Annotated[WantedGap, Tag("gap")], Discriminator(_form)]
-"""Strictly increasing depths, or a wanted gap."""
+Depths = Annotated[
+    Annotated[_DepthList, Tag("list")]
+    | Annotated[WantedGap, Tag("gap")]
+    | Annotated[WantedPredictionError, Tag("prediction_error")],
+    Discriminator(_form),
+    BeforeValidator(_one_wanted),
+]
+"""Strictly increasing depths, or a wanted gap or prediction error."""
 
 
-def gap_errors(spec: TrainSpec) -> list[FieldError]:
-    """Check that there is a limit to be near to, where a gap is wanted.
+def wanted_errors(spec: TrainSpec) -> list[FieldError]:
+    """Check that there is a limit to be near to, where a gap is wanted, and a model of it for a prediction error.
 
     Parameters
     ----------
@@ -94,8 +127,13 @@ def gap_errors(spec: TrainSpec) -> list[FieldError]:
     list[FieldError]
         None or one.
     """
-    wanted = spec.discrete is not None and isinstance(spec.discrete.depths, WantedGap)
-    if not wanted or has_continuum(spec):
+    wanted = spec.discrete.depths if spec.discrete is not None else None
+    if not isinstance(wanted, _Wanted):
         return []
-    detail = f"the scaling {spec.objective.scaling} has no continuum problem to be near to; give a list of depths"
-    return [FieldError("/discrete/depths/gap", "not_applicable", detail)]
+    if not has_continuum(spec):
+        detail = f"the scaling {spec.objective.scaling} has no continuum problem to be near to; give a list of depths"
+    elif isinstance(wanted, WantedPredictionError) and spec.continuum is None:
+        detail = "is a deviation from the continuum model, so that continuum cannot be null"
+    else:
+        return []
+    return [FieldError(f"/discrete/depths/{_form(wanted)}", "not_applicable", detail)]

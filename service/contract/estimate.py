@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.contract.regimes import Block, DepthStart, Integrator, Weights
-from service.contract.spec import Discrete, Dtype
+from service.contract.regimes import Block, Integrator
 
 if TYPE_CHECKING:
-    from service.contract.limits import Limits
-    from service.contract.resolved import ResolvedTrainSpec
+    from service.contract.resolved import ResolvedNetwork
 
-CONTINUUM_DEGREE = 16
-CONTINUUM_STEPS = 64
-STAGES = 4
-"""Of the classical Runge–Kutta method."""
-EVALUATIONS = 150
-"""Of the gradient, for one model: in increment coordinates the number hardly depends on depth."""
-BRANCHES = 4
-"""Carried from the coarsest depth at most."""
-QUASI_NEWTON_MEMORY = 20
-NEWTON_STEPS = 4
-"""Linear systems a sample and layer of implicit Euler, forward and backward."""
-FLOPS_PER_ENTRY = 6
-"""A gradient multiplies by K forward, by Kᵀ backward, and forms the outer product: 2 each per entry and sample."""
+CONTINUUM_DEGREE: Final = 16
+STAGES: Final = 4
+"""Of the classical Runge–Kutta method, which the continuum is integrated by."""
+FLOPS_FORWARD: Final = 2
+"""A product with K takes a multiplication and an addition for each of its entries."""
+FLOPS_GRADIENT: Final = 3 * FLOPS_FORWARD
+"""Multiplies by K forward, by Kᵀ backward, and forms the outer product."""
+SYSTEMS_FORWARD: Final = 3
+"""Linear systems of size d that Newton's method solves for a sample and layer of implicit Euler, d³ operations each."""
+SYSTEMS_GRADIENT: Final = SYSTEMS_FORWARD + 1
 
 
-class Estimate(BaseModel):
-    """Cost of a job."""
+class Cost(BaseModel):
+    """Sizes and work."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     parameters: int = Field(description="Trained numbers of the largest model.")
     memory_bytes: int = Field(description="Of one gradient and the minimiser's memory on the largest model.")
     work_flops: float = Field(description="Expected floating-point operations of all models and branches.")
+
+
+class AtMost(Cost):
+    """Cost of a job that seeks its depth, with the deepest network that it may train."""
+
+    depth: int = Field(description="Of that network.")
+
+
+class Estimate(Cost):
+    """Cost of a job."""
+
+    at_most: AtMost | None = Field(
+        default=None,
+        exclude_if=lambda bound: bound is None,
+        description="Where a gap or a prediction error is wanted, the cost beside this is of the networks that predict"
+        " the depth, and this one has the deepest that may come of it; absent where the depths are given.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,86 +59,62 @@ class Sizes:
     outputs: int
 
 
-def estimate(spec: ResolvedTrainSpec, sizes: Sizes) -> Estimate:
-    """Estimate the cost of a job.
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """What one layer of a network costs, or one step of the flow.
 
     Parameters
     ----------
-    spec
-        The resolved specification.
-        With a wanted gap in the place of depths, only the networks that predict the depth are counted.
-    sizes
-        Samples and outputs, which for inline data only the body knows.
-
-    Returns
-    -------
-    Estimate
-        Parameters, memory in bytes, work in floating-point operations.
-    """
-    network = spec.network
-    d, S, m = network.state_dim, sizes.samples, sizes.outputs
-    fixed, w = network.fixed, network.width or network.state_dim
-    entries = w * d * (2 if network.block is Block.TWO_LAYER else 1)
-    per_layer = (entries if fixed.K is None else 0) + (w if fixed.b is None else 0)
-    readout = (m * d if fixed.W is None else 0) + (m if fixed.c is None else 0)
-    size = 8 if spec.training.dtype is Dtype.FLOAT64 else 4
-
-    constant = network.weights is Weights.CONSTANT
-    stages = network.integrator.stages
-
-    # (layers evaluated, layers' worth of parameters, models trained) of each family of models
-    branches = min(spec.training.starts, BRANCHES)
-    independent = spec.training.depth_start is DepthStart.INDEPENDENT
-    recovery = spec.training.depth_start is DepthStart.RECOVERY
-    models = [
-        (stages * depth, 1 if constant else depth, spec.training.starts if independent else branches)
-        for depth in spec.depths
-    ]
-    if models and not recovery:
-        models[0] = (models[0][0], models[0][1], spec.training.starts)
-    if spec.continuum is not None:
-        starts = branches if models and not recovery else spec.training.starts
-        models.append((STAGES * CONTINUUM_STEPS, 1 if constant else CONTINUUM_DEGREE + 1, starts))
-
-    parameters = max(layers * per_layer + readout for _, layers, _ in models)
-    deepest = max(evaluated for evaluated, _, _ in models)
-    states = (deepest + 1) * S * max(d, w)
-    weights = deepest * (entries + w)
-    implicit = network.integrator is Integrator.IMPLICIT_EULER
-    systems = 3 * S * d * d if implicit else 0
-    memory = size * (2 * states + 2 * weights + 2 * QUASI_NEWTON_MEMORY * parameters + systems)
-    evaluations = min(spec.training.max_iterations, EVALUATIONS)
-    per_sample = entries + (NEWTON_STEPS * d * d * d / FLOPS_PER_ENTRY if implicit else 0)
-    work = sum(
-        float(FLOPS_PER_ENTRY) * S * (evaluated * per_sample + m * d) * evaluations * trained
-        for evaluated, _, trained in models
-    )
-    return Estimate(parameters=parameters, memory_bytes=memory, work_flops=work)
-
-
-def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> int:
-    """Return the largest depth that a job with a wanted gap may train at beside the networks that predict it.
-
-    Parameters
-    ----------
-    spec, sizes
-        As for `estimate`.
-    limits
-        The published limits: of depth, memory and work.
-
-    Returns
-    -------
-    int
-        At least the deepest of those networks.
+    state_dim, width
+        d, and the entries w of b.
+    entries
+        Of K, and of V in a two-layer block.
+    stages
+        Evaluations of the right-hand side.
+    implicit
+        Whether Newton's method solves for the next state.
     """
 
-    def fits(depth: int) -> bool:
-        deeper = spec.model_copy(update={"discrete": Discrete(depths=[*spec.depths, depth])})
-        cost = estimate(deeper, sizes)
-        return cost.memory_bytes <= limits.memory_bytes and cost.work_flops <= limits.work_flops
+    state_dim: int
+    width: int
+    entries: int
+    stages: int
+    implicit: bool
 
-    low, high = max(spec.depths), max(limits.depth, *spec.depths)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
+    @classmethod
+    def of(cls, network: ResolvedNetwork) -> LayerCost:
+        """Return the cost of a layer of a network."""
+        d, w = network.state_dim, network.width or network.state_dim
+        return cls(
+            state_dim=d,
+            width=w,
+            entries=w * d * (2 if network.block is Block.TWO_LAYER else 1),
+            stages=network.integrator.stages,
+            implicit=network.integrator is Integrator.IMPLICIT_EULER,
+        )
+
+    def of_flow(self) -> LayerCost:
+        """Return the cost of a step of the continuum, which has the same right-hand side."""
+        return replace(self, stages=STAGES, implicit=False)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of K, V and b."""
+        return self.entries + self.width
+
+    @property
+    def widest(self) -> int:
+        """Numbers of the largest vector inside."""
+        return max(self.state_dim, self.width)
+
+    def forward(self) -> float:
+        """Return the operations that one sample takes."""
+        return self._operations(FLOPS_FORWARD, SYSTEMS_FORWARD)
+
+    def gradient(self) -> float:
+        """Return the operations of one sample's part of a gradient."""
+        return self._operations(FLOPS_GRADIENT, SYSTEMS_GRADIENT)
+
+    def _operations(self, per_entry: int, systems: int) -> float:
+        solves = systems * self.state_dim**3 if self.implicit else 0
+        return float(self.stages * per_entry * self.entries + solves)

@@ -84,7 +84,11 @@ class InlineEvaluationData(Strict):
 
     source: Literal["inline"]
     inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")]
-    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs")] | None = None
+    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs")] | None = Field(
+        default=None,
+        description="As for training; classes are integers in the training's order, and need not all occur. For"
+        " logistic -1 and 1, or 0 and 1, in which 0 is -1.",
+    )
 
 
 class BuiltinEvaluationData(Strict):
@@ -98,7 +102,7 @@ class BuiltinEvaluationData(Strict):
 
 
 class DatasetEvaluationData(Strict):
-    """An uploaded data set."""
+    """An uploaded data set. Labels are found by their names among the training's; they need not all occur."""
 
     source: Literal["dataset"]
     id: Annotated[str, TextOf(max_length=200)]
@@ -125,7 +129,7 @@ class Solvers(Strict):
 
 
 class Noise(Strict):
-    """Normal noise on the inputs, in units of each column's standard deviation.
+    """Normal noise on the inputs, in units of each column's standard deviation, or of 1 where a column does not vary.
 
     It is that of the training data where the model standardises them, else that of the data evaluated on.
     """
@@ -200,6 +204,9 @@ class ResolvedDatasetEvaluation(Strict):
     samples: int
     features: int
     targets: bool
+    classes: list[int] | None = Field(
+        default=None, description="The training's class of each class of the upload; null where they are the same."
+    )
 
 
 class ResolvedOwnData(Strict):

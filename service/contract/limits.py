@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
+
+LEAST_POSITIVE: Final = sys.float_info.min
+"""The smallest normal double, 2.2e-308: what is below it has lost digits, and its square root or inverse the rest."""
+LEAST_POSITIVE_FLOAT32: Final = 2.0**-126
+"""The same of single precision, 1.2e-38, in which smaller weights would count as nothing."""
 
 
 class Limits(BaseModel):

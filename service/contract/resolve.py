@@ -21,10 +21,11 @@ from service.contract.data import (
     validation_sizes,
 )
 from service.contract.dataset import SampleFacts
-from service.contract.depths import gap_errors
+from service.contract.depths import wanted_errors
 from service.contract.errors import FieldError, SpecInvalidError
-from service.contract.estimate import Estimate, Sizes, estimate
-from service.contract.limits import LIMITS, Limits
+from service.contract.estimate import Estimate, Sizes
+from service.contract.estimate_train import estimate_train
+from service.contract.limits import LEAST_POSITIVE_FLOAT32, LIMITS, Limits
 from service.contract.pointers import field_errors
 from service.contract.regimes import has_continuum, regime_errors, resolved_width
 from service.contract.resolved import ResolvedTrainSpec
@@ -122,7 +123,8 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | N
         detail = f"the input dimension, {facts.features}, is over the limit of {limits.state_dim} for the state"
         errors.append(FieldError("/network/state_dim", "too_large", detail))
     errors.extend(regime_errors(spec))
-    errors.extend(gap_errors(spec))
+    errors.extend(wanted_errors(spec))
+    errors.extend(_precision_errors(spec))
     if spec.discrete is None and (spec.continuum is None or not has_continuum(spec)):
         errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
     _check_fixed(spec, d, facts, errors)
@@ -137,7 +139,7 @@ def resolve(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | N
     }
     resolved = _resolved(spec, found, limits)
     sizes = Sizes(facts.samples, facts.outputs)
-    cost = estimate(resolved, sizes)
+    cost = estimate_train(resolved, sizes, limits)
     check_cost(cost, limits)
     targets = TargetKind.CLASSES if loss is Loss.CROSS_ENTROPY else TargetKind.NUMBERS
     return Resolution(resolved, sizes, cost, targets)
@@ -307,6 +309,19 @@ def _data(
         elif given is not None:
             errors.append(FieldError(f"/data/{name}", "not_applicable", f"{data.name} is a fixed data set"))
     return options
+
+
+def _precision_errors(spec: TrainSpec) -> list[FieldError]:
+    """Refuse weights that single precision would round, up to nothing at all."""
+    if spec.training.dtype is not Dtype.FLOAT32:
+        return []
+    detail = f"must be at least {LEAST_POSITIVE_FLOAT32:.2g} in float32"
+    return [
+        FieldError(f"/objective/{part}/{name}", "too_small", detail)
+        for part, weights in (("alpha", spec.objective.alpha), ("tau", spec.objective.tau))
+        for name, weight in weights
+        if weight < LEAST_POSITIVE_FLOAT32
+    ]
 
 
 def _check_fixed(spec: TrainSpec, d: int, facts: _Facts, errors: list[FieldError]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from service.contract.data import BUILTINS, GENERATED_DEFAULTS, TargetKind, sha256_of
 from service.contract.errors import FieldError, SpecInvalidError
-from service.contract.estimate import Estimate
+from service.contract.estimate import Estimate, Sizes
+from service.contract.estimate_evaluate import estimate_evaluate, largest_output
 from service.contract.evaluate import (
-    STATE_STEPS,
     BuiltinEvaluationData,
     DatasetEvaluationData,
     EvaluateSpec,
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     from service.contract.kinds import TrainedJob
 
 CONTINUUM = "continuum"
-SAMPLED = "sampled"
-STAGES = 4
-CONTINUUM_STEPS = 256
-FLOPS_PER_ENTRY = 2
-BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +38,6 @@ class _Shape:
     samples: int
     features: int
     targets: bool
-
-
-def depth_of(model: str) -> int | None:
-    """Return the depth that a model's name tells, or ``None`` for the continuum."""
-    _, _, depth = model.partition("-")
-    return int(depth) if depth.isdecimal() else None
 
 
 def resolve_evaluate(
@@ -97,7 +86,9 @@ def resolve_evaluate(
     resolved = ResolvedEvaluateSpec.model_validate(
         body | {"models": models, "data": data, "trained": trained.spec.model_dump(mode="json")}
     )
-    cost = _estimate(resolved, shape.samples, trained.outputs, limits)
+    sizes = Sizes(shape.samples, trained.outputs)
+    _check_output(resolved, sizes, limits)
+    cost = estimate_evaluate(resolved, sizes)
     check_cost(cost, limits)
     return resolved, cost
 
@@ -124,13 +115,14 @@ def _data(
             return _builtin(builtin, trained, errors)
         case DatasetEvaluationData() as named:
             known = samples_of(dataset, "/data/id")
-            if known.outputs is not None and not _fits(known, trained):
-                detail = "its targets are not of the kind that the models were trained on"
-                errors.append(FieldError("/data/id", "targets_do_not_fit", detail))
-            errors += _names_that_differ(known, trained)
+            classes = _classes(known, trained, errors) if known.outputs is not None else None
+            columns = own.columns if isinstance(own := trained.spec.data, ResolvedDataset) else None
+            if known.columns and columns and known.columns != columns:
+                detail = "its input columns are not those that the models were trained on, in their order"
+                errors.append(FieldError("/data/id", "columns_differ", detail))
             shape = _Shape(known.samples, known.features, targets=known.outputs is not None)
             found = {"source": "dataset", "id": named.id, "samples": known.samples, "features": known.features}
-            return found | {"targets": shape.targets}, shape
+            return found | {"targets": shape.targets, "classes": classes}, shape
 
 
 def _inline(data: InlineEvaluationData, trained: TrainedJob, errors: list[FieldError]) -> tuple[dict[str, Any], _Shape]:
@@ -154,14 +146,16 @@ def _inline(data: InlineEvaluationData, trained: TrainedJob, errors: list[FieldE
             detail = f"the models predict {trained.outputs} numbers per sample"
             errors.append(FieldError("/data/targets", "targets_do_not_fit", detail))
         elif loss is not Loss.SQUARED_ERROR and (len(shape) > 1 or not _labels(data.targets.values, trained)):
-            detail = f"must be integers 0..{trained.outputs - 1}" if loss is Loss.CROSS_ENTROPY else "must be -1 and 1"
+            classes = f"integers 0..{trained.outputs - 1}" if loss is Loss.CROSS_ENTROPY else "-1 and 1, or 0 and 1"
+            detail = f"must be {classes}, one number per sample"
             errors.append(FieldError("/data/targets", "targets_do_not_fit", detail))
     return found, _Shape(samples, features, targets=data.targets is not None)
 
 
 def _labels(values: Iterable[float], trained: TrainedJob) -> bool:
     if trained.spec.objective.loss is Loss.LOGISTIC:
-        return set(values) <= {-1.0, 1.0}
+        found = set(values)  # 1 is the same class in both ways to write it, so that no list can be read in two
+        return found <= {-1.0, 1.0} or found <= {0.0, 1.0}
     return all(value.is_integer() and 0 <= value < trained.outputs for value in values)
 
 
@@ -189,18 +183,29 @@ def _builtin(
     return found, _Shape(samples, known.features, targets=True)
 
 
-def _names_that_differ(known: SampleFacts, trained: TrainedJob) -> list[FieldError]:
-    """Refuse an upload whose labels became other classes than in training, or whose columns stand in another order."""
+def _classes(known: SampleFacts, trained: TrainedJob, errors: list[FieldError]) -> list[int] | None:
+    """Return the training's class of each class of an upload, or ``None`` where they are the same.
+
+    An upload's labels became classes by their order in its own file, so that those of another file, or of a part of
+    one, may have become others: they are found again by their names.
+    """
     own = trained.spec.data
-    names, columns = (own.class_names, own.columns) if isinstance(own, ResolvedDataset) else (None, None)
-    errors = []
-    if known.outputs is not None and known.class_names != names and (known.class_names or names):
-        detail = "its labels are not those that the models were trained on, each of which must occur"
-        errors.append(FieldError("/data/id", "targets_do_not_fit", detail))
-    if known.columns and columns and known.columns != columns:
-        detail = "its input columns are not those that the models were trained on, in their order"
-        errors.append(FieldError("/data/id", "columns_differ", detail))
-    return errors
+    names = own.class_names if isinstance(own, ResolvedDataset) else None
+    labels = known.class_names
+    if not _fits(known, trained):
+        detail = "its targets are not of the kind that the models were trained on"
+    elif labels == names:
+        return None
+    elif labels is None:
+        detail = "its targets are numbers, and the models were trained on labels, which have names"
+    else:
+        places = {name: place for place, name in enumerate(names or ())}
+        unknown = sum(label not in places for label in labels)
+        if not unknown:
+            return [places[label] for label in labels]
+        detail = f"{unknown} of its {len(labels)} labels are not among those that the models were trained on"
+    errors.append(FieldError("/data/id", "targets_do_not_fit", detail))
+    return None
 
 
 def _fits(known: SampleFacts, trained: TrainedJob) -> bool:
@@ -208,31 +213,16 @@ def _fits(known: SampleFacts, trained: TrainedJob) -> bool:
         case Loss.SQUARED_ERROR:
             return known.outputs == trained.outputs
         case Loss.CROSS_ENTROPY:
-            return known.class_counts is not None and len(known.class_counts) <= trained.outputs
+            return known.class_names is not None or 0 < len(known.class_counts or ()) <= trained.outputs
         case Loss.LOGISTIC:
-            binary = known.class_counts is not None and len(known.class_counts) <= 2  # noqa: PLR2004 - 0 and 1
-            return known.sign_counts is not None or binary
+            binary = 0 < len(known.class_counts or ()) <= 2  # noqa: PLR2004 - 0 and 1
+            return known.class_names is not None or known.sign_counts is not None or binary
 
 
-def _estimate(spec: ResolvedEvaluateSpec, samples: int, outputs: int, limits: Limits) -> Estimate:
-    d = spec.trained.network.state_dim
-    depths = [depth_of(model) for model in spec.models] + list(spec.depths)
-    layers = [depth if depth is not None else STAGES * CONTINUUM_STEPS for depth in depths]
-    kept = [depth + 1 if depth is not None else STATE_STEPS + 1 for depth in depths]
-    largest = max(kept) * samples * d if OutputKind.STATES in spec.outputs else samples * outputs
-    if largest > limits.output_numbers:
+def _check_output(spec: ResolvedEvaluateSpec, sizes: Sizes, limits: Limits) -> None:
+    if largest_output(spec, sizes) > limits.output_numbers:
         detail = (
             f"gives more than {limits.output_numbers} numbers; ask for fewer samples, shallower models or no states"
         )
         pointer = f"/outputs/{spec.outputs.index(OutputKind.STATES)}" if OutputKind.STATES in spec.outputs else "/data"
         raise SpecInvalidError((FieldError(pointer, "too_large", detail),))
-    passes = float(sum(layers))
-    if OutputKind.ROBUSTNESS in spec.outputs:
-        passes *= 1 + len(spec.noise.levels) * spec.noise.repeats
-    if OutputKind.SOLVERS in spec.outputs:
-        passes += len(layers) * (8 * max(spec.solvers.steps) * STAGES + 2 * STAGES * CONTINUUM_STEPS)
-    parameters = max(layers) * (d * d + d) + outputs * (d + 1)
-    memory = BYTES * (2 * parameters + 2 * max(largest, samples * d * 8))
-    return Estimate(
-        parameters=parameters, memory_bytes=memory, work_flops=FLOPS_PER_ENTRY * passes * samples * (d * d + d)
-    )

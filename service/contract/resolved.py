@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from service.contract.data import BuiltinName, DataOptions
-from service.contract.depths import GAP_LADDER, WantedGap
+from service.contract.depths import LADDER, WantedGap, WantedPredictionError
 from service.contract.spec import (
     Continuum,
     Discrete,
@@ -103,16 +103,16 @@ class ResolvedTrainSpec(Strict):
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """The depths to train, for a wanted gap those that predict it; empty without discrete networks."""
+        """The depths to train; those that predict another where one is sought; empty without discrete networks."""
         if self.discrete is None:
             return ()
-        return GAP_LADDER if isinstance(self.discrete.depths, WantedGap) else tuple(self.discrete.depths)
+        return tuple(self.discrete.depths) if isinstance(self.discrete.depths, list) else LADDER
 
     @property
-    def gap(self) -> float | None:
-        """The wanted gap, for which the depth is sought, or ``None``."""
-        wanted = self.discrete.depths if self.discrete is not None else None
-        return wanted.gap if isinstance(wanted, WantedGap) else None
+    def wanted(self) -> WantedGap | WantedPredictionError | None:
+        """The wanted gap or prediction error, for which a depth is sought, or ``None``."""
+        depths = self.discrete.depths if self.discrete is not None else None
+        return None if isinstance(depths, list) else depths
 
 
 def spec_sha256(spec: Mapping[str, Any]) -> str:

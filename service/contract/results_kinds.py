@@ -62,13 +62,18 @@ class SolverConsistency(_Result):
     """Whether predictions change when the flow is integrated by another solver or with another step."""
 
     samples: int
-    spread: Finding = Field(description="Range of the predictions, or 1 for probabilities; the tolerance is of it.")
+    spread: Finding = Field(
+        description="What the tolerance is of: 1 for probabilities, else the largest range of a prediction over the"
+        " samples; where none varies, the training targets' largest deviation if they are standardised, else the size."
+    )
     tolerance: float
     own: OwnSolver
     reference: SolverReference
     table: list[SolverRow]
     consistent: bool | None = Field(
-        description="Whether the reference and every row with at least the model's own steps agree; null if undecided."
+        description="Whether the reference agrees, and every row whose solver has at least the order of the model's own"
+        " and at least its number of steps; coarser rows decide nothing, and without a row the reference does alone."
+        " Null where the reference's or the model's predictions are not finite."
     )
 
 
@@ -98,7 +103,7 @@ class EvaluatedModel(_Result):
     kind: Literal["discrete", "continuum", "sampled"]
     depth: int | None = Field(description="Null for the continuum.")
     steps: int | None = Field(description="Runge–Kutta steps that resolve the continuum; null for networks.")
-    integration_error: Finding | None = Field(description="Estimated, of the continuum's states.")
+    integration_error: Finding | None = Field(description="Estimated, of the continuum's last states.")
     metrics: Metrics | None = Field(description="In the model's own units; null without targets, or if not asked for.")
     predictions: OutputArrays | None = None
     states: OutputArrays | None = None
@@ -159,6 +164,11 @@ class ModelPredictions(_Result):
     model: str
     predictions: list[list[Finding]] = Field(description="(S, m)")
     labels: list[int] | None = Field(default=None, description="(S,): the most probable class; -1 and 1 for logistic.")
+    class_names: list[str] | None = Field(
+        default=None,
+        description="What the training data call the classes 0..m-1, or -1 and 1, in this order; null where they are"
+        " numbers. In JSON only, and as `spec.trained.data.class_names` of the job.",
+    )
 
 
 class ModelStates(_Result):

@@ -1,4 +1,4 @@
-"""What can be said of a sequence of networks of growing depth: its class, and the depth for a wanted gap."""
+"""What can be said of a sequence of networks of growing depth: its class, and the depth for a wanted error."""
 
 from __future__ import annotations
 
@@ -43,23 +43,29 @@ class Classification(_Answer):
     evidence: list[Evidence]
 
 
-class GapCheck(_Answer):
+class DepthCheck(_Answer):
     """What training at the advised depth found."""
 
     depth: int | None = Field(description="Trained: below the advised one where a limit stopped it.")
     gap: Finding | None = Field(description="E_n* − E_∞* there.")
-    met: bool | None = Field(description="Whether it is within the wanted gap; null when that is not resolved.")
+    prediction_error: Finding | None = Field(
+        default=None, description="Largest deviation from the continuum's predictions there."
+    )
+    met: bool | None = Field(description="Whether what was wanted is within its bound; null when not resolved.")
     detail: str | None = Field(description="What stopped or withheld it.")
 
 
 class DepthAdvice(_Answer):
-    """The smallest depth for a wanted gap."""
+    """The smallest depth for a wanted gap, or for a wanted prediction error."""
 
-    gap: Finding = Field(description="Wanted |E_n* − E_∞*|.")
+    gap: Finding | None = Field(description="Wanted |E_n* − E_∞*|; null where a prediction error was wanted.")
     depth: int | None = Field(description="Null when nothing predicts it.")
     basis: str = Field(description="The models whose numbers predict it.")
     relative: Finding | None = Field(default=None, description="The gap beside |E_∞|.")
     prediction_error: Finding | None = Field(
         default=None, description="Largest deviation from the continuum's predictions to be expected at this depth."
     )
-    check: GapCheck | None = Field(default=None, description="Of the gap in `discrete.depths`.")
+    check: DepthCheck | None = Field(default=None, description="Of what `discrete.depths` asks for.")
+    wanted_prediction_error: Finding | None = Field(
+        default=None, description="Wanted largest deviation from the continuum's predictions; null where a gap was."
+    )

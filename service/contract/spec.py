@@ -20,7 +20,7 @@ from service.contract.arrays import ArrayOf, nested
 from service.contract.data import DataSource
 from service.contract.depths import Depths
 from service.contract.errors import FieldError, SpecInvalidError, token
-from service.contract.limits import LIMITS, Limits
+from service.contract.limits import LEAST_POSITIVE, LIMITS, Limits
 from service.contract.numbers import Real, TextOf, Whole, is_well_formed
 from service.contract.pointers import field_errors
 from service.contract.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
@@ -140,8 +140,8 @@ _FixedMatrix = Annotated[
     list[list[float]] | Literal["identity", "zero"], _FixedArray((2,), rows="fixed_rows", columns="state_dim")
 ]
 _FixedVector = Annotated[list[float] | Literal["zero"], _FixedArray((1,), rows="fixed_rows")]
-Positive = Annotated[float, Real(gt=0)]
-"""A finite number greater than 0."""
+Positive = Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)]
+"""A finite number greater than 0, and not so small that digits of it are lost."""
 
 
 class Fixed(Strict):
@@ -175,7 +175,7 @@ class Network(Strict):
     width: Annotated[int, Whole(ge=1, most="state_dim")] | None = Field(
         default=None, description="Rows of K in a two_layer block; d unless said."
     )
-    horizon: Annotated[float, Real(gt=0, le=1000)] = Field(
+    horizon: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE, le=1000)] = Field(
         default=1.0, description="T: layers are steps of length T/n over [0, T]. Times are reported as parts of T."
     )
 
@@ -217,7 +217,9 @@ class Objective(Strict):
 class Discrete(Strict):
     """The depths to train."""
 
-    depths: Depths = Field(default=[8, 16, 32, 64], description="Strictly increasing; or a wanted gap.")
+    depths: Depths = Field(
+        default=[8, 16, 32, 64], description="Strictly increasing; or a wanted gap or prediction error."
+    )
 
 
 class Continuum(Strict):

@@ -3,9 +3,11 @@ local id, operation, keep = unpack(ARGV)
 local grave = 'deeplimit:dataset-deleted:' .. operation
 local key = 'deeplimit:dataset:' .. id
 if redis.call('EXISTS', grave) == 0 then
-  if redis.call('EXISTS', key) == 0 then return { 'unknown' } end
+  local record = redis.call('HGET', key, 'record')
+  if not record then return { 'unknown' } end
   redis.call('ZREM', 'deeplimit:datasets', id)
   redis.call('RENAME', key, grave)
   redis.call('PEXPIRE', grave, keep)
+  redis.call('ZADD', 'deeplimit:datasets:unsettled', 0, cjson.decode(record).object.path)
 end
 return { 'ok', redis.call('HGET', grave, 'record'), redis.call('HGET', grave, 'created') }

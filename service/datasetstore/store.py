@@ -1,4 +1,9 @@
-"""The store of data sets: each method one script, or one read."""
+"""The store of data sets: each method one script, or one read.
+
+An object and its record lie in two places, and no write covers both. So the path of an object is announced here before
+it is written, and the announcement is withdrawn by the script that makes the record, or when the object is deleted.
+What stays announced belongs to no record: whoever kept it was cut off, and the object may go.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +22,20 @@ if TYPE_CHECKING:
     import redis
 
 ROOT: Final = "deeplimit:datasets"
+UNSETTLED: Final = "deeplimit:datasets:unsettled"
+"""Sorted set of announced paths by time; those at 0 belong to no record for certain."""
 GRAVE_MS: Final = 60_000
+LEFTOVERS: Final = 100
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class TooManyDatasets(Exception):  # noqa: N818 - says what was refused, as the job store's refusals do
     """As many data sets are kept as may."""
+
+
+class UploadLate(Exception):  # noqa: N818 - likewise
+    """The object was given up before its record came, or was never announced."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +60,14 @@ class DatasetStore:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
         here = resources.files(__package__)
-        self._create = client.register_script(here.joinpath("create.lua").read_text(encoding="utf-8"))
-        self._delete = client.register_script(here.joinpath("delete.lua").read_text(encoding="utf-8"))
+        self._announce, self._create, self._delete, self._leftovers = (
+            client.register_script(here.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
+            for name in ("announce", "create", "delete", "leftovers")
+        )
+
+    def announce(self, path: str) -> None:
+        """Say that an object is about to be written, so that it is found if its record never comes."""
+        self._announce(args=[path])
 
     def create(self, record: DatasetRecord, most: int) -> tuple[DatasetRecord, bool]:
         """Keep a record, unless one of the same content is there.
@@ -57,24 +75,26 @@ class DatasetStore:
         Parameters
         ----------
         record
-            Its time is set by the store.
+            Its time is set by the store; its object has been announced.
         most
             Records that there may be.
 
         Returns
         -------
         tuple
-            The record that is kept, and whether it was there already.
+            The record that is kept, and whether it was there already; then its object is another one.
 
         Raises
         ------
-        TooManyDatasets
+        TooManyDatasets, UploadLate
             Nothing was kept.
         """
         text = record.model_dump_json(exclude={"created_at"})
-        reply: list[str] = self._create(args=[record.id, text, most])
+        reply: list[str] = self._create(args=[record.id, text, most, record.object.path])
         if reply[0] == "full":
             raise TooManyDatasets
+        if reply[0] == "late":
+            raise UploadLate
         return _decode(reply[1], reply[2]), reply[0] == "existing"
 
     def get(self, dataset_id: str) -> DatasetRecord | None:
@@ -86,6 +106,21 @@ class DatasetStore:
         """Forget a record and return it, or None where there is none; its object is the caller's to delete."""
         reply: list[str] = self._delete(args=[dataset_id, secrets.token_hex(8), GRAVE_MS])
         return _decode(reply[1], reply[2]) if reply[0] == "ok" else None
+
+    def leftovers(self, lost_after_s: float) -> Sequence[str]:
+        """Paths of objects that belong to no record, some of them; none of these can get one any more.
+
+        Parameters
+        ----------
+        lost_after_s
+            Time after its announcement from which an object without a record counts as left behind.
+        """
+        paths: Sequence[str] = self._leftovers(args=[round(lost_after_s * 1e6), LEFTOVERS])
+        return paths
+
+    def settle(self, path: str) -> None:
+        """Withdraw the announcement of an object that has been deleted."""
+        self._redis.zrem(UNSETTLED, path)
 
     def list(self, *, limit: int, cursor: int | None) -> DatasetPage:
         """Read a page, newest first. The cursor is the time of creation of the last record given, in microseconds."""

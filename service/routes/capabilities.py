@@ -24,7 +24,7 @@ router = APIRouter(tags=["service"])
     response_model=None,
     summary="Read what is offered",
     responses=answers(HTTPStatus.OK, "Kinds of job, data sets, limits, devices.", "Capabilities")
-    | problems(HTTPStatus.SERVICE_UNAVAILABLE),
+    | problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 def get_capabilities(jobs: JobsOf) -> Response:
     """Read the kinds of job with their JSON Schema, activations, losses, data sets, limits and devices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from fastapi import Depends, Header, Request
 from pydantic import BeforeValidator, WithJsonSchema
@@ -13,13 +13,16 @@ from starlette.responses import Response
 from service.contract.errors import ErrorCode
 from service.jobs import SAFETENSORS, Jobs
 from service.negotiate import JSON, NPZ, accepted
-from service.problems import MEDIA_TYPE, ProblemError
+from service.problems import MEDIA_TYPE, ProblemError, invalid_parameter
 from service.waiting import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Responses = dict[int | str, dict[str, Any]]
+
+LONGEST_NAME = 100
+"""Characters of an unknown parameter's name that its refusal repeats."""
 
 
 def _jobs(request: Request) -> Jobs:
@@ -42,6 +45,25 @@ JobsOf = Annotated[Jobs, Depends(_jobs)]
 WaitersOf = Annotated[Waiters, Depends(_waiters)]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have, or that is there twice and takes one value.
+
+    A mistyped one would change nothing, and of two values one would be dropped, without a word.
+
+    Raises
+    ------
+    ProblemError
+        422 that names the parameters there are.
+    """
+    known = {str(field.alias): field.field_info for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            there = f"; the parameters are {', '.join(sorted(known))}" if known else ""
+            raise invalid_parameter(name[:LONGEST_NAME], f"is not known here{there}", "unknown_parameter")
+        if len(request.query_params.getlist(name)) > 1 and get_origin(known[name].annotation) is not list:
+            raise invalid_parameter(name, "is there twice", "twice")
 
 
 def ref(name: str) -> dict[str, str]:

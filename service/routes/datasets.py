@@ -11,17 +11,18 @@ from typing import Annotated, Any
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from service.bodies import receive
 from service.contract.dataset import MEDIA_TYPES, UploadFormat
 from service.contract.errors import ErrorCode
 from service.contract.limits import LIMITS
-from service.contract.numbers import is_well_formed
 from service.datasets import Datasets, InvalidDatasetCursorError
 from service.problems import ProblemError, invalid_parameter
 from service.routes.common import Flag, answers, json_response, problems
-from service.uploads.request import Choice
+from service.uploads.request import Choice, is_plain
 from service.views import dataset_of, dataset_page_json, dataset_path
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
@@ -37,6 +38,15 @@ def _datasets(request: Request) -> Datasets:
 
 
 DatasetsOf = Annotated[Datasets, Depends(_datasets)]
+
+
+def _plain(text: str) -> str:
+    if not is_plain(text, breaks=False):
+        raise PydanticCustomError("control_character", "must not hold control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain)]
 ChosenName = Annotated[str, Query(max_length=LIMITS.name_length)]
 
 
@@ -53,11 +63,6 @@ def _format(request: Request) -> UploadFormat:
         if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
             raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
     return MEDIA_TYPES[media_type]
-
-
-def _well_formed(parameter: str, *texts: str) -> None:
-    if not all(map(is_well_formed, texts)):
-        raise invalid_parameter(parameter, "must not hold a lone surrogate")
 
 
 @router.post(
@@ -86,7 +91,7 @@ async def create_dataset(
     *,
     request: Request,
     datasets: DatasetsOf,
-    name: Annotated[str | None, Query(max_length=LIMITS.name_length, description="For people.")] = None,
+    name: Annotated[Text | None, Query(min_length=1, max_length=LIMITS.name_length, description="For people.")] = None,
     targets: Annotated[
         list[ChosenName],
         Query(
@@ -105,15 +110,12 @@ async def create_dataset(
 ) -> Response:
     """Upload samples to train or evaluate on, or the weights K and b of a network to diagnose.
 
-    CSV: commas, UTF-8, a header unless the first row is numbers; columns without a header are named 0, 1, …. A single
-    column of text as target becomes classes, in the order of the sorted labels. NPZ and safetensors: arrays of samples,
-    or `K` (depth, d, d) and `b` (depth, d). Parquet: flat columns of numbers; a target may be text. Nothing is
-    unpickled. The id is the hash of the content, so an upload can be repeated.
+    CSV: commas between cells, points in decimals, UTF-8, a header unless the first row is numbers; columns without a
+    header are named 0, 1, …. A single column of text as target becomes classes, in the order of the sorted labels. NPZ
+    and safetensors: arrays of samples, or `K` (depth, d, d) and `b` (depth, d). Parquet: flat columns of numbers; a
+    target may be text. Nothing is unpickled. The id is the hash of the content, so an upload can be repeated.
     """
     kind = _format(request)
-    _well_formed("targets", *targets)
-    _well_formed("inputs", *inputs)
-    _well_formed("name", name or "")
     choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only)
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")

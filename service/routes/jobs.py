@@ -7,7 +7,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from service.contract.limits import LIMITS
 from service.jobs import Jobs
 from service.jobstore import InvalidCursor
 from service.negotiate import etag_of, matches, wait_of
+from service.plans import Planner
 from service.problems import RETRY_AFTER_S, invalid_parameter
 from service.routes.common import Flag, JobsOf, Prefer, WaitersOf, answers, json_response, problems, ref
 from service.strict_json import decode, read_body
@@ -46,17 +47,25 @@ def _headers(record: JobRecord) -> dict[str, str]:
     return headers
 
 
-def _plan_and_create(jobs: Jobs, body: bytes, key: str | None) -> tuple[JobRecord, bool]:
+def _planner(request: Request) -> Planner:
+    planner: Planner = request.app.state.planner
+    return planner
+
+
+PlannerOf = Annotated[Planner, Depends(_planner)]
+
+
+def _plan_and_create(jobs: Jobs, planner: Planner, body: bytes, key: str | None) -> tuple[JobRecord, bool]:
     digest = hashlib.sha256(body).hexdigest()
     if key is not None:
         earlier = jobs.replayed(key, digest)
         if earlier is not None:
             return earlier, True
-    return jobs.create(jobs.plan(decode(body)), idempotency_key=key, body_sha256=digest)
+    return jobs.create(planner.plan(decode(body)), idempotency_key=key, body_sha256=digest)
 
 
-def _dry_run(jobs: Jobs, body: bytes) -> str:
-    plan = jobs.plan(decode(body))
+def _dry_run(planner: Planner, body: bytes) -> str:
+    plan = planner.plan(decode(body))
     return DryRun(spec=plan.spec, estimate=plan.estimate).model_dump_json()
 
 
@@ -92,6 +101,7 @@ async def create_job(
     *,
     request: Request,
     jobs: JobsOf,
+    planner: PlannerOf,
     waiters: WaitersOf,
     dry_run: Annotated[Flag, Query(description="Resolve and estimate only; nothing is queued.")] = False,
     prefer: Prefer = None,
@@ -103,8 +113,8 @@ async def create_job(
     """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
     body = await read_body(request, jobs.limits.body_bytes)
     if dry_run:
-        return json_response(await run_in_threadpool(_dry_run, jobs, body))
-    record, replayed = await run_in_threadpool(_plan_and_create, jobs, body, idempotency_key)
+        return json_response(await run_in_threadpool(_dry_run, planner, body))
+    record, replayed = await run_in_threadpool(_plan_and_create, jobs, planner, body, idempotency_key)
     headers = {"Location": job_path(record.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"

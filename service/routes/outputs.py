@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from service import arrays_out
 from service.contract import names
 from service.jobs import SAFETENSORS, Jobs
 from service.negotiate import JSON, NPZ
+from service.parameters import as_lists
 from service.routes.common import JobsOf, Responses, choose_form, problems, ref
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
@@ -40,7 +42,8 @@ def _answers(schema: str, description: str) -> Responses:
 )
 def get_predictions(request: Request, job_id: str, jobs: JobsOf, model: ModelName) -> Response:
     """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
-    return _send(request, jobs, job_id, "predictions", model)
+    names_of_classes = jobs.get(job_id).spec.get("trained", {}).get("data", {}).get("class_names")
+    return _send(request, jobs, job_id, "predictions", model, class_names=names_of_classes)
 
 
 @router.get(
@@ -54,13 +57,16 @@ def get_states(request: Request, job_id: str, jobs: JobsOf, model: ModelName) ->
     return _send(request, jobs, job_id, "states", model)
 
 
-def _send(request: Request, jobs: Jobs, job_id: str, output: str, model: str) -> Response:
+def _send(request: Request, jobs: Jobs, job_id: str, output: str, model: str, **more: Any) -> Response:
+    """Answer with the arrays in the form that is asked for, and with ``more`` beside them in JSON."""
     content = jobs.artifact(job_id, names.output_key(output, model))
     arrays = arrays_out.read(content)
     chosen = choose_form(request.headers.get("accept", ""), arrays_out.count(arrays), jobs.limits.json_numbers)
     headers = {"Vary": "Accept"}
     if chosen == JSON:
-        return Response(arrays_out.to_json(model, arrays), headers=headers, media_type=JSON)
+        body = {"model": model} | {name: as_lists(array) for name, array in arrays.items()} | more
+        text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+        return Response(text, headers=headers, media_type=JSON)
     file = f"{output}-{model}.{'npz' if chosen == NPZ else 'safetensors'}"
     headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return Response(arrays_out.to_npz(arrays) if chosen == NPZ else content, headers=headers, media_type=chosen)

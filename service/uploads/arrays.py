@@ -124,6 +124,7 @@ def _name(found: Mapping[str, object], asked: tuple[str, ...], usual: tuple[str,
 
 def _between(count: int, most: int, what: str, least: int = 1) -> None:
     if count < least:
-        raise UploadRefusedError("empty" if not count else "too_few", f"must have at least {least} {what}")
+        detail = f"has no {what}" if not count else f"must have at least {least} {what}"
+        raise UploadRefusedError("empty" if not count else "too_few", detail)
     if count > most:
         raise UploadRefusedError(f"too_many_{what.replace(' ', '_')}", f"must have at most {most} {what}")

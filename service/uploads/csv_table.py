@@ -1,6 +1,7 @@
-"""CSV, read a row at a time into arrays of doubles: commas, double quotes, UTF-8.
+"""CSV, read a row at a time into arrays of doubles: commas, double quotes, UTF-8, numbers in ASCII digits.
 
-A first row is a header when it holds text and no number before its last cell, which may be a label.
+A first row is a header when it holds text and no number before its last cell, which may be a label. Numbers in the
+digits of another script count as numbers there, so that they are refused and not taken for a header or for labels.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 LONGEST_FIELD: Final = 1000
 LONGEST_LINE: Final = 2**20
+OTHER_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATED_OTHERWISE: Final = {"no_inputs", "unknown_column", "not_a_number", "ragged"}
+"""Refusals that a file written with another separator than the comma meets."""
 
 
 def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
@@ -46,6 +50,15 @@ def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     UploadRefusedError
         The first bad place by line and column, both from 1.
     """
+    try:
+        return _read(path, choice, limits)
+    except UploadRefusedError as refusal:
+        if refusal.refusal.code in _SEPARATED_OTHERWISE:
+            _check_separator(path)
+        raise
+
+
+def _read(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     csv.field_size_limit(LONGEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = _rows(csv.reader(_lines(file), strict=True))
@@ -84,6 +97,18 @@ def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     return Samples(matrix, values, integers=integers, columns=columns)
 
 
+def _check_separator(path: Path) -> None:
+    """Refuse a file whose first line holds more of another separator than commas, or numbers with decimal commas."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = next(filter(str.strip, _lines(file)), "").strip()
+    for separator, what in OTHER_SEPARATORS.items():
+        cells = first.split(separator)
+        fewer_commas = first.count(",") < len(cells) - 1
+        if len(cells) > 1 and (fewer_commas or all(_is_number(cell.replace(",", ".")) for cell in cells)):
+            detail = f"seems to separate its cells by {what}; a CSV must have commas there, and points in its decimals"
+            raise UploadRefusedError("wrong_separator", detail)
+
+
 def _lines(file: Iterator[str]) -> Iterator[str]:
     try:
         for line in iter(lambda: file.readline(LONGEST_LINE + 1), ""):  # type: ignore[attr-defined]  # a text file
@@ -117,12 +142,13 @@ def _numbers(cells: list[str], positions: list[int], line: int) -> list[float]:
         values = [float(cells[k]) for k in positions]
     except ValueError:
         values = [math.nan]
-    if math.isfinite(sum(values)) and not any("_" in cells[k] for k in positions):
+    if math.isfinite(sum(values)) and not any("_" in cells[k] or not cells[k].isascii() for k in positions):
         return values
     return [_number(cells[k], line, k) for k in positions]  # slower: it says which is wrong
 
 
 def _is_number(cell: str) -> bool:
+    """Whether a cell is meant as a number, in the digits of whichever script."""
     try:
         float(cell)
     except ValueError:
@@ -141,6 +167,8 @@ def _number(cell: str, line: int, position: int) -> float:
         raise UploadRefusedError("missing_value", f"{place} is empty")
     if not _is_number(cell):
         raise UploadRefusedError("not_a_number", f"{place} is not a number")
+    if not cell.isascii():
+        raise UploadRefusedError("not_a_number", f"{place} is not a number in the digits 0 to 9 alone")
     value = float(cell)
     if not math.isfinite(value):
         raise UploadRefusedError("not_finite", f"{place} is not a finite number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,6 +75,20 @@ class UploadRefusedError(Exception):
     def __init__(self, code: str, detail: str, parameter: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.refusal = Refusal(code=code, detail=detail, parameter=parameter)
+
+
+def is_plain(text: str, *, breaks: bool = True) -> bool:
+    """Tell whether a text is free of control characters, which a terminal would obey.
+
+    Parameters
+    ----------
+    text
+        A name or a label.
+    breaks
+        Whether tabs and line breaks are let through, as spreadsheets put them into the names of columns.
+    """
+    allowed = "\t\r\n" if breaks else ""
+    return not any(unicodedata.category(character) == "Cc" and character not in allowed for character in text)
 
 
 def malformed(detail: str) -> UploadRefusedError:

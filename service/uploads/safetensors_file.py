@@ -56,7 +56,8 @@ class SafetensorsFile:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if size < 8 or length > size - 8:  # noqa: PLR2004 - the eight bytes that hold the length
-                raise UploadRefusedError("lies_about_size", "the header claims to be longer than the file")
+                detail = "is no safetensors file, or has been cut off: its header claims to be longer than the file"
+                raise UploadRefusedError("lies_about_size", detail)
             if length > LONGEST_HEADER:
                 raise UploadRefusedError("lies_about_size", f"the header has more than {LONGEST_HEADER} bytes")
             text = file.read(length)

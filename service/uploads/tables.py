@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from service.uploads.request import Choice, UploadLimits, UploadRefusedError, check_numbers
+from service.uploads.request import Choice, UploadLimits, UploadRefusedError, check_numbers, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,11 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits) -> Roles:
     Raises
     ------
     UploadRefusedError
-        A name that the table does not have or has twice, no input left, or too many of either.
+        A name that the table does not have, has twice or should not have, no input left, or too many of either.
     """
     if len(names) > limits.features + limits.outputs:
         raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
-    if len(set(names)) != len(names):
-        raise UploadRefusedError("ambiguous_column", "has two columns of one name")
+    _check_names(names)
     for parameter, chosen in (("targets", choice.targets), ("inputs", choice.inputs)):
         if len(set(chosen)) != len(chosen):
             raise UploadRefusedError("column_twice", "names a column twice", parameter)
@@ -48,7 +47,8 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits) -> Roles:
         raise UploadRefusedError("column_twice", "names a column that is a target as well", "inputs")
     inputs = inputs or [position for position in range(len(names)) if position not in targets]
     if not inputs:
-        raise UploadRefusedError("no_inputs", "no column is left for the inputs")
+        detail = "no column is left for the inputs: the last is the target unless `targets` or `inputs_only` is given"
+        raise UploadRefusedError("no_inputs", detail)
     if len(inputs) > limits.features:
         raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
     if len(targets) > limits.outputs:
@@ -71,13 +71,25 @@ def classes_of(labels: Sequence[str], limits: UploadLimits) -> tuple[NDArray[np.
     Raises
     ------
     UploadRefusedError
-        More labels than there may be classes.
+        More labels than there may be classes, or one that is too long or has a control character.
     """
     found = sorted(set(labels))
     if len(found) > limits.outputs:
         raise UploadRefusedError("too_many_classes", f"the targets have more than {limits.outputs} different labels")
+    if not all(map(is_plain, found)):
+        raise UploadRefusedError("control_character", "a label of the targets has a control character")
+    if any(len(label) > LONGEST_NAME for label in found):
+        raise UploadRefusedError("label_too_long", f"a label of the targets has more than {LONGEST_NAME} characters")
     places = {label: float(place) for place, label in enumerate(found)}
-    return np.array([places[label] for label in labels]), [label[:LONGEST_NAME] for label in found]
+    return np.array([places[label] for label in labels]), found
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for position, name in enumerate(names):
+        if not is_plain(name):
+            raise UploadRefusedError("control_character", f"the name of column {position + 1} has a control character")
+    if len(set(names)) != len(names):
+        raise UploadRefusedError("ambiguous_column", "has two columns of one name")
 
 
 def _position(names: Sequence[str], name: str, parameter: str) -> int:

@@ -127,10 +127,16 @@ def test_targets_by_name(api: httpx.Client, artifacts: ArtifactStore) -> None:
         ({"targets": "y1", "inputs_only": "true"}, "inputs_only"),
         ({"inputs_only": "perhaps"}, "inputs_only"),
         ({"name": "x" * 201}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "\0a"}, "name"),
+        ({"name": "a\x1b[31m"}, "name"),
+        ({"name": "two\nlines"}, "name"),
+        ({"target": "y1"}, "target"),
     ):
         answer = upload(api, content, CSV, **params)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter"), answer.text
         assert answer.json()["errors"][0]["parameter"] == parameter
+    assert accepted(api, content, CSV, name="größe 稲")["name"] == "größe 稲"
 
 
 def test_weights(api: httpx.Client, artifacts: ArtifactStore) -> None:

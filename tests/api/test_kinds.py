@@ -258,7 +258,8 @@ def test_results_of_an_evaluation(api: httpx.Client, worker: HandWorker, trained
     href = found["evaluations"][0]["predictions"]["href"]
     assert href == f"/v1/jobs/{job_id}/results/predictions?model=discrete-8"
     assert set(found["links"]) == {"self", "job"}
-    assert api.get(href).json() == {"model": "discrete-8", "predictions": [[1.0, 1.0]] * 3, "labels": [0, 0, 0]}
+    expected = {"model": "discrete-8", "predictions": [[1.0, 1.0]] * 3, "labels": [0, 0, 0], "class_names": None}
+    assert api.get(href).json() == expected
     answer = api.get(href, headers={"Accept": "application/x-npz"})
     with np.load(io.BytesIO(answer.content), allow_pickle=False) as file:
         assert file["predictions"].shape == (3, 2)
@@ -274,6 +275,14 @@ def test_results_of_an_evaluation(api: httpx.Client, worker: HandWorker, trained
         answer = api.get(f"/v1/jobs/{job_id}/results/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, code)
     assert api.get(f"/v1/jobs/{job_id}/results/predictions").status_code == 422
+
+
+def test_predictions_name_the_classes_of_the_training(api: httpx.Client, worker: HandWorker) -> None:
+    dataset = upload(api, b"left,right,side\n0,1,up\n2,3,down\n4,5,up\n", CSV)
+    api.post("/v1/jobs", json={"kind": "train", "data": {"source": "dataset", "id": dataset}})
+    job_id = finished_evaluation(api, worker, worker.succeed().id, 3)
+    found = api.get(f"/v1/jobs/{job_id}/results/predictions", params={"model": "discrete-8"}).json()
+    assert (found["class_names"], found["labels"]) == (["down", "up"], [0, 0, 0])
 
 
 def test_too_many_predictions_for_json(api: httpx.Client, worker: HandWorker, trained: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from service.config import Settings
 from service.contract.limits import Limits
 from service.main import create_app
+from service.openapi import document
 from tests.support.api import MOONS, serving
 
 if TYPE_CHECKING:
@@ -254,3 +255,39 @@ def test_the_body_limit_is_a_parameter_of_the_application(settings: Settings, st
         problem = check(client.post("/v1/jobs", json=MOONS), 422, "invalid_spec")
         assert problem["errors"][0]["pointer"] == "/discrete/depths/2"
     assert store.queued() == 0
+
+
+OPERATIONS = [
+    (method.upper(), path)
+    for path, operations in document(create_app(Settings())).get("paths", {}).items()
+    for method in operations
+    if path.startswith("/v1/")
+]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_parameters_that_are_not_known(api: httpx.Client, method: str, path: str) -> None:
+    address = path.format(job_id="a" * 32, dataset_id="0" * 64)
+    for asked in ("?dryrun=true", "?%00=a", "?LIMIT=2", "?" + "n" * 5000 + "=1"):
+        items = check(api.request(method, address + asked), 422, "invalid_parameter")["errors"]
+        found = [item for item in items if item["code"] == "unknown_parameter"]
+        assert [len(item["parameter"]) <= 100 for item in found] == [True]
+
+
+def test_a_parameter_that_is_there_twice(api: httpx.Client) -> None:
+    for asked in (
+        "datasets?limit=1&limit=2",
+        "jobs?kind=train&kind=evaluate",
+        "jobs/abc/results/states?model=a&model=b",
+    ):
+        problem = check(api.get(f"/v1/{asked}"), 422, "invalid_parameter")
+        assert problem["errors"][0]["code"] == "twice"
+    assert api.get("/v1/datasets?limit=1").status_code == 200
+
+
+def test_a_mistyped_dry_run_queues_nothing(api: httpx.Client, store: JobStore) -> None:
+    problem = check(api.post("/v1/jobs?dryrun=true", json=MOONS), 422, "invalid_parameter")
+    assert "dry_run" in problem["detail"]
+    assert store.queued() == 0
+    assert api.post("/v1/jobs?dry_run=true", json=MOONS).status_code == 200
+    assert api.get("/livez?cache-buster=1").status_code == 200

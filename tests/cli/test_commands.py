@@ -40,7 +40,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["serve", "worker", "submit", "status", "results", "demo"])
+@pytest.mark.parametrize("name", ["serve", "worker", "submit", "status", "results", "upload", "datasets", "demo"])
 def test_every_command_explains_itself(name: str) -> None:
     told = run(app, [name, "--help"])
     assert told.exit_code == 0
@@ -53,6 +53,11 @@ def test_every_command_explains_itself(name: str) -> None:
         (["submit"], "SPEC.json"),
         (["submit", "nowhere.json"], "nowhere.json"),
         (["status"], "ID"),
+        (["datasets", "show"], "ID"),
+        (["datasets", "delete"], "ID"),
+        (["datasets", "clear"], "clear"),
+        (["upload", "nowhere.csv"], "nowhere.csv"),
+        (["upload", "README.md"], ".csv, .npz, .parquet, .safetensors"),
         (["serve", "--port", "many"], "--port"),
         (["serve", "--port", "70000"], "--port: "),
         (["serve", "--workers", "-1"], "--workers: "),

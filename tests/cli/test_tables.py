@@ -130,6 +130,25 @@ def test_class_advice_and_branches_are_named() -> None:
             "depth_advice": [
                 {"gap": 1e-3, "depth": 27, "basis": "continuum"},
                 {"gap": 1e-9, "depth": None, "basis": "nothing"},
+                {
+                    "gap": None,
+                    "wanted_prediction_error": 1e-2,
+                    "depth": 84,
+                    "basis": "discrete-16, discrete-32",
+                    "check": {
+                        "depth": 64,
+                        "gap": 1e-3,
+                        "prediction_error": 2e-2,
+                        "met": False,
+                        "detail": "depth 84 is over the limit of 64",
+                    },
+                },
+                {
+                    "gap": 1e-4,
+                    "depth": None,
+                    "basis": "",
+                    "check": {"depth": None, "gap": None, "met": None, "detail": "no trained model predicts the gap"},
+                },
             ],
             "branches": [
                 {
@@ -146,6 +165,9 @@ def test_class_advice_and_branches_are_named() -> None:
     assert lines == [
         "class of the depth sequence: h1_limit",
         "a gap of 1.00e-03 takes depth 27  by continuum",
+        "a prediction error of 1.00e-02 takes depth 84  by discrete-16, discrete-32",
+        "a prediction error of 1.00e-02: trained at depth 64: missed, 2.00e-02  (depth 84 is over the limit of 64)",
+        "a gap of 1.00e-04: undecided  (no trained model predicts the gap)",
         "branch 0: 3 starts, persists, E = 0.250000000 at continuum  <- verdict",
     ]
     assert beyond_rates({}, full=True) == []

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.client import Client, Refused
@@ -76,6 +77,40 @@ def test_unknown_job(service: Service) -> None:
     unknown = deeplimit(service, "status", "nowhere")
     assert unknown.returncode == 2
     assert "404" in unknown.stderr
+
+
+def test_data_sets_are_uploaded_listed_shown_and_deleted(service: Service, tmp_path: Path) -> None:
+    flowers, weights = tmp_path / "flowers.csv", tmp_path / "weights.npz"
+    flowers.write_text("length,width,kind\n1,2,iris\n3,4,rose\n5,6,rose\n")
+    np.savez(weights, K=np.zeros((4, 2, 2)), b=np.zeros((4, 2)))
+    first = deeplimit(service, "upload", str(flowers), "--name", "flowers").stdout.strip()
+    second = deeplimit(service, "upload", str(weights)).stdout.strip()
+    listed = deeplimit(service, "datasets", "list")
+    assert listed.stdout.splitlines() == [
+        f"{second}  weights of 4 layers, d = 2",
+        f"{first}  3 samples of 2 numbers  flowers",
+    ]
+    in_full = json.loads(deeplimit(service, "datasets", "list", "--json").stdout)
+    assert [item["id"] for item in in_full] == [second, first]
+    shown = deeplimit(service, "datasets", "show", first).stdout.splitlines()
+    assert shown[0] == f"data set {first} (flowers): 3 samples of 2 numbers"
+    assert shown[1:3] == ["targets: 2 classes: iris (1), rose (2)", "inputs: length, width"]
+    assert json.loads(deeplimit(service, "datasets", "show", second, "--json").stdout)["depth"] == 4
+    deleted = deeplimit(service, "datasets", "delete", first, second)
+    assert (deleted.returncode, deleted.stderr.splitlines()) == (0, [f"deleted {first}", f"deleted {second}"])
+    assert deeplimit(service, "datasets", "list").stdout == ""
+    for command in ("show", "delete"):
+        unknown = deeplimit(service, "datasets", command, first)
+        assert (unknown.returncode, unknown.stdout) == (2, "")
+        assert "404 dataset_not_found" in unknown.stderr
+
+
+def test_an_upload_that_is_refused_names_the_parameter(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    refused = deeplimit(service, "upload", str(table), "--target", "z")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[1] == "  targets: names a column that the table does not have"
 
 
 def test_the_client_follows_cancels_and_deletes(service: Service) -> None:

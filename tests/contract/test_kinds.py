@@ -10,13 +10,14 @@ import pytest
 from service.contract.dataset import DatasetRecord, SampleFacts, UploadFormat, WeightFacts
 from service.contract.diagnose import DiagnoseSpec, ResolvedDiagnoseSpec
 from service.contract.errors import SpecInvalidError
+from service.contract.estimate_evaluate import depth_of
 from service.contract.evaluate import EvaluateSpec, ResolvedEvaluateSpec
 from service.contract.job import ArtifactRef
 from service.contract.kinds import KINDS, TrainedJob, parse
 from service.contract.limits import LIMITS
 from service.contract.resolve import resolve
 from service.contract.resolve_diagnose import resolve_diagnose
-from service.contract.resolve_evaluate import depth_of, resolve_evaluate
+from service.contract.resolve_evaluate import resolve_evaluate
 from service.contract.resolved import ResolvedTrainSpec
 from service.contract.spec import TrainSpec, parse_spec
 
@@ -80,7 +81,8 @@ def test_a_resolved_evaluation_is_read_back() -> None:
 
 def test_an_evaluation_on_an_upload() -> None:
     spec = evaluation(samples(), data={"source": "dataset", "id": "0" * 64})
-    assert spec.data.model_dump() == {"source": "dataset", "id": "0" * 64, "samples": 4, "features": 2, "targets": True}
+    found = {"source": "dataset", "id": "0" * 64, "samples": 4, "features": 2, "targets": True, "classes": None}
+    assert spec.data.model_dump() == found
     nothing = samples(outputs=None, integers=False, class_counts=None)
     unlabelled = evaluation(nothing, data={"source": "dataset", "id": "0" * 64})
     assert unlabelled.data.model_dump()["targets"] is False

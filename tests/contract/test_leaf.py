@@ -6,9 +6,6 @@ import subprocess
 import sys
 
 from service.contract import results
-from service.contract.estimate import Sizes, estimate
-from service.contract.resolve import resolve
-from service.contract.spec import parse_spec
 from tests.support.api import losses
 from tests.support.api import results as made_up
 
@@ -19,6 +16,8 @@ MODULES = (
     "diagnose",
     "errors",
     "estimate",
+    "estimate_evaluate",
+    "estimate_train",
     "evaluate",
     "job",
     "kinds",
@@ -45,15 +44,3 @@ def test_results_are_written_as_they_were_set() -> None:
     assert b'"objective":"NaN"' in results.to_json(found)
     assert b'"minimisers"' not in results.to_json(found)
     assert results.to_json(results.Losses.model_validate(losses("x"))).startswith(b'{"job_id":"x"')
-
-
-def test_estimate_grows_with_depth_and_samples() -> None:
-    def cost(samples: int, depths: list[int]) -> tuple[int, int, float]:
-        body = {"kind": "train", "data": {"source": "builtin", "name": "moons"}, "discrete": {"depths": depths}}
-        found = estimate(resolve(parse_spec(body)).spec, Sizes(samples, 2))
-        return found.parameters, found.memory_bytes, found.work_flops
-
-    assert cost(200, [2, 512]) > cost(200, [2, 256])
-    assert cost(400, [2, 256])[2] == 2 * cost(200, [2, 256])[2]
-    # 256 layers of 2×2 and 2 numbers, and a readout of 2×2 and 2
-    assert cost(200, [2, 256])[0] == 256 * 6 + 6

@@ -102,6 +102,9 @@ WRONG_FIELDS = [
     ("/objective/tau/b", -1, "too_small"),
     ("/objective/tau/W", 1, "unknown_field"),
     *((f"/objective/alpha/{name}", value, "too_small") for name in "KbWc" for value in (0, -1e-9)),
+    *((f"/objective/alpha/{name}", value, "too_small") for name in "KbWc" for value in (5e-324, 1e-320)),
+    *((f"/objective/tau/{name}", 2.2250738585072009e-308, "too_small") for name in "Kb"),
+    ("/network/horizon", 1e-320, "too_small"),
     ("/objective/alpha/K", math.nan, "not_finite"),
     ("/objective/alpha/K", 10**400, "not_finite"),
     ("/objective/alpha/K", True, "not_a_number"),
@@ -258,6 +261,17 @@ def test_fixed_sets_take_no_options(name: str) -> None:
 def test_work_and_memory_limits_point_at_the_whole() -> None:
     assert errors(MOONS, LIMITS.model_copy(update={"work_flops": 1.0})) == [("", "work_limit")]
     assert errors(MOONS, LIMITS.model_copy(update={"memory_bytes": 1})) == [("", "memory_limit")]
+
+
+@pytest.mark.parametrize(("dtype", "least"), [("float64", 2.2250738585072014e-308), ("float32", 2.0**-126)])
+def test_the_smallest_weights_are_the_smallest_normal_numbers(dtype: str, least: float) -> None:
+    weights = {"alpha": dict.fromkeys("KbWc", least), "tau": dict.fromkeys("Kb", least)}
+    body = MOONS | {"objective": weights, "training": {"dtype": dtype}}
+    objective = run(body).spec.objective
+    assert (objective.alpha.K, objective.tau.b) == (least, least)
+    below = math.nextafter(least, 0.0)
+    for pointer in ("/objective/alpha/W", "/objective/tau/b"):
+        assert errors(put(body, pointer, below)) == [(pointer, "too_small")]
 
 
 def test_limits_that_were_lowered_hold_for_defaults_too() -> None:

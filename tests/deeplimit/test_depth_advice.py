@@ -7,18 +7,24 @@ from hypothesis import strategies as st
 from tests.support import sequences
 from worker.deeplimit import ContinuumOptions, Integrator, Problem, Regime, Scaling, TrainedStudy, Training, train
 from worker.deeplimit.deepen import deepen
-from worker.deeplimit.diagnostics.depth_advice import STANDARD, ErrorLaw
+from worker.deeplimit.diagnostics.depth_advice import STANDARD, Quantity, Wanted
+from worker.deeplimit.diagnostics.error_law import ErrorLaw
 from worker.deeplimit.progress import StudyProgress
-from worker.deeplimit.train_for_gap import train_for_gap
+from worker.deeplimit.train_for_error import train_for_error
 
 GAP = 2e-4
+WANTED = Wanted(Quantity.GAP, GAP)
 CONSTANT = st.floats(-3.0, 3.0, allow_subnormal=False)
+
+
+def gap_of(error: float) -> Wanted:
+    return Wanted(Quantity.GAP, error)
 
 
 @pytest.fixture(scope="module")
 def found() -> TrainedStudy:
     """Known answer C, trained for a gap of 2e-4: C₁ = 0.0265628, so about depth 133."""
-    return train_for_gap(sequences.odd_pair(), GAP)
+    return train_for_error(sequences.odd_pair(), WANTED)
 
 
 def gap_at(study: TrainedStudy, depth: int) -> float:
@@ -30,7 +36,7 @@ def gap_at(study: TrainedStudy, depth: int) -> float:
 
 def test_the_advised_depth_meets_the_gap_and_a_smaller_one_does_not(found: TrainedStudy) -> None:
     advice = found.diagnostics.depth_advice[0]
-    assert advice.gap == GAP
+    assert (advice.gap, advice.wanted_prediction_error) == (GAP, None)
     assert advice.depth == pytest.approx(0.0265628 / GAP, rel=0.02)
     assert advice.basis == "continuum, discrete-32"
     assert advice.depth is not None
@@ -58,6 +64,8 @@ def test_predictions_at_the_advised_depth_are_as_near_as_was_said(found: Trained
     assert rows is not None
     assert rows[-1].depth == advice.depth
     assert advice.prediction_error == pytest.approx(rows[-1].sup_error, rel=1e-6)
+    assert advice.check is not None
+    assert advice.check.prediction_error == rows[-1].sup_error
 
 
 def test_prediction_errors_are_predicted_before_they_are_measured() -> None:
@@ -81,7 +89,7 @@ def test_every_study_advises_for_standard_gaps(found: TrainedStudy) -> None:
 
 
 def test_without_a_continuum_depths_predict_alone() -> None:
-    alone = train_for_gap(sequences.odd_pair(), GAP, continuum=None).diagnostics.depth_advice[0]
+    alone = train_for_error(sequences.odd_pair(), WANTED, continuum=None).diagnostics.depth_advice[0]
     assert alone.basis == "discrete-16, discrete-32"
     assert alone.depth == pytest.approx(133, abs=1)
     assert alone.prediction_error is None
@@ -91,7 +99,7 @@ def test_without_a_continuum_depths_predict_alone() -> None:
 
 
 def test_a_limit_on_depth_is_a_reason() -> None:
-    capped = train_for_gap(sequences.odd_pair(), GAP, most_depth=64).diagnostics.depth_advice[0]
+    capped = train_for_error(sequences.odd_pair(), WANTED, most_depth=64).diagnostics.depth_advice[0]
     assert capped.depth == 133
     assert capped.check is not None
     assert capped.check.depth == 64
@@ -102,7 +110,7 @@ def test_a_limit_on_depth_is_a_reason() -> None:
 def test_a_gap_that_is_not_resolved_is_neither_met_nor_missed() -> None:
     """A continuum known to 8e-6 only, by piecewise-linear functions; the Legendre one of the tests above knows more."""
     coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    unresolved = train_for_gap(sequences.odd_pair(), 2e-5, continuum=coarse, most_depth=384)
+    unresolved = train_for_error(sequences.odd_pair(), gap_of(2e-5), continuum=coarse, most_depth=384)
     check = unresolved.diagnostics.depth_advice[0].check
     assert check is not None
     assert check.met is None
@@ -113,7 +121,7 @@ def test_a_gap_that_is_not_resolved_is_neither_met_nor_missed() -> None:
 
 def test_nothing_is_advised_where_there_is_no_limit() -> None:
     problem = sequences.odd_pair(Scaling.UNSCALED)
-    advice = train_for_gap(problem, 1e-3, continuum=None).diagnostics.depth_advice
+    advice = train_for_error(problem, gap_of(1e-3), continuum=None).diagnostics.depth_advice
     assert len(advice) == 1
     assert advice[0].depth is None
     assert advice[0].check is not None
@@ -129,7 +137,7 @@ def test_another_order_has_another_law() -> None:
         regularisation=known.regularisation,
         regime=Regime(integrator=Integrator.MIDPOINT),
     )
-    advice = train_for_gap(problem, 1e-6, ladder=(8, 16, 32)).diagnostics.depth_advice[0]
+    advice = train_for_error(problem, gap_of(1e-6), ladder=(8, 16, 32)).diagnostics.depth_advice[0]
     assert advice.depth is not None
     assert advice.check is not None
     assert advice.check.met
@@ -143,7 +151,7 @@ def test_progress_never_falls() -> None:
     def observe(at: StudyProgress) -> None:
         seen.append(at.fraction)
 
-    train_for_gap(sequences.odd_pair(), GAP, observer=observe)
+    train_for_error(sequences.odd_pair(), WANTED, observer=observe)
     assert seen == sorted(seen)
     assert 0.0 < seen[0] < 0.5 < seen[-1] <= 1.0
 
@@ -176,9 +184,14 @@ def test_an_error_that_vanishes_somewhere_is_not_met_there() -> None:
     assert ErrorLaw(1.0, 1.0, 0.0, "").depth_for(0.02) == 50
 
 
+def test_an_uncertainty_is_taken_off_where_it_is_small() -> None:
+    assert ErrorLaw(1.0, 1.0, 0.0, "", uncertainty=1e-3).depth_for(0.02) == 55  # 1 / 0.0185
+    assert ErrorLaw(1.0, 1.0, 0.0, "", uncertainty=3e-3).depth_for(0.02) == 50
+
+
 @pytest.mark.parametrize("gap", [0.0, -1.0, float("nan")])
-def test_a_gap_that_cannot_be_is_refused(gap: float) -> None:
+def test_an_error_that_cannot_be_is_refused(gap: float) -> None:
     with pytest.raises(ValueError, match="positive"):
-        train_for_gap(sequences.odd_pair(), gap)
+        gap_of(gap)
     with pytest.raises(ValueError, match="positive"):
         ErrorLaw(1.0, 1.0, 0.0, "").depth_for(gap)

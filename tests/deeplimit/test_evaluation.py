@@ -1,4 +1,4 @@
-"""Evaluation: depths never trained, solvers, noise, against known answers."""
+"""Evaluation: depths never trained, resolved flows, noise, against known answers."""
 
 from __future__ import annotations
 
@@ -7,44 +7,19 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
-from worker.deeplimit import ContinuumOptions, Problem, Regularisation
-from worker.deeplimit.continuum import fit_continuum
+from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
+from worker.deeplimit import Problem, Regime
 from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.evaluation import fitted, solvers
 from worker.deeplimit.evaluation.fitted import Fitted, continuum_parameters, polynomial_increments
 from worker.deeplimit.evaluation.robustness import Noise, robustness
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
-from worker.deeplimit.evaluation.solvers import reference_final, solver_consistency
-from worker.deeplimit.flow import ContinuumParameters
-from worker.deeplimit.minimise import Budget
-from worker.deeplimit.residual_network import DiscreteParameters
-
-ALPHA = {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}
-
-
-def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64).view(shape)
-
-
-def trained_continuum(activation: str) -> Fitted:
-    """Known answers B (identity) and C (tanh)."""
-    problem = Problem(
-        [[1.0], [-1.0]], [[2.0], [-2.0]], activation=activation, regularisation=Regularisation(alpha=ALPHA)
-    )
-    fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(tolerance=1e-10), Budget())
-    return Fitted("continuum", problem, fit.parameters)
-
-
-def fixed_flow(activation: str, K: float, x: float = 1.0) -> Fitted:
-    """K and b = 0 constant, W = 1, c = 0: known answer D is tanh with K = 1."""
-    problem = Problem([[x]], [[0.0]], activation=activation)
-    one = tensor(1.0, shape=(1, 1))
-    zero = tensor(0.0, shape=(1,))
-    return Fitted(
-        "continuum",
-        problem,
-        ContinuumParameters(LegendreIncrements(0), K * one.view(1, 1, 1), zero.view(1, 1), one, zero),
-    )
+from worker.deeplimit.evaluation.solvers import solver_consistency
+from worker.deeplimit.flow import ContinuumParameters, integrate
+from worker.deeplimit.kernels.tableau import RK4, Tableau
+from worker.deeplimit.regime import Block
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 8])
@@ -82,6 +57,29 @@ def test_untrained_depths_show_order_one_in_states_and_predictions(activation: s
     assert rows[2].predictions / rows[1].predictions == pytest.approx(0.5, abs=5e-3)
 
 
+def test_orders_of_predictions_do_not_hang_on_their_unit() -> None:
+    continuum = trained_continuum("tanh")
+    networks = [sample(continuum, depth) for depth in (64, 128)]
+    plain, scaled = (
+        sampling_errors(continuum, networks, continuum.problem.x, scale)
+        for scale in (None, torch.tensor([1e-12], dtype=torch.float64))
+    )
+    assert scaled[1].predictions == pytest.approx(1e-12 * plain[1].predictions, rel=1e-12)
+    assert scaled[1].order["predictions"] == pytest.approx(plain[1].order["predictions"], rel=1e-9)
+
+
+def test_what_overflows_is_no_error_of_zero() -> None:
+    """X' = 40 X from 1e300: X(1) and Euler's X_64 are over the largest double, and their difference is no number."""
+    continuum = fixed_flow("identity", 40.0, 1e300)
+    (row,) = sampling_errors(continuum, [sample(continuum, 64)], continuum.problem.x)
+    assert not math.isfinite(row.states)
+    assert not math.isfinite(row.predictions)
+    (level,) = robustness(continuum, Noise((0.1,), 2, 0), torch.ones(1, dtype=torch.float64))
+    assert not math.isfinite(level.sup_change)
+    assert not math.isfinite(level.rms_change)
+    assert solver_consistency(continuum, (8,), 0.01).consistent is None
+
+
 def test_a_sampled_network_is_eulers_method() -> None:
     """Known answer D: n(X(1) − X_n) → 0.1076491."""
     continuum = fixed_flow("tanh", 1.0)
@@ -93,83 +91,64 @@ def test_a_sampled_network_is_eulers_method() -> None:
     assert 4096 * row.predictions == pytest.approx(0.1076491, rel=1e-3)
 
 
-def test_solvers_have_their_orders_and_agree_on_a_smooth_flow() -> None:
-    continuum = fixed_flow("tanh", 1.0)
-    found = solver_consistency(continuum, (8, 16, 32, 64), 0.05)
-    assert found.reference_change < 1e-10
-    assert found.reference_evaluations > 0
-    final = {row.solver: row for row in found.rows if row.steps == 64}
-    for solver, order, slack in (("euler", 1, 0.05), ("implicit_euler", 1, 0.05), ("midpoint", 2, 0.1)):
-        assert final[solver].state_order == pytest.approx(order, abs=slack)
-    rk4 = next(row for row in found.rows if row.solver == "rk4" and row.steps == 16)
-    assert rk4.state_order is not None
-    assert rk4.state_order >= 3.5
-    assert 64 * final["euler"].state_error == pytest.approx(0.1076491, rel=0.02)
-
-
-def test_sampling_a_smooth_function_at_stage_times_keeps_the_methods_order() -> None:
-    generator = torch.Generator().manual_seed(3)
-    K, b = (torch.randn(5, *shape, generator=generator, dtype=torch.float64) for shape in ((3, 3), (3,)))
-    problem = Problem(np.random.default_rng(0).normal(size=(7, 3)), np.zeros((7, 1)))
-    W, c = torch.ones(1, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-    model = Fitted("continuum", problem, ContinuumParameters(LegendreIncrements(4), K, b, W, c))
-    found = solver_consistency(model, (64, 128), 1e-2)
-    order = {row.solver: row.state_order for row in found.rows if row.steps == 128}
-    assert order["midpoint"] == pytest.approx(2.0, abs=0.1)
-    assert order["rk4"] is not None
-    assert order["rk4"] >= 3.5
-    assert order["euler"] == pytest.approx(1.0, abs=0.1)
-
-
-def test_the_reference_follows_kinks() -> None:
-    """X' = K(t) X with K piecewise linear: X(1) = exp ∫K."""
-    basis = PiecewiseLinearIncrements(4)
-    nodes = tensor(0.0, 1.0, -1.0, 2.0, 0.5, shape=(5, 1, 1))
-    problem = Problem([[1.0], [0.5]], [[0.0], [0.0]], activation="identity")
-    model = Fitted(
-        "continuum",
-        problem,
-        ContinuumParameters(
-            basis,
-            basis.coordinates(nodes, 1.0),
-            torch.zeros(5, 1, dtype=torch.float64),
-            tensor(1.0, shape=(1, 1)),
-            tensor(0.0, shape=(1,)),
-        ),
+@pytest.mark.parametrize("wanted", [1e-6, 1e-8])
+def test_the_integration_error_is_that_of_the_flow(monkeypatch: pytest.MonkeyPatch, wanted: float) -> None:
+    """Within a factor of 2, against X' = tanh(3 cos(3t) X + t) solved by Dormand–Prince to 1e-12, written out here."""
+    monkeypatch.setattr(fitted, "FIRST_STEPS", 4)
+    problem = Problem([[1.0], [-0.3], [0.7]], [[0.0]] * 3)
+    t = np.linspace(0.0, 1.0, 41)
+    coefficients = [
+        torch.from_numpy(np.polynomial.legendre.legfit(2.0 * t - 1.0, values, 16))
+        for values in (3.0 * np.cos(3.0 * t), t)
+    ]
+    flow = continuum_parameters(
+        LegendreIncrements(16), coefficients[0][:, None, None], coefficients[1][:, None], *constant_readout()
     )
-    integral = (0.0 / 2 + 1.0 - 1.0 + 2.0 + 0.5 / 2) / 4
-    final, _ = reference_final(model, problem.x)
-    assert final[:, 0].tolist() == pytest.approx([math.exp(integral), 0.5 * math.exp(integral)], rel=1e-11)
-    assert float(model.output(problem.x)[0, 0]) == pytest.approx(math.exp(integral), rel=1e-9)
+    exact = solve_ivp(
+        lambda s, X: np.tanh(3.0 * np.cos(3.0 * s) * X + s),
+        (0.0, 1.0),
+        [1.0, -0.3, 0.7],
+        method="DOP853",
+        rtol=1e-12,
+        atol=1e-12,
+    ).y[:, -1]
+    monkeypatch.setattr(fitted, "SMOOTH_ERROR", wanted)
+    loose = Fitted("continuum", problem, flow)
+    steps, error = loose.resolved
+    true = float(np.abs(loose.final(problem.x)[:, 0].numpy() - exact).max())
+    assert 0.0 < error <= wanted * np.abs(exact).max()
+    assert 0.5 * true < error < 2.0 * true
+    monkeypatch.setattr(fitted, "SMOOTH_ERROR", 1e-12)
+    sharp = Fitted("continuum", problem, flow)
+    assert (sharp.resolved[0] or 0) > (steps or 0) > 4
+    assert float(np.abs(sharp.final(problem.x)[:, 0].numpy() - exact).max()) < 1e-11
 
 
-def test_a_network_that_is_no_flow_is_inconsistent() -> None:
-    """Negative control: with K = −5 two Euler steps of X' = −5 X oscillate, and the flow decays."""
-    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity")
-    parameters = DiscreteParameters(
-        tensor(-5.0, -5.0, shape=(2, 1, 1)), torch.zeros(2, 1, dtype=torch.float64), *constant_readout()
-    )
-    found = solver_consistency(Fitted("discrete-2", problem, parameters), (2, 64, 256), 0.01)
-    assert found.consistent is False
-    assert found.own_steps == 2
-    own = (1.0 - 2.5) ** 2
-    assert found.reference_change == pytest.approx(own - math.exp(-5.0), rel=1e-9)
-
-
-def constant_readout() -> tuple[torch.Tensor, torch.Tensor]:
-    return tensor(1.0, shape=(1, 1)), tensor(0.0, shape=(1,))
-
-
-def test_a_deep_network_of_small_weights_is_consistent() -> None:
-    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]])
-    depth = 256
-    parameters = DiscreteParameters(
-        torch.full((depth, 1, 1), 0.5, dtype=torch.float64),
-        torch.zeros(depth, 1, dtype=torch.float64),
+@pytest.mark.parametrize("kink", [0.07, 0.3, 0.5 + 1 / 97, 0.9])
+def test_the_integration_error_bounds_that_of_a_kink(monkeypatch: pytest.MonkeyPatch, kink: float) -> None:
+    """X' = relu(t − a): X(1) = (1 − a)²/2, and no order that a change could be divided by."""
+    monkeypatch.setattr(fitted, "MOST_STEPS", 256)
+    problem = Problem([[0.0]], [[0.0]], activation="relu")
+    flow = continuum_parameters(
+        LegendreIncrements(1),
+        torch.zeros(2, 1, 1, dtype=torch.float64),
+        tensor(0.5 - kink, 0.5, shape=(2, 1)),
         *constant_readout(),
     )
-    found = solver_consistency(Fitted("discrete-256", problem, parameters), (64, 256, 512), 0.01)
-    assert found.consistent is True
+    model = Fitted("continuum", problem, flow)
+    steps, error = model.resolved
+    true = abs(float(model.output(problem.x)) - 0.5 * (1.0 - kink) ** 2)
+    assert steps == 256
+    assert error / 15.0 < true <= error
+
+
+def test_an_error_that_the_most_steps_leave_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitted, "MOST_STEPS", 64)
+    model = fixed_flow("identity", 20.0)
+    steps, error = model.resolved
+    assert steps == 64
+    true = abs(float(model.output(model.problem.x)) - math.exp(20.0))
+    assert 0.5 * true < error < 2.0 * true
 
 
 def test_noise_on_a_linear_map_is_passed_on_by_its_factor() -> None:
@@ -212,6 +191,28 @@ def test_noise_changes_labels_near_the_boundary() -> None:
     assert row.changed_labels == pytest.approx(0.5 * 0.46, abs=0.1)  # of the two in the middle, Φ(−0.1) each
     assert row.metrics["accuracy"] == pytest.approx(1.0 - (row.changed_labels or 0.0), abs=1e-12)
     assert row.deviations["accuracy"] > 0.0
+
+
+def test_wide_blocks_are_gone_through_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every stage the kernel keeps w numbers a sample, not d = 1."""
+    kept: list[int] = []
+
+    def watched(
+        problem: Problem, flow: ContinuumParameters, steps: int, x: torch.Tensor, *more: Tableau
+    ) -> torch.Tensor:
+        kept.append(8 * len(x) * steps * (more[0] if more else RK4).stages * problem.width)
+        return integrate(problem, flow, steps, x, *more)
+
+    monkeypatch.setattr(fitted, "integrate", watched)
+    monkeypatch.setattr(solvers, "integrate", watched)
+    width, samples = 2000, 40
+    regime = Regime(block=Block.TWO_LAYER, width=width)
+    problem = Problem(np.linspace(-1.0, 1.0, samples)[:, None], np.zeros((samples, 1)), regime=regime)
+    zero = torch.zeros(1, 2 * width, 1, dtype=torch.float64), torch.zeros(1, width, dtype=torch.float64)
+    model = Fitted("continuum", problem, ContinuumParameters(LegendreIncrements(0), *zero, *constant_readout()))
+    solver_consistency(model, (64,), 0.01)
+    assert max(kept) <= 96 * 2**20
+    assert len(kept) > 10
 
 
 def test_states_of_the_continuum_are_those_of_the_flow() -> None:

@@ -189,6 +189,7 @@ def test_an_unscaled_penalty_shows_in_the_growth_of_the_regulariser() -> None:
     assert min(growth) > 0.3
     trained = study(Regime(scaling=Scaling.UNSCALED))
     assert trained.diagnostics.verdict.converges is False
+    assert "R_n grows like n^" in trained.diagnostics.verdict.statements[0]
     names = {a.name for a in trained.diagnostics.assumptions if not a.holds}
     assert names == {"regulariser_h1"}
 

@@ -2,12 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from service.jobstore import connect
-from tests.support.service import Service, slow_job
+from service.dispatch import Dispatcher
+from service.jobstore import JobStore, connect
+from tests.runtime.jobs import submit
+from tests.support.service import Service, running_valkey, slow_job
 
 pytestmark = pytest.mark.e2e
 
@@ -74,6 +79,28 @@ def test_a_valkey_that_hangs_is_an_error_soon_and_loses_nothing(service: Service
     finally:
         os.kill(valkey, signal.SIGCONT)
     service.wait_for(running, "succeeded")
+
+
+def test_a_worker_that_cannot_start_a_trainer_ends_and_says_so(tmp_path: Path) -> None:
+    with running_valkey(tmp_path / "valkey") as valkey, connect(valkey.url) as client:
+        store, dispatcher = JobStore(client), Dispatcher(valkey.url, client)
+        job = submit(store)
+        assert dispatcher.send()
+        dispatcher.close()
+        broken = {
+            "DEEPLIMIT_REDIS_URL": valkey.url,
+            "DEEPLIMIT_DATA_DIR": str(tmp_path),
+            "DEEPLIMIT_EXECUTOR": "worker.no_such_module:execute",
+        }
+        command = [str(Path(sys.executable).parent / "deeplimit"), "worker"]
+        environment = {**os.environ, **broken}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == os.EX_UNAVAILABLE, ended.stderr
+        assert ended.stderr.count("ModuleNotFoundError: No module named 'worker.no_such_module'") == 3
+        assert "no trainer can be started" in ended.stderr
+        left = store.get(job.id)
+        assert left is not None
+        assert (left.status, left.attempt) == ("queued", 1)  # for another worker
 
 
 def test_a_lost_hint_costs_a_second(service: Service) -> None:

@@ -224,22 +224,82 @@ def test_a_listing_by_kind(service: Service, trained: str) -> None:
 
 
 def test_labels_and_columns_are_those_of_the_training(service: Service) -> None:
-    """Labels become classes by their order in one file: another file's may become others, and are refused."""
+    """Labels become classes by their order in one file: another file's are found again by their names."""
     rows = [f"{k + 0.1 * i},{'abc'[k]}" for i in range(4) for k in range(3)]
-    whole = upload(service, "\n".join(["x,y", *rows]).encode(), "text/csv")
-    part = upload(service, "\n".join(["x,y", *(row for row in rows if "a" not in row)]).encode(), "text/csv")
-    renamed = upload(service, "\n".join(["z,y", *rows]).encode(), "text/csv")
-    spec = {"kind": "train", "data": {"source": "dataset", "id": whole["id"]}, "discrete": {"depths": [4]}}
+    files = {
+        "whole": ["x,y", *rows],
+        "part": ["x,y", *(row for row in rows if "a" not in row)],
+        "unknown": ["x,y", *rows, "9.0,d", "9.1,e"],
+        "renamed": ["z,y", *rows],
+    }
+    ids = {name: upload(service, "\n".join(lines).encode(), "text/csv")["id"] for name, lines in files.items()}
+    spec = {"kind": "train", "data": {"source": "dataset", "id": ids["whole"]}, "discrete": {"depths": [4]}}
     job_id = finish(service, spec)
 
-    def evaluation(dataset: dict[str, Any]) -> dict[str, Any]:
-        data = {"source": "dataset", "id": dataset["id"]}
-        return {"kind": "evaluate", "job_id": job_id, "models": ["discrete-4"], "data": data, "outputs": ["metrics"]}
+    def evaluation(name: str) -> dict[str, Any]:
+        data = {"source": "dataset", "id": ids[name]}
+        return {"kind": "evaluate", "job_id": job_id, "models": ["discrete-4"], "data": data}
 
-    for other, code in ((part, "targets_do_not_fit"), (renamed, "columns_differ")):
+    for other, code in (("unknown", "targets_do_not_fit"), ("renamed", "columns_differ")):
         answer = service.client.post("/v1/jobs", json=evaluation(other))
         assert answer.status_code == 422
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/data/id", code)]
-    (same,) = results(service, finish(service, evaluation(whole)))["evaluations"]
+    (whole,) = results(service, finish(service, evaluation("whole")))["evaluations"]
     trained = service.client.get(f"/v1/jobs/{job_id}/results").json()["models"][0]
-    assert same["metrics"]["accuracy"] == trained["train"]["accuracy"]
+    assert whole["metrics"]["accuracy"] == trained["train"]["accuracy"]
+    (part,) = results(service, finish(service, evaluation("part")))["evaluations"]
+    read = [service.client.get(entry["predictions"]["href"]).json() for entry in (whole, part)]
+    assert [one["class_names"] for one in read] == [["a", "b", "c"]] * 2
+    kept = [i for i, row in enumerate(rows) if "a" not in row]
+    assert read[1]["labels"] == [read[0]["labels"][i] for i in kept]
+    right = [read[1]["class_names"][label] == rows[i][-1] for label, i in zip(read[1]["labels"], kept, strict=True)]
+    assert part["metrics"]["accuracy"] == np.mean(right) > 0.9
+
+
+def test_two_layer_blocks_and_another_integrator(service: Service) -> None:
+    """Depths never trained converge at the second order, which is as far as layers linear between nodes go."""
+    spec = {
+        "kind": "train",
+        "data": {"source": "builtin", "name": "moons", "samples": 30},
+        "network": {"block": "two_layer", "width": 3, "integrator": "rk4"},
+        "discrete": {"depths": [4]},
+        "continuum": {"tolerance": 1e-3},
+        "training": {"starts": 1, "gradient_tolerance": 1e-5},
+    }
+    job_id = finish(service, spec)
+    body = {"kind": "evaluate", "job_id": job_id, "depths": [32, 64], "outputs": ["predictions", "metrics", "solvers"]}
+    found = results(service, finish(service, body))
+    for name in ("states", "predictions"):
+        assert found["sampled"]["depths"][1][name]["order"] == pytest.approx(2.0, abs=0.1)
+    own = {model["model"]: model["train"] for model in results(service, job_id)["models"]}
+    for entry in found["evaluations"]:
+        if entry["model"] in own:
+            assert entry["metrics"]["terminal_loss"] == pytest.approx(own[entry["model"]]["terminal_loss"], rel=1e-4)
+        assert entry["solvers"]["own"]["solver"] == "rk4"
+        assert {row["solver"] for row in entry["solvers"]["table"]} == {"euler", "midpoint", "rk4"}
+    continuum = next(entry for entry in found["evaluations"] if entry["model"] == "continuum")
+    assert continuum["solvers"]["consistent"] is True
+
+
+def test_logistic_classes_of_zero_and_one_are_evaluated_as_either(service: Service) -> None:
+    spec = {
+        "kind": "train",
+        "data": {"source": "builtin", "name": "moons", "samples": 30},
+        "objective": {"loss": "logistic"},
+        "discrete": {"depths": [4]},
+        "continuum": None,
+        "training": {"starts": 1, "gradient_tolerance": 1e-5},
+    }
+    job_id = finish(service, spec)
+    metrics = []
+    for targets in ([0, 0, 1], [-1, -1, 1]):
+        data = {"source": "inline", "inputs": [[0.0, 1.0], [0.5, 0.9], [1.0, -0.5]], "targets": targets}
+        (entry,) = results(service, finish(service, {"kind": "evaluate", "job_id": job_id, "data": data}))[
+            "evaluations"
+        ]
+        metrics.append(entry["metrics"])
+    assert metrics[0] == metrics[1]
+    assert metrics[0]["accuracy"] == 1.0
+    data = {"source": "inline", "inputs": [[0.0, 1.0], [1.0, -0.5]], "targets": [-1, 0]}
+    answer = service.client.post("/v1/jobs", json={"kind": "evaluate", "job_id": job_id, "data": data})
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/data/targets", "targets_do_not_fit")]

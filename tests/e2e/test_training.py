@@ -62,6 +62,35 @@ def test_a_wanted_gap_is_trained_for(training: Service) -> None:
     assert f"discrete-{asked['depth']}" in {model["model"] for model in results["models"]}
 
 
+def test_a_wanted_prediction_error_is_trained_for(training: Service) -> None:
+    body = small([8]) | {"discrete": {"depths": {"prediction_error": 5e-5}}}
+    dry = training.client.post("/v1/jobs", params={"dry_run": "true"}, json=body).json()["estimate"]
+    job = training.wait_for(training.submit(body), "succeeded")
+    assert job["spec"]["discrete"] == {"depths": {"prediction_error": 5e-5}}
+    results = training.client.get(job["links"]["results"]).json()
+    asked = results["diagnostics"]["depth_advice"][0]
+    assert (asked["gap"], asked["wanted_prediction_error"]) == (None, 5e-5)
+    check = asked["check"]
+    assert check["met"]
+    assert check["prediction_error"] <= 5e-5
+    assert check["depth"] == asked["depth"] <= dry["at_most"]["depth"]
+    assert f"discrete-{asked['depth']}" in {model["model"] for model in results["models"]}
+    rows = {row["depth"]: row["sup_error"] for row in results["diagnostics"]["predictions"]["depths"]}
+    assert rows[asked["depth"]] == check["prediction_error"]
+    assert min(rows[8], rows[16], rows[32]) > 5e-5
+
+
+def test_what_cannot_be_wanted_is_refused(training: Service) -> None:
+    for depths, more, pointer in (
+        ({"gap": 1e-3, "prediction_error": 1e-3}, {}, "/discrete/depths/prediction_error"),
+        ({}, {}, "/discrete/depths/gap"),
+        ({"prediction_error": 1e-3}, {"continuum": None}, "/discrete/depths/prediction_error"),
+    ):
+        answer = training.client.post("/v1/jobs", json=small([8]) | {"discrete": {"depths": depths}} | more)
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
 def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> None:
     job_id = training.submit(LONG)
     training.wait_running(job_id)

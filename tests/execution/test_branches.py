@@ -19,6 +19,7 @@ def test_a_saddle_that_was_left_is_told_with_its_numbers() -> None:
     assert all(isinstance(value, float) and value > 0.0 for value in branch.lambda_min.values())
     assert branch.detail is not None
     assert "to the continuum led to a saddle (E = 0.0122273522, λ_min = -0.0012" in branch.detail
+    assert branch.frequency is not None
     assert branch.frequency.share == 1.0
     assert branch.frequency.interval[0] == pytest.approx(0.4385, abs=1e-4)
 

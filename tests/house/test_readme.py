@@ -1,20 +1,25 @@
-"""The README against the code: settings, specifications, commands."""
+"""The README against the code: settings, specifications, calls, commands."""
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import typer
 
 from service.cli import app
 from service.config import PREFIX, Settings
+from service.contract.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+OPENAPI: dict[str, Any] = json.loads((ROOT / "openapi" / "openapi.json").read_text())
 
 
 def shown(default: Any) -> str:
@@ -45,14 +50,115 @@ def test_make_targets_named_in_the_text_exist() -> None:
 
 
 def test_commands_named_in_the_text_exist() -> None:
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
     named = set(re.findall(r"(?:`|^|bin/)deeplimit ([a-z]+)", README, re.MULTILINE))
-    assert {"serve", "submit", "results", "worker"} <= named <= known
+    assert {"serve", "submit", "results", "worker", "upload", "datasets"} <= named <= set(commands())
+
+
+def commands() -> dict[str, Any]:
+    """Every command of the command line, those of a group by both words."""
+    top: Any = typer.main.get_command(app)
+    found = dict(top.commands)
+    for name, command in top.commands.items():
+        found |= {f"{name} {below}": inner for below, inner in getattr(command, "commands", {}).items()}
+    return found
+
+
+def test_the_command_line_is_as_the_text_has_it() -> None:
+    known = commands()
+    summary = re.search(r"## From the command line\n.*?```\n(.*?)```", README, re.DOTALL)
+    assert summary is not None
+    lines = [line for line in summary[1].splitlines() if line.startswith("deeplimit ")]
+    assert len(lines) > 8
+    for line in lines:
+        words = line.split("#")[0].split()[1:]
+        command = known.get(" ".join(words[:2])) or known[words[0]]
+        options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        named = set(re.findall(r"--[a-z-]+", line.split("#")[0]))
+        assert named == options - {"--url", "--json"}, line
+
+
+CURLS = re.findall(r"^curl .*$", README, re.MULTILINE)
+
+
+def operation(method: str, path: str) -> dict[str, Any]:
+    """What the OpenAPI document says of a call; an id stands for any."""
+    for template, methods in OPENAPI["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "ID", template), path) and method.lower() in methods:
+            found: dict[str, Any] = methods[method.lower()]
+            return found
+    raise AssertionError(f"{method} {path}")
+
+
+def check_call(line: str) -> None:
+    words = shlex.split(line)
+    values = {word: words[index + 1] for index, word in enumerate(words[:-1]) if word in {"-X", "-d", "--data-binary"}}
+    headers = dict(words[index + 1].split(": ", 1) for index, word in enumerate(words) if word == "-H")
+    (url,) = (urlsplit(word) for word in words if word.startswith("http"))
+    found = operation(values.get("-X", "POST" if set(values) & {"-d", "--data-binary"} else "GET"), url.path)
+    known = {parameter["name"].lower() for parameter in found.get("parameters", ())}
+    assert {name for name, _ in parse_qsl(url.query, strict_parsing=bool(url.query))} <= known
+    assert {name.lower() for name in headers} - {"content-type", "accept"} <= known
+    assert headers.get("Content-Type") in found.get("requestBody", {}).get("content", {None})
+    answered = {form for answer in found["responses"].values() for form in answer.get("content", ())}
+    assert headers.get("Accept") is None or headers["Accept"] in answered
+
+
+@pytest.mark.parametrize("line", CURLS)
+def test_calls_in_the_text_exist(line: str) -> None:
+    check_call(line)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "curl -s http://127.0.0.1:8000/v1/datasets/ID/rows",
+        "curl -s -X DELETE http://127.0.0.1:8000/v1/datasets",
+        "curl -s 'http://127.0.0.1:8000/v1/datasets?name=flowers'",
+        "curl -s 'http://127.0.0.1:8000/v1/datasets?target=y' -H 'Content-Type: text/csv' --data-binary @f.csv",
+        "curl -s http://127.0.0.1:8000/v1/datasets -H 'Content-Type: application/json' --data-binary @f.json",
+        "curl -s http://127.0.0.1:8000/v1/datasets --data-binary @f.csv",
+        "curl -s http://127.0.0.1:8000/v1/jobs/ID -H 'Prefers: wait=30'",
+        "curl -s 'http://127.0.0.1:8000/v1/jobs/ID/results/states?model=a' -H 'Accept: text/csv'",
+    ],
+)
+def test_calls_that_do_not_exist_would_be_found(wrong: str) -> None:
+    with pytest.raises(AssertionError):
+        check_call(wrong)
+
+
+def test_paths_and_parameters_in_the_prose_exist() -> None:
+    paths = set(re.findall(r"(?<=`)(?:[A-Z]+ )?(/v1/[\w/-]+)", README))
+    assert "/v1/capabilities" in paths
+    for path in paths:
+        operation("GET", path)
+    names = {
+        parameter["name"]
+        for methods in OPENAPI["paths"].values()
+        for found in methods.values()
+        for parameter in found.get("parameters", ())
+    }
+    named = set(re.findall(r"`\??([a-z_]+)=\w*`", README))
+    assert {"targets", "inputs_only", "dry_run"} <= named <= names
+
+
+def test_media_types_of_uploads_are_in_the_text() -> None:
+    table = re.search(r"\| file \| `Content-Type` .*?\n\|[-|]+\n(.*?)\n\n", README, re.DOTALL)
+    assert table is not None
+    named = set(re.findall(r"^\| \w+ \| `(.*?)` \|", table[1], re.MULTILINE))
+    assert named == set(MEDIA_TYPES) - {"application/x-parquet"}
 
 
 @pytest.mark.parametrize("text", re.findall(r"<<'JSON'[^\n]*\n(.*?)\nJSON$", README, re.DOTALL | re.MULTILINE))
 def test_specifications_in_the_text_are_valid(text: str) -> None:
     parse(json.loads(text))
+
+
+@pytest.mark.parametrize("text", re.findall(r'`("[a-z]+": .+?)`', README))
+def test_parts_of_specifications_in_the_text_are_valid(text: str) -> None:
+    body: dict[str, Any] = {"kind": "train", "data": {"source": "builtin", "name": "iris"}}
+    for name, part in json.loads(f"{{{text.replace(', …', '')}}}").items():
+        body[name] = body["data"] | part if name == "data" and "source" not in part else part
+    parse(body)
 
 
 def test_folders_of_the_layout_exist() -> None:

@@ -3,12 +3,24 @@
 import socket
 import threading
 import time
+from pathlib import Path
 
+import pytest
+
+from service.artifacts import ArtifactStore
+from service.contract.limits import LIMITS
 from service.contract.names import QUEUE
+from service.datasets import Datasets
+from service.datasetstore import DatasetStore
 from service.dispatch import Dispatcher
 from service.jobstore import JobStore
 from service.reconciler import LOCK, Reconciler
 from tests.runtime.jobs import claimed, expire_lease, submit
+
+
+@pytest.fixture
+def datasets(store: JobStore, tmp_path: Path) -> Datasets:
+    return Datasets(DatasetStore(store.redis), ArtifactStore(tmp_path), LIMITS)
 
 
 def pending(store: JobStore, expected: int) -> int:
@@ -29,9 +41,9 @@ def test_hints_reach_the_queue_and_carry_no_job(redis_url: str, store: JobStore)
     dispatcher.close()
 
 
-def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore) -> None:
+def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore, datasets: Datasets) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher)
+    reconciler = Reconciler(store, dispatcher, datasets)
     for _ in range(3):
         submit(store)
     dispatcher.send()
@@ -41,27 +53,27 @@ def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore) -
     dispatcher.close()
 
 
-def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore) -> None:
+def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore, datasets: Datasets) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
     claim = claimed(store)
     expire_lease(store, claim.record.id)
-    assert Reconciler(store, dispatcher).once()
+    assert Reconciler(store, dispatcher, datasets).once()
     assert (store.queued(), dispatcher.pending()) == (1, 1)
     dispatcher.close()
 
 
-def test_one_reconciler_at_a_time(redis_url: str, store: JobStore) -> None:
+def test_one_reconciler_at_a_time(redis_url: str, store: JobStore, datasets: Datasets) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher)
+    reconciler = Reconciler(store, dispatcher, datasets)
     with store.redis.lock(LOCK, timeout=5):
         assert not reconciler.once()
     assert reconciler.once()
     dispatcher.close()
 
 
-def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobStore) -> None:
+def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobStore, datasets: Datasets) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, interval_s=0.05)
+    reconciler = Reconciler(store, dispatcher, datasets, interval_s=0.05)
     reconciler.start()
     submit(store)
     assert pending(store, 1) == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from service import processes
 from service.processes import Crew, Role
 from tests.support.service import ROOT, descendants, gone, pause
 
@@ -30,6 +31,33 @@ def test_what_dies_is_restarted_with_ever_longer_pauses(tmp_path: Path) -> None:
     crew.watch()
     crew.stop()
     assert 2 <= len(starts.read_text()) <= 5  # pauses of 0.1, 0.2, 0.4, 0.8 s
+
+
+def test_what_gives_up_ends_the_watch_where_that_is_wanted(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    note = f"import os, pathlib, sys; pathlib.Path({str(starts)!r}).open('a').write('.'); "
+    # the second time it gives up; ending in another way before that is no reason to stop watching
+    fails = note + f"sys.exit(os.EX_UNAVAILABLE if len(pathlib.Path({str(starts)!r}).read_text()) == 2 else 1)"
+    crew = Crew()
+    crew.start(role("hopeless", [sys.executable, "-c", fails]))
+    assert crew.watch(give_up=True) == os.EX_UNAVAILABLE
+    crew.stop()
+    assert starts.read_text() == ".."
+
+
+def test_what_gives_up_is_started_again_much_later_than_what_dies() -> None:
+    crew = Crew()
+    pauses = {}
+    for name, status in (("hopeless", os.EX_UNAVAILABLE), ("clumsy", 1)):
+        crew.start(role(name, [sys.executable, "-c", f"raise SystemExit({status})"]))
+        ended = crew._events.get(timeout=30)
+        assert ended is not None
+        before = time.monotonic()
+        crew._schedule(ended)
+        pauses[name] = crew._due[name][0] - before
+    crew.stop()
+    assert pauses["hopeless"] >= processes.GAVE_UP_PAUSE_S
+    assert pauses["clumsy"] < processes.LONGEST_PAUSE_S
 
 
 def test_stopping_kills_what_does_not_heed(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ MEMORY = 150 * 2**20
 """Bytes that refusing a bomb may take, the interpreter and NumPy included; what it unpacks to is more."""
 
 
-def request(folder: Path, content: bytes, kind: UploadFormat, **choice: bool) -> UploadRequest:
+def request(folder: Path, content: bytes, kind: UploadFormat, **choice: object) -> UploadRequest:
     source = folder / "upload"
     source.write_bytes(content)
     limits = UploadLimits(
@@ -114,3 +114,33 @@ def test_memory_of_the_child_is_bounded_by_the_system() -> None:
 def test_the_service_does_not_load_the_readers() -> None:
     code = "import sys, service.main; sys.exit(bool({'pyarrow', 'service.uploads.parquet'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a;b;y\n1;2;0\n", ("semicolons", "commas")),
+        (b"a\tb\ty\n1\t2\t0\n", ("tabs", "commas")),
+        ("a,b\n1,2\n٣,4\n".encode(), ("line 3, column 1", "digits 0 to 9")),
+        (b"x,y\n1," + b"a" * 201 + b"\n2,b\n", ("a label", "200 characters")),
+        (b"y\n1\n2\n", ("no column is left for the inputs", "`inputs_only`")),
+    ],
+)
+def test_a_refusal_names_the_likely_cause(tmp_path: Path, content: bytes, words: tuple[str, ...]) -> None:
+    with pytest.raises(UploadRefusedError) as refused:
+        read(request(tmp_path, content, UploadFormat.CSV))
+    assert all(word in refused.value.refusal.detail for word in words), refused.value.refusal.detail
+
+
+def test_a_chosen_column_that_is_missed_for_its_separator(tmp_path: Path) -> None:
+    with pytest.raises(UploadRefusedError) as refused:
+        read(request(tmp_path, b"a;b;y\n1;2;0\n", UploadFormat.CSV, targets=("y",)))
+    assert (refused.value.refusal.code, refused.value.refusal.parameter) == ("wrong_separator", None)
+
+
+def test_labels_and_names_may_be_in_any_script(tmp_path: Path) -> None:
+    content = "länge,größe\tcm,art\n1,2,Ähre\n3,4,稲\n5,6,x\ty\n".encode()
+    facts = read(request(tmp_path, content, UploadFormat.CSV)).facts
+    assert isinstance(facts, SampleFacts)
+    assert facts.columns == ["länge", "größe\tcm"]
+    assert facts.class_names == ["x\ty", "Ähre", "稲"]

@@ -208,7 +208,7 @@ class InterpolatedStages:
         """Return A at the stage times, (Q, ...)."""
         nodes = self._basis.nodes(u, tau)
         weight = self._weight.view(-1, *[1] * (nodes.ndim - 1))
-        return torch.lerp(nodes[self._cell], nodes[self._cell + 1], weight)
+        return torch.lerp(nodes.index_select(0, self._cell), nodes.index_select(0, self._cell + 1), weight)
 
     def transpose(self, gradient: Tensor, tau: float) -> Tensor:
         """Return the gradient in u, (q, ...)."""

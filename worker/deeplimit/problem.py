@@ -154,6 +154,11 @@ class Problem:
         """Return the factor of ‖A(0)‖² beside ∫‖A'‖² on [0, 1] of K or b: τ but for the regime."""
         return self.regime.tau(self.regularisation.tau[name])
 
+    def expected_orders(self) -> dict[str, float]:
+        """Return the orders in 1/n that minima, minimisers and states should have, none without a limit problem."""
+        varying = any(name not in self.fixed for name in LAYERED)
+        return self.regime.expected_orders(smooth=self.smooth, varying=varying)
+
     def kernel(self, tableau: Tableau, steps: int) -> Kernel:
         """Return the scheme that integrates X' = σ(K X + b) over [0, T] in equal steps."""
         running = self.regime.running_cost / self.samples

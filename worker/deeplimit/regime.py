@@ -138,14 +138,26 @@ class Regime:
         """Return the factor of ‖A(0)‖² beside ∫‖dA/ds‖² ds on [0, 1]."""
         return tau * self.horizon if self.scaling is Scaling.H1 else tau
 
-    def expected_orders(self) -> dict[str, float]:
-        """Return the orders in 1/n that smooth minimisers have, for an integrator of order p.
+    def expected_orders(self, *, smooth: bool = True, varying: bool = True) -> dict[str, float]:
+        """Return the orders in 1/n that minima, minimisers and states should have; none without a limit problem.
 
-        Stages that read a piecewise-linear lift cannot beat order 2, and the step functions that TL² compares stay at
-        order 1; constant weights have neither limit.
+        They are those of smooth minimisers with an integrator of order p, not a part of the theorem, which has no
+        rates. Stages that read a piecewise-linear lift cannot beat order 2, and the step functions that TL² compares
+        stay at order 1; weights that are constant in the layer have neither limit.
+
+        Parameters
+        ----------
+        smooth
+            Of σ: a scheme steps across the kinks of another one, which holds it to order 2.
+        varying
+            Whether K or b is trained as a function of the layer.
         """
+        if not self.has_continuum:
+            return {}
         p = float(self.integrator.tableau.order)
-        if self.constant:
+        if not smooth:
+            p = min(p, 2.0)
+        if self.constant or not varying:
             return {"minima": p, "minimisers": p, "states": p}
         return {"minima": min(p, 2.0), "minimisers": 1.0, "states": min(p, 2.0)}
 
@@ -153,22 +165,28 @@ class Regime:
         """Return (name, words) of every departure from the paper's problem that its theorem does not cover."""
         found = []
         if self.scaling is not Scaling.H1:
-            found.append(("regulariser_h1", f"{_SCALING_WORDS[self.scaling]}: no limit in H¹ is claimed"))
+            found.append(("regulariser_h1", f"{_SCALING_WORDS[self.scaling]}, so that no limit in H¹ is claimed"))
         if self.constant:
-            words = "one K and b for all layers: the limit is that of Avelin and Nyström (2021)"
+            words = "all layers have one K and b, whose limit is that of Avelin and Nyström (2021)"
             found.append(("weights_vary", words))
         if self.two_layer:
             found.append(("single_layer_blocks", "blocks are V σ(K X + b), not σ(K X + b)"))
         if self.integrator is not Integrator.EULER:
-            words = f"layers are steps of {self.integrator.value}, not of forward Euler"
+            words = f"layers are steps of {_INTEGRATOR_WORDS[self.integrator]}, not of forward Euler"
             found.append(("layers_are_euler_steps", words))
         if self.running_cost:
             found.append(("terminal_loss_only", f"the objective has a running cost of weight {self.running_cost:g}"))
         return found
 
 
+_INTEGRATOR_WORDS: Final[Mapping[Integrator, str]] = {
+    Integrator.EULER: "forward Euler",
+    Integrator.MIDPOINT: "the midpoint rule",
+    Integrator.RK4: "the classical Runge-Kutta method",
+    Integrator.IMPLICIT_EULER: "implicit Euler",
+}
 _SCALING_WORDS: Final[Mapping[Scaling, str]] = {
     Scaling.NONE: "K and b are not regularised",
-    Scaling.L2: "the regulariser is Tikhonov's, without increments",
+    Scaling.L2: "the regulariser is Tikhonov's, which controls no increments",
     Scaling.UNSCALED: "the penalty on increments is not scaled with n",
 }

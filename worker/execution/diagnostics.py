@@ -147,12 +147,13 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branc
 
 def _story(branch: Branch) -> str | None:
     """Return what befell a branch on its way, in words."""
-    told = [
-        f"its prolongation to {name.replace('continuum', 'the continuum')} led to a saddle (E = {saddle.solution.objective:.9g}"
-        + (f", λ_min = {saddle.certificate.lambda_min:.3g}" if saddle.certificate else "")
-        + "), which was left for a lower minimum"
-        for name, saddle in branch.left_saddles.items()
-    ]
+    told = []
+    for name, saddle in branch.left_saddles.items():
+        place = "the continuum" if name == "continuum" else name
+        numbers = f"E = {saddle.solution.objective:.9g}"
+        if saddle.certificate is not None:
+            numbers += f", λ_min = {saddle.certificate.lambda_min:.3g}"
+        told.append(f"its prolongation to {place} led to a saddle ({numbers}), which was left for a lower minimum")
     if branch.merged_into is not None:
         told.append(f"coincides with branch {branch.merged_into} from its last depth on")
     return "; ".join(told) or None

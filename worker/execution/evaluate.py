@@ -19,6 +19,7 @@ from worker.deeplimit.evaluation.robustness import Noise, robustness
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import REFERENCE_TOLERANCE, solver_consistency
 from worker.execution.given import given_of, stored_model
+from worker.execution.threads import suited_threads
 from worker.execution.ticking import Ticker
 from worker.outcome import Outcome
 
@@ -52,12 +53,12 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     draws = len(spec.noise.levels) * spec.noise.repeats if OutputKind.ROBUSTNESS in spec.outputs else 0
     ticker = Ticker(len(models) * (3 + draws) + 1, "evaluation", report, should_stop, spec.limits.wall_time_s)
     work = _Work(job, spec, given, ticker)
-    entries = [work.evaluate(model) for model in models]
     found: dict[str, Any] = {}
-    if sampled:
-        found["sampled"] = contract.Sampled(
-            depths=_sampled_rows(sampling_errors(fitted[_CONTINUUM], sampled, given.problem.x, given.scale))
-        )
+    with suited_threads(given.problem):
+        entries = [work.evaluate(model) for model in models]
+        if sampled:
+            rows = sampling_errors(fitted[_CONTINUUM], sampled, given.problem.x, given.scale)
+            found["sampled"] = contract.Sampled(depths=_sampled_rows(rows))
     ticker.tick()
     results = contract.EvaluationResultsFile(
         evaluated_job_id=spec.job_id,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load as load_safetensors
 
-from service.contract.evaluate import ResolvedBuiltinEvaluation, ResolvedOwnData
+from service.contract.evaluate import ResolvedBuiltinEvaluation, ResolvedDatasetEvaluation, ResolvedOwnData
 from service.contract.names import trained_key
 from service.contract.results import LegendreBasis, ParametersMetadata
 from service.contract.spec import Device, Dtype
@@ -152,6 +152,8 @@ def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset
     inputs, targets = arrays["inputs"], arrays.get("targets")
     if targets is None:
         return Dataset(inputs.astype(np.float64), np.zeros(len(inputs)), None), False
+    if isinstance(source, ResolvedDatasetEvaluation) and source.classes is not None:
+        targets = np.array(source.classes, np.float64)[targets.astype(np.int64)]
     return uploaded(inputs, targets, loss), True
 
 

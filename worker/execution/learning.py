@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import load as load_safetensors
 
+from service.contract.depths import WantedGap, WantedPredictionError
 from service.contract.resolved import ResolvedDataset, ResolvedInline, ResolvedTrainSpec
 from worker.deeplimit import (
     Block,
@@ -25,6 +26,7 @@ from worker.deeplimit import (
     Weights,
 )
 from worker.deeplimit.datasets import Dataset, Standardisation, load, split
+from worker.deeplimit.diagnostics.depth_advice import Quantity, Wanted
 from worker.outcome import JobInput, UserError
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ class Learning:
     problem: Problem
     standardisation: Standardisation | None
     validation: tuple[Floats, npt.NDArray[np.generic]] | None
+
+    @property
+    def held_out(self) -> int:
+        """Samples of the validation part."""
+        return 0 if self.validation is None else len(self.validation[0])
 
 
 def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
@@ -74,6 +81,17 @@ def continuum_of(spec: ResolvedTrainSpec) -> ContinuumOptions | None:
     if spec.continuum is None:
         return None
     return ContinuumOptions(basis=spec.continuum.basis.value, tolerance=spec.continuum.tolerance)
+
+
+def wanted_of(spec: ResolvedTrainSpec) -> Wanted | None:
+    """Return the error for which a depth is sought, or None."""
+    match spec.wanted:
+        case WantedGap(gap=error):
+            return Wanted(Quantity.GAP, error)
+        case WantedPredictionError(prediction_error=error):
+            return Wanted(Quantity.PREDICTION_ERROR, error)
+        case None:
+            return None
 
 
 def training_of(spec: ResolvedTrainSpec) -> Training:

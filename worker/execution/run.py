@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from service.contract import results as contract
-from service.contract.estimate import Sizes, deepest_affordable
+from service.contract.estimate import Sizes
+from service.contract.estimate_train import deepest_affordable
 from service.contract.job import Progress
 from service.contract.limits import LIMITS
 from service.contract.names import (
@@ -22,9 +23,9 @@ from service.contract.names import (
 )
 from service.contract.resolved import ResolvedTrainSpec, spec_sha256
 from worker.deeplimit import train
-from worker.deeplimit.train_for_gap import train_for_gap
+from worker.deeplimit.train_for_error import train_for_error
 from worker.execution.diagnostics import diagnostics_of
-from worker.execution.learning import continuum_of, learning_of, training_of
+from worker.execution.learning import continuum_of, learning_of, training_of, wanted_of
 from worker.execution.results import models_of
 from worker.execution.threads import suited_threads
 from worker.outcome import JobInput, Outcome, Stopped, UserError
@@ -114,19 +115,21 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
 
 
 def _trained(spec: ResolvedTrainSpec, learning: Learning, observe: ProgressObserver) -> TrainedStudy:
-    """Train the depths that are asked for, or seek the one for a wanted gap."""
+    """Train the depths that are asked for, or seek the one for a wanted gap or prediction error."""
     scaling = learning.standardisation
     validation_inputs = None if learning.validation is None else learning.validation[0]
     prediction_scale = None if scaling is None else scaling.target_scale
-    if spec.gap is not None:
+    wanted = wanted_of(spec)
+    if wanted is not None:
         problem = learning.problem
-        return train_for_gap(
+        sizes = Sizes(problem.samples + learning.held_out, problem.output_dim)  # as the dry run counts them
+        return train_for_error(
             problem,
-            spec.gap,
+            wanted,
             spec.depths,
             continuum_of(spec),
             training_of(spec),
-            most_depth=deepest_affordable(spec, Sizes(problem.samples, problem.output_dim), LIMITS),
+            most_depth=deepest_affordable(spec, sizes, LIMITS).depth,
             validation_inputs=validation_inputs,
             prediction_scale=prediction_scale,
             observer=observe,

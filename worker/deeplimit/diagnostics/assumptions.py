@@ -21,10 +21,10 @@ def assumptions(problem: Problem) -> list[Assumption]:
     sigma, weights = problem.activation, problem.regularisation
     smallest = min(weights.alpha[name] for name in problem.trained)
     taus = [weights.tau[name] for name in ("K", "b") if name in problem.trained]
-    at_zero = "σ(0) = 0" if sigma.vanishes_at_zero else "σ(0) ≠ 0: the theorem is not claimed for this activation"
+    at_zero = f"{sigma.name} has σ(0) {'=' if sigma.vanishes_at_zero else '≠'} 0"
     return [
         Assumption("sigma_lipschitz", holds=True, detail=f"{sigma.name} is Lipschitz continuous"),
-        Assumption("sigma_vanishes_at_zero", holds=sigma.vanishes_at_zero, detail=f"{sigma.name}: {at_zero}"),
+        Assumption("sigma_vanishes_at_zero", holds=sigma.vanishes_at_zero, detail=at_zero),
         Assumption(
             "loss_continuous_nonnegative", holds=True, detail=f"{problem.loss.name} is continuous and never negative"
         ),

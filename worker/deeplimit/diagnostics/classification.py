@@ -55,6 +55,8 @@ LEAST_DEPTH: Final = 4
 """Shallower networks say too little about increments."""
 CONSTANT: Final = 1e-6
 """Layers closer than this share of the largest are equal."""
+_ROUNDING: Final = 1e-12
+"""Layers of no more than this, or that differ by no more, are 0, or equal, wherever they come from."""
 _ABSENT: Final = 1e-4
 """A parameter below this share of the other, at every depth, is left out: what is left of it is optimisation error."""
 
@@ -73,6 +75,7 @@ def classify(
     facts: TrainedFacts | None = None,
     residual_exponent: float = 1.0,
     checkpoint: Callable[[], None] | None = None,
+    deadline: float | None = None,
 ) -> Classification:
     """Classify the weights of networks of growing depth, trained here or elsewhere.
 
@@ -87,6 +90,8 @@ def classify(
         network. The classes are about n^{1−α}(K, b); β is about the weights as they are.
     checkpoint
         Called again and again in what takes long; what it raises is passed on.
+    deadline
+        In seconds of ``time.monotonic``: what compares all pairs of layers is withheld from then on; no class needs it.
 
     Raises
     ------
@@ -103,7 +108,9 @@ def classify(
     count = Evidence("depths", float(len(depths)), None, supports, detail)
     if not enough:
         return Classification(SequenceClass.UNDECIDED, [count])
-    found = Measurements(by_name, facts or TrainedFacts(), 1.0 - residual_exponent, checkpoint)
+    found = Measurements(
+        by_name, facts or TrainedFacts(), 1.0 - residual_exponent, checkpoint=checkpoint, deadline=deadline
+    )
     answer, reasons = _decide(found)
     return Classification(answer, [count, *reasons])
 
@@ -151,10 +158,11 @@ def _decide(found: Measurements) -> tuple[SequenceClass, list[Evidence]]:
 
 
 def _constant(found: Measurements) -> tuple[SequenceClass, list[Evidence]] | None:
-    resolution = found.facts.resolution
+    resolution = max(found.facts.resolution, _ROUNDING)
     if all(path.sup <= resolution for path in found.joint):
-        detail = "largest layer of all networks: 0 to the accuracy of the optimisation, the null solution"
         largest = max(path.sup for path in found.joint)
+        to = "the accuracy of the optimisation" if largest > _ROUNDING else "rounding"
+        detail = f"largest layer of all networks: all weights are 0 to {to}, the null solution"
         answer = SequenceClass.CONSTANT_WEIGHTS
         return answer, [Evidence("null_solution", largest, None, answer, detail)]
     differences = [float(np.abs(path.values - path.values[0]).max()) for path in found.joint]

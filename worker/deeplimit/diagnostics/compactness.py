@@ -1,11 +1,14 @@
 """Compactness: what keeps a sequence of discrete minimisers from becoming rough (diagnostic 8).
 
-A minimiser has α_A R_n(A) ≤ E_n(θ_n) ≤ E_n(0) = C, so R_n is bounded, and by Cauchy and Schwarz
+Every θ_n with E_n(θ_n) ≤ E_n(0) = C has α_A R_n(A) ≤ C, so R_n is bounded, and by Cauchy and Schwarz
 
-    ‖A_i − A_j‖ ≤ Σ ‖A_k − A_{k−1}‖ ≤ (|i − j|/n)^½ (n Σ ‖A_k − A_{k−1}‖²)^½ ≤ √(C/α_A) |t_i − t_j|^½,
+    ‖A_i − A_j‖ ≤ Σ ‖A_k − A_{k−1}‖ ≤ (|i − j| T/n)^½ ((n/T) Σ ‖A_k − A_{k−1}‖²)^½ ≤ √(C/α_A) |t_i − t_j|^½.
 
-an equicontinuity that does not depend on n: the compactness half of Γ-convergence (Thorpe and van Gennip 2023; by
-Ascoli and Arzelà).
+Global minimisers are such θ_n, and so is every local minimiser or other point that does not lie above the null network,
+which has zeros for all that is trained; a local minimiser above it need not obey the bound. C is the same at every
+depth where K and b are trained, as the null network's states are then x + tσ(0) at t = t_i (but for a running cost of
+σ(0) ≠ 0, whose sum is not the same), so that the equicontinuity does not depend on n: the compactness half of
+Γ-convergence (Thorpe and van Gennip 2023; by Ascoli and Arzelà).
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class CompactnessRow:
     holder_bound
         √(C/α_K), C = E_n(0); with α_b where K is fixed.
     bounded
-        Whether K and b are within their bounds and α_K R_K + α_b R_b ≤ C.
+        Whether K and b are within their bounds and α_K R_K + α_b R_b ≤ C. It follows from E_n(θ_n) ≤ C.
     """
 
     depth: int

@@ -1,4 +1,4 @@
-"""The smallest depth for a wanted error, from what the trained models predict (diagnostic 2 put to use).
+"""The smallest depth for a wanted error, from what the trained models predict (diagnostics 2 and 5 put to use).
 
 Minima obey E_n* − E_∞* = C₁/n + C₂/n² + O(n⁻³): C₁ comes from the adjoint (`slope`), C₂ from what it leaves of a
 measured gap, as in Richardson's extrapolation. Predictions and networks of another order q obey A n^{−q} + B n^{−q−1},
@@ -7,100 +7,92 @@ with both constants from measured errors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
+from worker.deeplimit.diagnostics.error_law import ErrorLaw, fitted
 from worker.deeplimit.diagnostics.minima import Minima
 from worker.deeplimit.diagnostics.states import SupErrorRow
 from worker.deeplimit.diagnostics.subject import SMALL, Subject
 
 STANDARD: Final = (1e-2, 1e-3, 1e-4)
 """Gaps that advice is given for, relative to |E_∞|."""
-LEAST_DEPTH: Final = 2
-MOST_DEPTH: Final = 2**40
 _AGREES: Final = 0.5
 
 
+class Quantity(StrEnum):
+    """What falls with depth, and may be wanted small."""
+
+    GAP = "gap"
+    PREDICTION_ERROR = "prediction_error"
+
+    @property
+    def words(self) -> str:
+        """The name in a sentence."""
+        return self.value.replace("_", " ")
+
+
 @dataclass(frozen=True)
-class ErrorLaw:
-    """An error that falls like A n^{−q} + B n^{−q−1}.
+class Wanted:
+    """What a network is wanted to achieve.
 
     Attributes
     ----------
-    order, first, second
-        q > 0, A and B.
-    basis
-        The models that A and B come from.
+    quantity
+        The gap, |E_n* − E_∞*|; or the prediction error, the largest deviation of a prediction from the continuum's, in
+        the user's units.
+    error
+        Its largest wanted size, absolute.
+
+    Raises
+    ------
+    ValueError
+        If the error is not positive.
     """
 
-    order: float
-    first: float
-    second: float
-    basis: str
+    quantity: Quantity
+    error: float
 
-    def at(self, depth: float) -> float:
-        """Return the error at one depth."""
-        return float((self.first + self.second / depth) / depth**self.order)
-
-    def depth_for(self, wanted: float) -> int | None:
-        """Return the smallest depth ≥ 2 from which on |error| ≤ wanted, or None above `MOST_DEPTH`.
-
-        Where A and B have opposite signs the error vanishes at some depth and grows again behind it: all deeper
-        networks must meet the wanted error, too.
-        """
-        if not wanted > 0.0:
-            raise ValueError("the wanted error must be positive")
-        low, high = LEAST_DEPTH, LEAST_DEPTH
-        while self._worst_from(high) > wanted:
-            low, high = high + 1, 2 * high
-            if high > MOST_DEPTH:
-                return None
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._worst_from(middle) <= wanted else (middle + 1, high)
-        return low
-
-    def _worst_from(self, depth: int) -> float:
-        """Return the largest |error| at this depth and beyond; it never grows with depth."""
-        here = abs(self.at(depth))
-        if self.first * self.second >= 0.0:
-            return here
-        peak = min(-(self.order + 1.0) * self.second / (self.order * self.first), float(MOST_DEPTH))
-        return max(here, abs(self.at(peak))) if depth < peak else here
+    def __post_init__(self) -> None:
+        if not self.error > 0.0:
+            raise ValueError(f"the wanted {self.quantity.words} must be positive")
 
 
 @dataclass(frozen=True)
-class GapCheck:
+class DepthCheck:
     """What training at the advised depth found.
 
     Attributes
     ----------
     depth
         Trained; below the advised one where a limit stopped it.
-    gap
-        E_n* − E_∞*, or None where it could not be resolved.
+    gap, prediction_error
+        E_n* − E_∞*, and the largest deviation of a prediction from the continuum's; None where there is none or it
+        could not be resolved.
     met
-        Whether it is within the wanted gap, or None.
+        Whether the one that was wanted is small enough, or None.
     detail
         What stopped or withheld it, or None.
     """
 
-    depth: int | None
-    gap: float | None
-    met: bool | None
-    detail: str | None
+    depth: int | None = None
+    gap: float | None = None
+    prediction_error: float | None = None
+    met: bool | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
 class DepthAdvice:
-    """The smallest depth for a wanted gap.
+    """The smallest depth for a wanted gap, or for a wanted prediction error.
 
     Attributes
     ----------
-    gap
-        Wanted |E_n* − E_∞*|.
+    gap, wanted_prediction_error
+        What is wanted; one of them is None.
     depth
         Or None, when nothing predicts it.
     basis
@@ -110,15 +102,16 @@ class DepthAdvice:
     prediction_error
         Largest deviation from the continuum's predictions to be expected at this depth.
     check
-        Of a gap that the study was asked for.
+        Of what the study was asked for.
     """
 
-    gap: float
+    gap: float | None
     depth: int | None
     basis: str
     relative: float | None = None
     prediction_error: float | None = None
-    check: GapCheck | None = None
+    check: DepthCheck | None = None
+    wanted_prediction_error: float | None = None
 
 
 def depth_advice(
@@ -129,14 +122,36 @@ def depth_advice(
     limit = continuum_minimum(table, law)
     if law is None or limit is None or limit == 0.0:
         return []
-    return [advise(relative * abs(limit), law, prediction_law(subject, predictions), relative) for relative in STANDARD]
+    expected = prediction_law(subject, predictions)
+    return [
+        advise(Wanted(Quantity.GAP, relative * abs(limit)), law, expected, relative=relative) for relative in STANDARD
+    ]
 
 
-def advise(gap: float, law: ErrorLaw, predictions: ErrorLaw | None, relative: float | None = None) -> DepthAdvice:
-    """Return the advice for one gap."""
-    depth = law.depth_for(gap)
-    expected = None if depth is None or predictions is None else abs(predictions.at(depth))
-    return DepthAdvice(gap, depth, law.basis, relative, expected)
+def advise(
+    wanted: Wanted, law: ErrorLaw | None, predictions: ErrorLaw | None, *, relative: float | None = None
+) -> DepthAdvice:
+    """Return the depth for a wanted error.
+
+    Parameters
+    ----------
+    law
+        Of the wanted quantity; None where no trained model predicts it.
+    predictions
+        Of the prediction error, which is told beside the depth, or None.
+    relative
+        A wanted gap beside |E_∞|.
+    """
+    depth = None if law is None else law.depth_for(wanted.error)
+    by_gap = wanted.quantity is Quantity.GAP
+    return DepthAdvice(
+        gap=wanted.error if by_gap else None,
+        depth=depth,
+        basis="" if law is None else law.basis,
+        relative=relative,
+        prediction_error=None if depth is None or predictions is None else abs(predictions.at(depth)),
+        wanted_prediction_error=None if by_gap else wanted.error,
+    )
 
 
 def gap_law(subject: Subject, table: Minima | None) -> ErrorLaw | None:
@@ -145,9 +160,9 @@ def gap_law(subject: Subject, table: Minima | None) -> ErrorLaw | None:
     C₁ of the continuum, else of the two finest depths, extrapolated; C₂ from the finest gap that resolves it. Where C₁
     is not given, or the finest gap contradicts it, both constants are fitted to the two finest gaps.
     """
-    if table is None or not subject.problem.regime.has_continuum:
+    order = subject.problem.expected_orders().get("minima")
+    if table is None or order is None:
         return None
-    order = subject.problem.regime.expected_orders()["minima"]
     rows = [row for row in table.depths if row.gap is not None]
     slope = table.predicted_slope
     if order == 1.0 and slope is not None:
@@ -155,17 +170,30 @@ def gap_law(subject: Subject, table: Minima | None) -> ErrorLaw | None:
         if observed is None or abs(slope - observed) <= _AGREES * abs(observed):
             return _with_second_term(subject, table, slope)
     if rows:
-        return _fitted(order, [(row.depth, row.gap) for row in rows if row.gap is not None])
+        return fitted(order, [(row.depth, row.gap) for row in rows if row.gap is not None])
     if order == 1.0 and subject.continuum is None:
         return _without_continuum(table)
     return None
 
 
 def prediction_law(subject: Subject, rows: Sequence[SupErrorRow] | None) -> ErrorLaw | None:
-    """Return how the largest deviation of predictions falls with depth, fitted to the two finest depths."""
-    order = subject.problem.regime.expected_orders()["states"]
-    usable = [(row.depth, row.sup_error) for row in rows or [] if "sup_error" not in row.withheld]
-    return _fitted(order, usable) if usable else None
+    """Return how the largest deviation of predictions falls with depth, fitted to the two finest depths.
+
+    None where no depth tells: without a continuum, or where no minimisation ended.
+    """
+    order = subject.problem.expected_orders().get("states")
+    fit = {point.depth for point in subject.points if subject.unfit(point) is None}
+    usable = [row for row in rows or [] if row.depth in fit and math.isfinite(row.sup_error)]
+    if not usable or order is None:
+        return None
+    law = fitted(order, [(row.depth, row.sup_error) for row in usable])
+    return replace(law, uncertainty=uncertainty(usable[-1]))
+
+
+def uncertainty(row: SupErrorRow) -> float:
+    """Return the estimated error of a measured deviation, from all its sources."""
+    known = row.error_budget
+    return 0.0 if known is None else known.optimisation + known.integration + known.discretisation
 
 
 def continuum_minimum(table: Minima | None, law: ErrorLaw | None) -> float | None:
@@ -202,14 +230,3 @@ def _without_continuum(table: Minima) -> ErrorLaw | None:
     slope = (n * fine - m * coarse) / (n - m)
     second = (E_m - E_n - slope * (1.0 / m - 1.0 / n)) / (1.0 / m**2 - 1.0 / n**2)
     return ErrorLaw(1.0, slope, second, f"discrete-{m}, discrete-{n}")
-
-
-def _fitted(order: float, values: Sequence[tuple[int, float]]) -> ErrorLaw:
-    """Both constants from the two finest values; the first alone from a single one."""
-    pairs = list(pairwise(values))
-    if not pairs:
-        n, value = values[-1]
-        return ErrorLaw(order, value * n**order, 0.0, f"discrete-{n}")
-    (m, coarse), (n, fine) = pairs[-1]
-    second = (coarse * m**order - fine * n**order) / (1.0 / m - 1.0 / n)
-    return ErrorLaw(order, fine * n**order - second / n, second, f"discrete-{m}, discrete-{n}")

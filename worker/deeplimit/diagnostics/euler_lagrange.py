@@ -2,10 +2,10 @@
 
 Setting the first variation of E_∞ to zero gives, for s = t/T in [0, 1] and w = α/T (w = α for T = 1),
 
-    2 w_K K'' = F_K = T mean_s (σ'(KX + b) ⊙ p_s) X_sᵀ,   K'(0) = τ K(0),   K'(1) = 0,
+    2 w_K K'' = F_K = T mean_s (σ'(KX + b) ⊙ p_s) X_sᵀ,   K'(0) = τT K(0),   K'(1) = 0,
 
 and for b the same with F_b = T mean_s σ' ⊙ p_s, p the costate with p_s(1) = ∂L/∂X_s(1) (the first variation of E_∞ of
-Thorpe and van Gennip 2023, (1.6); it gives K, b ∈ H²).
+Thorpe and van Gennip 2023, (1.6); it gives K, b ∈ H²). Saddles solve the equations, too.
 
 The residual is measured in the norm in which E_∞ sees it, the dual one: with the condition at 1, the equation says
 r = 2 w A' + ∫_·¹ F = 0, which is the L² gradient of E_∞ by A', and to leading order E_∞ − min = ‖r‖²/(4 w) where the
@@ -46,7 +46,7 @@ class Residuals:
     objective_error
         ‖r‖²/(4 w): what the residual is worth in E_∞, to be compared with the asked tolerance.
     boundary_0, boundary_1
-        ‖A'(0) − τ A(0)‖ and ‖A'(1)‖.
+        ‖A'(0) − τT A(0)‖ and ‖A'(1)‖.
     """
 
     residual: float

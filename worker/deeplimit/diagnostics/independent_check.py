@@ -9,7 +9,8 @@ With 2dS + 2d² + 2d unknown functions X_s, p_s, K, L = K', b, l = b' on [0, 1] 
 
 It is solved by Kierzenka and Shampine's adaptive collocation of order 4 (2001, ACM TOMS 27:299; scipy's ``solve_bvp``)
 from the trained solution. Nothing is shared with training but the problem: no basis, no Runge-Kutta step, no
-minimisation. Stationary points other than minima solve it too, which is why it only confirms.
+minimisation. Every stationary point solves it: it confirms the value and the place of the one it was started from, and
+not that this is a minimum, which a certificate tells.
 """
 
 from __future__ import annotations

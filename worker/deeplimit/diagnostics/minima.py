@@ -32,7 +32,7 @@ class Minima:
     """The continuum's minimum and C₁, and the minima of every depth.
 
     ``richardson`` is (n_k^q E_k − n_{k−1}^q E_{k−1})/(n_k^q − n_{k−1}^q) of the last pair, q the expected order: 1 for
-    the paper's networks.
+    the paper's networks. It is withheld where none is expected.
     """
 
     continuum: float | None
@@ -124,12 +124,14 @@ def _richardson(subject: Subject, table: Minima) -> None:
         table.withheld["richardson"] = "Richardson's extrapolation takes two depths"
         return
     coarse, fine = subject.points[-2:]
+    order = subject.problem.expected_orders().get("minima")
+    if order is None:
+        scaling = subject.problem.regime.scaling.value
+        table.withheld["richardson"] = f"the scaling {scaling} has no continuum problem to extrapolate to"
+        return
     reason = subject.unfit(coarse) or subject.unfit(fine)
-    order = subject.problem.regime.expected_orders()["minima"]
     left, right = coarse.depth**order, fine.depth**order
     value = (right * fine.solution.objective - left * coarse.solution.objective) / (right - left)
-    if reason is None and not subject.problem.regime.has_continuum:
-        reason = f"the scaling {subject.problem.regime.scaling.value} has no continuum problem to extrapolate to"
     if reason is None and math.isfinite(value):
         table.richardson = value
     else:

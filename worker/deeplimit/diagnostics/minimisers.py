@@ -7,7 +7,9 @@ minimisers in Thorpe and van Gennip (2023), theorem 2.1.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,7 +23,9 @@ from worker.deeplimit.flow import ContinuumParameters
 from worker.deeplimit.residual_network import DiscreteParameters
 from worker.deeplimit.transfer import lift
 
-_GAUSS = 8
+_GAUSS: Final = 8
+_NUMBERS: Final = 2**21
+"""Entries of K at all nodes of the rule that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +59,33 @@ class MinimisersRow:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def tl2_distance(discrete: DiscreteParameters, continuum: ContinuumParameters) -> Distance:
-    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K and b by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖."""
-    t, weights, cell = _rule(discrete, continuum)
-    K, b = continuum.sample(t)
+def tl2_distance(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
+) -> Distance:
+    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K and b by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖.
+
+    ``checkpoint`` is called for every part of the interval; what it raises is passed on.
+    """
+    squares = {"K": 0.0, "b": 0.0}
+    for t, weights, cell in _rule(discrete, continuum, checkpoint):
+        for name, limit in zip(squares, continuum.sample(t), strict=True):
+            squares[name] += _square(getattr(discrete, name)[cell] - limit, weights)
     return Distance(
-        _l2(discrete.K[cell] - K, weights),
-        _l2(discrete.b[cell] - b, weights),
-        float((discrete.W - continuum.W).norm()),
-        float((discrete.c - continuum.c).norm()),
+        **{name: math.sqrt(square) for name, square in squares.items()},
+        W=float((discrete.W - continuum.W).norm()),
+        c=float((discrete.c - continuum.c).norm()),
     )
 
 
-def h1_seminorm(discrete: DiscreteParameters, continuum: ContinuumParameters) -> dict[str, float]:
-    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K and b."""
-    t, weights, _ = _rule(discrete, continuum)
-    left, right = lift(discrete).derivative(t), continuum.derivative(t)
-    return {name: _l2(a - b, weights) for name, a, b in zip(("K", "b"), left, right, strict=True)}
+def h1_seminorm(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
+) -> dict[str, float]:
+    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K and b; ``checkpoint`` as for `tl2_distance`."""
+    lifted, squares = lift(discrete), {"K": 0.0, "b": 0.0}
+    for t, weights, _ in _rule(discrete, continuum, checkpoint):
+        for name, left, right in zip(squares, lifted.derivative(t), continuum.derivative(t), strict=True):
+            squares[name] += _square(left - right, weights)
+    return {name: math.sqrt(square) for name, square in squares.items()}
 
 
 def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance:
@@ -81,8 +95,8 @@ def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance
     weights = torch.as_tensor(np.diff(cuts)).to(left.K)
     i, j = (torch.as_tensor((middle * p.depth).astype(np.int64), device=p.K.device) for p in (left, right))
     return Distance(
-        _l2(left.K[i] - right.K[j], weights),
-        _l2(left.b[i] - right.b[j], weights),
+        math.sqrt(_square(left.K[i] - right.K[j], weights)),
+        math.sqrt(_square(left.b[i] - right.b[j], weights)),
         float((left.W - right.W).norm()),
         float((left.c - right.c).norm()),
     )
@@ -98,8 +112,8 @@ def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
         subject.checkpoint()
         row = MinimisersRow(
             (point.depth,),
-            tl2_distance(point.parameters, subject.continuum.parameters),
-            h1_seminorm(point.parameters, subject.continuum.parameters),
+            tl2_distance(point.parameters, subject.continuum.parameters, subject.checkpoint),
+            h1_seminorm(point.parameters, subject.continuum.parameters, subject.checkpoint),
         )
         reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL, "distance")
         rows.append(row)
@@ -131,20 +145,30 @@ def _set_orders(rows: list[MinimisersRow], measured: list[Measured], errors: lis
     budget(rows, measured, errors, [row.order["total"] for row in rows])
 
 
-def _rule(discrete: DiscreteParameters, continuum: ContinuumParameters) -> tuple[Tensor, Tensor, Tensor]:
-    """Return times, weights and layer indices of a composite Gauss rule that no kink falls inside a piece of."""
+def _rule(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield times, weights and layer indices of a composite Gauss rule that no kink falls inside a piece of, in parts.
+
+    The pieces may be many: where the cells of a piecewise-linear basis have no divisor in common with the layers, the
+    product of both.
+    """
     n = discrete.depth
     pieces = n
     if isinstance(continuum.basis, PiecewiseLinearIncrements):
         pieces = math.lcm(n, continuum.basis.cells)
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS)
-    start = np.arange(pieces)[:, None]
-    t = ((start + (nodes + 1.0) / 2.0) / pieces).reshape(-1)
-    w = np.tile(weights / (2.0 * pieces), pieces)
-    cell = np.repeat(np.arange(pieces) * n // pieces, _GAUSS)
     like = discrete.K
-    return torch.as_tensor(t).to(like), torch.as_tensor(w).to(like), torch.as_tensor(cell, device=like.device)
+    at_once = max(1, _NUMBERS // (_GAUSS * like[0].numel()))
+    for first in range(0, pieces, at_once):
+        if checkpoint is not None:
+            checkpoint()
+        piece = np.arange(first, min(first + at_once, pieces))
+        t = ((piece[:, None] + (nodes + 1.0) / 2.0) / pieces).reshape(-1)
+        w = np.tile(weights / (2.0 * pieces), len(piece))
+        cell = np.repeat(piece * n // pieces, _GAUSS)
+        yield torch.as_tensor(t).to(like), torch.as_tensor(w).to(like), torch.as_tensor(cell, device=like.device)
 
 
-def _l2(values: Tensor, weights: Tensor) -> float:
-    return math.sqrt(float((values.reshape(len(values), -1).square().sum(1) * weights).sum()))
+def _square(values: Tensor, weights: Tensor) -> float:
+    return float((values.reshape(len(values), -1).square().sum(1) * weights).sum())

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from worker.deeplimit.diagnostics.p_variation import block_rows
 from worker.deeplimit.diagnostics.scaling import NetworkWeights, Path
 
 EXPONENTS: Final = (1, 2, 3)
 _MOST_WORK: Final = 2e10
-_BLOCK: Final = 256
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def path_norms(path: Path, checkpoint: Callable[[], None] | None = None) -> Path
 
 def holder_constant(path: Path, checkpoint: Callable[[], None] | None = None) -> float:
     """Return max_{i<j} ‖A_i − A_j‖ / ((j − i)/n)^½, by blocks of rows."""
-    n, largest = path.depth, 0.0
-    for start in range(0, n, _BLOCK):
+    n, most, largest = path.depth, block_rows(path.values), 0.0
+    for start in range(0, n, most):
         if checkpoint is not None:
             checkpoint()
-        rows = np.arange(start, min(start + _BLOCK, n))
+        rows = np.arange(start, min(start + most, n))
         distance = cdist(path.values[rows], path.values)
         gap = np.abs(rows[:, None] - np.arange(n)) / n
         ratio = np.divide(distance, np.sqrt(gap), out=np.zeros_like(distance), where=gap > 0)

@@ -57,6 +57,8 @@ def too_noisy(value: float, error: float, share: float, what: str) -> str | None
     """Return a reason when the error is not below ``share`` of the value."""
     if abs(value) > 0.0 and error <= share * abs(value):
         return None
+    if math.isinf(error):
+        return f"there is no finite estimate of the error of the {what} {value:.1e}"
     return f"the estimated error {error:.1e} is not small beside the {what} {value:.1e}"
 
 

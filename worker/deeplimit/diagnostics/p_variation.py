@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-_BLOCK: Final = 256
+_MOST_ROWS: Final = 256
+_NUMBERS: Final = 2**22
+"""Differences of coordinates taken between two checkpoints, some hundredths of a second."""
 
 
 def p_variation(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | None = None) -> float:
@@ -32,7 +34,7 @@ def p_variation(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | 
     p
         ≥ 1; for 1 the finest partition is summed, O(n).
     checkpoint
-        Called once for every block of rows; what it raises is passed on.
+        Called once for every block of `block_rows` rows; what it raises is passed on.
 
     Returns
     -------
@@ -52,14 +54,19 @@ def p_variation(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | 
     points = points.reshape(len(points), -1)
     if p == 1.0:
         return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
-    n = len(points)
+    n, rows = len(points), block_rows(points)
     best = np.zeros(n)
-    for start in range(0, n, _BLOCK):
+    for start in range(0, n, rows):
         if checkpoint is not None:
             checkpoint()
-        stop = min(start + _BLOCK, n)
+        stop = min(start + rows, n)
         powers = cdist(points[start:stop], points[:stop])
         np.power(powers, p, out=powers)
         for j in range(max(start, 1), stop):
             best[j] = np.max(best[:j] + powers[j - start, :j])
     return float(best[-1])
+
+
+def block_rows(points: npt.NDArray[np.float64]) -> int:
+    """Return how many rows of the matrix of distances of points (n, k) to go through at once, at least 1."""
+    return max(1, min(_MOST_ROWS, _NUMBERS // max(1, points.size)))

@@ -1,14 +1,16 @@
 """Regularity of the discrete minimisers: the computable H² bound and the natural boundary conditions (diagnostic 7).
 
-For one layer, ∂E_n/∂A_i = 0 says, with A in {K, b} and the costate p,
+For one layer, ∂E_n/∂A_i = 0 says, with A in {K, b}, w = α_A/T, horizon T and the costate p,
 
-    n² (A_{i+1} − 2A_i + A_{i−1}) = (1/2α_A) mean_s (σ'(z_i) ⊙ p_{i+1}) X_iᵀ   (without X_iᵀ for b),  0 < i < n − 1,
-    n (A_1 − A_0) − τ A_0 = (1/2α_A n) mean_s (σ'(z_0) ⊙ p_1) X_0ᵀ,   −n (A_{n−1} − A_{n−2}) = the same at n − 1,
+    n² (A_{i+1} − 2A_i + A_{i−1}) = (T/2w) mean_s (σ'(z_i) ⊙ p_{i+1}) X_iᵀ   (without X_iᵀ for b),  0 < i < n − 1,
+    n (A_1 − A_0) − τT A_0 = (T/2wn) mean_s (σ'(z_0) ⊙ p_1) X_0ᵀ,   −n (A_{n−1} − A_{n−2}) = the same at n − 1,
 
-so second differences are bounded by (1/2α_A) mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖ (with one sample an equality),
-uniformly in n, and the boundary residuals fall like 1/n (Thorpe and van Gennip 2023: minimisers of the
-limit are in H²). A gradient g that is not quite 0 moves the left side by n‖∂E_n/∂A_i‖/(2α_A) ≤ √2 n^{3/2} ‖g‖/(2α_A),
-as ∂E_n/∂A_i = √n (g_i − g_{i+1}) in increment coordinates.
+differences by t/T in [0, 1], so that T²/α_A = T/w stands where T = 1 has 1/α_A. So second differences are bounded by
+(T/2w) mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖ (with one sample an equality), uniformly in n, and the boundary residuals fall
+like 1/n (Thorpe and van Gennip 2023: minimisers of the limit are in H²). All of it holds at every stationary point, of
+which minimisers are some. A gradient g that is not quite 0 moves the first line by n‖∂E_n/∂A_i‖/(2w) ≤
+√2 n^{3/2} ‖g‖/(2w), as ∂E_n/∂A_i = √n (g_i − g_{i+1}) in increment coordinates, and the second, where
+∂E_n/∂A_0 = √(τT) g_0 − √n g_1 and ∂E_n/∂A_{n−1} = √n g_{n−1}, by √(n + τT) ‖g‖/(2w).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Bend:
     holds
         Whether second difference ≤ bound + allowance in every single layer.
     boundary_0, boundary_1
-        ‖n(A_1 − A_0) − τ A_0‖ and n‖A_{n−1} − A_{n−2}‖.
+        ‖n(A_1 − A_0) − τT A_0‖ and n‖A_{n−1} − A_{n−2}‖.
     """
 
     second_difference: float
@@ -59,6 +61,25 @@ class RegularityRow:
     K: Bend | None = None
     b: Bend | None = None
     withheld: dict[str, str] = field(default_factory=dict)
+
+
+def boundary_residual(bend: Bend) -> float:
+    """Return the norm of both boundary residuals."""
+    return math.hypot(bend.boundary_0, bend.boundary_1)
+
+
+def boundary_error(bend: Bend, depth: int, tau: float) -> float:
+    """Return how far the gradient and rounding may move ``boundary_residual``.
+
+    The allowance over n, √2 n^{1/2} ‖g‖/(2w) and rounding, times what √(n + τT) is beside √(2n) where that is more,
+    and √2 for the two boundaries.
+
+    Parameters
+    ----------
+    tau
+        Of the parameter, times T.
+    """
+    return math.sqrt(2.0) * bend.allowance / depth * max(1.0, math.sqrt((depth + tau) / (2.0 * depth)))
 
 
 def regularity(problem: Problem, point: BranchPoint) -> RegularityRow:

@@ -60,8 +60,8 @@ def diagnose(
     checkpoint
         Called between diagnostics and inside the long ones; what it raises is passed on.
     deadline
-        In seconds of ``time.monotonic``: what is long and optional, certificates and the independent check, is
-        withheld from then on.
+        In seconds of ``time.monotonic``: what is long and optional, certificates, the independent check and what
+        compares all pairs of layers to classify, is withheld from then on.
     """
     tick = checkpoint or (lambda: None)
     problem, fit = subject.problem, subject.continuum
@@ -102,7 +102,7 @@ def diagnose(
         left = _CHECK_SECONDS if deadline is None else min(_CHECK_SECONDS, deadline - time.monotonic())
         found.independent_check = independent_check(problem, fit, tick, seconds=left)
     if subject.points:
-        found.classification = classify_study(subject, found)
+        found.classification = classify_study(subject, found, deadline=deadline)
         found.depth_advice = depth_advice(subject, found.minima, found.predictions)
     found.verdict = verdict(subject, found)
     return found

@@ -6,6 +6,7 @@ The measurements are those of `scaling`; the rules that weigh them are in `class
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -83,6 +84,10 @@ class TrainedFacts:
         return abs(self.slopes[0] - self.slopes[1]) / abs(self.slopes[1])
 
 
+class _OutOfTime(Exception):  # noqa: N818 - a signal, not an error
+    """Raised through what compares pairs of layers, row by row."""
+
+
 class Measurements:
     """Every measurement of one depth sequence.
 
@@ -96,6 +101,8 @@ class Measurements:
         The paths are n^offset times the weights.
     checkpoint
         Called again and again in what takes long; what it raises is passed on.
+    deadline
+        In seconds of ``time.monotonic``: what compares all pairs of layers is withheld from then on.
     """
 
     def __init__(
@@ -103,9 +110,11 @@ class Measurements:
         by_name: Mapping[str, Sequence[Path]],
         facts: TrainedFacts,
         offset: float = 0.0,
+        *,
         checkpoint: Callable[[], None] | None = None,
+        deadline: float | None = None,
     ) -> None:
-        self._checkpoint = checkpoint
+        self._checkpoint, self._deadline = checkpoint, deadline
         self.by_name, self.facts, self.offset = by_name, facts, offset
         self.joint = by_name["joint"]
 
@@ -252,11 +261,21 @@ class Measurements:
         if work > _MOST_VARIATION_WORK:
             detail = "2-variation: not computed, the weights are too many"
             return [*found, Evidence("p_variation_2", None, None, None, detail)]
-        two = growth(self.joint, lambda path: path.variation(2.0, self._checkpoint))
+        try:
+            two = growth(self.joint, lambda path: path.variation(2.0, self._watch))
+        except _OutOfTime:
+            detail = "2-variation: not computed, the time limit was reached"
+            return [*found, Evidence("p_variation_2", None, None, None, detail)]
         # Bounded for H¹ and, up to iterated logarithms, for Brownian paths: it tells them from rougher ones only.
         supports = SequenceClass.NO_LIMIT if two is not None and two.low > GROWS else None
         detail = f"2-variation {what}: 0 for an H¹ limit and for Brownian paths"
         return [*found, _evidence("p_variation_2", two, supports, detail)]
+
+    def _watch(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint()
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise _OutOfTime
 
     def _approaches(self) -> list[Evidence]:
         what = "−1 for minimisers that converge"

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.report import Diagnostics
 
 _READOUT: Final = ("W", "c")
+_WELL_KNOWN: Final = 1e-3
+"""Weights with a larger error are not known well: over t in [0, 1] it moves states by as much."""
 
 
-def classify_study(subject: Subject, found: Diagnostics) -> Classification:
+def classify_study(subject: Subject, found: Diagnostics, *, deadline: float | None = None) -> Classification:
     """Classify the verdict branch: one network per depth whose optimisation ended well.
 
-    Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question.
+    Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question. Only
+    their distances from the continuum's minimiser are left out. ``deadline`` as for `classify`.
     """
     points = [point for point in subject.points if point.solution.status.optimised]
     networks = [
@@ -32,7 +35,7 @@ def classify_study(subject: Subject, found: Diagnostics) -> Classification:
         )
         for point in points
     ]
-    depths = {point.depth for point in points}
+    on_branch = {point.depth for point in points if subject.unfit(point) is None}
     facts = TrainedFacts(
         penalty=subject.problem.regime.scaling.value,
         slopes=_slopes(found),
@@ -40,16 +43,20 @@ def classify_study(subject: Subject, found: Diagnostics) -> Classification:
         to_continuum=[
             (row.depths[0], math.hypot(row.tl2.K, row.tl2.b))
             for row in found.minimisers or []
-            if row.depths[0] in depths
+            if row.depths[0] in on_branch
         ],
         resolution=_resolution([subject.network_errors(point).total for point in points]),
     )
-    return classify(networks, facts=facts, checkpoint=subject.checkpoint)
+    return classify(networks, facts=facts, checkpoint=subject.checkpoint, deadline=deadline)
 
 
 def _resolution(errors: list[float]) -> float:
-    """Return the largest error, or 0 where one is not known: flat valleys bound none."""
-    return max(errors, default=0.0) if all(map(math.isfinite, errors)) else 0.0
+    """Return the largest error, or 0 where it tells nothing: flat valleys bound none, and a loose tolerance too much.
+
+    What is not known to differ from 0, or from a constant, is that only when it is known well.
+    """
+    largest = max(errors, default=0.0)
+    return largest if largest <= _WELL_KNOWN else 0.0
 
 
 def _slopes(found: Diagnostics) -> tuple[float, float] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worker.deeplimit.branches import BranchStatus
-from worker.deeplimit.diagnostics.assumptions import Assumption
+from worker.deeplimit.diagnostics.certificate import Kind
+from worker.deeplimit.diagnostics.sequence_statements import bracket, branches, slopes
 from worker.deeplimit.diagnostics.statements import certified
 from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.diagnostics.without_theorem import without_theorem
+from worker.deeplimit.diagnostics.wording import listed, places
 
 if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.report import Diagnostics
@@ -19,7 +20,6 @@ _NEAR: Final = (0.75, 1.35)
 """Orders that speak for the expected one at depths a user can afford, as parts of it."""
 _TOO_SLOW: Final = 0.5
 """Resolved orders below this part of it speak against it."""
-_SLOPE_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,136 +30,116 @@ class Verdict:
     statements: list[str]
 
 
-def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
-    """Weigh the orders on the finest pair of depths.
-
-    True when the orders of minima, minimisers and, with a continuum, states are resolved and near what theory says, 1
-    for the paper's networks; False when one is resolved and below half of it; undecided otherwise, and where there is
-    no continuum problem.
-    """
-    statements: list[str] = []
-    broken = [a for a in diagnostics.assumptions if not a.holds]
-    statements += [_assumption(a) for a in broken]
-    expected = subject.problem.regime.expected_orders()
-    orders = _orders(subject, diagnostics)
-    votes = [_vote(statements, found, expected[found.of]) for found in orders]
-    converges: bool | None = None
-    if votes and subject.problem.regime.has_continuum and all(vote is True for vote in votes):
-        converges = True
-    elif any(vote is False for vote in votes):
-        converges = False
-    _slopes(statements, diagnostics)
-    _bracket(statements, subject, diagnostics)
-    statements += certified(diagnostics)
-    _branches(statements, subject)
-    if subject.problem.regime.has_continuum:
-        head = _head([found.value for found in orders], converges=converges, covered=not broken)
-    else:
-        head = _without_continuum(converges=converges)
-    return Verdict(converges, [head, *statements])
-
-
-def _without_continuum(*, converges: bool | None) -> str:
-    if converges is False:
-        return "The study does not show convergence at the rate that the theory predicts."
-    return "Undecided: this regime has no continuum problem that a limit could be compared with."
-
-
-def _head(orders: Sequence[float | None], *, converges: bool | None, covered: bool) -> str:
-    if converges:
-        doubt = "" if covered else ", although an assumption of the theory fails"
-        return f"The minima and minimisers converge to the continuum limit at the rate that the theory predicts{doubt}."
-    if converges is False:
-        return "The study does not show convergence at the rate that the theory predicts."
-    if not orders:
-        return "Undecided: it takes two depths to compare."
-    if None in orders:
-        return "Undecided: the numbers do not resolve the orders of convergence."
-    return "Undecided: an order of convergence is resolved but not close to what the theory predicts."
-
-
 @dataclass(frozen=True)
 class _Order:
+    """One observed order on the finest depths, or why there is none; ``expected`` is None where no theory has one."""
+
     of: str
     name: str
+    depths: tuple[int, int]
     value: float | None
     reason: str | None
+    expected: float | None
+
+    @property
+    def vote(self) -> bool | None:
+        if self.value is None or self.expected is None:
+            return None
+        share = self.value / self.expected
+        if _NEAR[0] <= share <= _NEAR[1]:
+            return True
+        return False if share < _TOO_SLOW else None
+
+    @property
+    def sentence(self) -> str:
+        if self.value is None:
+            return f"The order of the {self.name} is withheld: {self.reason or 'it takes more depths'}."
+        theory = "there is no theorem to compare it with" if self.expected is None else f"{self.expected:g} is expected"
+        first, last = self.depths
+        return f"From depth {first} to {last} the order of the {self.name} is {self.value:.3f}; {theory}."
+
+
+def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
+    """Weigh the orders on the finest depths.
+
+    True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
+    for the paper's networks; False when one is resolved and below half of it; undecided otherwise.
+
+    Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
+    when the minimisers that were found visibly do not converge (`without_theorem`), and undecided otherwise.
+    """
+    broken = [a for a in diagnostics.assumptions if not a.holds]
+    orders = _orders(subject, diagnostics)
+    if subject.problem.expected_orders():
+        votes = [order.vote for order in orders]
+        converges = True if votes and all(votes) else (False if False in votes else None)
+        head, measured = _head(subject, orders, converges=converges, covered=not broken), list[str]()
+    else:
+        found = without_theorem(diagnostics)
+        converges, head, measured = found.converges, found.head, found.measured
+    statements = [
+        head,
+        *(f"An assumption of the theorem fails: {assumption.detail}." for assumption in broken),
+        *(order.sentence for order in orders),
+        *measured,
+        *slopes(diagnostics),
+        *bracket(subject, diagnostics),
+        *certified(subject, diagnostics),
+        *branches(subject),
+    ]
+    return Verdict(converges, statements)
+
+
+def _head(subject: Subject, orders: Sequence[_Order], *, converges: bool | None, covered: bool) -> str:
+    if converges:
+        first, last = orders[0].depths
+        rate = f"the expected rate, with orders {listed([f'{found.value:.3f}' for found in orders[:2]])} from depth"
+        limit = "to the continuum limit " if subject.continuum is not None else ""
+        doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
+        if not covered:
+            doubt += "; the theorem does not cover this problem"
+        return f"The minima and minimisers converge {limit}at {rate} {first} to {last}{doubt}."
+    if converges is False:
+        slow = [f"{found.value:.3f} for the {found.name}" for found in orders if found.vote is False]
+        return f"The study does not show convergence at the expected rate: the order is {listed(slow)}."
+    if not orders:
+        return "Undecided: it takes two depths to compare."
+    if (where := _saddles(subject, orders)) is not None:
+        return f"Undecided: the stationary point {where} is a saddle and no minimum."
+    unresolved = [found.name for found in orders if found.value is None]
+    if unresolved:
+        order = "order" if len(unresolved) == 1 else "orders"
+        return f"Undecided: the study does not resolve the {order} of the {listed(unresolved)}."
+    far = [f"{found.value:.3f} for the {found.name}" for found in orders if found.vote is None]
+    return f"Undecided: the orders are resolved but not all close to the expected ones: {listed(far)}."
+
+
+def _saddles(subject: Subject, orders: Sequence[_Order]) -> str | None:
+    """Return where saddles withhold orders, or None."""
+    first = min(found.depths[0] for found in orders)
+    found = subject.certificates
+    at = [depth for depth, each in sorted(found.depths.items()) if depth >= first and each.kind is Kind.SADDLE]
+    limit = found.continuum is not None and found.continuum.kind is Kind.SADDLE
+    return places(at, continuum=limit, every=False) if at or limit else None
 
 
 def _orders(subject: Subject, diagnostics: Diagnostics) -> list[_Order]:
     if len(subject.points) < 2 or diagnostics.minima is None:
         return []
+    expected, depths = subject.problem.expected_orders(), [point.depth for point in subject.points]
+    # Without a continuum an order takes three depths.
+    span = (depths[-2] if subject.continuum is not None or len(depths) < 3 else depths[-3], depths[-1])
     last = diagnostics.minima.depths[-1]
-    found = [_Order("minima", "minima", last.order, last.withheld.get("order"))]
+    reason = last.withheld.get("order")
+    found = [_Order("minima", "minima", span, last.order, reason, expected.get("minima"))]
     minimisers = diagnostics.minimisers or diagnostics.consecutive
     if minimisers:
         row = minimisers[-1]
-        found.append(_Order("minimisers", "minimisers (TL²)", row.order.get("total"), row.withheld.get("order")))
+        order, reason = row.order.get("total"), row.withheld.get("order")
+        found.append(_Order("minimisers", "minimisers (TL²)", span, order, reason, expected.get("minimisers")))
     if diagnostics.states:
         states = diagnostics.states[-1]
-        found.append(_Order("states", "states", states.order, states.withheld.get("order")))
-    return found
-
-
-def _vote(statements: list[str], found: _Order, expected: float) -> bool | None:
-    if found.value is None:
-        statements.append(f"The order of the {found.name} is withheld: {found.reason or 'it takes more depths'}.")
-        return None
-    statements.append(
-        f"Between the two finest depths the {found.name} converge with order {found.value:.3f};"
-        f" theory says {expected:g}."
-    )
-    share = found.value / expected
-    if _NEAR[0] <= share <= _NEAR[1]:
-        return True
-    return False if share < _TOO_SLOW else None
-
-
-def _slopes(statements: list[str], diagnostics: Diagnostics) -> None:
-    if diagnostics.minima is None or not diagnostics.minima.depths:
-        return
-    last, predicted = diagnostics.minima.depths[-1], diagnostics.minima.predicted_slope
-    if last.slope is None or predicted is None:
-        return
-    share = abs(predicted - last.slope) / abs(last.slope)
-    agrees = share <= _SLOPE_SHARE
-    word = "agrees with" if agrees else "differs from"
-    law = f": E_n ≈ {diagnostics.minima.continuum:.8f} + {predicted:.4g}/n" if agrees else ""
-    statements.append(
-        f"The predicted slope {predicted:.6g} {word} the observed n(E_n − E_∞) = {last.slope:.6g} at depth {last.depth}"
-        f" ({100.0 * share:.2f} % apart){law}."
-    )
-
-
-def _bracket(statements: list[str], subject: Subject, diagnostics: Diagnostics) -> None:
-    for name, rows in (("lift", diagnostics.lift), ("recovery", diagnostics.recovery)):
-        if not rows:
-            continue
-        known = [
-            (row.depth, row.excess, subject.objective_error(point))
-            for row, point in zip(rows, subject.points, strict=True)
-            if subject.unfit(point) is None and math.isfinite(row.excess)
-        ]
-        below = [depth for depth, excess, error in known if excess < -2.0 * error]
-        if below:
-            statements.append(f"The {name} excess is negative at depths {below}: a lower minimum exists there.")
-        elif known:
-            where = "at every depth" if len(known) == len(rows) else f"at depths {[depth for depth, _, _ in known]}"
-            statements.append(f"The {name} excess is not negative {where}, as minima demand.")
-
-
-def _branches(statements: list[str], subject: Subject) -> None:
-    apart = (BranchStatus.NOT_CARRIED, BranchStatus.SADDLE)
-    carried = [b for b in subject.study.branches if b.status not in apart]
-    if len(carried) > 1:
-        statements.append(
-            f"{len(carried)} branches were followed; this verdict is about number {subject.study.verdict}."
+        found.append(
+            _Order("states", "states", span, states.order, states.withheld.get("order"), expected.get("states"))
         )
-    left = subject.study.verdict_branch.left
-    if left:
-        statements.append(f"The verdict branch could not be followed back to depths {left}.")
-    statements.append(f"{subject.study.verdict_starts} of {subject.study.starts} starts led to the verdict branch.")
-
-
-def _assumption(assumption: Assumption) -> str:
-    return f"An assumption of the theorem fails: {assumption.detail}."
+    return found

@@ -67,7 +67,7 @@ def robustness(
         Levels, draws, seed.
     unit
         (f,) standard deviations of the input columns, in the units that the model takes: 1 where data were
-        standardised.
+        standardised, and for a column that does not vary.
     scale
         (m,) factors from scaled targets back to the user's units.
     targets
@@ -98,7 +98,7 @@ def robustness(
             noisy = predict(z)
             change = (noisy - clean).abs() * factor
             squares += float(change.square().mean())
-            sup = max(sup, float(change.max()))
+            sup = float(np.maximum(sup, float(change.max())))  # hands on NaN, which max would lose
             if classes:
                 changed += changed_labels(clean, noisy)
             if targets is not None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,12 +65,14 @@ def sampling_errors(
         states = 0.0
         for part in torch.split(x, max(1, 2**22 // ((depth + 1) * x.shape[1]))):
             difference = network.states(part, depth)[1] - continuum.nodal_states(part, depth)
-            states = max(states, float(torch.linalg.vector_norm(difference, dim=2).max()))
+            found = float(torch.linalg.vector_norm(difference, dim=2).max())
+            states = float(np.maximum(states, found))  # hands on NaN, which max would lose
         change = (predict(network.output(x)) - limit).abs()
         rows.append(SampledRow(depth, states, float((change if scale is None else change * scale).max())))
     rounding = torch.finfo(x.dtype).eps * 100.0 * max(float(limit.abs().max()), 1.0) + continuum.resolved[1]
-    for name in ("states", "predictions"):
-        measured = [Measured(row.depth, getattr(row, name), rounding) for row in rows]
+    errors = {"states": rounding, "predictions": rounding if scale is None else rounding * float(scale.max())}
+    for name, error in errors.items():
+        measured = [Measured(row.depth, getattr(row, name), error) for row in rows]
         for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
             row.order[name] = order if order is None or math.isfinite(order) else None
             if reason is not None:

@@ -2,8 +2,13 @@
 
 A Neural ODE whose predictions hang on the solver it was trained with is a network of that depth and no flow (Ott,
 Katiyar, Hennig and Tiemann 2021, *ResNet after all: Neural ODEs and their numerical solution*, ICLR). For the continuum
-the flow is its own; for a network of depth n it is that of its H¹ lift, which the network integrates by n Euler steps.
-The reference is the Dormand–Prince method of order 8 with error control (scipy), restarted where K and b have kinks.
+the flow is its own; for a network of depth n it is that of its H¹ lift, which the network integrates by n steps of its
+integrator. The reference is the Dormand–Prince method of order 8 with error control (scipy), restarted where K and b
+have kinks.
+
+A model is consistent when a better integration of its flow leaves its predictions: the reference, and every solver of
+the table whose order and number of steps are at least the model's own. Coarser rows show where the flow stops being
+resolved, and decide nothing: forward Euler with few steps is off on every flow.
 """
 
 from __future__ import annotations
@@ -66,14 +71,17 @@ class SolverConsistency:
     samples
         That the table was made on.
     spread
-        Largest range of a prediction over the samples, 1 for probabilities: what changes are compared with.
+        What changes are compared with: 1 for probabilities, else the largest range of a prediction over the samples.
+        Where none varies, as of a single sample, it is the largest factor from scaled targets to the user's units,
+        which is a deviation of the training's targets, or without any the largest absolute value.
     own_solver, own_steps
         What the model's own predictions come from.
     reference_change, reference_evaluations
         Change from the model's own predictions to the reference's, and evaluations of the right-hand side it took.
     consistent
-        Whether the reference and every row with at least as many steps as the model's own agree. None where no
-        solution is finite.
+        Whether the reference's predictions are within ``tolerance`` · ``spread`` of the model's own, and so are those
+        of every row whose solver has at least the order of ``own_solver`` and whose steps are at least ``own_steps``;
+        without such a row the reference decides alone. None where the change to the reference is not finite.
     """
 
     samples: int
@@ -113,7 +121,7 @@ def solver_consistency(
     own = predict(model.output(x))
     classes = model.problem.loss.name != "squared_error"
     units = x.new_ones(own.shape[1]) if scale is None else scale
-    spread = 1.0 if classes else max(float(((own.max(0).values - own.min(0).values) * units).max()), 1e-300)
+    spread = 1.0 if classes else _spread(own * units, scale)
     reference, evaluations = reference_final(model, x)
 
     def compare(final: Tensor) -> tuple[float, float | None]:
@@ -137,16 +145,17 @@ def solver_consistency(
                 order = math.log(before[1] / error) / math.log(count / before[0])
             rows.append(SolverRow(name, count, error, order, change, labels, agrees=change <= tolerance * spread))
             before = (count, error)
+    own_solver = model.problem.regime.integrator.tableau if model.depth else RK4
     own_steps = model.depth or model.resolved[0] or 0
-    agree = [row.agrees for row in rows if row.steps >= min(own_steps, max(steps))]
-    consistent: bool | None = all(agree) and reference_change <= tolerance * spread
+    better = [row for row in rows if SOLVERS[row.solver].order >= own_solver.order and row.steps >= own_steps]
+    consistent: bool | None = all(row.agrees for row in better) and reference_change <= tolerance * spread
     if not math.isfinite(reference_change):
         consistent = None
     return SolverConsistency(
         samples=len(x),
         spread=spread,
         tolerance=tolerance,
-        own_solver=model.problem.regime.integrator.value if model.depth else RK4.name,
+        own_solver=own_solver.name,
         own_steps=own_steps,
         reference_change=reference_change,
         reference_evaluations=evaluations,
@@ -179,12 +188,19 @@ def reference_final(model: Fitted, x: Tensor) -> tuple[Tensor, int]:
                 value = value @ layer["V"].T
             return np.asarray((horizon * value).cpu().numpy().reshape(-1), np.float64)
 
-        found = solve_ivp(slope, (begin, end), state, "DOP853", rtol=REFERENCE_TOLERANCE, atol=REFERENCE_TOLERANCE)
+        with np.errstate(over="ignore", invalid="ignore"):  # a flow that overflows is found out below
+            found = solve_ivp(slope, (begin, end), state, "DOP853", rtol=REFERENCE_TOLERANCE, atol=REFERENCE_TOLERANCE)
         evaluations += int(found.nfev)
         if not found.success or not np.isfinite(found.y[:, -1]).all():
             return torch.full_like(x, math.nan), evaluations
         state = found.y[:, -1]
     return torch.as_tensor(state, dtype=x.dtype, device=x.device).view(shape), evaluations
+
+
+def _spread(predictions: Tensor, scale: Tensor | None) -> float:
+    """Return what a change of predictions (S, m) is small or large beside; see `SolverConsistency`."""
+    widest = float((predictions.max(0).values - predictions.min(0).values).max())
+    return widest or float((predictions.abs() if scale is None else scale).max()) or 1.0
 
 
 def _some(x: Tensor) -> Tensor:
@@ -195,5 +211,6 @@ def _some(x: Tensor) -> Tensor:
 
 
 def _final(model: Fitted, x: Tensor, steps: int, tableau: Tableau) -> Tensor:
-    parts = torch.split(x, max(1, 2**22 // (steps * tableau.stages * x.shape[1])))
+    entries = max(x.shape[1], model.problem.width)
+    parts = torch.split(x, max(1, 2**22 // (steps * tableau.stages * entries)))
     return torch.cat([integrate(model.problem, model.flow, steps, part, tableau)[-1] for part in parts])

@@ -1,0 +1,128 @@
+"""The commands for data sets. What a command needs beyond the standard library and typer it imports when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from service.cli.options import DEFAULT_URL, AsJson, Url, print_json
+
+app = typer.Typer(
+    help="List, show and delete uploaded data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+MEDIA_TYPES: Final = {
+    ".csv": "text/csv",
+    ".npz": "application/x-npz",
+    ".parquet": "application/vnd.apache.parquet",
+    ".safetensors": "application/vnd.safetensors",
+}
+"""Of the files that can be uploaded, by their ending."""
+
+DatasetId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a data set.")]
+
+
+def upload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, NPZ, Parquet or safetensors, by its ending.")],
+    target: Annotated[list[str] | None, typer.Option("--target", help="Column or array of targets; repeat.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="Column or array of inputs; repeat.")] = None,
+    inputs_only: Annotated[bool, typer.Option("--inputs-only", help="There are no targets.")] = False,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Upload a data set, or the weights K and b of a network, and print its id."""
+    from service.cli.output import REFUSED, messages, output, reported
+    from service.client import Client
+
+    media_type = MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None or not file.is_file():
+        messages().print(f"{file}: not a file that ends in {', '.join(MEDIA_TYPES)}", style="red", markup=False)
+        raise typer.Exit(REFUSED)
+    with reported(), Client(url) as client:
+        found = client.upload(
+            file.read_bytes(), media_type, name=name, targets=target or (), inputs=inputs or (), inputs_only=inputs_only
+        )
+    if as_json:
+        print_json(found)
+    else:
+        output().print(found["id"])
+        messages().print(_contents(found), markup=False)
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Print the data sets, newest first, a line each: id, what it holds, name."""
+    from service.cli.output import output, reported
+    from service.client import Client
+
+    with reported(), Client(url) as client:
+        found = list(client.datasets())
+    if as_json:
+        print_json(found)
+        return
+    console = output()
+    for dataset in found:
+        line = "  ".join(filter(None, (dataset["id"], _contents(dataset), dataset["name"])))
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command("show")
+def show_dataset(dataset_id: DatasetId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Print what is known of a data set."""
+    from service.cli.output import output, reported
+    from service.client import Client
+
+    with reported(), Client(url) as client:
+        found = client.dataset(dataset_id)
+    if as_json:
+        print_json(found)
+        return
+    console = output()
+    for line in _lines(found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command("delete")
+def delete_datasets(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Identifiers of data sets.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Delete data sets. Jobs that were given them keep their own copies."""
+    from service.cli.output import messages, reported
+    from service.client import Client
+
+    with reported(), Client(url) as client:
+        for dataset_id in ids:
+            client.delete_dataset(dataset_id)
+            messages().print(f"deleted {dataset_id}", markup=False)
+
+
+def _contents(dataset: dict[str, Any]) -> str:
+    if dataset["kind"] == "weights":
+        return f"weights of {dataset['depth']} layers, d = {dataset['state_dim']}"
+    return f"{dataset['samples']} samples of {dataset['features']} numbers"
+
+
+def _lines(dataset: dict[str, Any]) -> list[str]:
+    name = f" ({dataset['name']})" if dataset["name"] else ""
+    lines = [f"data set {dataset['id']}{name}: {_contents(dataset)}"]
+    if targets := dataset.get("targets"):
+        counts, names = targets["class_counts"], targets["class_names"]
+        if targets["kind"] == "classes" and counts:
+            labels = names or [str(place) for place in range(len(counts))]
+            there = [f"{label} ({count})" for label, count in zip(labels, counts, strict=True) if count]
+            lines.append(f"targets: {len(there)} classes: {', '.join(there)}")
+        else:
+            lines.append(f"targets: {targets['outputs']} numbers of each sample")
+    elif dataset["kind"] == "samples":
+        lines.append("targets: none")
+    if dataset.get("columns"):
+        lines.append(f"inputs: {', '.join(dataset['columns'])}")
+    return [*lines, f"uploaded {dataset['created_at']} as {dataset['format']}, {dataset['uploaded_bytes']} bytes"]

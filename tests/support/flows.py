@@ -1,0 +1,42 @@
+"""Flows with known answers, as models to evaluate."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.support.small_problems import odd_pair
+from worker.deeplimit import ContinuumOptions, Problem
+from worker.deeplimit.continuum import fit_continuum
+from worker.deeplimit.coordinates import LegendreIncrements
+from worker.deeplimit.evaluation.fitted import Fitted
+from worker.deeplimit.flow import ContinuumParameters
+from worker.deeplimit.minimise import Budget
+
+
+def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return float64 numbers in a shape."""
+    return torch.tensor(values, dtype=torch.float64).view(shape)
+
+
+def trained_continuum(activation: str) -> Fitted:
+    """Known answers B (identity) and C (tanh)."""
+    problem = odd_pair(activation)
+    fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(tolerance=1e-10), Budget())
+    return Fitted("continuum", problem, fit.parameters)
+
+
+def fixed_flow(activation: str, K: float, x: float = 1.0) -> Fitted:
+    """K and b = 0 constant, W = 1, c = 0: known answer D is tanh with K = 1."""
+    problem = Problem([[x]], [[0.0]], activation=activation)
+    one = tensor(1.0, shape=(1, 1))
+    zero = tensor(0.0, shape=(1,))
+    return Fitted(
+        "continuum",
+        problem,
+        ContinuumParameters(LegendreIncrements(0), K * one.view(1, 1, 1), zero.view(1, 1), one, zero),
+    )
+
+
+def constant_readout() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return W = 1 and c = 0."""
+    return tensor(1.0, shape=(1, 1)), tensor(0.0, shape=(1,))

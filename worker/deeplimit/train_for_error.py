@@ -1,0 +1,206 @@
+"""A study whose depth is not given but sought: the smallest for a wanted gap or a wanted prediction error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from numpy.typing import ArrayLike
+
+from worker.deeplimit.branches import BranchPoint
+from worker.deeplimit.continuum import ContinuumOptions
+from worker.deeplimit.deepen import deepen
+from worker.deeplimit.diagnostics.branch_certificates import certify_branch
+from worker.deeplimit.diagnostics.depth_advice import (
+    DepthAdvice,
+    DepthCheck,
+    Quantity,
+    Wanted,
+    advise,
+    continuum_minimum,
+    gap_law,
+    prediction_law,
+    uncertainty,
+)
+from worker.deeplimit.diagnostics.error_law import ErrorLaw
+from worker.deeplimit.diagnostics.minima import minima
+from worker.deeplimit.diagnostics.minimisers import against_continuum
+from worker.deeplimit.diagnostics.orders import Measured
+from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
+from worker.deeplimit.diagnostics.states import prediction_errors
+from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.problem import Problem
+from worker.deeplimit.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
+from worker.deeplimit.study import run_study
+from worker.deeplimit.train import TrainedStudy
+from worker.deeplimit.training import Training
+
+LADDER: Final = (8, 16, 32)
+"""Depths that predict the one that is sought."""
+MOST_DEPTH: Final = 4096
+_UNDECIDED: Final = 1.0
+"""A measured error that is known less well than this share of its distance from the wanted one decides nothing."""
+
+
+def train_for_error(
+    problem: Problem,
+    wanted: Wanted,
+    ladder: Sequence[int] = LADDER,
+    continuum: ContinuumOptions | None = ContinuumOptions(),  # noqa: B008 - frozen, shared safely
+    training: Training | None = None,
+    *,
+    most_depth: int = MOST_DEPTH,
+    validation_inputs: ArrayLike | None = None,
+    prediction_scale: ArrayLike | None = None,
+    observer: ProgressObserver | None = None,
+) -> TrainedStudy:
+    """Train a ladder of depths, predict from it the depth for a wanted gap or prediction error, and train there.
+
+    Parameters
+    ----------
+    wanted
+        What the sought network is to achieve: |E_n* − E_∞*|, absolute; or the largest deviation of its predictions from
+        the continuum's, over the validation inputs or else the training inputs, in the user's units.
+    ladder
+        Depths to predict from, strictly increasing. The random starts are trained at the first, which should be coarse;
+        the last two give the second term of the prediction.
+    continuum, training, validation_inputs, prediction_scale, observer
+        As for `train`.
+    most_depth
+        The deepest network to train.
+
+    Returns
+    -------
+    TrainedStudy
+        ``diagnostics.depth_advice`` begins with what was wanted and what training at the advised depth found.
+
+    Raises
+    ------
+    ValueError
+        If a prediction error is wanted without a continuum to be near to, or depths or shapes do not fit.
+    """
+    if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is None:
+        raise ValueError("a prediction error is a deviation from a continuum model, which is not trained")
+    training = training or Training()
+    deadline = None if training.wall_time_s is None else time.monotonic() + training.wall_time_s
+    study = run_study(problem, ladder, continuum, training, _part(observer, 0.0, 0.5))
+    inputs = problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs)
+    scale = None if prediction_scale is None else problem.tensor(prediction_scale)
+    data = "train" if validation_inputs is None else "validation"
+    checkpoint = diagnostics_checkpoint(_part(observer, 0.0, 0.5), *study.verdict_branch.last)
+    certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
+    subject = Subject(study=study, inputs=inputs, data=data, prediction_scale=scale, certificates=certificates)
+    law = _law(subject, wanted.quantity)
+    depth = None if law is None else law.depth_for(wanted.error)
+    if depth is not None:
+        deepen(study, min(depth, most_depth), training, deadline=deadline, observer=_part(observer, 0.5, 1.0))
+        # The points of a subject are read once: the deeper network needs a new one.
+        subject = replace(subject)
+    checkpoint = diagnostics_checkpoint(_part(observer, 1.0, 1.0), *study.verdict_branch.last)
+    found = diagnose(subject, checkpoint, deadline=deadline)
+    subject = replace(subject, certificates=found.certificates)
+    found.depth_advice = [_asked(subject, found, wanted, law, most_depth), *found.depth_advice]
+    return TrainedStudy(study, found)
+
+
+def _law(subject: Subject, quantity: Quantity) -> ErrorLaw | None:
+    """Return how the wanted quantity falls with depth, as far as the ladder tells."""
+    if quantity is Quantity.GAP:
+        return gap_law(subject, minima(subject))
+    fit, minimisers = subject.continuum, against_continuum(subject)
+    if fit is None or minimisers is None:
+        return None
+    return prediction_law(subject, prediction_errors(subject, fit, minimisers))
+
+
+def _asked(subject: Subject, found: Diagnostics, wanted: Wanted, law: ErrorLaw | None, most_depth: int) -> DepthAdvice:
+    """Return the advice for what was wanted, by the ladder alone, with its check."""
+    by_gap = wanted.quantity is Quantity.GAP
+    advice = advise(wanted, law, prediction_law(subject, found.predictions) if by_gap else law)
+    words = wanted.quantity.words
+    if law is None:
+        reason = subject.unfit(subject.points[-1])
+        detail = f"no trained model predicts the {words}"
+        return replace(advice, check=DepthCheck(detail=detail if reason is None else f"{detail}: {reason}"))
+    if advice.depth is None:
+        return replace(advice, check=DepthCheck(detail=f"no depth that can be counted meets the {words}"))
+    trained = min(advice.depth, most_depth)
+    return replace(advice, check=_check(subject, found, wanted, trained, advice.depth))
+
+
+def _check(subject: Subject, found: Diagnostics, wanted: Wanted, trained: int, advised: int) -> DepthCheck:
+    point = next(point for point in subject.points if point.depth == trained)
+    measured = {
+        Quantity.GAP: _gap(subject, found, point),
+        Quantity.PREDICTION_ERROR: _prediction_error(subject, found, point),
+    }
+    asked = measured[wanted.quantity]
+    details = [f"depth {advised} is over the limit of {trained}"] if trained < advised else []
+    if asked.reason is not None:
+        details.append(asked.reason)
+    met = None
+    if asked.value is not None:
+        size = abs(asked.value)
+        met = size <= wanted.error
+        if asked.error > _UNDECIDED * abs(size - wanted.error):
+            met = None
+            words = wanted.quantity.words
+            details.append(
+                f"the estimated error of the {words} is larger than its distance from the wanted one:"
+                " smaller tolerances may tell"
+            )
+    if met is False and not details and (again := _again(subject, found, wanted)) is not None:
+        details.append(f"with the depth that was trained now, depth {again} is predicted")
+    return DepthCheck(
+        depth=trained,
+        gap=measured[Quantity.GAP].value,
+        prediction_error=measured[Quantity.PREDICTION_ERROR].value,
+        met=met,
+        detail="; ".join(details) or None,
+    )
+
+
+def _again(subject: Subject, found: Diagnostics, wanted: Wanted) -> int | None:
+    """Return the depth that is predicted by what training at the advised one found."""
+    if wanted.quantity is Quantity.GAP:
+        law = gap_law(subject, found.minima)
+    else:
+        law = prediction_law(subject, found.predictions)
+    return None if law is None else law.depth_for(wanted.error)
+
+
+def _gap(subject: Subject, found: Diagnostics, point: BranchPoint) -> Measured:
+    """Return E_n* − E_∞* at a depth; without a continuum its limit is extrapolated."""
+    error, table = subject.objective_error(point), found.minima
+    if table is None:
+        return Measured(point.depth, None, error)
+    row = next(row for row in table.depths if row.depth == point.depth)
+    value, reason = row.gap, row.withheld.get("gap")
+    if subject.continuum is None:
+        reason = subject.unfit(point)
+        limit = continuum_minimum(table, gap_law(subject, table))
+        value = None if limit is None or reason is not None else row.objective - limit
+    return Measured(point.depth, value, error, reason)
+
+
+def _prediction_error(subject: Subject, found: Diagnostics, point: BranchPoint) -> Measured:
+    """Return the largest deviation of predictions from the continuum's at a depth; there is none without one."""
+    row = next((row for row in found.predictions or [] if row.depth == point.depth), None)
+    if row is None:
+        return Measured(point.depth, None, 0.0)
+    reason = subject.unfit(point)
+    return Measured(point.depth, row.sup_error if reason is None else None, uncertainty(row), reason)
+
+
+def _part(observer: ProgressObserver | None, start: float, end: float) -> ProgressObserver | None:
+    """Return an observer whose fractions fill only a part of the whole."""
+    if observer is None:
+        return None
+    whole = observer
+
+    def observe(at: StudyProgress) -> None:
+        whole(replace(at, fraction=start + (end - start) * at.fraction))
+
+    return observe
