@@ -159,7 +159,9 @@ class Branch(_Result):
     starts: int = Field(description="Starts that found it.")
     frequency: Frequency | None = None
     objectives: dict[str, Finding | None] = Field(description="By depth, and 'continuum'.")
-    lambda_min: dict[str, Finding | None] = Field(default={}, description="Least curvature by depth and for the `continuum`, where certified.")
+    lambda_min: dict[str, Finding | None] = Field(
+        default={}, description="Least curvature by depth and of the continuum."
+    )
     status: str = Field(description="persists, merges, bifurcates, not_carried or saddle.")
     left_at: list[int] = Field(default=[], description="Depths at which the branch was left.")
     detail: str | None = None

@@ -299,7 +299,8 @@ def test_a_deadline_withholds_what_is_long() -> None:
 def test_the_verdict_says_what_is_certified() -> None:
     statements = trained("tanh").diagnostics.verdict.statements
     assert any("certified as a strict local minimum at every depth and in the continuum" in s for s in statements)
-    assert any("H² bound and its allowance in every layer" in s and "order 1.0" in s for s in statements)
+    assert any("every inner layer" in s and "within their H² bound and its allowance" in s for s in statements)
+    assert any("order of the boundary residuals is 1.00 for K" in s for s in statements)
     assert any("solved by collocation" in s and "it confirms" in s for s in statements)
 
 

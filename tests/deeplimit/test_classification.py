@@ -12,7 +12,7 @@ from worker.deeplimit import DepthStart, Problem, Regularisation, Scaling, Train
 from worker.deeplimit.diagnostics.certificate import Kind
 from worker.deeplimit.diagnostics.classification import Classification, classify
 from worker.deeplimit.diagnostics.scaling import NetworkWeights, Path, distance, exponent
-from worker.deeplimit.diagnostics.scaling_evidence import Evidence, SequenceClass
+from worker.deeplimit.diagnostics.sequence_class import Evidence, SequenceClass
 
 DEPTHS = (8, 16, 32, 64)
 DEEPER = (*DEPTHS, 128)

@@ -3,6 +3,9 @@
 import torch
 
 from worker.deeplimit import Integrator, Problem, Regime
+from worker.deeplimit.diagnostics.certificate import certify
+from worker.deeplimit.minimise import Budget, minimise
+from worker.deeplimit.minimise.solution import Status
 from worker.deeplimit.residual_network import ResidualNetwork
 
 STEPS = 2
@@ -24,6 +27,14 @@ def test_a_singular_layer_gives_no_number_and_no_exception() -> None:
     assert not torch.isfinite(product).all()
 
 
+def test_a_minimisation_from_there_ends_with_a_status() -> None:
+    layered, u = network(2.0)
+    solution = minimise(layered, u, Budget())
+    assert solution.status is Status.DIVERGED
+    assert certify(layered, solution).kind is None
+
+
 def test_a_layer_that_can_be_solved_does() -> None:
     layered, u = network(1.0)
     assert torch.isfinite(layered.linearise(u).hessian_product(u)).all()
+    assert minimise(layered, u, Budget()).status is Status.CONVERGED

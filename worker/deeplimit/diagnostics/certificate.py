@@ -42,6 +42,8 @@ _FLAT: Final = 1e-4
 """A curvature below this share of 2 min α is not told from 0."""
 _SETTLED: Final = 0.1
 """A residual below this share of what is not told from 0 is small enough."""
+_ASTRAY: Final = 10.0
+"""A negative curvature below so many times ‖g‖ may be that of a point beside the stationary one."""
 
 
 class Kind(StrEnum):
@@ -134,6 +136,11 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
     which the Hessian vanishes at a stationary point, shows ‖g‖ times a constant where the gradient is not quite 0.
     Without a regulariser, valleys are flat and their floor is only known to a part of it: there a curvature below
     √eps of the largest is as good as 0.
+
+    The stationary point is ‖g‖/κ away, κ the curvature that g meets, and the Hessian changes by some κ over a unit of
+    these coordinates: along a valley whose curvature is 0 at the stationary point, vᵀHv is some ‖g‖ of either sign
+    beside it. Measured along valleys of unregularised networks: 0.2 to 3.9 times ‖g‖ for ‖g‖ from 1e-4 to 1e-10. A
+    saddle is what is steeper than `_ASTRAY` times ‖g‖.
     """
     value, error = pair.value, pair.error
     flat = _flat(problem, solution)
@@ -141,7 +148,7 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
         flat = max(flat, math.sqrt(torch.finfo(pair.vector.dtype).eps) * abs(pair.largest))
     common = {"lambda_min": value, "lambda_min_error": error, "products": pair.products, "vector": pair.vector}
     # A Rayleigh quotient is never below λ_min: a negative one settles the sign whatever its residual.
-    if value < -flat:
+    if value < -max(flat, _ASTRAY * solution.gradient_norm):
         reason = "the point is a saddle: E falls along the direction of negative curvature"
         return Certificate(**common, kind=Kind.SADDLE, withheld={"optimisation_error": reason})  # type: ignore[arg-type]  # a mapping of mixed values
     # A residual that is small after a few products may belong to any eigenvalue, not the smallest.

@@ -44,12 +44,10 @@ from worker.deeplimit.diagnostics.scaling_evidence import (
     MATCH,
     NO_APPROACH,
     SIZE,
-    Evidence,
     Measurements,
-    SequenceClass,
-    TrainedFacts,
     unscaled_penalty,
 )
+from worker.deeplimit.diagnostics.sequence_class import Evidence, SequenceClass, TrainedFacts
 
 LEAST_DEPTH: Final = 4
 """Shallower networks say too little about increments."""

@@ -1,4 +1,9 @@
-"""Convergence of states and predictions (diagnostic 5), both of order 1 like Euler's global error."""
+"""Convergence of states and predictions (diagnostic 5), both of order 1 like Euler's global error.
+
+max over i, s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ and of the entries of |h(W_n X_n + c_n) − h(W X(1) + c)|. The layers are
+Euler's steps (Hairer, Nørsett and Wanner 1993, *Solving ordinary differential equations I*, theorem II.3.4) with
+parameters that are O(1/n) from the continuum's; uniform convergence is part of Thorpe and van Gennip (2023).
+"""
 
 from __future__ import annotations
 

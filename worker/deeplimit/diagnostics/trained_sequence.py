@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.diagnostics.classification import Classification, classify
 from worker.deeplimit.diagnostics.scaling import NetworkWeights
-from worker.deeplimit.diagnostics.scaling_evidence import TrainedFacts
+from worker.deeplimit.diagnostics.sequence_class import TrainedFacts
 from worker.deeplimit.diagnostics.subject import Subject
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worker.deeplimit.diagnostics.scaling_evidence import GROWS, NO_APPROACH, Evidence, SequenceClass
+from worker.deeplimit.diagnostics.scaling_evidence import GROWS, NO_APPROACH
+from worker.deeplimit.diagnostics.sequence_class import Evidence, SequenceClass
 from worker.deeplimit.diagnostics.wording import depths, listed
 
 if TYPE_CHECKING:

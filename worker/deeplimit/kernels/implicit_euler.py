@@ -10,7 +10,8 @@ is the exact adjoint of the solved equation, whatever path Newton took; differen
 
 A running cost of weight ρ adds 2ρh X⁺ to p⁺ and 2ρh dX⁺ to dp⁺. Where h‖K‖ is not small the equation can have
 several solutions or none; Newton starts at X, and a step that it cannot solve gives NaN, which a minimisation steps
-back from.
+back from. A singular J gives numbers that are not finite in the same way, and no exception. Newton's method for the
+stages is Hairer and Wanner's (1996), *Solving ordinary differential equations II*, section IV.8.
 """
 
 from __future__ import annotations
