@@ -200,6 +200,9 @@ def _uploaded_facts(known: SampleFacts, loss: Loss, errors: list[FieldError]) ->
     """Return what the rules need of an uploaded data set; two classes 0 and 1 do for the logistic loss as well."""
     samples, features, counts = known.samples, known.features, known.class_counts or []
     if loss is Loss.SQUARED_ERROR:
+        if known.class_names:
+            detail = "the set's targets are labels, not numbers; cross_entropy takes them"
+            errors.append(FieldError("/objective/loss", "targets_do_not_fit", detail))
         return _Facts(samples, features, known.outputs or 1)
     if loss is Loss.LOGISTIC:
         pair = known.sign_counts or (counts if len(counts) == 2 else ())  # noqa: PLR2004  # ±1 are two classes

@@ -166,3 +166,12 @@ def test_nothing_is_asked_of_labels_that_are_not_there() -> None:
         "targets": False,
         "classes": None,
     }
+
+
+def test_labels_are_no_numbers_to_regress_on() -> None:
+    with pytest.raises(SpecInvalidError) as refused:
+        trained_on(upload([3, 3], class_names=["down", "up"]), "squared_error")
+    (error,) = refused.value.errors
+    assert (error.pointer, error.code) == ("/objective/loss", "targets_do_not_fit")
+    assert "labels" in error.detail
+    assert trained_on(upload([3, 3]), "squared_error").outputs == 1
