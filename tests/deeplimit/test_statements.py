@@ -188,8 +188,14 @@ def test_a_loose_tolerance_is_no_disagreement() -> None:
 def test_a_difference_beyond_both_margins_is_a_disagreement() -> None:
     """The control: the same difference beside a sharply trained model."""
     check = loose().diagnostics.independent_check
-    (sentence,) = with_words(said(small(), independent_check=check), "collocation")
+    agreed, apart = said(small()), said(small(), independent_check=check)
+    (sentence,) = with_words(apart, "collocation")
     assert "it does not confirm the trained limit" in sentence
+    assert agreed.converges is True
+    assert apart.converges is None
+    assert apart.statements[0].startswith(
+        "Undecided: the orders are close to the expected ones, but the Euler-Lagrange"
+    )
     assert "beyond the estimated error" in sentence
     (sentence,) = with_words(small().diagnostics.verdict, "collocation")
     assert "it confirms the trained limit" in sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.diagnostics.certificate import Certificate, Kind
@@ -177,20 +178,35 @@ def _euler_lagrange(subject: Subject, diagnostics: Diagnostics) -> list[str]:
     return [sentence]
 
 
-def _independent_check(subject: Subject, diagnostics: Diagnostics) -> list[str]:
-    """Compare E_∞ with what either value may be wrong by, and say whether it is a minimum's."""
+@dataclass(frozen=True)
+class Agreement:
+    """Whether the boundary-value problem's E_∞ is the trained one, and the numbers that say so."""
+
+    agrees: bool
+    numbers: str
+
+
+def agreement(subject: Subject, diagnostics: Diagnostics) -> Agreement | None:
+    """Compare E_∞ of the independent check with what either value may be wrong by; None where there is no check."""
     found, fit = diagnostics.independent_check, subject.continuum
     if found is None or found.objective is None or found.difference is None or fit is None:
-        return []
+        return None
     known = diagnostics.certificates.continuum or Certificate()
     error = fit.step_error + fit.basis_error + max(fit.solution.error_estimate, known.optimisation_error or 0.0)
     apart, sharp = f"difference {found.difference:+.1e}", _SAME * abs(found.objective)
     if abs(found.difference) <= sharp:
-        agrees, numbers = True, f"{apart}, below {_SAME:.0e} of E_∞"
-    else:
-        agrees = abs(found.difference) <= error
-        side = "within" if agrees else "beyond"
-        numbers = f"{apart}, {side} the estimated error {error:.1e} of the trained model"
+        return Agreement(True, f"{apart}, below {_SAME:.0e} of E_∞")
+    agrees = abs(found.difference) <= error
+    side = "within" if agrees else "beyond"
+    return Agreement(agrees, f"{apart}, {side} the estimated error {error:.1e} of the trained model")
+
+
+def _independent_check(subject: Subject, diagnostics: Diagnostics) -> list[str]:
+    """Say whether E_∞ is confirmed, and whether it is a minimum's."""
+    found, compared = diagnostics.independent_check, agreement(subject, diagnostics)
+    if found is None or compared is None:
+        return []
+    known, agrees = diagnostics.certificates.continuum or Certificate(), compared.agrees
     if known.kind is Kind.SADDLE:
         verb = "it ends at" if agrees else "it does not end at"
         said = f"{verb} the trained stationary point, a saddle and no minimum"
@@ -200,6 +216,6 @@ def _independent_check(subject: Subject, diagnostics: Diagnostics) -> list[str]:
         said = f"{'it ends at' if agrees else 'it does not end at'} the trained point, not certified as a minimum"
     sentence = (
         "The Euler-Lagrange boundary-value problem, solved by collocation from the trained model, gives E_∞ ="
-        f" {found.objective:.10g}: {said} ({numbers})."
+        f" {found.objective:.10g}: {said} ({compared.numbers})."
     )
     return [sentence]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.diagnostics.certificate import Kind
 from worker.deeplimit.diagnostics.sequence_statements import bracket, branches, slopes
-from worker.deeplimit.diagnostics.statements import certified
+from worker.deeplimit.diagnostics.statements import agreement, certified
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.diagnostics.without_theorem import without_theorem
 from worker.deeplimit.diagnostics.wording import listed, places
@@ -20,6 +20,12 @@ _NEAR: Final = (0.75, 1.35)
 """Orders that speak for the expected one at depths a user can afford, as parts of it."""
 _TOO_SLOW: Final = 0.5
 """Resolved orders below this part of it speak against it."""
+
+
+_ELSEWHERE: Final = (
+    "Undecided: the orders are close to the expected ones, but the Euler-Lagrange boundary-value problem gives another"
+    " E_∞ than the trained one that they are measured against."
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     """Weigh the orders on the finest depths.
 
     True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
-    for the paper's networks; False when one is resolved and below half of it; undecided otherwise.
+    for the paper's networks; False when one is resolved and below half of it; undecided otherwise, and where the
+    independent check finds another E_∞ than the one that they were measured against.
 
     Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
     when the minimisers that were found visibly do not converge (`without_theorem`), and undecided otherwise.
@@ -73,7 +80,11 @@ def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     if subject.problem.expected_orders():
         votes = [order.vote for order in orders]
         converges = True if votes and all(votes) else (False if False in votes else None)
-        head, measured = _head(subject, orders, converges=converges, covered=not broken), list[str]()
+        compared, measured = agreement(subject, diagnostics), list[str]()
+        if converges and compared is not None and not compared.agrees:
+            converges, head = None, _ELSEWHERE
+        else:
+            head = _head(subject, orders, converges=converges, covered=not broken)
     else:
         found = without_theorem(diagnostics)
         converges, head, measured = found.converges, found.head, found.measured
