@@ -62,6 +62,8 @@ def test_predictions_of_a_constant_field(constant_field: TrainedStudy) -> None:
     for row in rows:
         deviation = abs(float(euler(row.depth)[-1] - exact(np.array([1.0]))[0]))
         assert row.sup_error == pytest.approx(deviation * ALPHA_C / (1.0 + ALPHA_C), rel=1e-6)
+        # The control: predictions with the continuum's c, and not the depth's own, are farther away.
+        assert deviation > 1.5 * row.sup_error
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import sequences
+from tests.support.small_problems import bifurcating
 from worker.deeplimit import ContinuumOptions, Integrator, Problem, Regime, Scaling, TrainedStudy, Training, train
 from worker.deeplimit.deepen import deepen
 from worker.deeplimit.diagnostics.depth_advice import STANDARD, Quantity, Wanted
@@ -110,13 +111,25 @@ def test_a_limit_on_depth_is_a_reason() -> None:
 def test_a_gap_that_is_not_resolved_is_neither_met_nor_missed() -> None:
     """A continuum known to 8e-6 only, by piecewise-linear functions; the Legendre one of the tests above knows more."""
     coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    unresolved = train_for_error(sequences.odd_pair(), gap_of(2e-5), continuum=coarse, most_depth=384)
-    check = unresolved.diagnostics.depth_advice[0].check
+    checks = {}
+    for wanted in (6e-5, 2e-5):
+        found = train_for_error(sequences.odd_pair(), gap_of(wanted), continuum=coarse, most_depth=384)
+        checks[wanted] = found.diagnostics.depth_advice[0].check
+    near, far = checks[6e-5], checks[2e-5]
+    assert near is not None
+    assert near.met is None
+    assert near.detail is not None
+    assert "larger than its distance from the wanted one" in near.detail
+    # The gap at 384 layers is 6.9e-5: what is known of it suffices to miss 2e-5.
+    assert far is not None
+    assert far.met is False
+
+
+def test_a_gap_of_nothing_is_met() -> None:
+    """Below its threshold the null solution is the minimiser at every depth: there is no gap, and no digit of one."""
+    check = train_for_error(bifurcating(0.1), gap_of(1e-2)).diagnostics.depth_advice[0].check
     assert check is not None
-    assert check.met is None
-    assert check.gap is None
-    assert check.detail is not None
-    assert "not small beside the gap" in check.detail
+    assert check.met is True
 
 
 def test_nothing_is_advised_where_there_is_no_limit() -> None:

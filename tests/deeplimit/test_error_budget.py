@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.small_problems import DEPTHS, odd_pair, trained
-from worker.deeplimit import ContinuumOptions, Training, train
+from worker.deeplimit import ContinuumOptions, Problem, Regime, Regularisation, Scaling, Training, train
 from worker.deeplimit.diagnostics.error_budget import ErrorBudget, Errors, budget, interval, interval_of_three
 from worker.deeplimit.diagnostics.orders import Measured
 
@@ -64,6 +64,15 @@ def test_the_sources_are_told_apart() -> None:
     assert coarse.integration > 1e2 * sharp.integration
     assert coarse.discretisation > 10.0 * sharp.discretisation
     assert coarse.optimisation < 1e-12
+
+
+def test_without_a_floor_of_curvature_no_order_is_claimed() -> None:
+    """Every depth has the same minimum, 1/1200: the differences are what optimisation left in flat valleys."""
+    weights = Regularisation(alpha={"K": 1.0, "b": 0.05, "W": 0.1, "c": 1.0}, tau={"K": 2.0, "b": 2.0})
+    problem = Problem([[0.0]], [[0.1]], activation="tanh", regularisation=weights, regime=Regime(scaling=Scaling.NONE))
+    found = train(problem, (4, 8, 16, 32), None, Training(1e-8, starts=2)).diagnostics.minima
+    assert found is not None
+    assert [row.order for row in found.depths] == [None] * 4
 
 
 def test_what_is_not_resolved_is_withheld() -> None:

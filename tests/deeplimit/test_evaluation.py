@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,25 @@ def test_untrained_depths_show_order_one_in_states_and_predictions(activation: s
             assert order == pytest.approx(1.0, abs=0.02)
     # the leading term of Euler's error halves with the step
     assert rows[2].predictions / rows[1].predictions == pytest.approx(0.5, abs=5e-3)
+
+
+def test_another_continuum_shows_no_order() -> None:
+    """The control: networks sampled from parameters that are one part in a hundred off approach something else."""
+    continuum = trained_continuum("tanh")
+    assert isinstance(continuum.parameters, ContinuumParameters)
+    off = replace(continuum.parameters, K=1.01 * continuum.parameters.K)
+    networks = [sample(Fitted("continuum", continuum.problem, off), depth) for depth in (64, 128, 256)]
+    for row in sampling_errors(continuum, networks, continuum.problem.x)[1:]:
+        assert row.order["states"] is None or row.order["states"] < 0.9
+
+
+def test_noise_that_is_not_in_the_columns_unit_is_told_apart() -> None:
+    """The control of the unit: with a third of it the same levels change a third as much."""
+    model = trained_continuum("identity")
+    whole, third = (
+        robustness(model, Noise((0.01,), 5, 0), torch.full((1,), unit, dtype=torch.float64))[0] for unit in (1.0, 1 / 3)
+    )
+    assert whole.rms_change == pytest.approx(3.0 * third.rms_change, rel=1e-9)
 
 
 def test_orders_of_predictions_do_not_hang_on_their_unit() -> None:

@@ -26,6 +26,18 @@ def test_known_answer_f() -> None:
     assert found.boundary_1 == pytest.approx(0.15, rel=1e-12)
 
 
+def test_the_order_of_the_layers_decides() -> None:
+    """The control: the same layers in another order have the same size, and none of the other norms."""
+    t = np.arange(10) / 10
+    layers = t - t**2 / 2
+    mixed = layers[[0, 9, 1, 8, 2, 7, 3, 6, 4, 5]]
+    sorted_, shuffled = path_norms(Path(layers[:, None])), path_norms(Path(mixed[:, None]))
+    assert shuffled.l2 == pytest.approx(sorted_.l2, rel=1e-12)
+    assert shuffled.R > 10.0 * sorted_.R
+    assert (shuffled.second_difference or 0.0) > 10.0 * (sorted_.second_difference or 0.0)
+    assert (shuffled.holder or 0.0) > 1.5 * (sorted_.holder or 0.0)
+
+
 def test_a_small_path() -> None:
     found = path_norms(path(0.0, 1.0, 0.5, 1.5))
     assert found.p_variation is not None

@@ -1,6 +1,7 @@
 """Branches with their curvature and frequencies, and saddles: recognised, listed, left."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -20,9 +21,12 @@ from worker.deeplimit import (
 from worker.deeplimit.branches import BranchPoint, BranchStatus, found_interval, select
 from worker.deeplimit.deepen import deepen
 from worker.deeplimit.diagnostics.certificate import Kind
+from worker.deeplimit.diagnostics.sequence_class import SequenceClass
 from worker.deeplimit.minimise import Budget, minimise
 from worker.deeplimit.residual_network import ResidualNetwork
 from worker.deeplimit.saddles import settle
+from worker.deeplimit.symmetry import aligned, distance
+from worker.deeplimit.transfer import prolong
 
 DEPTH = 8
 THRESHOLD = 0.160806
@@ -94,8 +98,36 @@ def test_a_saddle_of_the_continuum_alone_is_left() -> None:
     assert branch.continuum.solution.objective < null * (1.0 - 5e-5)
     # The other minimum of the pitchfork, by sign; every depth is away from it.
     assert branch.left == [16, 8, 4]
+    assert trained.diagnostics.classification is not None
+    assert trained.diagnostics.classification.sequence_class is SequenceClass.UNDECIDED
     assert trained.diagnostics.verdict.converges is None
     assert not any("confirm" in line and "theorem" in line for line in trained.diagnostics.verdict.statements)
+
+
+def test_depths_before_a_bifurcation_are_not_on_the_branch() -> None:
+    """The threshold lies between 16 and 32 layers; 32 and 64 lead to each other, small as the minimum at 32 is."""
+    trained = train(bifurcation(0.1565), (8, 16, 32, 64), ContinuumOptions(), Training(1e-10, starts=2))
+    (branch,) = trained.study.branches
+    assert list(branch.left_saddles) == ["discrete-32"]
+    assert branch.left == [16, 8]
+    assert trained.diagnostics.minima is not None
+    orders = {row.depth: row.order for row in trained.diagnostics.minima.depths}
+    assert orders[16] is orders[32] is None
+    assert orders[64] is not None
+
+
+def test_minima_of_unrelated_starts_are_aligned_before_they_are_compared() -> None:
+    """A padded coordinate can be flipped: two starts need not find the same image of one minimum."""
+    problem = known_answers.two_moons(state_dim=3)
+    training = Training(1e-6, starts=3, depth_start=DepthStart.INDEPENDENT)
+    branch = train(problem, (4, 8, 16), None, training).study.verdict_branch
+    for coarse, fine in pairwise(branch.points.values()):
+        reference = prolong(coarse.parameters, fine.depth)
+        nearest = distance(reference, aligned(problem, reference, fine.parameters))
+        assert distance(reference, fine.parameters) == pytest.approx(nearest, rel=1e-12)
+        values = fine.network.evaluate(fine.network.encode(fine.parameters))
+        assert values.objective == pytest.approx(fine.solution.objective, rel=1e-12)
+        torch.testing.assert_close(values.gradient, fine.solution.evaluation.gradient)
 
 
 def test_starts_in_the_continuum_leave_its_saddles() -> None:

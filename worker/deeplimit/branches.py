@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
@@ -156,6 +156,19 @@ def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
         return True
     tolerance = (2e-3 if problem.smooth else 5e-2) * max(norm(left[2]), 1e-3)
     return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
+
+
+def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPoint:
+    """Return the image of a point under the exact symmetries that is nearest to other parameters of its depth."""
+    network = point.network
+    if network.problem.regime.two_layer:
+        return point
+    image = aligned(network.problem, reference, point.parameters)
+    if image is point.parameters:
+        return point
+    u = network.encode(image)
+    certificate = None if point.certificate is None else replace(point.certificate, vector=None)
+    return BranchPoint(network, image, replace(point.solution, u=u, evaluation=network.evaluate(u)), certificate)
 
 
 def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], Facts]) -> list[list[_Item]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-from worker.deeplimit.branches import Branch, off_branch, point_facts, same_minimum
+from worker.deeplimit.branches import Branch, BranchPoint, off_branch, point_facts, same_minimum
 from worker.deeplimit.fitter import Fitter
 from worker.deeplimit.residual_network import DiscreteParameters
 from worker.deeplimit.symmetry import distance, norm
@@ -14,12 +15,19 @@ _FAR: Final = 0.25
 """A point is on the branch when it is nearer to its restriction than this share of the parameters' size."""
 
 
-def follow_back(branch: Branch, fitter: Fitter) -> None:
+def follow_back(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None:
     """Seek the branch again at depths that seem to be on another, from the next finer depth's restriction.
 
     What is found replaces the depth's point where it is nearer to the branch; depths that stay away from it are noted
     in ``branch.left``.
+
+    Parameters
+    ----------
+    prolonged
+        Whether every depth was trained from the one before it. A depth that is found again from the next finer one then
+        leads there and back, and is on the branch however far it is.
     """
+    found, held = set[int](), set[int]()
     for depth in off_branch(branch):
         point, start = branch.points[depth], _restricted(branch, depth)
         if start is None:
@@ -28,22 +36,32 @@ def follow_back(branch: Branch, fitter: Fitter) -> None:
         followed, _ = fitter.settle(followed, "follow_back")
         nearer = distance(followed.parameters, start) < distance(point.parameters, start)
         same = same_minimum(point.network.problem, point_facts(point), point_facts(followed))
+        if same and prolonged:
+            held.add(depth)
         if followed.solution.status.optimised and nearer and not same:
             branch.points[depth] = followed
-    branch.left = _away(branch)
+            found.add(depth)
+    branch.left = _away(branch, found, held)
 
 
-def _away(branch: Branch) -> list[int]:
-    """Return the depths, fine to coarse, that are on another branch, or hang together with one that is."""
+def _away(branch: Branch, found: set[int], held: set[int]) -> list[int]:
+    """Return the depths, fine to coarse, that are on another branch, or hang together with one that is.
+
+    Those coarser than a model at which a saddle was left are on what bifurcated there, unless they were ``found``.
+    """
     suspects, away = off_branch(branch), list[int]()
+    ends = [point.depth if isinstance(point, BranchPoint) else math.inf for point in branch.left_saddles.values()]
+    begin = max(ends, default=0)
     for depth in sorted(branch.points, reverse=True):
         finer = min((n for n in branch.points if n > depth), default=depth)
-        if finer in away:
+        if depth < begin and depth not in found:
+            away.append(depth)
+        elif finer in away:
             point, limit = branch.points[depth].parameters, _limit(branch, depth)
             other = restrict(branch.points[finer].parameters, depth)
             if distance(point, other) < distance(point, limit):
                 away.append(depth)
-        elif depth in suspects and not _connected(branch, depth):
+        elif depth in suspects and depth not in held and not _connected(branch, depth):
             away.append(depth)
     return away
 

@@ -23,6 +23,7 @@ from worker.deeplimit.branches import (
     cluster,
     continuum_facts,
     merge_coinciding,
+    nearest_image,
     point_facts,
     select,
 )
@@ -132,7 +133,7 @@ class _Sweep:
             self._carry_to_continuum(study.branches)
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
         if self.training.depth_start is not DepthStart.INDEPENDENT:
-            follow_back(study.verdict_branch, self.fitter)
+            follow_back(study.verdict_branch, self.fitter, prolonged=not self.from_continuum)
         return study
 
     def _expected(self, branches: int) -> float:
@@ -206,7 +207,8 @@ class _Sweep:
             if not branch.status.carried:
                 continue
             if self.training.depth_start is DepthStart.INDEPENDENT:
-                branch.points[depth] = self._minima(network)[0][0][0]
+                found = self._minima(network)[0][0][0]
+                branch.points[depth] = nearest_image(found, prolong(branch.latest.parameters, depth))
                 continue
             if self.from_continuum and branch.continuum is not None:
                 start = recover(branch.continuum.parameters, depth)

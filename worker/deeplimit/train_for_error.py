@@ -176,12 +176,10 @@ def _gap(subject: Subject, found: Diagnostics, point: BranchPoint) -> Measured:
     error, table = subject.objective_error(point), found.minima
     if table is None:
         return Measured(point.depth, None, error)
-    row = next(row for row in table.depths if row.depth == point.depth)
-    value, reason = row.gap, row.withheld.get("gap")
-    if subject.continuum is None:
-        reason = subject.unfit(point)
-        limit = continuum_minimum(table, gap_law(subject, table))
-        value = None if limit is None or reason is not None else row.objective - limit
+    row, reason = next(row for row in table.depths if row.depth == point.depth), subject.unfit(point)
+    # A gap near 0 is withheld from the table, where it is to have digits; here it is only to be below a number.
+    limit = continuum_minimum(table, gap_law(subject, table))
+    value = None if limit is None or reason is not None else row.objective - limit
     return Measured(point.depth, value, error, reason)
 
 

@@ -122,10 +122,10 @@ def certify(
     pair = smallest_eigenvalue(
         hessian.hessian_product, draw, tolerance=tolerance, absolute=enough, max_products=most, stop=stop
     )
+    if cheaper is not None and math.isfinite(pair.value):
+        pair = _rayleigh(objective, solution.u, pair)
     if not math.isfinite(pair.value):
         return _null("a product with the Hessian is not finite")
-    if cheaper is not None:
-        pair = _rayleigh(objective, solution.u, pair)
     return judge(problem, solution, pair)
 
 

@@ -2,7 +2,8 @@
 
 Minima obey E_n* − E_∞* = C₁/n + C₂/n² + O(n⁻³): C₁ comes from the adjoint (`slope`), C₂ from what it leaves of a
 measured gap, as in Richardson's extrapolation. Predictions and networks of another order q obey A n^{−q} + B n^{−q−1},
-with both constants from measured errors.
+with both constants from measured errors (asymptotic error expansions of one-step methods: Hairer, Nørsett and Wanner
+1993, *Solving ordinary differential equations I*, section II.8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Convergence of minima: gap, slope, order, Richardson's extrapolation (diagnostics 1 and 2)."""
+"""Convergence of minima: gap, slope, order, Richardson's extrapolation (diagnostics 1 and 2).
+
+gap_n = E_n* − E_∞*, slope n · gap_n, order log(gap_m/gap_n)/log(n/m) for depths m < n, and E_∞* extrapolated from
+them, (n E_n − m E_m)/(n − m) for order 1 (Richardson 1911). That the minima converge is theorem 2.1 of Thorpe and van
+Gennip (2023); that they do so with order 1 follows from Euler's local error (`slope`).
+"""
 
 from __future__ import annotations
 

@@ -108,6 +108,9 @@ def _boundary(subject: Subject, bends: dict[str, list[tuple[int, Bend]]]) -> lis
         if len(rows) < 2:
             continue
         pair, tau = [depth for depth, _ in rows[-2:]], subject.problem.tau(name)
+        unfit = {point.depth: subject.unfit(point) for point in subject.points}
+        if any(unfit[depth] for depth in pair):
+            return []
         measured = [
             Measured(depth, boundary_residual(bend), boundary_error(bend, depth, tau)) for depth, bend in rows[-2:]
         ]

@@ -72,10 +72,11 @@ class Subject:
 
         The optimisation errors are the certified ‖g‖²/(2λ_min) where there is one.
         """
-        errors = Errors(optimisation=_excess(self.certificates.depths.get(point.depth), point.solution))
+        floor = curvature_floor(self.problem)
+        errors = Errors(optimisation=_excess(self.certificates.depths.get(point.depth), point.solution, floor))
         if (fit := self.continuum) is None:
             return errors
-        optimisation = _excess(self.certificates.continuum, fit.solution)
+        optimisation = _excess(self.certificates.continuum, fit.solution, floor)
         return errors + Errors(optimisation, integration=fit.step_error, discretisation=fit.basis_error)
 
     def objective_error(self, point: BranchPoint) -> float:
@@ -143,9 +144,10 @@ def _saddle(certificate: Certificate | None) -> bool:
     return certificate is not None and certificate.kind is Kind.SADDLE
 
 
-def _excess(certificate: Certificate | None, solution: Solution) -> float:
+def _excess(certificate: Certificate | None, solution: Solution, floor: float) -> float:
     if certificate is None or certificate.optimisation_error is None:
-        return solution.error_estimate
+        # In a valley without a floor a small gradient bounds nothing.
+        return solution.error_estimate if floor > 0.0 else math.inf
     return certificate.optimisation_error
 
 

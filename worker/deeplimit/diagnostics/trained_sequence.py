@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.diagnostics.classification import Classification, classify
 from worker.deeplimit.diagnostics.scaling import NetworkWeights
-from worker.deeplimit.diagnostics.sequence_class import TrainedFacts
+from worker.deeplimit.diagnostics.sequence_class import Evidence, SequenceClass, TrainedFacts
 from worker.deeplimit.diagnostics.subject import Subject
 
 if TYPE_CHECKING:
@@ -22,9 +22,15 @@ def classify_study(subject: Subject, found: Diagnostics, *, deadline: float | No
     """Classify the verdict branch: one network per depth whose optimisation ended well.
 
     Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question. Only
-    their distances from the continuum's minimiser are left out. ``deadline`` as for `classify`.
+    their distances from the continuum's minimiser are left out. Where every depth left the continuum's branch, they say
+    nothing of what that branch tends to. ``deadline`` as for `classify`.
     """
     points = [point for point in subject.points if point.solution.status.optimised]
+    away = subject.study.verdict_branch.left
+    if subject.continuum is not None and points and all(point.depth in away for point in points):
+        detail = "no depth is on the branch of the continuum, so that none tells what that branch tends to"
+        row = Evidence("on_branch", 0.0, None, SequenceClass.UNDECIDED, detail)
+        return Classification(SequenceClass.UNDECIDED, [row])
     networks = [
         NetworkWeights(
             {

@@ -1,7 +1,10 @@
 """Robustness to noise on the inputs: how much predictions and metrics change with its size.
 
 Noise is independent and normal, its standard deviation a level times each input column's own in the training data. One
-seed gives every model the same draws, and every level the same directions, so that curves can be compared.
+seed gives every model the same draws, and every level the same directions, so that curves can be compared. With
+x' = x + level · unit ⊙ ξ, ξ standard normal, the change is h(x') − h(x); its root mean square is the level times the
+model's mean sensitivity where h is linear. Yan, Du, Tan and Feng (2020), *On robustness of neural ordinary differential
+equations*, compare models by the same kind of curve.
 """
 
 from __future__ import annotations
