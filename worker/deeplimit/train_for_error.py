@@ -151,7 +151,9 @@ def _check(subject: Subject, found: Diagnostics, wanted: Wanted, trained: int, a
                 f"the estimated error of the {words} is larger than its distance from the wanted one:"
                 " smaller tolerances may tell"
             )
-    if met is False and not details and (again := _again(subject, found, wanted)) is not None:
+    again = _again(subject, found, wanted)
+    # The law is of the finest depths: a prediction at or below what was measured to miss is none.
+    if met is False and not details and again is not None and again > trained:
         details.append(f"with the depth that was trained now, depth {again} is predicted")
     return DepthCheck(
         depth=trained,
