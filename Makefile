@@ -32,14 +32,14 @@ lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openap
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m service.openapi --check
+	$(BIN)/python -m service.api.write_openapi --check
 
 format: $(DEV) ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 openapi: $(DEV) ## write openapi/openapi.json from the code
-	$(BIN)/python -m service.openapi
+	$(BIN)/python -m service.api.write_openapi
 
 clean: ## remove .venv, caches and build output; the data directory stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov

@@ -9,9 +9,9 @@ from sklearn.datasets import make_moons
 from torch import Tensor
 
 from worker.deeplimit.minimise import Budget, HistoryRow, minimise
-from worker.deeplimit.objective import Evaluation
-from worker.deeplimit.problem import Problem, Regularisation
-from worker.deeplimit.residual_network import ResidualNetwork
+from worker.deeplimit.model.objective import Evaluation
+from worker.deeplimit.model.residual_network import ResidualNetwork
+from worker.deeplimit.problem.learning_problem import Problem, Regularisation
 
 CLOSE = 1e-6
 LIMIT = 2000

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from worker.deeplimit.datasets import Standardisation, load
-from worker.deeplimit.problem import Problem
-from worker.deeplimit.residual_network import ResidualNetwork
+from worker.deeplimit.model.residual_network import ResidualNetwork
+from worker.deeplimit.problem.datasets import Standardisation, load
+from worker.deeplimit.problem.learning_problem import Problem
 
 PAIRS = 7
 

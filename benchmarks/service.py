@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from service.config import Settings
-from service.supervisor import embedded_service
+from service.runtime.supervisor import embedded_service
 
 SPEC = {
     "kind": "train",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.jobstore import JobStore, connect
-from service.valkey import ValkeyServer
+from service.runtime.valkey import ValkeyServer
 from tests.support.service import running_valkey
 
 # Before any test imports torch: the servers and workers of other tests want the same cores, and threads that spin while

@@ -20,7 +20,7 @@ from typing import IO, Any
 from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import ArtifactRef, Progress
-from worker.outcome import JobInput, Outcome, Stopped, UserError
+from worker.executor import JobInput, Outcome, Stopped, UserError
 from worker.reporting import ThinnedReport
 
 LOG = logging.getLogger("worker.trainer")

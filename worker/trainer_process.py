@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Self
 
 from service.contract.job import Revision
-from worker.lifeline import tied
+from service.runtime.lifeline import tied
 
 LOG = logging.getLogger(__name__)
 

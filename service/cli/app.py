@@ -27,7 +27,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Workers on this machine; DEEPLIMIT_WORKERS, 1.")] = None,
 ) -> None:
     """Run the whole service: API, workers, and a Valkey server unless DEEPLIMIT_REDIS_URL names one."""
-    from service import supervisor
+    from service.runtime import supervisor
 
     raise typer.Exit(supervisor.serve(_settings(host=host, port=port, data_dir=data_dir, workers=workers)))
 
@@ -35,7 +35,7 @@ def serve(
 @app.command()
 def worker() -> None:
     """Run one more worker, here, for the service whose Redis and object store the settings name."""
-    from service import supervisor
+    from service.runtime import supervisor
 
     raise typer.Exit(supervisor.serve_workers(_settings()))
 
@@ -50,8 +50,8 @@ def submit(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Submit a specification and print the job's id; "-" reads standard input."""
+    from service.cli.client import Client
     from service.cli.output import messages, output, reported
-    from service.client import Client
 
     body = spec.read()
     with reported(), Client(url) as client:
@@ -73,10 +73,10 @@ def status(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Print how a job stands. Fails if the job failed or was cancelled."""
+    from service.cli.client import Client
     from service.cli.output import FAILED, messages, output, reported
     from service.cli.progress import watch
     from service.cli.tables import job_lines
-    from service.client import Client
 
     with reported(), Client(url) as client:
         job = watch(client, job_id, messages()) if wait else client.job(job_id)
@@ -92,8 +92,8 @@ def status(
 @app.command()
 def results(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print what a job that succeeded found: models, convergence and verdict, or an evaluation, or a diagnosis."""
+    from service.cli.client import Client
     from service.cli.output import reported
-    from service.client import Client
 
     with reported(), Client(url) as client:
         _print_results(client.results(job_id), as_json=as_json)

@@ -38,8 +38,8 @@ def upload(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Upload a data set, or the weights K and b of a network, and print its id."""
+    from service.cli.client import Client
     from service.cli.output import REFUSED, messages, output, reported
-    from service.client import Client
 
     media_type = MEDIA_TYPES.get(file.suffix.lower())
     if media_type is None or not file.is_file():
@@ -59,8 +59,8 @@ def upload(
 @app.command("list")
 def list_datasets(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print the data sets, newest first, a line each: id, what it holds, name."""
+    from service.cli.client import Client
     from service.cli.output import output, reported
-    from service.client import Client
 
     with reported(), Client(url) as client:
         found = list(client.datasets())
@@ -76,8 +76,8 @@ def list_datasets(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 @app.command("show")
 def show_dataset(dataset_id: DatasetId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print what is known of a data set."""
+    from service.cli.client import Client
     from service.cli.output import output, reported
-    from service.client import Client
 
     with reported(), Client(url) as client:
         found = client.dataset(dataset_id)
@@ -95,8 +95,8 @@ def delete_datasets(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Delete data sets. Jobs that were given them keep their own copies."""
+    from service.cli.client import Client
     from service.cli.output import messages, reported
-    from service.client import Client
 
     with reported(), Client(url) as client:
         for dataset_id in ids:

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from service.cli.client import Client
 from service.cli.output import FAILED, messages, output, reported
 from service.cli.progress import watch
 from service.cli.tables import job_lines, show_results
-from service.client import Client
 from service.config import Settings
-from service.supervisor import ServeError, embedded_service
+from service.runtime.supervisor import ServeError, embedded_service
 
 if TYPE_CHECKING:
     from types import FrameType

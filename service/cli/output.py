@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import typer
 from rich.console import Console
 
-from service.client import ClientError, Refused
+from service.cli.client import ClientError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

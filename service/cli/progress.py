@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from service.client import Client
+    from service.cli.client import Client
 
 Json = dict[str, Any]
 

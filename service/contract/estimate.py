@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.contract.regimes import Block, Integrator
+from service.contract.values.errors import FieldError, SpecInvalidError
 
 if TYPE_CHECKING:
-    from service.contract.resolved import ResolvedNetwork
-
-CONTINUUM_DEGREE: Final = 16
-STAGES: Final = 4
-"""Of the classical Runge–Kutta method, which the continuum is integrated by."""
-FLOPS_FORWARD: Final = 2
-"""A product with K takes a multiplication and an addition for each of its entries."""
-FLOPS_GRADIENT: Final = 3 * FLOPS_FORWARD
-"""Multiplies by K forward, by Kᵀ backward, and forms the outer product."""
-SYSTEMS_FORWARD: Final = 3
-"""Linear systems of size d that Newton's method solves for a sample and layer of implicit Euler, d³ operations each."""
-SYSTEMS_GRADIENT: Final = SYSTEMS_FORWARD + 1
+    from service.contract.values.limits import Limits
 
 
 class Cost(BaseModel):
@@ -59,62 +49,20 @@ class Sizes:
     outputs: int
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCost:
-    """What one layer of a network costs, or one step of the flow.
+def check_cost(cost: Estimate, limits: Limits) -> None:
+    """Refuse a job that is over the published limits.
 
-    Parameters
-    ----------
-    state_dim, width
-        d, and the entries w of b.
-    entries
-        Of K, and of V in a two-layer block.
-    stages
-        Evaluations of the right-hand side.
-    implicit
-        Whether Newton's method solves for the next state.
+    Raises
+    ------
+    SpecInvalidError
+        ``memory_limit`` or ``work_limit``.
     """
-
-    state_dim: int
-    width: int
-    entries: int
-    stages: int
-    implicit: bool
-
-    @classmethod
-    def of(cls, network: ResolvedNetwork) -> LayerCost:
-        """Return the cost of a layer of a network."""
-        d, w = network.state_dim, network.width or network.state_dim
-        return cls(
-            state_dim=d,
-            width=w,
-            entries=w * d * (2 if network.block is Block.TWO_LAYER else 1),
-            stages=network.integrator.stages,
-            implicit=network.integrator is Integrator.IMPLICIT_EULER,
-        )
-
-    def of_flow(self) -> LayerCost:
-        """Return the cost of a step of the continuum, which has the same right-hand side."""
-        return replace(self, stages=STAGES, implicit=False)
-
-    @property
-    def numbers(self) -> int:
-        """Numbers of K, V and b."""
-        return self.entries + self.width
-
-    @property
-    def widest(self) -> int:
-        """Numbers of the largest vector inside."""
-        return max(self.state_dim, self.width)
-
-    def forward(self) -> float:
-        """Return the operations that one sample takes."""
-        return self._operations(FLOPS_FORWARD, SYSTEMS_FORWARD)
-
-    def gradient(self) -> float:
-        """Return the operations of one sample's part of a gradient."""
-        return self._operations(FLOPS_GRADIENT, SYSTEMS_GRADIENT)
-
-    def _operations(self, per_entry: int, systems: int) -> float:
-        solves = systems * self.state_dim**3 if self.implicit else 0
-        return float(self.stages * per_entry * self.entries + solves)
+    errors = []
+    if cost.memory_bytes > limits.memory_bytes:
+        detail = f"needs about {cost.memory_bytes:.3g} bytes of memory; the limit is {limits.memory_bytes:.3g}"
+        errors.append(FieldError("", "memory_limit", detail))
+    if not math.isfinite(cost.work_flops) or cost.work_flops > limits.work_flops:
+        detail = f"needs about {cost.work_flops:.3g} operations; the limit is {limits.work_flops:.3g}"
+        errors.append(FieldError("", "work_limit", detail))
+    if errors:
+        raise SpecInvalidError(tuple(errors))

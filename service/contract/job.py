@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.contract.numbers import Finding
+from service.contract.values.numbers import Finding
 
 
 class JobStatus(StrEnum):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from service.contract.diagnose import DiagnoseSpec, ResolvedDiagnoseSpec
-from service.contract.errors import FieldError, SpecInvalidError
-from service.contract.evaluate import EvaluateSpec, ResolvedEvaluateSpec
-from service.contract.limits import LIMITS, Limits
-from service.contract.pointers import field_errors
-from service.contract.resolved import ResolvedTrainSpec
-from service.contract.spec import TrainSpec
+from service.contract.diagnose.request import DiagnoseSpec
+from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
+from service.contract.evaluate.request import EvaluateSpec
+from service.contract.evaluate.resolved import ResolvedEvaluateSpec
+from service.contract.train.request import TrainSpec
+from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.values.errors import FieldError, SpecInvalidError
+from service.contract.values.limits import LIMITS, Limits
+from service.contract.values.pointers import field_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,25 +27,6 @@ KINDS: Mapping[str, type[AnySpec]] = MappingProxyType(
     {"train": TrainSpec, "evaluate": EvaluateSpec, "diagnose": DiagnoseSpec}
 )
 """Every kind of job."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedJob:
-    """What a specification that refers to a train job needs of it.
-
-    Parameters
-    ----------
-    spec
-        Resolved.
-    models
-        Names of its models.
-    outputs
-        Numbers of one prediction, m.
-    """
-
-    spec: ResolvedTrainSpec
-    models: tuple[str, ...]
-    outputs: int
 
 
 def parse(body: object, limits: Limits = LIMITS) -> AnySpec:

@@ -1,4 +1,4 @@
-"""What a finished job answers: the worker writes these, the API serves them, and OpenAPI shows them.
+"""What the results of every kind of job share: the worker writes results, the API serves them, and OpenAPI shows them.
 
 A field with a default may be absent: write with `to_json`, which leaves out what was not set and keeps what was set to
 null. Numbers that are not finite go out as the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
@@ -6,18 +6,13 @@ null. Numbers that are not finite go out as the strings ``"NaN"``, ``"Infinity"`
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, Field
+from service.contract.values.answer import Answer
+from service.contract.values.numbers import Finding
 
-from service.contract.answer import ANSWER
-from service.contract.diagnostics import Diagnostics, PerParameter
-from service.contract.numbers import Finding
-
-
-class _Result(BaseModel):
-    model_config = ANSWER
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def to_json(model: BaseModel) -> bytes:
@@ -36,18 +31,7 @@ def to_json(model: BaseModel) -> bytes:
     return model.model_dump_json(exclude_unset=True).encode()
 
 
-class SolutionStatus(StrEnum):
-    """How the fit of one model ended."""
-
-    CONVERGED = "converged"
-    STATIONARY_NONSMOOTH = "stationary_nonsmooth"
-    MAX_ITERATIONS = "max_iterations"
-    STALLED = "stalled"
-    DIVERGED = "diverged"
-    TIME_LIMIT = "time_limit"
-
-
-class Metrics(_Result):
+class Metrics(Answer):
     """Quality of the predictions: ``accuracy`` for classes, ``r2`` for numbers."""
 
     terminal_loss: Finding | None
@@ -55,76 +39,7 @@ class Metrics(_Result):
     r2: Finding | None = None
 
 
-class LegendreBasis(_Result):
-    """Shifted Legendre polynomials P_k(2t−1), k = 0..degree."""
-
-    family: Literal["legendre"]
-    degree: int
-
-
-class PiecewiseLinearBasis(_Result):
-    """Continuous piecewise-linear functions with nodes i/cells, i = 0..cells."""
-
-    family: Literal["piecewise_linear"]
-    cells: int
-
-
-Basis = Annotated[LegendreBasis | PiecewiseLinearBasis, Field(discriminator="family")]
-
-
-class ArraySummary(_Result):
-    """Shape and type of one array."""
-
-    shape: list[int]
-    dtype: Literal["float64", "float32"]
-
-
-class ParametersSummary(_Result):
-    """Where the fitted parameters are; the API adds ``href``."""
-
-    href: str | None = None
-    arrays: dict[str, ArraySummary]
-    sha256: str = Field(description="Of the safetensors file.")
-
-
-class _ModelResult(_Result):
-    model: str
-    status: SolutionStatus
-    objective: Finding | None = Field(description="E, regularisation included.")
-    terminal_loss: Finding | None = Field(description="Mean over the training samples.")
-    regularisation: PerParameter | None = Field(description="Each with its α; of two-layer blocks K's includes V's.")
-    running_cost: Finding | None = Field(default=None, description="With its weight; present when there is one.")
-    gradient_norm: Finding | None = Field(description="In increment coordinates.")
-    iterations: int = Field(description="Of L-BFGS.")
-    evaluations: int
-    hessian_products: int = Field(description="Used by Newton-CG.")
-    wall_time_s: Finding
-    train: Metrics | None
-    validation: Metrics | None
-    parameters: ParametersSummary | None
-
-
-class DiscreteResult(_ModelResult):
-    """The network of one depth."""
-
-    kind: Literal["discrete"]
-    depth: int
-
-
-class ContinuumResult(_ModelResult):
-    """The continuum limit."""
-
-    kind: Literal["continuum"]
-    basis: Basis | None
-    steps: int | None = Field(description="Of the integrator.")
-    tolerance_reached: Finding | None = Field(description="Estimated relative error of the objective.")
-    limited: str | None = Field(default=None, description="What kept the asked tolerance from being reached.")
-
-
-ModelResult = Annotated[DiscreteResult | ContinuumResult, Field(discriminator="kind")]
-
-
-class Provenance(_Result):
+class Provenance(Answer):
     """What the numbers came from."""
 
     spec_sha256: str
@@ -134,115 +49,3 @@ class Provenance(_Result):
     dtype: Literal["float64", "float32"]
     version: str
     wall_time_s: Finding | None = None
-
-
-class ResultsFile(_Result):
-    """Content of the artifact ``results``: what `Results` holds without links."""
-
-    models: list[ModelResult]
-    diagnostics: Diagnostics
-    provenance: Provenance
-
-
-class Results(ResultsFile):
-    """Answer of ``GET /v1/jobs/{id}/results``."""
-
-    job_id: str
-    links: dict[str, str]
-
-
-class RegularisationHistory(_Result):
-    """Each regulariser with its α, per iteration."""
-
-    K: list[Finding]
-    b: list[Finding]
-    W: list[Finding]
-    c: list[Finding]
-
-
-class ModelLosses(_Result):
-    """History of one fit: lists with one entry per iteration, and the metrics at its end."""
-
-    model: str
-    objective: list[Finding]
-    terminal_loss: list[Finding]
-    regularisation: RegularisationHistory
-    gradient_norm: list[Finding]
-    running_cost: list[Finding] | None = Field(default=None, description="With its weight; present when there is one.")
-    train: Metrics | None
-    validation: Metrics | None
-
-
-class Losses(_Result):
-    """Content of the artifact ``losses`` and answer of ``GET /v1/jobs/{id}/results/losses``."""
-
-    job_id: str
-    models: list[ModelLosses]
-
-
-class Standardisation(_Result):
-    """How data were scaled; ``None`` where they were not."""
-
-    mean: list[Finding] | None
-    scale: list[Finding] | None
-    target_mean: list[Finding] | None
-    target_scale: list[Finding] | None
-
-
-class ParametersMetadata(_Result):
-    """JSON under the key ``deeplimit`` of a parameters file's metadata."""
-
-    model: str
-    input_dim: int
-    state_dim: int
-    standardisation: Standardisation
-    basis: Basis | None = None
-
-
-Vector = list[Any]
-"""Nested lists of numbers; left to the array library, as one model per number would take minutes."""
-
-
-class DiscreteParameters(_Result):
-    """Fitted parameters of one depth."""
-
-    model: str
-    K: Vector = Field(description="(n, d, d); (n, w, d) in two-layer blocks")
-    b: Vector = Field(description="(n, d); (n, w) in two-layer blocks")
-    V: Vector | None = Field(default=None, description="(n, d, w) of two-layer blocks, else absent")
-    W: Vector = Field(description="(m, d)")
-    c: Vector = Field(description="(m,)")
-    input_dim: int
-    state_dim: int
-    standardisation: Standardisation
-
-
-class GridValues(_Result):
-    """Parameters on G equispaced points of [0, 1], both ends included."""
-
-    t: list[Finding]
-    K: Vector = Field(description="(G, d, d)")
-    b: Vector = Field(description="(G, d)")
-    V: Vector | None = Field(default=None, description="(G, d, w) of two-layer blocks, else absent")
-
-
-class Coefficients(_Result):
-    """Coefficients in the basis: (degree + 1) or (cells + 1) of them."""
-
-    K: Vector
-    b: Vector
-    V: Vector | None = Field(default=None, description="Of two-layer blocks, else absent.")
-
-
-class ContinuumParameters(_Result):
-    """Fitted parameters of the continuum."""
-
-    model: Literal["continuum"]
-    basis: Basis
-    coefficients: Coefficients
-    W: Vector
-    c: Vector
-    grid: GridValues | None = None
-    input_dim: int
-    state_dim: int
-    standardisation: Standardisation

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from service.api.main import create_app
 from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.jobstore import JobStore, connect
-from service.main import create_app
 from tests.support.api import HandWorker, serving
 from tests.support.service import running_valkey
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
 
-from service.contract.limits import LIMITS
-from service.main import create_app
+from service.api.main import create_app
+from service.contract.values.limits import LIMITS
 from tests.support.api import serving
 from tests.support.hostile import BAD
 from tests.support.uploads import CSV, NPZ, PARQUET, SAFETENSORS, X, Y, npz, parquet, safetensors_file, tensor

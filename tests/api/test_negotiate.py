@@ -10,10 +10,10 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import parameters
-from service.contract.results import ParametersMetadata
-from service.negotiate import accepted, etag_of, matches, wait_of
-from service.strict_json import decode
+from service.api.forms import parameters
+from service.api.negotiate import accepted, etag_of, matches, wait_of
+from service.api.strict_json import decode
+from service.contract.train.results import ParametersMetadata
 from tests.support.api import STANDARDISATION
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from service.api.main import create_app
+from service.api.openapi import document
 from service.config import Settings
-from service.contract.limits import Limits
-from service.main import create_app
-from service.openapi import document
+from service.contract.values.limits import Limits
 from tests.support.api import MOONS, serving
 
 if TYPE_CHECKING:

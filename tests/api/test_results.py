@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from service.contract.results import ContinuumParameters, DiscreteParameters, Losses, Results
+from service.contract.train.results import ContinuumParameters, DiscreteParameters, Losses, Results
 from tests.support.api import MOONS, continuum_arrays, discrete_arrays, discrete_file, losses, results
 
 if TYPE_CHECKING:

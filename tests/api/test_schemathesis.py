@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from service.api.main import create_app
+from service.api.openapi import document
 from service.config import Settings
-from service.main import create_app
-from service.openapi import document
 from tests.support.api import MOONS
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from service import openapi
+from service.api import write_openapi
 from service.contract.job import WorkerInfo
-from service.contract.limits import LIMITS
-from service.contract.spec import Activation, Loss
+from service.contract.train.request import Activation, Loss
+from service.contract.values.limits import LIMITS
 from tests.support.api import MOONS
 
 if TYPE_CHECKING:
@@ -64,19 +64,19 @@ def test_metrics(api: httpx.Client, worker: HandWorker) -> None:
 
 def test_torch_is_left_out() -> None:
     code = (
-        "import sys, service.main; service.main.create_app();"
+        "import sys, service.api.main; service.api.main.create_app();"
         "sys.exit(' '.join({'torch', 'scipy', 'sklearn', 'worker'} & set(sys.modules)) or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_the_openapi_file_is_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert openapi.main(["--check"]) == 0
-    monkeypatch.setattr(openapi, "PATH", tmp_path / "openapi.json")
-    assert openapi.main(["--check"]) == 1
-    assert openapi.main([]) == 0
-    assert openapi.main(["--check"]) == 0
+    assert write_openapi.main(["--check"]) == 0
+    monkeypatch.setattr(write_openapi, "PATH", tmp_path / "openapi.json")
+    assert write_openapi.main(["--check"]) == 1
+    assert write_openapi.main([]) == 0
+    assert write_openapi.main(["--check"]) == 0
 
 
 def test_the_application_serves_that_document(api: httpx.Client) -> None:
-    assert api.get("/openapi.json").json() == json.loads(openapi.text())
+    assert api.get("/openapi.json").json() == json.loads(write_openapi.text())

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from service.client import Client, Refused, Unreachable
+from service.cli.client import Client, Refused, Unreachable
 from tests.cli.conftest import ScriptedServer
 
 QUEUED = {"id": "a", "status": "queued", "done": False, "revision": 1}
@@ -109,7 +109,7 @@ def test_calls_ask_for_what_they_say(server: ScriptedServer) -> None:
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.client.CONNECT_RETRIES", 0)
+    monkeypatch.setattr("service.cli.client.CONNECT_RETRIES", 0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         with (

@@ -158,7 +158,7 @@ def test_results_as_json(server: ScriptedServer) -> None:
 
 
 def test_a_service_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.client.CONNECT_RETRIES", 0)
+    monkeypatch.setattr("service.cli.client.CONNECT_RETRIES", 0)
     away = run(app, ["status", "j1", "--url", "http://127.0.0.1:9"])
     assert away.exit_code == 3
     assert "deeplimit serve" in away.stderr

@@ -9,7 +9,7 @@ from rich.console import Console
 from service.cli.output import fixed, short
 from service.cli.plot import gap_plot
 from service.cli.tables import beyond_rates, show_results
-from service.contract.results import Results
+from service.contract.train.results import Results
 from tests.cli.example import CONTINUUM, OBJECTIVES, results
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.client import Client, Refused
+from service.cli.client import Client, Refused
 from tests.support.service import ROOT, SLOW, Service, descendants, gone, slow_job
 
 pytestmark = pytest.mark.e2e

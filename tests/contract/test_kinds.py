@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
-from service.contract.dataset import DatasetRecord, SampleFacts, UploadFormat, WeightFacts
-from service.contract.diagnose import DiagnoseSpec, ResolvedDiagnoseSpec
-from service.contract.errors import SpecInvalidError
-from service.contract.estimate_evaluate import depth_of
-from service.contract.evaluate import EvaluateSpec, ResolvedEvaluateSpec
+from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat, WeightFacts
+from service.contract.diagnose.request import DiagnoseSpec
+from service.contract.diagnose.resolve import resolve_diagnose
+from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
+from service.contract.evaluate.estimate import depth_of
+from service.contract.evaluate.request import EvaluateSpec
+from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.evaluate.resolved import ResolvedEvaluateSpec
 from service.contract.job import ArtifactRef
-from service.contract.kinds import KINDS, TrainedJob, parse
-from service.contract.limits import LIMITS
-from service.contract.resolve import resolve
-from service.contract.resolve_diagnose import resolve_diagnose
-from service.contract.resolve_evaluate import resolve_evaluate
-from service.contract.resolved import ResolvedTrainSpec
-from service.contract.spec import TrainSpec, parse_spec
+from service.contract.kinds import KINDS, parse
+from service.contract.train.request import TrainSpec
+from service.contract.train.resolve import resolve
+from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.values.errors import SpecInvalidError
+from service.contract.values.limits import LIMITS
+from tests.support.specs import parse_train
 
 MOONS: dict[str, Any] = {"kind": "train", "data": {"source": "builtin", "name": "moons"}}
 
@@ -42,7 +45,7 @@ def samples(**more: Any) -> DatasetRecord:
 
 
 def trained(models: tuple[str, ...] = ("discrete-8", "continuum")) -> TrainedJob:
-    return TrainedJob(resolve(parse_spec(MOONS)).spec, models, 2)
+    return TrainedJob(resolve(parse_train(MOONS)).spec, models, 2)
 
 
 def evaluation(dataset: DatasetRecord | None = None, **more: Any) -> ResolvedEvaluateSpec:
@@ -119,8 +122,8 @@ def test_a_resolved_diagnosis_is_read_back() -> None:
 
 def test_a_train_specification_on_an_upload_is_read_back() -> None:
     body = MOONS | {"data": {"source": "dataset", "id": "0" * 64, "validation_fraction": 0.25}}
-    spec = resolve(parse_spec(body), LIMITS, samples()).spec
+    spec = resolve(parse_train(body), LIMITS, samples()).spec
     assert ResolvedTrainSpec.model_validate(spec.model_dump(mode="json")) == spec
     assert (spec.objective.loss, spec.data.standardise_targets) == ("cross_entropy", False)
-    numbers = resolve(parse_spec(body), LIMITS, samples(integers=False)).spec
+    numbers = resolve(parse_train(body), LIMITS, samples(integers=False)).spec
     assert (numbers.objective.loss, numbers.data.standardise_targets) == ("squared_error", True)

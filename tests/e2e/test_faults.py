@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from service.dispatch import Dispatcher
+from service.jobs.dispatch import Dispatcher
 from service.jobstore import JobStore, connect
-from tests.runtime.jobs import submit
+from tests.support.job_records import submit
 from tests.support.service import Service, running_valkey, slow_job
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +48,7 @@ def test_a_killed_api_does_not_touch_the_jobs(service: Service) -> None:
     running = service.submit(slow_job(seconds=1.5))
     waiting = service.submit(slow_job())
     service.wait_running(running)
-    os.kill(service.pid_of("service.server"), signal.SIGKILL)
+    os.kill(service.pid_of("service.api.server"), signal.SIGKILL)
     assert service.wait_for(running, "succeeded")["attempt"] == 1
     assert service.wait_for(waiting, "succeeded")["attempt"] == 1
 

@@ -109,7 +109,7 @@ def kill_the_worker(training: Service) -> None:
 
 
 def kill_the_api(training: Service) -> None:
-    os.kill(training.pid_of("service.server"), signal.SIGKILL)
+    os.kill(training.pid_of("service.api.server"), signal.SIGKILL)
 
 
 def kill_valkey(training: Service) -> None:

@@ -71,7 +71,9 @@ def test_leaves_import_only_what_they_may(package: str, third_party: set[str]) -
         assert {name.partition(".")[0] for name in outside} <= third_party | sys.stdlib_module_names, path
 
 
-@pytest.mark.parametrize("module", ["service.main", "service.supervisor", "service.cli.app", "service.cli.demo"])
+@pytest.mark.parametrize(
+    "module", ["service.api.main", "service.runtime.supervisor", "service.cli.app", "service.cli.demo"]
+)
 def test_the_service_and_the_command_leave_torch_alone(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'torch', 'sklearn', 'scipy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -67,7 +67,7 @@ def test_the_test_target_runs_every_check(installed: Path) -> None:
         "ruff format --check",
         "mypy",
         "lint-imports",
-        "service.openapi --check",
+        "service.api.write_openapi --check",
         "pytest --cov",
     ):
         assert check in text

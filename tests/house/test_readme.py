@@ -14,7 +14,7 @@ import typer
 
 from service.cli import app
 from service.config import PREFIX, Settings
-from service.contract.dataset import MEDIA_TYPES
+from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
 
 ROOT = Path(__file__).parents[2]

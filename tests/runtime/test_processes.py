@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service import processes
-from service.processes import Crew, Role
+from service.runtime import processes
+from service.runtime.processes import Crew, Role
 from tests.support.service import ROOT, descendants, gone, pause
 
 SLEEP = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -81,7 +81,7 @@ def test_stopping_kills_what_does_not_heed(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 def test_a_tied_process_dies_with_a_parent_that_is_killed() -> None:
     code = (
-        "import subprocess, signal; from worker.lifeline import tied; "
+        "import subprocess, signal; from service.runtime.lifeline import tied; "
         f"subprocess.Popen(tied({SLEEP!r})); print(flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as parent:
@@ -96,6 +96,6 @@ def test_a_tied_process_dies_with_a_parent_that_is_killed() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 def test_a_process_whose_parent_is_gone_already_does_not_start() -> None:
-    command = [sys.executable, "-m", "worker.lifeline", "1", sys.executable, "-c", "print('alive')"]
+    command = [sys.executable, "-m", "service.runtime.lifeline", "1", sys.executable, "-c", "print('alive')"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (1, b"")

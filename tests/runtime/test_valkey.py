@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from service.jobstore import connect
-from service.valkey import ValkeyError, ValkeyServer
+from service.runtime.valkey import ValkeyError, ValkeyServer
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import load
 
-from service.contract.dataset import DatasetRecord, UploadFormat
-from service.contract.evaluate import DatasetEvaluationData, EvaluateSpec
-from service.contract.kinds import TrainedJob, parse
-from service.contract.limits import LIMITS
+from service.contract.data.dataset import DatasetRecord, UploadFormat
+from service.contract.evaluate.request import DatasetEvaluationData, EvaluateSpec
+from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.kinds import parse
 from service.contract.names import DATA, RESULTS, data_path, output_key, parameters_key, trained_key
-from service.contract.resolve import resolve
-from service.contract.resolve_evaluate import resolve_evaluate
-from service.contract.spec import parse_spec
-from service.plans import encode
-from service.uploads.__main__ import read
-from service.uploads.request import Choice, UploadLimits, UploadRequest
+from service.contract.train.resolve import resolve
+from service.contract.values.limits import LIMITS
+from service.datasets.uploads.__main__ import read
+from service.datasets.uploads.request import Choice, UploadLimits, UploadRequest
+from service.jobs.plans import encode
+from tests.support.specs import parse_train
 from worker.execution import execute
-from worker.outcome import JobInput
+from worker.executor import JobInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from service.artifacts import ArtifactStore
     from service.contract.job import Progress
-    from worker.outcome import Outcome
+    from worker.executor import Outcome
 
 TRAIN: dict[str, Any] = {
     "kind": "train",
@@ -76,7 +76,7 @@ class Trained:
 
     def __init__(self, store: ArtifactStore, dataset: DatasetRecord | None = None, **parts: Any) -> None:
         self.store, self._runs = store, 0
-        parsed = parse_spec({**TRAIN, **parts})
+        parsed = parse_train({**TRAIN, **parts})
         resolution = resolve(parsed, LIMITS, dataset)
         self.spec, self._targets = resolution.spec, resolution.targets
         self._data = dataset.object if dataset is not None else None

@@ -6,11 +6,11 @@ import torch
 
 from tests.support.small_problems import odd_pair
 from worker.deeplimit import ContinuumOptions, Problem
-from worker.deeplimit.continuum import fit_continuum
-from worker.deeplimit.coordinates import LegendreIncrements
 from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.flow import ContinuumParameters
 from worker.deeplimit.minimise import Budget
+from worker.deeplimit.model.coordinates import LegendreIncrements
+from worker.deeplimit.model.flow import ContinuumParameters
+from worker.deeplimit.study.continuum_fit import fit_continuum
 
 
 def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:

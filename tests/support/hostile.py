@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from service.contract.limits import LIMITS
+from service.contract.values.limits import LIMITS
 from tests.support.uploads import (
     CSV,
     NPZ,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from worker.deeplimit import Problem, Regime, Regularisation, Scaling
-from worker.deeplimit.diagnostics.scaling import NetworkWeights
+from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 
 Floats = npt.NDArray[np.float64]
 D = 3

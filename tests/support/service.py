@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from service.valkey import ValkeyServer
+from service.runtime.valkey import ValkeyServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = "tests.support.slow_executor:execute"
@@ -139,7 +139,7 @@ class Service:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             for pid, command in descendants(self.process.pid).items():
-                if all(word in command for word in words) and "worker.lifeline" not in command:
+                if all(word in command for word in words) and "service.runtime.lifeline" not in command:
                     return pid
             pause(0.02)
         raise AssertionError(f"no process {words}: {descendants(self.process.pid)}")

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from service.contract.job import Progress
 from service.contract.names import RESULTS, results_path
-from worker.outcome import JobInput, Outcome, Stopped, UserError
+from worker.executor import JobInput, Outcome, Stopped, UserError
 
 STEP_S = 0.01
 

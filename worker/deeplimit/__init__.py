@@ -9,11 +9,11 @@ Mathematical Sciences 10:6 (2023).
 True
 """
 
-from worker.deeplimit.continuum import ContinuumOptions
-from worker.deeplimit.problem import Problem, Regularisation
-from worker.deeplimit.regime import Block, Integrator, Regime, Scaling, Weights
+from worker.deeplimit.problem.learning_problem import Problem, Regularisation
+from worker.deeplimit.problem.regime import Block, Integrator, Regime, Scaling, Weights
+from worker.deeplimit.study.continuum_fit import ContinuumOptions
+from worker.deeplimit.study.training import DepthStart, Follow, Training
 from worker.deeplimit.train import TrainedStudy, train
-from worker.deeplimit.training import DepthStart, Follow, Training
 
 __all__ = [
     "Block",

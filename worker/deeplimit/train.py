@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from worker.deeplimit.continuum import ContinuumOptions
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
 from worker.deeplimit.diagnostics.subject import Subject
-from worker.deeplimit.problem import Problem
-from worker.deeplimit.progress import ProgressObserver, diagnostics_checkpoint
-from worker.deeplimit.study import Study, run_study
-from worker.deeplimit.training import Training
+from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.continuum_fit import ContinuumOptions
+from worker.deeplimit.study.progress import ProgressObserver, diagnostics_checkpoint
+from worker.deeplimit.study.sweep import Study, run_study
+from worker.deeplimit.study.training import Training
 
 
 @dataclass(frozen=True)

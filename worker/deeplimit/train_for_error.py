@@ -9,11 +9,7 @@ from typing import Final
 
 from numpy.typing import ArrayLike
 
-from worker.deeplimit.branches import BranchPoint
-from worker.deeplimit.continuum import ContinuumOptions
-from worker.deeplimit.deepen import deepen
-from worker.deeplimit.diagnostics.branch_certificates import certify_branch
-from worker.deeplimit.diagnostics.depth_advice import (
+from worker.deeplimit.diagnostics.advice.depth_advice import (
     DepthAdvice,
     DepthCheck,
     Quantity,
@@ -24,18 +20,22 @@ from worker.deeplimit.diagnostics.depth_advice import (
     prediction_law,
     uncertainty,
 )
-from worker.deeplimit.diagnostics.error_law import ErrorLaw
-from worker.deeplimit.diagnostics.minima import minima
-from worker.deeplimit.diagnostics.minimisers import against_continuum
-from worker.deeplimit.diagnostics.orders import Measured
+from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw
+from worker.deeplimit.diagnostics.measure.minima import minima
+from worker.deeplimit.diagnostics.measure.minimisers import against_continuum
+from worker.deeplimit.diagnostics.measure.orders import Measured
+from worker.deeplimit.diagnostics.measure.states import prediction_errors
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
-from worker.deeplimit.diagnostics.states import prediction_errors
 from worker.deeplimit.diagnostics.subject import Subject
-from worker.deeplimit.problem import Problem
-from worker.deeplimit.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
-from worker.deeplimit.study import run_study
+from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.branch_certificates import certify_branch
+from worker.deeplimit.study.branches import BranchPoint
+from worker.deeplimit.study.continuum_fit import ContinuumOptions
+from worker.deeplimit.study.deepen import deepen
+from worker.deeplimit.study.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
+from worker.deeplimit.study.sweep import run_study
+from worker.deeplimit.study.training import Training
 from worker.deeplimit.train import TrainedStudy
-from worker.deeplimit.training import Training
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.numpy import load as load_safetensors
 
-from service.contract import results_kinds as contract
-from service.contract.diagnose import ResolvedDiagnoseSpec
+from service.contract.diagnose import results as contract
+from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
 from service.contract.names import RESULTS, network_key, results_path
-from service.contract.resolved import spec_sha256
 from service.contract.results import Provenance, to_json
-from worker.deeplimit.diagnostics.classification import classify
-from worker.deeplimit.diagnostics.norms import norms
-from worker.deeplimit.diagnostics.scaling import NetworkWeights
-from worker.execution.diagnostics import classification_of
-from worker.execution.ticking import Ticker
-from worker.outcome import Outcome, UserError
+from service.contract.train.resolved import spec_sha256
+from worker.deeplimit.diagnostics.sequence.classification import classify
+from worker.deeplimit.diagnostics.sequence.norms import norms
+from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
+from worker.execution.ticker import Ticker
+from worker.execution.train_diagnostics import classification_of
+from worker.executor import Outcome, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.contract.job import Progress
-    from worker.outcome import JobInput
+    from worker.executor import JobInput
 
 
 def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:

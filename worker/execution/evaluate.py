@@ -10,18 +10,19 @@ import numpy as np
 import torch
 from safetensors.numpy import save as save_safetensors
 
-from service.contract import results_kinds as contract
-from service.contract.evaluate import STATE_STEPS, OutputKind, ResolvedEvaluateSpec
+from service.contract.evaluate import results as contract
+from service.contract.evaluate.request import STATE_STEPS, OutputKind
+from service.contract.evaluate.resolved import ResolvedEvaluateSpec
 from service.contract.names import RESULTS, output_key, output_path, results_path
-from service.contract.resolved import spec_sha256
 from service.contract.results import Metrics, Provenance, to_json
+from service.contract.train.resolved import spec_sha256
 from worker.deeplimit.evaluation.robustness import Noise, robustness
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import REFERENCE_TOLERANCE, solver_consistency
-from worker.execution.given import given_of, stored_model
+from worker.execution.evaluation_data import given_of, stored_model
 from worker.execution.threads import suited_threads
-from worker.execution.ticking import Ticker
-from worker.outcome import Outcome
+from worker.execution.ticker import Ticker
+from worker.executor import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from service.contract.job import ArtifactRef, Progress
     from worker.deeplimit.evaluation.fitted import Fitted
     from worker.deeplimit.evaluation.sampled import SampledRow
-    from worker.execution.given import Given
-    from worker.outcome import JobInput
+    from worker.execution.evaluation_data import Given
+    from worker.executor import JobInput
 
     Arrays = dict[str, npt.NDArray[np.generic]]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from worker.execution import diagnose, evaluate, run
+from worker.execution import diagnose, evaluate
+from worker.execution import train as run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from service.contract.job import Progress
-    from worker.outcome import JobInput, Outcome
+    from worker.executor import JobInput, Outcome
 
     Executor = Callable[[JobInput, Callable[[Progress], None], Callable[[], bool]], Outcome]
 

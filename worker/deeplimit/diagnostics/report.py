@@ -7,21 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from worker.deeplimit.diagnostics.assumptions import Assumption, assumptions
-from worker.deeplimit.diagnostics.bracket import ExcessRow, lift_excess, recovery_excess
-from worker.deeplimit.diagnostics.branch_certificates import Certificates, certify_branch
-from worker.deeplimit.diagnostics.classification import Classification
-from worker.deeplimit.diagnostics.compactness import CompactnessRow, compactness
-from worker.deeplimit.diagnostics.depth_advice import DepthAdvice, depth_advice
-from worker.deeplimit.diagnostics.euler_lagrange import EulerLagrange, euler_lagrange
-from worker.deeplimit.diagnostics.independent_check import IndependentCheck, independent_check
-from worker.deeplimit.diagnostics.minima import Minima, minima
-from worker.deeplimit.diagnostics.minimisers import MinimisersRow, against_continuum, consecutive
-from worker.deeplimit.diagnostics.regularity import RegularityRow, regularity
-from worker.deeplimit.diagnostics.states import SupErrorRow, prediction_errors, state_errors
+from worker.deeplimit.diagnostics.advice.depth_advice import DepthAdvice, depth_advice
+from worker.deeplimit.diagnostics.measure.assumptions import Assumption, assumptions
+from worker.deeplimit.diagnostics.measure.bracket import ExcessRow, lift_excess, recovery_excess
+from worker.deeplimit.diagnostics.measure.compactness import CompactnessRow, compactness
+from worker.deeplimit.diagnostics.measure.euler_lagrange import EulerLagrange, euler_lagrange
+from worker.deeplimit.diagnostics.measure.independent_check import IndependentCheck, independent_check
+from worker.deeplimit.diagnostics.measure.minima import Minima, minima
+from worker.deeplimit.diagnostics.measure.minimisers import MinimisersRow, against_continuum, consecutive
+from worker.deeplimit.diagnostics.measure.regularity import RegularityRow, regularity
+from worker.deeplimit.diagnostics.measure.states import SupErrorRow, prediction_errors, state_errors
+from worker.deeplimit.diagnostics.sequence.classification import Classification
+from worker.deeplimit.diagnostics.sequence.trained_sequence import classify_study
+from worker.deeplimit.diagnostics.statements.verdict import Verdict, verdict
 from worker.deeplimit.diagnostics.subject import Subject
-from worker.deeplimit.diagnostics.trained_sequence import classify_study
-from worker.deeplimit.diagnostics.verdict import Verdict, verdict
+from worker.deeplimit.study.branch_certificates import Certificates, certify_branch
 
 _CHECK_SECONDS: Final = 20.0
 """Most time for the boundary-value problem."""

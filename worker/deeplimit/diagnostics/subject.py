@@ -11,15 +11,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.branches import BranchPoint
-from worker.deeplimit.continuum import ContinuumFit, curvature_floor
-from worker.deeplimit.diagnostics.branch_certificates import Certificates
-from worker.deeplimit.diagnostics.certificate import Certificate, Kind
-from worker.deeplimit.diagnostics.error_budget import Errors
-from worker.deeplimit.flow import Flow
+from worker.deeplimit.diagnostics.measure.error_budget import Errors
 from worker.deeplimit.minimise import Solution
-from worker.deeplimit.problem import LAYERED, Problem
-from worker.deeplimit.study import Study
+from worker.deeplimit.minimise.certificate import Certificate, Kind
+from worker.deeplimit.model.flow import Flow
+from worker.deeplimit.problem.learning_problem import LAYERED, Problem
+from worker.deeplimit.study.branch_certificates import Certificates
+from worker.deeplimit.study.branches import BranchPoint
+from worker.deeplimit.study.continuum_fit import ContinuumFit
+from worker.deeplimit.study.sweep import Study
 
 SMALL: Final = 0.1
 """An error is small beside a number when it is below this share of it."""
@@ -72,7 +72,7 @@ class Subject:
 
         The optimisation errors are the certified ‖g‖²/(2λ_min) where there is one.
         """
-        floor = curvature_floor(self.problem)
+        floor = self.problem.curvature_floor
         errors = Errors(optimisation=_excess(self.certificates.depths.get(point.depth), point.solution, floor))
         if (fit := self.continuum) is None:
             return errors
@@ -93,7 +93,7 @@ class Subject:
         errors = self.network_errors(point)
         if (fit := self.continuum) is None:
             return errors
-        floor, certificate = curvature_floor(self.problem), self.certificates.continuum
+        floor, certificate = self.problem.curvature_floor, self.certificates.continuum
         limit = Errors(
             optimisation=_distance(certificate, fit.solution, floor),
             integration=_over(self._step_gradient, _curvature(certificate, floor)),
@@ -103,7 +103,7 @@ class Subject:
 
     def network_errors(self, point: BranchPoint) -> Errors:
         """Return the part of ``parameter_errors`` that depth n alone has."""
-        floor = curvature_floor(self.problem)
+        floor = self.problem.curvature_floor
         distance = _distance(self.certificates.depths.get(point.depth), point.solution, floor)
         return Errors(optimisation=distance).scaled(self._embedding)
 

@@ -10,11 +10,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
-from worker.deeplimit.flow import ContinuumParameters, integrate
-from worker.deeplimit.problem import Problem
-from worker.deeplimit.residual_network import DiscreteParameters, ResidualNetwork
-from worker.deeplimit.transfer import lift
+from worker.deeplimit.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import ContinuumParameters, integrate
+from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
+from worker.deeplimit.model.transfer import lift
+from worker.deeplimit.problem.learning_problem import Problem
 
 FIRST_STEPS: Final = 32
 MOST_STEPS: Final = 4096

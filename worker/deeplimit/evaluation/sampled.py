@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.deeplimit.diagnostics.orders import Measured, observed_orders
+from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders
 from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.flow import ContinuumParameters
-from worker.deeplimit.transfer import recover
+from worker.deeplimit.model.flow import ContinuumParameters
+from worker.deeplimit.model.transfer import recover
 
 
 @dataclass

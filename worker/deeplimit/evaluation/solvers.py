@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from worker.deeplimit.blocks import apart
-from worker.deeplimit.coordinates import PiecewiseLinearIncrements
 from worker.deeplimit.evaluation.fitted import Fitted, changed_labels
-from worker.deeplimit.flow import integrate
 from worker.deeplimit.kernels.tableau import EULER, IMPLICIT_EULER, MIDPOINT, RK4, Tableau
+from worker.deeplimit.model.blocks import apart
+from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import integrate
 
 SOLVERS: Final[dict[str, Tableau]] = {one.name: one for one in (EULER, IMPLICIT_EULER, MIDPOINT, RK4)}
 """Solvers of the table by name."""

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from worker.deeplimit.activations import Activation
+from worker.deeplimit.kernels.activations import Activation
 from worker.deeplimit.kernels.protocol import Adjoint, Tangent, Trajectory
 from worker.deeplimit.kernels.tableau import Tableau
 

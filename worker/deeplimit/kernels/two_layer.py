@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worker.deeplimit.activations import Activation
+from worker.deeplimit.kernels.activations import Activation
 from worker.deeplimit.kernels.protocol import Adjoint, Tangent, Trajectory
 from worker.deeplimit.kernels.tableau import Tableau
 

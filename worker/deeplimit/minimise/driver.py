@@ -22,7 +22,7 @@ from worker.deeplimit.minimise.solution import (
     gradient_norm,
     rounding,
 )
-from worker.deeplimit.objective import Evaluation
+from worker.deeplimit.model.objective import Evaluation
 
 _WINDOW: Final = 50
 """Iterations over which a non-smooth E must still decrease."""

@@ -16,7 +16,7 @@ from typing import Final
 from torch import Tensor
 
 from worker.deeplimit.minimise.solution import rounding
-from worker.deeplimit.objective import Evaluation
+from worker.deeplimit.model.objective import Evaluation
 
 _DECREASE: Final = 1e-4
 _CURVATURE: Final = 0.9

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from worker.deeplimit.objective import Evaluation
+from worker.deeplimit.model.objective import Evaluation
 
 
 class Status(StrEnum):

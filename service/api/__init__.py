@@ -1,0 +1,1 @@
+"""HTTP: the application, its routes, what they share, and the forms that answers take."""

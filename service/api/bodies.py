@@ -1,0 +1,64 @@
+"""Reading a request's body as it streams, up to a limit."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from service.api.problems import ProblemError
+from service.contract.values.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+DRAIN = 4
+"""Limits' worth of a body that is too large are read and dropped before the connection is cut."""
+
+
+async def receive(request: Request, limit: int, take: Callable[[bytes], object]) -> None:
+    """Read a body, counting it as it streams.
+
+    Parameters
+    ----------
+    request
+        Whose body is unread.
+    limit
+        Bytes.
+    take
+        Is given each part.
+
+    Raises
+    ------
+    ProblemError
+        400 for an empty body or one that breaks off, 413 over the limit.
+    """
+    too_large = ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        ErrorCode.BODY_TOO_LARGE,
+        f"The body may have at most {limit} bytes.",
+        headers={"Connection": "close"},
+    )
+    announced = request.headers.get("content-length", "")
+    over = announced.isdecimal() and int(announced[:20]) > limit
+    if over and "expect" in request.headers:  # the client asks first, so it has sent nothing yet
+        raise too_large
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            over = over or size > limit
+            if not over:
+                take(chunk)
+            elif size > DRAIN * limit:
+                raise too_large
+            # else read on without keeping it: most clients read no answer before they have sent all
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, "The body broke off.") from None
+    if over:
+        raise too_large
+    if not size:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.EMPTY_BODY, "The body is empty.")

@@ -1,0 +1,1 @@
+"""Forms in which arrays are sent: JSON, safetensors, NPZ."""

@@ -1,0 +1,101 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+
+from service.api import problems
+from service.api.observe import Observer, RequestMetrics, StoreCollector
+from service.api.openapi import document
+from service.api.routes import capabilities, datasets, health, jobs, outputs, results
+from service.api.routes.common import known_parameters
+from service.api.waiting import Waiters
+from service.artifacts import ArtifactStore
+from service.config import Settings
+from service.contract.values.limits import LIMITS, Limits
+from service.datasets.datasets import Datasets
+from service.datasets.store import DatasetStore
+from service.datasets.uploads.child import AT_ONCE
+from service.jobs.dispatch import Dispatcher
+from service.jobs.jobs import Jobs
+from service.jobs.plans import Planner
+from service.jobs.reconciler import Reconciler
+from service.jobstore import JobStore, connect
+from service.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DESCRIPTION = "Trains residual networks of growing depth and their continuum limit, and measures whether they converge."
+
+
+def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> FastAPI:
+    """Make the application. It connects when it starts.
+
+    Parameters
+    ----------
+    settings
+        Read from the environment unless given.
+    limits
+        The published limits.
+
+    Returns
+    -------
+    FastAPI
+        An ASGI application.
+    """
+    settings = settings or Settings()
+    registry = CollectorRegistry()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if settings.redis_url is None:
+            raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
+        client = connect(settings.redis_url)
+        store = JobStore(
+            client, lease_s=settings.lease_s, max_attempts=settings.max_attempts, max_queued=settings.max_queued
+        )
+        dispatcher = Dispatcher(settings.redis_url, client)
+        waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
+        collector = StoreCollector(store)
+        artifacts = ArtifactStore.of(settings)
+        app.state.upload_turns = anyio.CapacityLimiter(AT_ONCE)
+        app.state.datasets = Datasets(DatasetStore(client), artifacts, limits)
+        reconciler = Reconciler(store, dispatcher, app.state.datasets, interval_s=settings.reconcile_s)
+        app.state.planner = Planner(store, artifacts, app.state.datasets, limits)
+        app.state.jobs = Jobs(store, artifacts, dispatcher, limits)
+        app.state.waiters = waiters
+        registry.register(collector)
+        reconciler.start()
+        waiters.start()
+        try:
+            yield
+        finally:
+            waiters.stop()
+            reconciler.stop()
+            dispatcher.close()
+            registry.unregister(collector)
+            client.close()
+
+    app = FastAPI(
+        title="deeplimit",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.registry = registry
+    app.add_middleware(Observer, metrics=RequestMetrics(registry))
+    problems.install(app)
+    for resource in (jobs, results, outputs, datasets, capabilities):
+        app.include_router(resource.router, dependencies=[Depends(known_parameters)])
+    app.include_router(health.router)  # probes may add what they like
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
+    return app

@@ -1,0 +1,73 @@
+"""The OpenAPI document of an application; `write_openapi` keeps it in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from service.api.problems import Problem
+from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
+from service.contract.diagnose.results import DiagnosisResults
+from service.contract.evaluate.results import EvaluationResults, ModelPredictions, ModelStates
+from service.contract.kinds import KINDS
+from service.contract.train.diagnostics import Diagnostics
+from service.contract.train.results import ContinuumParameters, DiscreteParameters, Losses, Results
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+
+_Mode = Literal["validation", "serialization"]
+_MODELS: tuple[tuple[type[BaseModel], _Mode], ...] = (
+    *((model, "validation") for model in KINDS.values()),
+    *(
+        (model, "serialization")
+        for model in (
+            Job,
+            JobPage,
+            DryRun,
+            Results,
+            Diagnostics,
+            Losses,
+            EvaluationResults,
+            DiagnosisResults,
+            ModelPredictions,
+            ModelStates,
+            Dataset,
+            DatasetPage,
+            DiscreteParameters,
+            ContinuumParameters,
+            Capabilities,
+            Health,
+            Problem,
+        )
+    ),
+)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Describe an application.
+
+    Bodies are read and written by our own code, so the routes refer to schemas by name and this adds them.
+
+    Parameters
+    ----------
+    app
+        With its routes.
+
+    Returns
+    -------
+    dict
+        The OpenAPI document.
+    """
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        _, schemas = models_json_schema(list(_MODELS), ref_template="#/components/schemas/{model}")
+        components = found.setdefault("components", {}).setdefault("schemas", {})
+        components.update(schemas["$defs"])
+        for unused in ("HTTPValidationError", "ValidationError"):
+            components.pop(unused, None)
+        app.openapi_schema = found
+    return app.openapi_schema

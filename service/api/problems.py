@@ -1,0 +1,308 @@
+"""Every error as ``application/problem+json`` (RFC 9457). No answer repeats what was sent."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import redis
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from service.artifacts import ArtifactNotFoundError
+from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError
+from service.datasets.datasets import DatasetNotFoundError
+from service.datasets.store import TooManyDatasets
+from service.datasets.uploads.request import UploadRefusedError
+from service.jobs.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
+from service.jobstore import IdempotencyKeyReused, JobActive, JobFinished, JobNotFound, QueueFull
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+    from service.datasets.uploads.request import Refusal
+
+LOG = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+RETRY_AFTER_S = 1
+
+
+class ProblemItem(BaseModel):
+    """One thing wrong, in the body (``pointer``) or in the query or a header (``parameter``)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pointer: str | None = Field(default=None, description="JSON pointer into the body; '' is the whole of it.")
+    parameter: str | None = Field(default=None, description="Name of a query parameter or header.")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What an error answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[ProblemItem] | None = None
+
+
+class ProblemError(Exception):
+    """An error that has an HTTP answer.
+
+    Parameters
+    ----------
+    status
+        Of the answer.
+    code
+        For programs.
+    detail
+        For people; without anything that was sent.
+    errors
+        What is wrong where.
+    headers
+        Of the answer.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: ErrorCode,
+        detail: str,
+        *,
+        errors: Sequence[ProblemItem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+
+_CODES: Mapping[int, tuple[ErrorCode, str]] = MappingProxyType(
+    {
+        HTTPStatus.BAD_REQUEST: (ErrorCode.INVALID_REQUEST, "The request could not be read."),
+        HTTPStatus.NOT_FOUND: (ErrorCode.NOT_FOUND, "There is nothing at this address."),
+        HTTPStatus.METHOD_NOT_ALLOWED: (ErrorCode.METHOD_NOT_ALLOWED, "This address does not take this method."),
+    }
+)
+
+
+_RETRY = MappingProxyType({"Retry-After": str(RETRY_AFTER_S)})
+_Refusal = tuple[HTTPStatus, ErrorCode, str]
+_REFUSALS: Mapping[type[Exception], _Refusal] = MappingProxyType(
+    {
+        JobNotFound: (HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
+        ModelNotFoundError: (HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),
+        ResultsUnavailableError: (
+            HTTPStatus.NOT_FOUND,
+            ErrorCode.RESULTS_UNAVAILABLE,
+            "The job ended without such results.",
+        ),
+        ResultsNotReadyError: (HTTPStatus.CONFLICT, ErrorCode.RESULTS_NOT_READY, "The job has not ended yet."),
+        JobFinished: (HTTPStatus.CONFLICT, ErrorCode.JOB_FINISHED, "The job has ended already."),
+        JobActive: (HTTPStatus.CONFLICT, ErrorCode.JOB_ACTIVE, "The job has not ended; cancel it first."),
+        IdempotencyKeyReused: (
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            ErrorCode.IDEMPOTENCY_KEY_REUSED,
+            "The idempotency key was used with another body.",
+        ),
+        DatasetNotFoundError: (HTTPStatus.NOT_FOUND, ErrorCode.DATASET_NOT_FOUND, "There is no such data set."),
+        TooManyDatasets: (
+            HTTPStatus.CONFLICT,
+            ErrorCode.TOO_MANY_DATASETS,
+            "As many data sets are kept as may; delete one first.",
+        ),
+        QueueFull: (HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.QUEUE_FULL, "As many jobs wait as may."),
+    }
+)
+"""What the layers below refuse, and how that is said over HTTP."""
+
+
+def _of_refusal(error: Exception) -> ProblemError:
+    status, code, detail = _REFUSALS[type(error)]
+    later = code in {ErrorCode.RESULTS_NOT_READY, ErrorCode.QUEUE_FULL}
+    return ProblemError(status, code, detail, headers=_RETRY if later else None)
+
+
+def respond(error: ProblemError, request: Request) -> Response:
+    """Answer an error.
+
+    Parameters
+    ----------
+    error
+        What went wrong.
+    request
+        Whose id the answer carries.
+
+    Returns
+    -------
+    Response
+        ``application/problem+json``.
+    """
+    problem = Problem(
+        title=error.status.phrase,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+        errors=error.errors or None,
+    )
+    content = problem.model_dump_json(exclude_none=True)
+    return Response(content, error.status, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+def of_spec(error: SpecInvalidError) -> ProblemError:
+    """Return the 422 for a body that breaks the contract."""
+    items = [ProblemItem(**asdict(item)) for item in error.errors]
+    only = error.errors[0].code if len(error.errors) == 1 else ""
+    code = ErrorCode.DEVICE_UNAVAILABLE if only == ErrorCode.DEVICE_UNAVAILABLE else ErrorCode.INVALID_SPEC
+    count = "1 error" if len(items) == 1 else f"{len(items)} errors"
+    detail = f"The specification has {count}; the first, at {_place(error.errors[0])}: {error.errors[0].detail}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=items)
+
+
+def _place(error: FieldError) -> str:
+    return error.pointer or "the whole body"
+
+
+def of_upload(refusal: Refusal) -> ProblemError:
+    """Return the 422 for an upload that does not hold up."""
+    if refusal.parameter is not None:
+        return invalid_parameter(refusal.parameter, refusal.detail, refusal.code)
+    item = ProblemItem(pointer="", code=refusal.code, detail=refusal.detail)
+    detail = f"The upload is not taken: {refusal.detail}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_DATASET, detail, errors=[item])
+
+
+def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemError:
+    """Return the 422 for a bad query parameter or header.
+
+    Parameters
+    ----------
+    name
+        Of the parameter.
+    detail
+        What it must be.
+    code
+        Of the rule.
+
+    Returns
+    -------
+    ProblemError
+        To raise.
+    """
+    item = ProblemItem(parameter=name, code=code, detail=detail)
+    text = f"The parameter {name} {detail}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, text, errors=[item])
+
+
+def store_unavailable() -> ProblemError:
+    """Return the 503 for a Redis that does not answer or does not write."""
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        ErrorCode.STORE_UNAVAILABLE,
+        "The job store does not answer.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def internal_error() -> ProblemError:
+    """Return the 500 for a fault of ours; the log has it under the request's id."""
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL_ERROR, "The service failed.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application as a problem.
+
+    Parameters
+    ----------
+    app
+        Whose handlers are replaced.
+    """
+
+    def on_problem(request: Request, error: Any) -> Response:
+        return respond(error, request)
+
+    def on_spec(request: Request, error: Any) -> Response:
+        return respond(of_spec(error), request)
+
+    def on_upload(request: Request, error: Any) -> Response:
+        return respond(of_upload(error.refusal), request)
+
+    def on_http(request: Request, error: Any) -> Response:
+        status = HTTPStatus(error.status_code)
+        code, detail = _CODES.get(status, (ErrorCode.HTTP_ERROR, f"{status.phrase}."))
+        return respond(ProblemError(status, code, detail, headers=_headers(app, error, request)), request)
+
+    def on_parameters(request: Request, error: Any) -> Response:
+        return respond(_of_parameters(error), request)
+
+    def on_refusal(request: Request, error: Any) -> Response:
+        return respond(_of_refusal(error), request)
+
+    def on_store(request: Request, error: Any) -> Response:
+        LOG.warning("the job store failed: %s", error)
+        return respond(store_unavailable(), request)
+
+    def on_missing(request: Request, error: Any) -> Response:
+        LOG.warning("an object is gone: %s", error)
+        detail = "The object is gone: its job is being deleted."
+        return respond(ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, detail), request)
+
+    app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(SpecInvalidError, on_spec)
+    app.add_exception_handler(UploadRefusedError, on_upload)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_parameters)
+    app.add_exception_handler(redis.RedisError, on_store)
+    for refusal in _REFUSALS:
+        app.add_exception_handler(refusal, on_refusal)
+    app.add_exception_handler(ArtifactNotFoundError, on_missing)
+
+
+def _headers(app: FastAPI, error: HTTPException, request: Request) -> dict[str, str]:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(app, request.url.path))
+    return headers
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Every method that a path takes; the framework's own header names those of the first route alone."""
+    methods: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            methods |= {method.upper() for method in operations}
+    return sorted(methods)
+
+
+def _of_parameters(error: RequestValidationError) -> ProblemError:
+    items = []
+    for item in error.errors():
+        name = str(item["loc"][-1])
+        kind = "required" if item["type"] == "missing" else item["type"]
+        items.append(ProblemItem(parameter=name, code=kind, detail=_without_input(kind, item["msg"])))
+    detail = f"The parameter {items[0].parameter} is wrong: {items[0].detail}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, detail, errors=items)
+
+
+def _without_input(kind: str, message: str) -> str:
+    return "is required" if kind == "required" else message

@@ -1,0 +1,173 @@
+"""What the routes share: what they work with, and how they declare what they answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
+
+from fastapi import Depends, Header, Request
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from service.api.negotiate import JSON, NPZ, accepted
+from service.api.problems import MEDIA_TYPE, ProblemError, invalid_parameter
+from service.api.waiting import Waiters
+from service.contract.values.errors import ErrorCode
+from service.jobs.jobs import SAFETENSORS, Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Responses = dict[int | str, dict[str, Any]]
+
+LONGEST_NAME = 100
+"""Characters of an unknown parameter's name that its refusal repeats."""
+
+
+def _jobs(request: Request) -> Jobs:
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+def _waiters(request: Request) -> Waiters:
+    waiters: Waiters = request.app.state.waiters
+    return waiters
+
+
+def _flag(value: object) -> object:
+    if value not in {"true", "false", True, False}:
+        raise PydanticCustomError("not_a_boolean", "must be true or false")
+    return value
+
+
+JobsOf = Annotated[Jobs, Depends(_jobs)]
+WaitersOf = Annotated[Waiters, Depends(_waiters)]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
+Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have, or that is there twice and takes one value.
+
+    A mistyped one would change nothing, and of two values one would be dropped, without a word.
+
+    Raises
+    ------
+    ProblemError
+        422 that names the parameters there are.
+    """
+    known = {str(field.alias): field.field_info for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            there = f"; the parameters are {', '.join(sorted(known))}" if known else ""
+            raise invalid_parameter(name[:LONGEST_NAME], f"is not known here{there}", "unknown_parameter")
+        if len(request.query_params.getlist(name)) > 1 and get_origin(known[name].annotation) is not list:
+            raise invalid_parameter(name, "is there twice", "twice")
+
+
+def ref(name: str) -> dict[str, str]:
+    """Return a reference to a schema that `service.api.openapi` puts into the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def answers(
+    status: HTTPStatus, description: str, schema: str | None = None, headers: tuple[str, ...] = ()
+) -> Responses:
+    """Declare an answer.
+
+    Parameters
+    ----------
+    status
+        Of the answer.
+    description
+        When it is given.
+    schema
+        Name of the JSON body's schema; ``None`` without a body.
+    headers
+        That it carries.
+
+    Returns
+    -------
+    dict
+        For ``responses=`` of a route.
+    """
+    answer: dict[str, Any] = {"description": description}
+    if schema is not None:
+        answer["content"] = {"application/json": {"schema": ref(schema)}}
+    if headers:
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
+    return {int(status): answer}
+
+
+def problems(*statuses: HTTPStatus) -> Responses:
+    """Declare the errors of a route; every route may fail with 500.
+
+    Parameters
+    ----------
+    statuses
+        Of the errors.
+
+    Returns
+    -------
+    dict
+        For ``responses=`` of a route.
+    """
+    content = {MEDIA_TYPE: {"schema": ref("Problem")}}
+    found = (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return {int(status): {"description": status.phrase, "content": content} for status in found}
+
+
+def json_response(
+    content: str | bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer JSON that is written already.
+
+    Parameters
+    ----------
+    content
+        UTF-8 JSON.
+    status
+        Of the answer.
+    headers
+        Beside the content's own.
+
+    Returns
+    -------
+    Response
+        ``application/json``.
+    """
+    return Response(content, status, headers=headers, media_type="application/json")
+
+
+def choose_form(accept: str, numbers: int, most: int) -> str:
+    """Return the form to answer arrays in. Binary forms are never sent to who did not name them.
+
+    Parameters
+    ----------
+    accept
+        The header.
+    numbers, most
+        How many there are, and how many are sent as JSON.
+
+    Returns
+    -------
+    str
+        A media type.
+
+    Raises
+    ------
+    ProblemError
+        406 with what there is.
+    """
+    acceptable = accepted(accept, (JSON, SAFETENSORS, NPZ))
+    for offer, exact in acceptable:
+        if offer == JSON and numbers <= most:
+            return offer
+        if offer != JSON and exact:
+            return offer
+    if any(offer == JSON for offer, _ in acceptable):
+        detail = f"{numbers} numbers are more than the {most} that are sent as JSON; accept {SAFETENSORS} or {NPZ}."
+    else:
+        detail = f"The forms are {JSON}, {SAFETENSORS} and {NPZ}."
+    raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, detail)

@@ -1,0 +1,176 @@
+"""Data sets: upload, list, read, delete."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+from starlette.responses import Response
+
+from service.api.bodies import receive
+from service.api.problems import ProblemError, invalid_parameter
+from service.api.routes.common import Flag, answers, json_response, problems
+from service.api.views import dataset_of, dataset_page_json, dataset_path
+from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
+from service.contract.values.errors import ErrorCode
+from service.contract.values.limits import LIMITS
+from service.datasets.datasets import Datasets, InvalidDatasetCursorError
+from service.datasets.uploads.request import Choice, is_plain
+
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
+
+CHOSEN_NAMES = 1000
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+
+
+def _datasets(request: Request) -> Datasets:
+    datasets: Datasets = request.app.state.datasets
+    return datasets
+
+
+DatasetsOf = Annotated[Datasets, Depends(_datasets)]
+
+
+def _plain(text: str) -> str:
+    if not is_plain(text, breaks=False):
+        raise PydanticCustomError("control_character", "must not hold control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain)]
+ChosenName = Annotated[str, Query(max_length=LIMITS.name_length)]
+
+
+def _format(request: Request) -> UploadFormat:
+    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    if media_type not in MEDIA_TYPES:
+        detail = f"Send one of {', '.join(MEDIA_TYPES)}."
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        detail = "Send the file as it is, without a Content-Encoding."
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+    return MEDIA_TYPES[media_type]
+
+
+@router.post(
+    "",
+    response_model=None,
+    status_code=HTTPStatus.CREATED,
+    summary="Upload a data set",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {name: _TEXT if kind is UploadFormat.CSV else _BINARY for name, kind in MEDIA_TYPES.items()},
+        }
+    },
+    responses=answers(HTTPStatus.CREATED, "Kept.", "Dataset", ("Location",))
+    | answers(HTTPStatus.OK, "The same content is there already, under the name it had.", "Dataset", ("Location",))
+    | problems(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def create_dataset(
+    *,
+    request: Request,
+    datasets: DatasetsOf,
+    name: Annotated[Text | None, Query(min_length=1, max_length=LIMITS.name_length, description="For people.")] = None,
+    targets: Annotated[
+        list[ChosenName],
+        Query(
+            max_length=CHOSEN_NAMES,
+            description="Columns of a table that are targets, the last unless said; or the array, `targets` or `y`.",
+        ),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    inputs: Annotated[
+        list[ChosenName],
+        Query(
+            max_length=CHOSEN_NAMES,
+            description="Columns of a table that are inputs, all others unless said; or the array: `inputs`, `X`, `x`.",
+        ),
+    ] = [],  # noqa: B006 - likewise
+    inputs_only: Annotated[Flag, Query(description="There are no targets: for predictions only.")] = False,
+) -> Response:
+    """Upload samples to train or evaluate on, or the weights K and b of a network to diagnose.
+
+    CSV: commas between cells, points in decimals, UTF-8, a header unless the first row is numbers; columns without a
+    header are named 0, 1, …. A single column of text as target becomes classes, in the order of the sorted labels. NPZ
+    and safetensors: arrays of samples, or `K` (depth, d, d) and `b` (depth, d). Parquet: flat columns of numbers; a
+    target may be text. Nothing is unpickled. The id is the hash of the content, so an upload can be repeated.
+    """
+    kind = _format(request)
+    choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only)
+    if targets and inputs_only:
+        raise invalid_parameter("inputs_only", "cannot be true where targets are named")
+    with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
+        await receive(request, datasets.limits.upload_bytes, file.write)
+        file.flush()
+        # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
+        create = partial(datasets.create, Path(file.name), kind, choice, name)
+        record, existing = await anyio.to_thread.run_sync(create, limiter=request.app.state.upload_turns)
+    headers = {"Location": dataset_path(record.id)}
+    status = HTTPStatus.OK if existing else HTTPStatus.CREATED
+    return json_response(dataset_of(record).model_dump_json(), status, headers)
+
+
+@router.get(
+    "",
+    response_model=None,
+    summary="List data sets",
+    responses=answers(HTTPStatus.OK, "A page, newest first.", "DatasetPage")
+    | problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def list_datasets(
+    datasets: DatasetsOf,
+    limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+) -> Response:
+    """List data sets, newest first."""
+    try:
+        page = datasets.list(limit=limit, cursor=cursor)
+    except InvalidDatasetCursorError:
+        raise invalid_parameter("cursor", "must be the next_cursor of a page") from None
+    return json_response(dataset_page_json(page))
+
+
+@router.get(
+    "/{dataset_id}",
+    response_model=None,
+    summary="Read a data set",
+    responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset")
+    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def get_dataset(dataset_id: str, datasets: DatasetsOf) -> Response:
+    """Read what is known of a data set: its size, and what its targets are."""
+    return json_response(dataset_of(datasets.get(dataset_id)).model_dump_json())
+
+
+@router.delete(
+    "/{dataset_id}",
+    response_model=None,
+    status_code=HTTPStatus.NO_CONTENT,
+    summary="Delete a data set",
+    responses=answers(HTTPStatus.NO_CONTENT, "It is gone; jobs that were given it keep their own copy.")
+    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def delete_dataset(dataset_id: str, datasets: DatasetsOf) -> Response:
+    """Delete a data set. It does not matter which jobs use it."""
+    datasets.delete(dataset_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)

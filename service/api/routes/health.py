@@ -1,0 +1,51 @@
+"""Probes and metrics."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.responses import Response
+
+from service.api.routes.common import JobsOf, Responses, answers, json_response, problems
+from service.api.views import Health
+
+router = APIRouter(tags=["service"])
+
+_TEXT: Responses = {200: {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get(
+    "/livez",
+    response_model=None,
+    summary="Is the process alive?",
+    responses=answers(HTTPStatus.OK, "It is.", "Health") | problems(),
+)
+async def livez() -> Response:
+    """Answer without asking anybody."""
+    return json_response(Health(status="alive").model_dump_json())
+
+
+@router.get(
+    "/readyz",
+    response_model=None,
+    summary="Can jobs be accepted?",
+    responses=answers(HTTPStatus.OK, "They can.", "Health") | problems(HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def readyz(jobs: JobsOf) -> Response:
+    """Write to the job store."""
+    jobs.store.ready()
+    return json_response(Health(status="ready").model_dump_json())
+
+
+@router.get(
+    "/metrics",
+    response_model=None,
+    summary="Read the metrics",
+    responses=_TEXT | problems(),
+)
+def metrics(request: Request) -> Response:
+    """Read jobs by status, queue depth, workers and request durations."""
+    registry: CollectorRegistry = request.app.state.registry
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

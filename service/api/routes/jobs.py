@@ -1,0 +1,227 @@
+"""Jobs: create, list, read, cancel, delete."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.api.negotiate import etag_of, matches, wait_of
+from service.api.problems import RETRY_AFTER_S, invalid_parameter
+from service.api.routes.common import Flag, JobsOf, Prefer, WaitersOf, answers, json_response, problems, ref
+from service.api.strict_json import decode, read_body
+from service.api.views import DryRun, job_json, job_path, page_json
+from service.contract.job import JobRecord, JobStatus
+from service.contract.kinds import KINDS
+from service.contract.values.limits import LIMITS
+from service.jobs.jobs import Jobs
+from service.jobs.plans import Planner
+from service.jobstore import InvalidCursor
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_RETRY_AFTER = str(RETRY_AFTER_S)
+
+
+def _rfc3339(value: object) -> object:
+    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("not_a_time", "must be a time such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+def _headers(record: JobRecord) -> dict[str, str]:
+    headers = {"ETag": etag_of(record.revision), "Cache-Control": "no-cache"}
+    if not record.done:
+        headers["Retry-After"] = _RETRY_AFTER
+    return headers
+
+
+def _planner(request: Request) -> Planner:
+    planner: Planner = request.app.state.planner
+    return planner
+
+
+PlannerOf = Annotated[Planner, Depends(_planner)]
+
+
+def _plan_and_create(jobs: Jobs, planner: Planner, body: bytes, key: str | None) -> tuple[JobRecord, bool]:
+    digest = hashlib.sha256(body).hexdigest()
+    if key is not None:
+        earlier = jobs.replayed(key, digest)
+        if earlier is not None:
+            return earlier, True
+    return jobs.create(planner.plan(decode(body)), idempotency_key=key, body_sha256=digest)
+
+
+def _dry_run(planner: Planner, body: bytes) -> str:
+    plan = planner.plan(decode(body))
+    return DryRun(spec=plan.spec, estimate=plan.estimate).model_dump_json()
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    summary="Create a job",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"anyOf": [ref(model.__name__) for model in KINDS.values()]}}},
+        }
+    },
+    responses=answers(
+        HTTPStatus.ACCEPTED, "Queued.", "Job", ("Location", "Retry-After", "ETag", "Idempotency-Replayed")
+    )
+    | {
+        200: {
+            "description": "Done within `Prefer: wait`; or the outcome of a dry run.",
+            "content": {"application/json": {"schema": {"anyOf": [ref("Job"), ref("DryRun")]}}},
+        }
+    }
+    | problems(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def create_job(
+    *,
+    request: Request,
+    jobs: JobsOf,
+    planner: PlannerOf,
+    waiters: WaitersOf,
+    dry_run: Annotated[Flag, Query(description="Resolve and estimate only; nothing is queued.")] = False,
+    prefer: Prefer = None,
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=255, description="Same key and same body: the same job."),
+    ] = None,
+) -> Response:
+    """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
+    body = await read_body(request, jobs.limits.body_bytes)
+    if dry_run:
+        return json_response(await run_in_threadpool(_dry_run, planner, body))
+    record, replayed = await run_in_threadpool(_plan_and_create, jobs, planner, body, idempotency_key)
+    headers = {"Location": job_path(record.id)}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    seconds = wait_of(prefer, jobs.limits.wait_s)
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds}"
+        record = await waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
+    status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
+    return json_response(job_json(record), status, headers | _headers(record))
+
+
+@router.get(
+    "",
+    response_model=None,
+    summary="List jobs",
+    responses=answers(HTTPStatus.OK, "A page, newest first.", "JobPage")
+    | problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+def list_jobs(
+    *,
+    jobs: JobsOf,
+    limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
+    status: JobStatus | None = None,
+    kind: Literal["train", "evaluate", "diagnose"] | None = None,
+    external_id: Annotated[str | None, Query(max_length=LIMITS.name_length)] = None,
+    created_after: Time | None = None,
+) -> Response:
+    """List jobs, newest first, without their specifications."""
+    try:
+        page = jobs.list(
+            limit=limit,
+            cursor=cursor,
+            status=status,
+            kind=kind,
+            external_id=external_id,
+            created_after=created_after,
+        )
+    except InvalidCursor:
+        raise invalid_parameter("cursor", "must be the next_cursor of a page") from None
+    return json_response(page_json(page))
+
+
+@router.get(
+    "/{job_id}",
+    response_model=None,
+    summary="Read a job",
+    responses=answers(HTTPStatus.OK, "The job.", "Job", ("ETag", "Retry-After"))
+    | answers(HTTPStatus.NOT_MODIFIED, "The revision is the one named.", None, ("ETag", "Retry-After"))
+    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_job(
+    job_id: str,
+    jobs: JobsOf,
+    waiters: WaitersOf,
+    prefer: Prefer = None,
+    if_none_match: Annotated[str | None, Header(description="An ETag; 304 while it is the current one.")] = None,
+) -> Response:
+    """Read a job; with `Prefer: wait=N` once its revision differs from `If-None-Match`, or without that once done."""
+
+    def enough(latest: JobRecord) -> bool:
+        if latest.done:
+            return True
+        return if_none_match is not None and not matches(if_none_match, etag_of(latest.revision))
+
+    seconds = wait_of(prefer, jobs.limits.wait_s)
+    if seconds:
+        record = await waiters.wait(jobs, job_id, seconds, enough)
+    else:
+        record = await run_in_threadpool(jobs.get, job_id)
+    headers = _headers(record)
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds}"
+    if matches(if_none_match, etag_of(record.revision)):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return json_response(job_json(record), headers=headers)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    response_model=None,
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Cancel a job",
+    responses=answers(HTTPStatus.ACCEPTED, "Its fit is being stopped.", "Job", ("Retry-After", "ETag"))
+    | answers(HTTPStatus.OK, "It is cancelled.", "Job", ("ETag",))
+    | problems(
+        HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
+)
+def cancel_job(job_id: str, jobs: JobsOf) -> Response:
+    """Cancel a waiting job, or stop a running one. Repeating it changes nothing."""
+    record = jobs.cancel(job_id)
+    status = HTTPStatus.OK if record.done else HTTPStatus.ACCEPTED
+    return json_response(job_json(record), status, _headers(record))
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=None,
+    status_code=HTTPStatus.NO_CONTENT,
+    summary="Delete a job",
+    responses=answers(HTTPStatus.NO_CONTENT, "Record and artifacts are gone.")
+    | problems(
+        HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
+)
+def delete_job(job_id: str, jobs: JobsOf) -> Response:
+    """Delete a job that has ended, with its artifacts."""
+    jobs.delete(job_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)

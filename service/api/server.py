@@ -1,0 +1,40 @@
+"""The API process: ``python -m service.api.server --fd N`` serves on a socket that its parent has bound.
+
+So the port is taken before anything else starts, and a connection that arrives while the API restarts waits instead of
+being refused.
+"""
+
+import argparse
+import logging
+import socket
+
+import uvicorn
+
+from service.api.main import create_app
+from service.config import Settings
+
+GRACE_S = 2
+"""Seconds that open requests, such as long polls, get to end in."""
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m service.api.server")
+    parser.add_argument("--fd", type=int, required=True, help="descriptor of a bound socket")
+    descriptor: int = parser.parse_args().fd
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    with socket.socket(fileno=descriptor) as listening:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main()

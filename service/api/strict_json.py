@@ -1,0 +1,167 @@
+"""JSON as the standard has it: what a lenient decoder lets through is refused here."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from service.api.bodies import receive
+from service.api.problems import ProblemError
+from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError, token
+from service.contract.values.limits import LIMITS
+from service.contract.values.numbers import is_well_formed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
+NESTING = LIMITS.nesting
+LONGEST_INTEGER = 400
+"""Digits; a longer one is past the largest double."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+_MAY_BE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a JSON body, counting it as it streams.
+
+    Parameters
+    ----------
+    request
+        Whose body is unread.
+    limit
+        Bytes.
+
+    Returns
+    -------
+    bytes
+        The whole body; never empty.
+
+    Raises
+    ------
+    ProblemError
+        415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
+    """
+    _check_content_type(request.headers.get("content-type", ""))
+    chunks: list[bytes] = []
+    await receive(request, limit, chunks.append)
+    return b"".join(chunks)
+
+
+def _check_content_type(header: str) -> None:
+    media_type, *parameters = (part.strip().lower() for part in header.split(";"))
+    if media_type != "application/json":
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send application/json."
+        )
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+
+
+def decode(body: bytes) -> Any:
+    """Decode a body.
+
+    Parameters
+    ----------
+    body
+        As it was sent.
+
+    Returns
+    -------
+    object
+        Python's idea of the JSON. ``NaN`` and ``Infinity`` come through as floats, and so does 1e400: the contract
+        refuses them where they stand.
+
+    Raises
+    ------
+    ProblemError
+        400: not UTF-8, not JSON, a key twice, nested too deep, empty.
+    SpecInvalidError
+        A text holds a lone surrogate.
+    """
+    if not body.strip():
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.EMPTY_BODY, "The body is empty.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        detail = f"The body must be in UTF-8; byte {error.start} is not."
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, detail) from None
+    value = _parse(text)
+    if _deeper_than(body, NESTING):
+        raise _too_deep()
+    if _MAY_BE_SURROGATE.search(body):
+        errors = tuple(_lone_surrogates(value, ""))
+        if errors:
+            raise SpecInvalidError(errors)
+    return value
+
+
+class _DuplicateKeyError(Exception):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _DuplicateKeyError
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else math.copysign(math.inf, -1 if digits[0] == "-" else 1)
+
+
+def _parse(text: str) -> Any:
+    try:
+        try:
+            return json.loads(text, object_pairs_hook=_object)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # an integer with more digits than Python converts; slower, so only then
+            return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        detail = f"The body is not JSON: line {error.lineno}, column {error.colno}."
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.NOT_JSON, detail) from None
+    except _DuplicateKeyError:
+        detail = "An object in the body has the same key twice."
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.DUPLICATE_KEY, detail) from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _too_deep() -> ProblemError:
+    detail = f"Arrays and objects may be nested {NESTING} deep."
+    return ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.NESTING_TOO_DEEP, detail)
+
+
+def _deeper_than(body: bytes, limit: int) -> bool:
+    """Tell whether valid JSON is nested deeper than a limit: each pass strips the innermost brackets."""
+    brackets = _STRING.sub(b"", body).translate(_TO_SQUARE, _NOT_BRACKETS)
+    for _ in range(limit):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"")
+    return bool(brackets)
+
+
+def _lone_surrogates(value: Any, pointer: str) -> Iterator[FieldError]:
+    if isinstance(value, str) and not is_well_formed(value):
+        yield FieldError(pointer, "lone_surrogate", "must not hold a lone surrogate")
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _lone_surrogates(entry, pointer + token(index))
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            if is_well_formed(key):
+                yield from _lone_surrogates(entry, pointer + token(key))
+            else:  # the key cannot be repeated in an answer
+                yield FieldError(pointer, "lone_surrogate", "has a key with a lone surrogate")

@@ -1,0 +1,230 @@
+"""What the API shows: a job and its links, a page, an estimate, the capabilities."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.data.dataset import SampleFacts, UploadFormat
+from service.contract.estimate import Estimate
+from service.contract.job import JobError, JobRecord, JobStatus, Progress
+from service.contract.kinds import AnyResolvedSpec
+from service.contract.values.limits import Limits
+
+if TYPE_CHECKING:
+    from service.contract.data.dataset import DatasetRecord
+    from service.datasets import store as datasetstore
+    from service.jobstore import Page
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+
+
+class ListedJob(_View):
+    """A job in a listing: all but its specification."""
+
+    id: str
+    kind: str
+    status: JobStatus
+    done: bool
+    revision: int
+    attempt: int
+    name: str | None
+    external_id: str | None
+    metadata: dict[str, Any]
+    progress: Progress | None
+    error: JobError | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    links: dict[str, str]
+
+
+class Job(ListedJob):
+    """A job."""
+
+    spec: AnyResolvedSpec | dict[str, Any] = Field(description="Resolved: every default is filled in.")
+
+
+class JobPage(_View):
+    """Part of a listing."""
+
+    items: list[ListedJob]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class DryRun(_View):
+    """What a specification comes to."""
+
+    spec: AnyResolvedSpec
+    estimate: Estimate
+
+
+class BuiltinSet(_View):
+    """A built-in data set; ``samples`` is null where the request chooses."""
+
+    features: int
+    samples: int | None
+    targets: str
+    classes: int | None
+
+
+class UploadedTargets(_View):
+    """Targets of an uploaded data set."""
+
+    kind: Literal["classes", "numbers"]
+    outputs: int = Field(description="Numbers of one target.")
+    class_counts: list[int] | None = Field(description="Samples of each class 0..m-1, where targets can be classes.")
+    class_names: list[str] | None = Field(description="Labels in the order of the classes they became.")
+
+
+class Dataset(_View):
+    """An uploaded data set; what does not apply to its kind is null."""
+
+    id: str = Field(description="SHA-256 of the canonical content: the same content has the same id.")
+    kind: Literal["samples", "weights"]
+    name: str | None
+    format: UploadFormat
+    uploaded_bytes: int
+    bytes: int = Field(description="Of the canonical form that is kept.")
+    created_at: datetime
+    samples: int | None = None
+    features: int | None = None
+    columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+    targets: UploadedTargets | None = None
+    depth: int | None = None
+    state_dim: int | None = None
+    links: dict[str, str]
+
+
+class DatasetPage(_View):
+    """Part of a listing."""
+
+    items: list[Dataset]
+    next_cursor: str | None = Field(description="Null on the last page.")
+
+
+class Worker(_View):
+    """A live worker."""
+
+    id: str
+    devices: list[str]
+
+
+class Capabilities(_View):
+    """What this service offers."""
+
+    version: str
+    kinds: dict[str, dict[str, Any]] = Field(description="JSON Schema of each kind of job.")
+    activations: list[str]
+    losses: dict[str, str] = Field(description="Each loss with its output.")
+    bases: list[str]
+    datasets: dict[str, BuiltinSet]
+    upload_media_types: list[str] = Field(description="Content-Type of `POST /v1/datasets`.")
+    limits: Limits
+    devices: list[str] = Field(description="Of all live workers.")
+    workers: list[Worker]
+
+
+class Health(_View):
+    """Answer of a probe."""
+
+    status: str
+
+
+def job_path(job_id: str) -> str:
+    """Return the address of a job."""
+    return f"/v1/jobs/{job_id}"
+
+
+def links_of(record: JobRecord) -> dict[str, str]:
+    """Name what exists of a job.
+
+    Parameters
+    ----------
+    record
+        The job.
+
+    Returns
+    -------
+    dict[str, str]
+        ``results`` unless it ended without, ``cancel`` while there is something to cancel.
+    """
+    path = job_path(record.id)
+    links = {"self": path}
+    if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+        links["results"] = f"{path}/results"
+    if record.status is JobStatus.SUCCEEDED and record.kind == "train":
+        links |= {"losses": f"{path}/results/losses", "diagnostics": f"{path}/results/diagnostics"}
+    if not record.done:
+        links["cancel"] = f"{path}/cancel"
+    return links
+
+
+def _listed(record: JobRecord) -> dict[str, Any]:
+    shown = set(ListedJob.model_fields) - {"done", "links"}
+    return {name: getattr(record, name) for name in shown} | {"done": record.done, "links": links_of(record)}
+
+
+def job_json(record: JobRecord) -> str:
+    """Write a job.
+
+    Parameters
+    ----------
+    record
+        As the store has it.
+
+    Returns
+    -------
+    str
+        JSON. The specification is passed through: it was checked when it was written.
+    """
+    return Job.model_construct(**_listed(record), spec=record.spec).model_dump_json(warnings=False)
+
+
+def page_json(page: Page) -> str:
+    """Write a page of a listing as JSON."""
+    items = [ListedJob.model_construct(**_listed(record)) for record in page.items]
+    return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()
+
+
+def dataset_path(dataset_id: str) -> str:
+    """Return the address of a data set."""
+    return f"/v1/datasets/{dataset_id}"
+
+
+def dataset_of(record: DatasetRecord) -> Dataset:
+    """Return what the API shows of a data set."""
+    facts = record.facts
+    shown: dict[str, Any] = {"kind": facts.kind}
+    if isinstance(facts, SampleFacts):
+        shown |= facts.model_dump(include={"samples", "features", "columns"})
+        if facts.outputs is not None:
+            shown["targets"] = UploadedTargets(
+                kind="classes" if facts.integers else "numbers",
+                outputs=facts.outputs,
+                class_counts=facts.class_counts,
+                class_names=facts.class_names,
+            )
+    else:
+        shown |= {"depth": facts.depth, "state_dim": facts.state_dim}
+    return Dataset(
+        id=record.id,
+        name=record.name,
+        format=record.format,
+        uploaded_bytes=record.uploaded_bytes,
+        bytes=record.object.bytes,
+        created_at=record.created_at,
+        links={"self": dataset_path(record.id)},
+        **shown,
+    )
+
+
+def dataset_page_json(page: datasetstore.DatasetPage) -> str:
+    """Write a page of a listing of data sets as JSON."""
+    items = [dataset_of(record) for record in page.items]
+    return DatasetPage(items=items, next_cursor=page.next_cursor).model_dump_json()

@@ -1,0 +1,1 @@
+"""Diagnoses of weights trained elsewhere: request, resolved specification and results."""

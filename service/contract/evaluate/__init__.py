@@ -1,0 +1,1 @@
+"""Evaluations of trained models: request, resolved specification, cost and results."""

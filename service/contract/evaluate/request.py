@@ -1,0 +1,169 @@
+"""Evaluation of trained models on data: the request, and the same with nothing left open."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from service.contract.data.sources import BuiltinName
+from service.contract.request import Device, JobLimits, Metadata, Name, Strict
+from service.contract.values.arrays import ArrayOf, Table, nested
+from service.contract.values.errors import FieldError
+from service.contract.values.limits import LIMITS
+from service.contract.values.numbers import Real, TextOf, Whole, limits_of
+
+STATE_STEPS = 128
+"""Steps between the states of the continuum that an evaluation gives out."""
+DEFAULT_STEPS = (8, 16, 32, 64, 128, 256)
+DEFAULT_LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+class OutputKind(StrEnum):
+    """What an evaluation computes."""
+
+    PREDICTIONS = "predictions"
+    STATES = "states"
+    METRICS = "metrics"
+    SOLVERS = "solvers"
+    ROBUSTNESS = "robustness"
+
+
+def _most(limit: str) -> BeforeValidator:
+    """Return a check that a list has no more entries than a published limit, before any is looked at."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        limits = limits_of(info)
+        if isinstance(value, list) and limits is not None and len(value) > getattr(limits, limit):
+            raise nested([FieldError("", "too_many", f"must have at most {getattr(limits, limit)} entries")])
+        return value
+
+    return BeforeValidator(check)
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    errors = [
+        FieldError(f"/{index}", "twice", "is there twice")
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+    if errors:
+        raise nested(errors)
+    return values
+
+
+def _some(values: list[Any]) -> list[Any]:
+    if not values:
+        raise nested([FieldError("", "empty", "must have at least one entry")])
+    return values
+
+
+_ModelName = Annotated[str, TextOf(max_length=100)]
+_Depth = Annotated[int, Whole(ge=2, most="depth")]
+_Steps = Annotated[int, Whole(ge=1, most="depth")]
+_Level = Annotated[float, Real(gt=0, le=1e6)]
+
+
+def _array(items: dict[str, Any], least: int = 0) -> WithJsonSchema:
+    return WithJsonSchema({"type": "array", "items": items, "uniqueItems": True, "minItems": least})
+
+
+class InlineEvaluationData(Strict):
+    """Samples in the body itself; without targets there are predictions and no metrics."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    source: Literal["inline"]
+    inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")]
+    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs")] | None = Field(
+        default=None,
+        description="As for training; classes are integers in the training's order, and need not all occur. For"
+        " logistic -1 and 1, or 0 and 1, in which 0 is -1.",
+    )
+
+
+class BuiltinEvaluationData(Strict):
+    """A data set that every worker has; as for training."""
+
+    source: Literal["builtin"]
+    name: BuiltinName
+    samples: Annotated[int, Whole(ge=4, most="samples")] | None = None
+    noise: Annotated[float, Real(ge=0, le=10)] | None = None
+    seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] | None = None
+
+
+class DatasetEvaluationData(Strict):
+    """An uploaded data set. Labels are found by their names among the training's; they need not all occur."""
+
+    source: Literal["dataset"]
+    id: Annotated[str, TextOf(max_length=200)]
+
+
+EvaluationData = Annotated[
+    InlineEvaluationData | BuiltinEvaluationData | DatasetEvaluationData, Field(discriminator="source")
+]
+
+
+class Solvers(Strict):
+    """How the table of solvers is made: each of them with each number of steps."""
+
+    steps: Annotated[
+        list[_Steps],
+        _most("depths"),
+        AfterValidator(_distinct),
+        AfterValidator(_some),
+        _array({"type": "integer", "minimum": 1}, 1),
+    ] = Field(default=list(DEFAULT_STEPS), description="Steps over [0, 1].")
+    tolerance: Annotated[float, Real(gt=0, lt=1)] = Field(
+        default=0.01, description="Change of predictions, relative to their spread, below which a solver agrees."
+    )
+
+
+class Noise(Strict):
+    """Normal noise on the inputs, in units of each column's standard deviation, or of 1 where a column does not vary.
+
+    It is that of the training data where the model standardises them, else that of the data evaluated on.
+    """
+
+    levels: Annotated[
+        list[_Level],
+        _most("noise_levels"),
+        AfterValidator(_distinct),
+        AfterValidator(_some),
+        _array({"type": "number", "exclusiveMinimum": 0}, 1),
+    ] = Field(default=list(DEFAULT_LEVELS), description="Standard deviations.")
+    repeats: Annotated[int, Whole(ge=1, most="repeats")] = Field(default=8, description="Draws at each level.")
+    seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
+
+
+class EvaluateSpec(Strict):
+    """Evaluate trained models on data: predictions, metrics, states; other depths, other solvers, noisy inputs."""
+
+    kind: Literal["evaluate"]
+    name: Name | None = None
+    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
+    external_id: Name | None = None
+    job_id: Annotated[str, TextOf(max_length=200)] = Field(description="A train job that succeeded.")
+    models: (
+        Annotated[list[_ModelName], _most("models"), AfterValidator(_distinct), _array({"type": "string"})] | None
+    ) = Field(default=None, description="`discrete-64`, `continuum`; all of the job's unless said.")
+    depths: Annotated[
+        list[_Depth], _most("depths"), AfterValidator(_distinct), _array({"type": "integer", "minimum": 2})
+    ] = Field(default=[], description="Depths to sample the continuum at, without training; named `sampled-256`.")
+    data: EvaluationData | None = Field(default=None, description="The job's own data, all of it, unless said.")
+    outputs: Annotated[
+        list[OutputKind],
+        AfterValidator(_distinct),
+        AfterValidator(_some),
+        _array({"enum": [str(kind) for kind in OutputKind]}, 1),
+    ] = Field(default=[OutputKind.PREDICTIONS, OutputKind.METRICS])
+    solvers: Solvers = Solvers()
+    noise: Noise = Noise()
+    device: Device = Device.AUTO
+    limits: JobLimits = JobLimits()

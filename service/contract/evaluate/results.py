@@ -1,0 +1,173 @@
+"""What a finished evaluation answers; as in `service.contract.results`, a field with a default may be absent."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.contract.results import Metrics, Provenance
+from service.contract.values.answer import Answer, Withheld
+from service.contract.values.numbers import Finding
+
+
+class OutputArray(Answer):
+    """Shape and type of one array."""
+
+    shape: list[int]
+    dtype: Literal["float64", "int64"]
+
+
+class OutputArrays(Answer):
+    """Where arrays are; the API adds ``href``."""
+
+    href: str | None = None
+    arrays: dict[str, OutputArray]
+    sha256: str = Field(description="Of the safetensors file.")
+
+
+class SolverRow(Answer):
+    """One solver with one number of steps."""
+
+    solver: str
+    steps: int
+    state_error: Finding = Field(description="Largest ‖X(1) − reference‖ over samples.")
+    state_order: Finding | None = Field(description="Observed, from the row of fewer steps; null at rounding level.")
+    prediction_change: Finding = Field(description="Largest, from the model's own predictions, in the user's units.")
+    changed_labels: Finding | None = Field(description="Share of samples whose class changes; null for numbers.")
+    agrees: bool
+
+
+class SolverReference(Answer):
+    """The solver that all are compared with: Dormand–Prince 8(5,3) with error control."""
+
+    solver: Literal["dop853"]
+    tolerance: float
+    evaluations: int
+    prediction_change: Finding
+
+
+class OwnSolver(Answer):
+    """What the model's own predictions come from."""
+
+    solver: str
+    steps: int
+
+
+class SolverConsistency(Answer):
+    """Whether predictions change when the flow is integrated by another solver or with another step."""
+
+    samples: int
+    spread: Finding = Field(
+        description="What the tolerance is of: 1 for probabilities, else the largest range of a prediction over the"
+        " samples; where none varies, the training targets' largest deviation if they are standardised, else the size."
+    )
+    tolerance: float
+    own: OwnSolver
+    reference: SolverReference
+    table: list[SolverRow]
+    consistent: bool | None = Field(
+        description="Whether the reference agrees, and every row whose solver has at least the order of the model's own"
+        " and at least its number of steps; coarser rows decide nothing, and without a row the reference does alone."
+        " Null where the reference's or the model's predictions are not finite."
+    )
+
+
+class NoiseRow(Answer):
+    """One level of noise on the inputs."""
+
+    noise: float = Field(description="Standard deviation, in units of each input column's own.")
+    rms_change: Finding = Field(description="Of predictions, over samples, outputs and draws, in the user's units.")
+    sup_change: Finding
+    changed_labels: Finding | None
+    metrics: Metrics | None = Field(description="Mean over draws.")
+    deviations: Metrics | None = Field(description="Population standard deviation over draws.")
+
+
+class Robustness(Answer):
+    """Changes against noise on the inputs."""
+
+    seed: int
+    repeats: int
+    levels: list[NoiseRow]
+
+
+class EvaluatedModel(Answer):
+    """One model on the data; parts that were not asked for are absent."""
+
+    model: str
+    kind: Literal["discrete", "continuum", "sampled"]
+    depth: int | None = Field(description="Null for the continuum.")
+    steps: int | None = Field(description="Runge–Kutta steps that resolve the continuum; null for networks.")
+    integration_error: Finding | None = Field(description="Estimated, of the continuum's last states.")
+    metrics: Metrics | None = Field(description="In the model's own units; null without targets, or if not asked for.")
+    predictions: OutputArrays | None = None
+    states: OutputArrays | None = None
+    solvers: SolverConsistency | None = None
+    robustness: Robustness | None = None
+
+
+class SampledErrors(Answer):
+    """One quantity's deviation from the continuum at one depth."""
+
+    sup_error: Finding
+    order: Finding | None
+
+
+class SampledRow(Answer):
+    """A depth that was never trained: the continuum sampled at its nodes, against the continuum."""
+
+    depth: int
+    states: SampledErrors
+    predictions: SampledErrors
+    withheld: Withheld = Field(default={})
+
+
+class Sampled(Answer):
+    """Convergence of sampled networks to the continuum."""
+
+    depths: list[SampledRow]
+
+
+class EvaluatedData(Answer):
+    """What the models were evaluated on."""
+
+    source: str
+    samples: int
+    targets: bool
+
+
+class EvaluationResultsFile(Answer):
+    """Content of the artifact ``results`` of an evaluation."""
+
+    evaluated_job_id: str
+    data: EvaluatedData
+    evaluations: list[EvaluatedModel]
+    sampled: Sampled | None = None
+    provenance: Provenance
+
+
+class EvaluationResults(EvaluationResultsFile):
+    """Answer of ``GET /v1/jobs/{id}/results`` for an evaluation."""
+
+    job_id: str
+    links: dict[str, str]
+
+
+class ModelPredictions(Answer):
+    """Predictions h of one model, in the user's units."""
+
+    model: str
+    predictions: list[list[Finding]] = Field(description="(S, m)")
+    labels: list[int] | None = Field(default=None, description="(S,): the most probable class; -1 and 1 for logistic.")
+    class_names: list[str] | None = Field(
+        default=None,
+        description="What the training data call the classes 0..m-1, or -1 and 1, in this order; null where they are"
+        " numbers. In JSON only, and as `spec.trained.data.class_names` of the job.",
+    )
+
+
+class ModelStates(Answer):
+    """Trajectories of one model, in its own units."""
+
+    model: str
+    t: list[Finding] = Field(description="(T,) in [0, 1].")
+    states: list[list[list[Finding]]] = Field(description="(T, S, d)")

@@ -1,0 +1,79 @@
+"""What the specifications of every kind of job share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from service.contract.values.arrays import nested
+from service.contract.values.errors import FieldError, token
+from service.contract.values.limits import LIMITS
+from service.contract.values.numbers import Real, TextOf, is_well_formed
+
+
+class Strict(BaseModel):
+    """A part of a specification: frozen, and without unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Device(StrEnum):
+    """Where the computation runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class JobLimits(Strict):
+    """What the job may spend."""
+
+    wall_time_s: Annotated[float, Real(gt=0, most="wall_time_s")] = 3600.0
+
+
+def _metadata(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise nested([FieldError("", "not_an_object", "must be an object")])
+    if len(value) > LIMITS.metadata_entries:
+        raise nested([FieldError("", "too_many", f"must have at most {LIMITS.metadata_entries} entries")])
+    errors: list[FieldError] = []
+    for key, entry in value.items():
+        if not isinstance(key, str) or not is_well_formed(key) or len(key) > LIMITS.metadata_length:
+            errors.append(FieldError("", "bad_key", f"keys are text of at most {LIMITS.metadata_length} characters"))
+            continue
+        try:
+            _metadata_entry(entry)
+        except PydanticCustomError as error:
+            errors.append(FieldError(token(key), error.type, error.message()))
+    if errors:
+        raise nested(errors)
+    return value
+
+
+def _metadata_entry(entry: object) -> None:
+    if entry is None or isinstance(entry, bool):
+        return
+    if isinstance(entry, str):
+        TextOf(max_length=LIMITS.metadata_length).parse(entry)
+    elif isinstance(entry, int | float):
+        Real().parse(entry)
+    else:
+        raise PydanticCustomError("not_a_scalar", "must be text, a number, true, false or null")
+
+
+Name = Annotated[str, TextOf(min_length=1, max_length=LIMITS.name_length)]
+MetadataValue = str | int | float | bool | None
+Metadata = Annotated[
+    dict[str, MetadataValue],
+    BeforeValidator(_metadata),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": LIMITS.metadata_entries,
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }
+    ),
+]

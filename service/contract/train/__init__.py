@@ -1,0 +1,1 @@
+"""Train jobs: request, resolved specification, cost, results and diagnostics."""

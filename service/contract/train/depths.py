@@ -1,0 +1,113 @@
+"""Which depths to train: a list, or a wanted gap or prediction error, for which the study finds the depth itself."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from service.contract.values.arrays import nested
+from service.contract.values.errors import FieldError
+from service.contract.values.limits import LEAST_POSITIVE
+from service.contract.values.numbers import Real, Whole, limits_of
+
+LADDER = (8, 16, 32)
+"""What a study trains to predict the depth for a wanted gap or prediction error."""
+_HOW = (
+    " Depths 8, 16 and 32 predict the depth, which is trained as a check, as far as the published limits go;"
+    " `diagnostics.depth_advice` says what was found."
+)
+
+
+class Wanted(BaseModel):
+    """What the deepest network is wanted to achieve."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WantedGap(Wanted):
+    """Find the smallest depth whose minimum is this near to the continuum's, and train there as a check."""
+
+    gap: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)] = Field(description="Wanted |E_n* − E_∞*|, absolute." + _HOW)
+
+
+class WantedPredictionError(Wanted):
+    """Find the smallest depth whose predictions are this near to the continuum's, and train there as a check."""
+
+    prediction_error: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)] = Field(
+        description="Wanted largest deviation of a prediction from the continuum's, over the validation data or else"
+        " the training data, in the units of the targets, as `diagnostics.predictions` has it." + _HOW
+    )
+
+
+def _increasing(depths: list[int]) -> list[int]:
+    errors = [
+        FieldError(f"/{index}", "not_increasing", "must be greater than the depth before it")
+        for index, (before, depth) in enumerate(pairwise(depths), start=1)
+        if depth <= before
+    ]
+    if errors:
+        raise nested(errors)
+    return depths
+
+
+def _some_depths(value: object, info: ValidationInfo) -> object:
+    limits = limits_of(info)
+    if isinstance(value, list) and not value:
+        raise nested([FieldError("", "empty", "must have at least one entry")])
+    if isinstance(value, list) and limits is not None and len(value) > limits.depths:
+        raise nested([FieldError("", "too_many", f"must have at most {limits.depths} entries")])
+    return value
+
+
+def _one_wanted(value: object) -> object:
+    if isinstance(value, dict):
+        if "gap" in value and "prediction_error" in value:
+            detail = "gap is there already: one of the two can be wanted"
+            raise nested([FieldError("/prediction_error", "not_applicable", detail)])
+        if "gap" not in value and "prediction_error" not in value:
+            raise nested([FieldError("/gap", "required", "is required, or prediction_error in its place")])
+    return value
+
+
+def depths_form(value: object) -> str:
+    """Tell which of the forms of `Depths` a value has: ``list``, ``gap`` or ``prediction_error``."""
+    if isinstance(value, dict):
+        return "prediction_error" if "prediction_error" in value else "gap"
+    if isinstance(value, WantedPredictionError):
+        return "prediction_error"
+    return "gap" if isinstance(value, WantedGap) else "list"
+
+
+_DepthList = Annotated[
+    list[Annotated[int, Whole(ge=2, most="depth")]],
+    BeforeValidator(_some_depths),
+    AfterValidator(_increasing),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 2},
+            "minItems": 1,
+            "uniqueItems": True,
+        }
+    ),
+]
+Depths = Annotated[
+    Annotated[_DepthList, Tag("list")]
+    | Annotated[WantedGap, Tag("gap")]
+    | Annotated[WantedPredictionError, Tag("prediction_error")],
+    Discriminator(depths_form),
+    BeforeValidator(_one_wanted),
+]
+"""Strictly increasing depths, or a wanted gap or prediction error."""

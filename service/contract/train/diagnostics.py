@@ -1,0 +1,190 @@
+"""What a study says about the theorem: the diagnostics of a finished job."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.contract.train.certificates import (
+    Certificates,
+    Compactness,
+    ErrorBudget,
+    EulerLagrange,
+    IndependentCheck,
+    Regularity,
+)
+from service.contract.train.sequence import Classification, DepthAdvice
+from service.contract.values.answer import Answer, Withheld
+from service.contract.values.numbers import Finding
+
+
+class PerParameter(Answer):
+    """One number for each of θ = (K, b, W, c)."""
+
+    K: Finding | None
+    b: Finding | None
+    W: Finding | None
+    c: Finding | None
+
+
+class PerParameterTotal(PerParameter):
+    """One number for each of θ = (K, b, W, c), and the root of the sum of squares."""
+
+    total: Finding | None
+
+
+class PerLayerParameter(Answer):
+    """One number for each parameter that depends on the layer."""
+
+    K: Finding | None
+    b: Finding | None
+
+
+class Assumption(Answer):
+    """One assumption of the theorem."""
+
+    name: str
+    holds: bool | None
+    detail: str
+
+
+class MinimaRow(Answer):
+    """Minimum at one depth against the continuum's."""
+
+    depth: int
+    objective: Finding | None
+    gap: Finding | None = None
+    order: Finding | None = None
+    slope: Finding | None = None
+    predicted_slope: Finding | None = None
+    error_budget: ErrorBudget | None = None
+    withheld: Withheld
+
+
+class Minima(Answer):
+    """Convergence of minima."""
+
+    continuum: Finding | None = None
+    richardson: Finding | None = None
+    predicted_slope: Finding | None = None
+    depths: list[MinimaRow]
+    withheld: Withheld = Field(default={})
+
+
+class MinimisersRow(Answer):
+    """Distance of one depth's minimiser from the continuum's."""
+
+    depth: int
+    tl2: PerParameterTotal | None
+    h1_seminorm: PerLayerParameter | None
+    order: dict[str, Finding | None] | None = None
+    error_budget: ErrorBudget | None = None
+    withheld: Withheld = Field(default={})
+
+
+class ConsecutiveRow(Answer):
+    """Distance between the minimisers of two depths."""
+
+    depths: list[int]
+    tl2: PerParameterTotal | None
+    order: dict[str, Finding | None] | None = None
+    error_budget: ErrorBudget | None = None
+    withheld: Withheld = Field(default={})
+
+
+class Minimisers(Answer):
+    """Convergence of minimisers in TL²; ``depths`` needs the continuum."""
+
+    depths: list[MinimisersRow] | None = None
+    consecutive: list[ConsecutiveRow]
+
+
+class SupErrorRow(Answer):
+    """Largest deviation from the continuum at one depth."""
+
+    depth: int
+    sup_error: Finding | None
+    order: Finding | None = None
+    error_budget: ErrorBudget | None = None
+    withheld: Withheld = Field(default={})
+
+
+class States(Answer):
+    """Convergence of trajectories."""
+
+    depths: list[SupErrorRow]
+
+
+class Predictions(States):
+    """Convergence of predictions."""
+
+    data: Literal["train", "validation"]
+
+
+class ExcessRow(Answer):
+    """Objective of a transferred parameter above the minimum it is compared with."""
+
+    depth: int
+    objective: Finding | None
+    excess: Finding | None
+    order: Finding | None = None
+    error_budget: ErrorBudget | None = None
+    withheld: Withheld = Field(default={})
+
+
+class Bracket(Answer):
+    """Excesses by depth: never below zero but for optimisation error."""
+
+    depths: list[ExcessRow]
+
+
+class Frequency(Answer):
+    """How often random starts led somewhere, with the 95 % interval of the chance (Wilson)."""
+
+    share: Finding
+    interval: list[Finding]
+
+
+class Branch(Answer):
+    """One minimiser followed across depths; with ``saddle``, a higher stationary point that was left for a minimum."""
+
+    branch: int
+    verdict: bool = Field(description="Whether the verdict is about this branch.")
+    starts: int = Field(description="Starts that found it.")
+    frequency: Frequency | None = None
+    objectives: dict[str, Finding | None] = Field(description="By depth, and 'continuum'.")
+    lambda_min: dict[str, Finding | None] = Field(
+        default={}, description="Least curvature by depth and of the continuum."
+    )
+    status: str = Field(description="persists, merges, bifurcates, not_carried or saddle.")
+    left_at: list[int] = Field(default=[], description="Depths at which the branch was left.")
+    detail: str | None = None
+
+
+class Verdict(Answer):
+    """Whether the study converges, and what can be said of it."""
+
+    converges: bool | None = Field(description="Null when undecided.")
+    statements: list[str]
+
+
+class Diagnostics(Answer):
+    """The convergence diagnostics; parts that need a continuum are absent without one."""
+
+    assumptions: list[Assumption]
+    minima: Minima | None = None
+    minimisers: Minimisers | None = None
+    states: States | None = None
+    predictions: Predictions | None = None
+    recovery: Bracket | None = None
+    lift: Bracket | None = None
+    branches: list[Branch]
+    classification: Classification | None = None
+    depth_advice: list[DepthAdvice] | None = None
+    certificates: Certificates | None = None
+    euler_lagrange: EulerLagrange | None = None
+    regularity: Regularity | None = None
+    compactness: Compactness | None = None
+    independent_check: IndependentCheck | None = None
+    verdict: Verdict

@@ -1,0 +1,128 @@
+"""What a train job will cost: the networks of every depth, their continuum, and the depth that may be sought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from service.contract.estimate import AtMost, Cost, Estimate, Sizes
+from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_GRADIENT, LayerCost
+from service.contract.train.regimes import DepthStart, Weights
+from service.contract.train.request import Dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from service.contract.train.resolved import ResolvedTrainSpec
+    from service.contract.values.limits import Limits
+
+CONTINUUM_STEPS: Final = 64
+EVALUATIONS: Final = 150
+"""Of the gradient, for one model: in increment coordinates the number hardly depends on depth."""
+BRANCHES: Final = 4
+"""Carried from the coarsest depth at most."""
+QUASI_NEWTON_MEMORY: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A network or the continuum: layers or steps, their cost, layers' worth of parameters, and how often trained."""
+
+    layers: int
+    layer: LayerCost
+    held: int
+    trained: int
+
+
+def estimate_train(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> Estimate:
+    """Estimate the cost of a train job.
+
+    Parameters
+    ----------
+    spec
+        The resolved specification.
+    sizes
+        Samples and outputs, which for inline data only the body knows.
+    limits
+        The published limits, which bound a depth that is sought.
+
+    Returns
+    -------
+    Estimate
+        Parameters, memory in bytes, work in floating-point operations. Where a depth is sought they are of the networks
+        that predict it, with a bound beside them.
+    """
+    bound = None if spec.wanted is None else deepest_affordable(spec, sizes, limits)
+    return Estimate(**_cost(spec, sizes, spec.depths).model_dump(), at_most=bound)
+
+
+def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> AtMost:
+    """Return the largest depth that a job may train at beside the networks that predict it, and what the job costs.
+
+    Parameters
+    ----------
+    spec, sizes
+        As for `estimate_train`.
+    limits
+        The published limits: of depth, memory and work.
+
+    Returns
+    -------
+    AtMost
+        Its depth is at least the deepest of those networks, whatever they cost.
+    """
+
+    def cost(depth: int) -> Cost:
+        return _cost(spec, sizes, sorted({*spec.depths, depth}))
+
+    def fits(depth: int) -> bool:
+        found = cost(depth)
+        return found.memory_bytes <= limits.memory_bytes and found.work_flops <= limits.work_flops
+
+    low, high = max(spec.depths), max(limits.depth, *spec.depths)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return AtMost(depth=low, **cost(low).model_dump())
+
+
+def _cost(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> Cost:
+    network, layer = spec.network, LayerCost.of(spec.network)
+    S, m, fixed = sizes.samples, sizes.outputs, spec.network.fixed
+    models = _models(spec, layer, depths)
+    per_layer = (layer.entries if fixed.K is None else 0) + (layer.width if fixed.b is None else 0)
+    readout = (m * layer.state_dim if fixed.W is None else 0) + (m if fixed.c is None else 0)
+    parameters = max(model.held * per_layer + readout for model in models)
+    stages = max(model.layers * model.layer.stages for model in models)
+    numbers = (
+        2 * (stages + 1) * S * layer.widest
+        + 2 * stages * layer.numbers
+        + 2 * QUASI_NEWTON_MEMORY * parameters
+        + (3 * S * network.state_dim**2 if layer.implicit else 0)
+    )
+    evaluations = min(spec.training.max_iterations, EVALUATIONS)
+    per_sample = sum(
+        model.trained * (model.layers * model.layer.gradient() + FLOPS_GRADIENT * m * layer.state_dim)
+        for model in models
+    )
+    return Cost(
+        parameters=parameters,
+        memory_bytes=numbers * (8 if spec.training.dtype is Dtype.FLOAT64 else 4),
+        work_flops=S * evaluations * per_sample,
+    )
+
+
+def _models(spec: ResolvedTrainSpec, layer: LayerCost, depths: Sequence[int]) -> list[_Model]:
+    """Return what is trained: from all starts at the first depth or as the first continuum, else along the branches."""
+    starts, depth_start = spec.training.starts, spec.training.depth_start
+    branches = min(starts, BRANCHES)
+    constant = spec.network.weights is Weights.CONSTANT
+    from_continuum = not depths or depth_start is DepthStart.RECOVERY
+    models = []
+    for index, depth in enumerate(depths):
+        from_starts = depth_start is DepthStart.INDEPENDENT or (index == 0 and not from_continuum)
+        models.append(_Model(depth, layer, 1 if constant else depth, starts if from_starts else branches))
+    if spec.continuum is not None:
+        held = 1 if constant else CONTINUUM_DEGREE + 1
+        models.append(_Model(CONTINUUM_STEPS, layer.of_flow(), held, starts if from_continuum else branches))
+    return models

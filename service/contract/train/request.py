@@ -1,0 +1,219 @@
+"""A train specification as a client writes it. Defaults that hang on other fields are filled in by `resolve`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    ValidationInfo,
+)
+
+from service.contract.data.sources import DataSource
+from service.contract.request import Device, JobLimits, Metadata, Name, Strict
+from service.contract.train.depths import Depths
+from service.contract.train.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
+from service.contract.values.arrays import ArrayOf, nested
+from service.contract.values.errors import FieldError
+from service.contract.values.limits import LEAST_POSITIVE, LIMITS
+from service.contract.values.numbers import Real, Whole
+
+
+class Activation(StrEnum):
+    """σ, applied componentwise."""
+
+    IDENTITY = "identity"
+    TANH = "tanh"
+    SIN = "sin"
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    SOFTPLUS = "softplus"
+    SILU = "silu"
+    GELU = "gelu"
+    SIGMOID = "sigmoid"
+
+
+class Output(StrEnum):
+    """The map h from the last state to a prediction."""
+
+    IDENTITY = "identity"
+    SOFTMAX = "softmax"
+    LOGISTIC = "logistic"
+
+
+class Loss(StrEnum):
+    """The terminal loss L."""
+
+    SQUARED_ERROR = "squared_error"
+    CROSS_ENTROPY = "cross_entropy"
+    LOGISTIC = "logistic"
+
+
+class BasisChoice(StrEnum):
+    """How the continuum's parameters are expanded."""
+
+    AUTO = "auto"
+    LEGENDRE = "legendre"
+    PIECEWISE_LINEAR = "piecewise_linear"
+
+
+class Dtype(StrEnum):
+    """Floating-point type of the computation."""
+
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+
+
+class _FixedArray(ArrayOf):
+    """Annotation: one matrix or vector, or a word for it, kept as nested lists or the word."""
+
+    __slots__ = ()
+
+    def words(self) -> tuple[str, ...]:
+        return ("identity", "zero") if self.dimensions == (2,) else ("zero",)
+
+    def parse(self, value: object, info: ValidationInfo | None = None) -> Any:
+        if isinstance(value, str):
+            if value not in self.words():
+                words = " or ".join(f"'{word}'" for word in self.words())
+                raise nested([FieldError("", "invalid_choice", f"must be an array or {words}")])
+            return value
+        table = super().parse(value, info)
+        return table.rows() if self.dimensions == (2,) else table.values.tolist()
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.words())}, super().schema()]}
+
+
+_FixedMatrix = Annotated[
+    list[list[float]] | Literal["identity", "zero"], _FixedArray((2,), rows="fixed_rows", columns="state_dim")
+]
+_FixedVector = Annotated[list[float] | Literal["zero"], _FixedArray((1,), rows="fixed_rows")]
+Positive = Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)]
+"""A finite number greater than 0, and not so small that digits of it are lost."""
+
+
+class Fixed(Strict):
+    """Parameters held constant; they add nothing to the objective. ``null`` is trained."""
+
+    K: _FixedMatrix | None = Field(default=None, description="(d, d), one for all layers; or a word.")
+    b: _FixedVector | None = Field(default=None, description="(d,), one for all layers; or 'zero'.")
+    W: _FixedMatrix | None = Field(default=None, description="(m, d); 'identity' has ones on its main diagonal.")
+    c: _FixedVector | None = Field(default=None, description="(m,); or 'zero'.")
+
+
+class Network(Strict):
+    """The residual network and its limit."""
+
+    state_dim: Annotated[int, Whole(ge=1, most="state_dim")] | None = Field(
+        default=None, description="d; the input dimension unless said. Larger pads with zeros, smaller is refused."
+    )
+    activation: Activation = Activation.TANH
+    output: Output | None = Field(default=None, description="softmax for integer targets, else identity, unless said.")
+    fixed: Fixed = Fixed()
+    weights: Weights = Field(
+        default=Weights.VARYING, description="constant: one K and b for all layers, regularised by τ‖A‖²."
+    )
+    integrator: Integrator = Field(
+        default=Integrator.EULER,
+        description="What a layer is a step of; stages off the nodes read the piecewise-linear lift of K and b.",
+    )
+    block: Block = Field(
+        default=Block.SINGLE, description="two_layer: V σ(K x + b), V regularised as K is, with K's weights."
+    )
+    width: Annotated[int, Whole(ge=1, most="state_dim")] | None = Field(
+        default=None, description="Rows of K in a two_layer block; d unless said."
+    )
+    horizon: Annotated[float, Real(gt=0, ge=LEAST_POSITIVE, le=1000)] = Field(
+        default=1.0, description="T: layers are steps of length T/n over [0, T]. Times are reported as parts of T."
+    )
+
+
+class Alpha(Strict):
+    """Weights of the regularisers, each greater than 0."""
+
+    K: Positive = 1e-2
+    b: Positive = 1e-2
+    W: Positive = 1e-2
+    c: Positive = 1e-2
+
+
+class Tau(Strict):
+    """Weights of ‖K(0)‖² and ‖b(0)‖² within their regularisers, each greater than 0."""
+
+    K: Positive = 1.0
+    b: Positive = 1.0
+
+
+class Objective(Strict):
+    """What is minimised: the mean terminal loss plus regularisation."""
+
+    loss: Loss | None = Field(
+        default=None, description="cross_entropy for integer targets, else squared_error, unless said."
+    )
+    alpha: Alpha = Alpha()
+    tau: Tau = Tau()
+    scaling: Scaling = Field(
+        default=Scaling.H1,
+        description="Of K and b: h1 n Σ‖ΔA‖² + τ‖A_0‖²; l2 (1/n) Σ‖A‖²; unscaled Σ‖ΔA‖² + τ‖A_0‖²; none 0."
+        " Without h1 there is no continuum problem.",
+    )
+    running_cost: Annotated[float, Real(ge=0)] = Field(
+        default=0.0, description="γ of γ ∫‖X(t)‖² dt over [0, T], mean over samples."
+    )
+
+
+class Discrete(Strict):
+    """The depths to train."""
+
+    depths: Depths = Field(
+        default=[8, 16, 32, 64], description="Strictly increasing; or a wanted gap or prediction error."
+    )
+
+
+class Continuum(Strict):
+    """The limit."""
+
+    basis: BasisChoice = BasisChoice.AUTO
+    tolerance: Annotated[float, Real(gt=0, lt=1)] = Field(
+        default=1e-8, description="Of E_∞: estimated |error| ≤ tolerance·max(|E_∞|, 1e-3)."
+    )
+
+
+class Training(Strict):
+    """How it is minimised."""
+
+    gradient_tolerance: Annotated[float, Real(gt=0, lt=1)] | None = Field(
+        default=None, description="Relative to max(1, |E|); 1e-7 in float64 and 1e-4 in float32 unless said."
+    )
+    max_iterations: Annotated[int, Whole(ge=1, most="iterations")] = Field(default=2000, description="Of each model.")
+    starts: Annotated[int, Whole(ge=1, most="starts")] = 4
+    seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
+    start_scale: Annotated[float, Real(gt=0, le=100)] = 0.5
+    depth_start: DepthStart = Field(
+        default=DepthStart.PROLONG,
+        description="prolong: the depth before; independent: random starts at every depth;"
+        " recovery: the continuum, trained first.",
+    )
+    follow: Follow = Field(
+        default=Follow.BEST, description="best: minima within 10 % of the lowest, four at most; all: every one found."
+    )
+    dtype: Dtype = Dtype.FLOAT64
+    device: Device = Device.AUTO
+
+
+class TrainSpec(Strict):
+    """Train a study: networks of growing depth, their continuum limit, and whether they converge to it."""
+
+    kind: Literal["train"]
+    name: Name | None = None
+    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
+    external_id: Name | None = None
+    data: DataSource
+    network: Network = Network()
+    objective: Objective = Objective()
+    discrete: Discrete | None = Discrete()
+    continuum: Continuum | None = Continuum()
+    training: Training = Training()
+    limits: JobLimits = JobLimits()

@@ -1,0 +1,110 @@
+"""The resolved specification: every default filled in. What a job record holds, and what the worker is given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from service.contract.data.sources import BuiltinName, DataOptions
+from service.contract.request import JobLimits, Metadata, Strict
+from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
+from service.contract.train.request import Continuum, Discrete, Loss, Network, Objective, Output, Training
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ResolvedDataOptions(DataOptions):
+    """Options of a data source, filled in."""
+
+    standardise_targets: bool
+
+
+class ResolvedInline(ResolvedDataOptions):
+    """Inline data, kept as an artifact of the job."""
+
+    source: Literal["inline"]
+    sha256: str = Field(description="Over inputs, then targets, as little-endian doubles in row-major order.")
+    samples: int
+    features: int
+
+
+class ResolvedDataset(ResolvedDataOptions):
+    """An uploaded data set, kept as an artifact of the job."""
+
+    source: Literal["dataset"]
+    id: str
+    samples: int
+    features: int
+    class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
+    columns: list[str] | None = Field(default=None, description="Names of the input columns.")
+
+
+class ResolvedBuiltin(ResolvedDataOptions):
+    """A built-in data set; ``samples``, ``noise`` and ``seed`` appear for the generated ones."""
+
+    source: Literal["builtin"]
+    name: BuiltinName
+    samples: int | None = None
+    noise: float | None = None
+    seed: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_does_not_apply(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class ResolvedNetwork(Network):
+    """The network, filled in."""
+
+    state_dim: int
+    output: Output
+
+
+class ResolvedObjective(Objective):
+    """The objective, filled in."""
+
+    loss: Loss
+
+
+class ResolvedTraining(Training):
+    """The training options, filled in."""
+
+    gradient_tolerance: float
+
+
+class ResolvedTrainSpec(Strict):
+    """A train specification with nothing left open."""
+
+    kind: Literal["train"]
+    name: str | None
+    metadata: Metadata
+    external_id: str | None
+    data: Annotated[ResolvedInline | ResolvedBuiltin | ResolvedDataset, Field(discriminator="source")]
+    network: ResolvedNetwork
+    objective: ResolvedObjective
+    discrete: Discrete | None
+    continuum: Continuum | None
+    training: ResolvedTraining
+    limits: JobLimits
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """The depths to train; those that predict another where one is sought; empty without discrete networks."""
+        if self.discrete is None:
+            return ()
+        return tuple(self.discrete.depths) if isinstance(self.discrete.depths, list) else LADDER
+
+    @property
+    def wanted(self) -> WantedGap | WantedPredictionError | None:
+        """The wanted gap or prediction error, for which a depth is sought, or ``None``."""
+        depths = self.discrete.depths if self.discrete is not None else None
+        return None if isinstance(depths, list) else depths
+
+
+def spec_sha256(spec: Mapping[str, Any]) -> str:
+    """Return the digest that names a resolved specification: SHA-256 of its JSON with sorted keys and no spaces."""
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

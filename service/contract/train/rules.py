@@ -1,0 +1,90 @@
+"""Rules between the fields of a train specification that is well-formed field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.contract.train.depths import Wanted, WantedPredictionError, depths_form
+from service.contract.train.regimes import Block, DepthStart, Integrator, Scaling, Weights
+from service.contract.values.errors import FieldError
+
+if TYPE_CHECKING:
+    from service.contract.train.request import TrainSpec
+
+
+def has_continuum(spec: TrainSpec) -> bool:
+    """Whether the regime has a limit problem, so that ``continuum`` may be anything but null."""
+    return spec.objective.scaling is Scaling.H1
+
+
+def resolved_width(spec: TrainSpec, state_dim: int) -> int | None:
+    """Return the width of two_layer blocks, d unless said, and nothing for single ones."""
+    return (spec.network.width or state_dim) if spec.network.block is Block.TWO_LAYER else spec.network.width
+
+
+def regime_errors(spec: TrainSpec) -> list[FieldError]:
+    """Check the regime's fields against each other and the rest.
+
+    Parameters
+    ----------
+    spec
+        Well-formed field by field.
+
+    Returns
+    -------
+    list[FieldError]
+        One for each broken rule.
+    """
+    network, scaling = spec.network, spec.objective.scaling
+    trains_continuum = spec.continuum is not None and has_continuum(spec)
+    two_layer = network.block is Block.TWO_LAYER
+    rules = (
+        (
+            not has_continuum(spec) and spec.continuum is not None and "continuum" in spec.model_fields_set,
+            "/continuum",
+            f"the scaling {scaling} has no continuum problem; leave it out or use null",
+        ),
+        (
+            network.weights is Weights.CONSTANT and scaling is not Scaling.H1,
+            "/objective/scaling",
+            "constant weights have the regulariser τ‖A‖², which knows no scaling; use h1",
+        ),
+        (
+            spec.training.depth_start is DepthStart.RECOVERY and not trains_continuum,
+            "/training/depth_start",
+            "the recovery sequence is sampled from a continuum model, which is not trained",
+        ),
+        (network.width is not None and not two_layer, "/network/width", "is the width of two_layer blocks"),
+        (two_layer and network.fixed.K is not None, "/network/fixed/K", "two_layer blocks train K and V together"),
+        (
+            two_layer and network.integrator is Integrator.IMPLICIT_EULER,
+            "/network/integrator",
+            "implicit_euler is offered for single blocks",
+        ),
+    )
+    return [FieldError(pointer, "not_applicable", detail) for broken, pointer, detail in rules if broken]
+
+
+def wanted_errors(spec: TrainSpec) -> list[FieldError]:
+    """Check that there is a limit to be near to, where a gap is wanted, and a model of it for a prediction error.
+
+    Parameters
+    ----------
+    spec
+        Well-formed field by field.
+
+    Returns
+    -------
+    list[FieldError]
+        None or one.
+    """
+    wanted = spec.discrete.depths if spec.discrete is not None else None
+    if not isinstance(wanted, Wanted):
+        return []
+    if not has_continuum(spec):
+        detail = f"the scaling {spec.objective.scaling} has no continuum problem to be near to; give a list of depths"
+    elif isinstance(wanted, WantedPredictionError) and spec.continuum is None:
+        detail = "is a deviation from the continuum model, so that continuum cannot be null"
+    else:
+        return []
+    return [FieldError(f"/discrete/depths/{depths_form(wanted)}", "not_applicable", detail)]

@@ -1,0 +1,207 @@
+"""What can be done with data sets: upload, read, list, delete, and clear away what was left behind. No HTTP in it.
+
+A job that names a data set takes a copy of its object under its own name when it is submitted, a hard link where the
+store is a directory. So a data set can be deleted at any time, and a job never loses what it was given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import redis
+from obstore.exceptions import BaseError as ObjectStoreError
+
+from service.contract import names
+from service.contract.data.dataset import DatasetRecord, UploadFormat
+from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate
+from service.datasets.uploads.child import read_upload
+from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
+
+if TYPE_CHECKING:
+    from service.artifacts import ArtifactStore
+    from service.contract.values.limits import Limits
+    from service.datasets.store import DatasetPage
+
+LOG = logging.getLogger(__name__)
+
+SAFETENSORS: Final = "application/vnd.safetensors"
+LOST_AFTER_S: Final = 3600.0
+"""Time that writing one object may take; one that has no record by then never gets one, and is deleted."""
+_ID: Final = re.compile(r"[0-9a-f]{64}")
+_CURSOR: Final = re.compile(r"[0-9]{1,16}")
+
+
+class DatasetNotFoundError(Exception):
+    """There is no such data set."""
+
+
+class InvalidDatasetCursorError(Exception):
+    """The cursor is not one that a listing gave out."""
+
+
+class Datasets:
+    """The data sets of the service.
+
+    Parameters
+    ----------
+    store, artifacts
+        Records and objects.
+    limits
+        The published limits.
+    """
+
+    def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self.limits = limits
+
+    def create(self, upload: Path, kind: UploadFormat, choice: Choice, name: str | None) -> tuple[DatasetRecord, bool]:
+        """Check an upload and keep it in canonical form.
+
+        Parameters
+        ----------
+        upload
+            The file as it came; it stays the caller's.
+        kind
+            How it is written.
+        choice
+            Which columns or arrays are what.
+        name
+            For people.
+
+        Returns
+        -------
+        tuple[DatasetRecord, bool]
+            The record, and whether the same content was there already, under the name it had then.
+
+        Raises
+        ------
+        UploadRefusedError
+            The upload does not hold up.
+        TooManyDatasets
+            As many are kept as may.
+        """
+        limits = self.limits
+        bounds = UploadLimits(
+            samples=limits.samples,
+            features=limits.features,
+            outputs=limits.outputs,
+            depth=limits.depth,
+            state_dim=limits.state_dim,
+            numbers=limits.upload_numbers,
+            magnitude=limits.magnitude,
+        )
+        with tempfile.TemporaryDirectory(prefix="deeplimit-upload-") as folder:
+            canonical = Path(folder) / "canonical.safetensors"
+            request = UploadRequest(
+                format=kind, source=str(upload), destination=str(canonical), choice=choice, limits=bounds
+            )
+            facts = read_upload(request)
+            with canonical.open("rb") as file:
+                dataset_id = hashlib.file_digest(file, "sha256").hexdigest()
+            path = names.dataset_path(dataset_id, secrets.token_hex(8))
+            self._store.announce(path)
+            stored = self._artifacts.put_file(path, canonical, SAFETENSORS)
+        record = DatasetRecord(
+            id=dataset_id,
+            name=name,
+            format=kind,
+            uploaded_bytes=upload.stat().st_size,
+            created_at=datetime.now(UTC),
+            facts=facts,
+            object=stored,
+        )
+        try:
+            kept, existing = self._store.create(record, limits.uploads)
+        except TooManyDatasets:
+            self._discard(path)
+            raise
+        except UploadLate:
+            self._discard(path)
+            raise UploadRefusedError("took_too_long", f"could not be stored within {LOST_AFTER_S:g} s") from None
+        # any other failure may have made the record, which needs its object: `sweep` decides, by the announcement
+        if kept.object.path != path:
+            self._discard(path)
+        return kept, existing
+
+    def get(self, dataset_id: str) -> DatasetRecord:
+        """Read a record.
+
+        Raises
+        ------
+        DatasetNotFoundError
+            There is none, or the id cannot be one.
+        """
+        record = self._store.get(dataset_id) if _ID.fullmatch(dataset_id) else None
+        if record is None:
+            raise DatasetNotFoundError
+        return record
+
+    def find(self, dataset_id: str) -> DatasetRecord | None:
+        """Read a record, or return ``None``."""
+        try:
+            return self.get(dataset_id)
+        except DatasetNotFoundError:
+            return None
+
+    def list(self, *, limit: int, cursor: str | None) -> DatasetPage:
+        """Read a page, newest first.
+
+        Raises
+        ------
+        InvalidDatasetCursorError
+            The cursor is not one of ours.
+        """
+        if cursor is not None and not _CURSOR.fullmatch(cursor):
+            raise InvalidDatasetCursorError
+        return self._store.list(limit=limit, cursor=None if cursor is None else int(cursor))
+
+    def delete(self, dataset_id: str) -> None:
+        """Delete a data set. Jobs that were given it keep their own copy.
+
+        Raises
+        ------
+        DatasetNotFoundError
+            There is none.
+        """
+        record = self._store.delete(dataset_id) if _ID.fullmatch(dataset_id) else None
+        if record is None:
+            raise DatasetNotFoundError
+        self._discard(record.object.path)
+
+    def sweep(self, lost_after_s: float = LOST_AFTER_S) -> int:
+        """Delete objects that uploads and deletions left behind when they were cut off, and return how many.
+
+        Parameters
+        ----------
+        lost_after_s
+            Time after its announcement from which an object without a record counts as left behind.
+
+        Raises
+        ------
+        redis.RedisError
+            The server cannot be reached.
+        """
+        deleted = 0
+        for path in self._store.leftovers(lost_after_s):
+            if not self._discard(path):
+                break  # the others would fare no better; there is a next time
+            deleted += 1
+        return deleted
+
+    def _discard(self, path: str) -> bool:
+        """Delete an object that no record refers to, or leave it to `sweep`; return whether it is gone."""
+        try:
+            self._artifacts.delete(path)
+            self._store.settle(path)
+        except (redis.RedisError, ObjectStoreError, OSError) as failure:
+            LOG.warning("an object that is not needed is still there, to be deleted later: %s: %s", path, failure)
+            return False
+        return True

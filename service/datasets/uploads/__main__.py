@@ -1,0 +1,85 @@
+"""The child process: ``python -m service.datasets.uploads``. A request as JSON comes in, an answer as JSON goes out."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+from service.datasets.uploads.request import Refusal, UploadAnswer, UploadRefusedError, UploadRequest
+
+ADDRESS_SPACE: Final = 2 * 2**30
+"""Bytes of memory that reading an upload may take, the libraries' own included."""
+CPU_S: Final = 60
+FILE_BYTES: Final = 2**30
+
+
+def main() -> None:
+    """Read one upload, write its canonical form, and say what it holds."""
+    request = UploadRequest.model_validate_json(sys.stdin.buffer.read())
+    bound()
+    try:
+        answer = read(request)
+    except UploadRefusedError as error:
+        answer = UploadAnswer(refusal=error.refusal)
+    except MemoryError:
+        answer = UploadAnswer(refusal=Refusal(code="too_much_memory", detail="takes more memory than an upload may"))
+    sys.stdout.write(answer.model_dump_json())
+
+
+def bound() -> None:
+    """Have the system refuse this process more memory, time and disk than an upload may take."""
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread's stack counts as memory
+    bounds = {
+        resource.RLIMIT_AS: ADDRESS_SPACE,
+        resource.RLIMIT_CPU: CPU_S,
+        resource.RLIMIT_FSIZE: FILE_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in bounds.items():
+        _, hard = resource.getrlimit(kind)
+        try:
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        except (ValueError, OSError):  # a system without this limit: the checks before loading still hold
+            continue
+
+
+def read(request: UploadRequest) -> UploadAnswer:
+    """Read one upload in this process and write its canonical form.
+
+    Raises
+    ------
+    UploadRefusedError
+        It does not hold up.
+    """
+    # the readers are imported here, below the bounds, and each only for its own format
+    from service.datasets.uploads import canonical  # noqa: PLC0415
+
+    path, choice, limits = Path(request.source), request.choice, request.limits
+    found: canonical.Samples | canonical.Weights
+    match request.format:
+        case "csv":
+            from service.datasets.uploads.csv_table import read_csv  # noqa: PLC0415
+
+            found = read_csv(path, choice, limits)
+        case "parquet":
+            from service.datasets.uploads.parquet import read_parquet  # noqa: PLC0415
+
+            found = read_parquet(path, choice, limits)
+        case "npz":
+            from service.datasets.uploads.arrays import read_arrays  # noqa: PLC0415
+            from service.datasets.uploads.npz import NpzFile  # noqa: PLC0415
+
+            found = read_arrays(NpzFile(path, limits), choice, limits)
+        case "safetensors":
+            from service.datasets.uploads.arrays import read_arrays  # noqa: PLC0415
+            from service.datasets.uploads.safetensors_file import SafetensorsFile  # noqa: PLC0415
+
+            found = read_arrays(SafetensorsFile(path), choice, limits)
+    return UploadAnswer(facts=canonical.write(found, Path(request.destination), limits))
+
+
+if __name__ == "__main__":
+    main()

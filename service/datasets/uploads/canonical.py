@@ -1,0 +1,115 @@
+"""The one form in which data sets are kept: safetensors of float64, with the facts about it as metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import safetensors.numpy
+
+from service.contract.data.dataset import SampleFacts, WeightFacts
+from service.datasets.uploads.request import UploadLimits, UploadRefusedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+METADATA: Final = "deeplimit"
+LARGEST_INTEGER: Final = 2**53
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples as they were read.
+
+    Parameters
+    ----------
+    inputs
+        (S, f) float64.
+    targets
+        (S,) or (S, m) float64, or ``None``.
+    integers
+        Whether the targets were written as integers or labels.
+    class_names, columns
+        Labels of the classes, and names of the input columns, where there are any.
+    """
+
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64] | None
+    integers: bool = False
+    class_names: list[str] | None = None
+    columns: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Weights:
+    """K (n, d, d) and b (n, d), float64."""
+
+    K: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+
+def write(found: Samples | Weights, path: Path, limits: UploadLimits) -> SampleFacts | WeightFacts:
+    """Check the numbers, write the canonical file, and return the facts.
+
+    Raises
+    ------
+    UploadRefusedError
+        ``not_finite`` or ``too_large`` with the place of the first bad number.
+    """
+    arrays: dict[str, NDArray[np.float64]]
+    facts: SampleFacts | WeightFacts
+    if isinstance(found, Weights):
+        arrays = {"K": found.K, "b": found.b}
+        facts = WeightFacts(depth=len(found.b), state_dim=found.b.shape[1])
+    else:
+        arrays = {"inputs": found.inputs}
+        if found.targets is not None:
+            arrays["targets"] = found.targets
+        facts = _facts(found, limits)
+    for name, array in arrays.items():
+        _check_finite(name, array, limits.magnitude)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    safetensors.numpy.save_file(contiguous, path, {METADATA: facts.model_dump_json()})
+    return facts
+
+
+def _check_finite(name: str, array: NDArray[np.float64], magnitude: float) -> None:
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, 2**20):  # in parts, so that a mask of all of it is never made
+        part = flat[start : start + 2**20]
+        bad = np.flatnonzero(~(np.abs(part) <= magnitude))
+        if not bad.size:
+            continue
+        place = ", ".join(str(index) for index in np.unravel_index(start + bad[0], array.shape))
+        if np.isfinite(part[bad[0]]):
+            detail = f"the number at [{place}] of the {name} is over {magnitude:g} in absolute value"
+            raise UploadRefusedError("too_large", detail)
+        raise UploadRefusedError("not_finite", f"the number at [{place}] of the {name} is not finite")
+
+
+def _facts(found: Samples, limits: UploadLimits) -> SampleFacts:
+    targets = found.targets
+    outputs = None if targets is None else (targets.shape[1] if targets.ndim > 1 else 1)
+    counts: list[int] | None = None
+    signs: tuple[int, int] | None = None
+    integers = found.integers
+    if targets is not None and targets.ndim == 1 and np.isfinite(targets).all():
+        whole = bool((targets == np.floor(targets)).all())
+        if whole and targets.min() >= 0 and targets.max() < limits.outputs:
+            counts = np.bincount(targets.astype(np.int64)).tolist()
+        if np.isin(targets, (-1.0, 1.0)).all():
+            signs = (int((targets < 0).sum()), int((targets > 0).sum()))
+    return SampleFacts(
+        samples=len(found.inputs),
+        features=found.inputs.shape[1],
+        outputs=outputs,
+        rows=targets is not None and targets.ndim > 1,
+        integers=integers and targets is not None and targets.ndim == 1,
+        class_counts=counts,
+        class_names=found.class_names,
+        sign_counts=signs,
+        columns=found.columns,
+    )

@@ -1,0 +1,71 @@
+"""The service's side of reading an upload: it starts the child, waits for it, and believes only its exit."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from service.config import PREFIX
+from service.datasets.uploads.request import UploadAnswer, UploadRefusedError
+
+if TYPE_CHECKING:
+    from service.contract.data.dataset import SampleFacts, WeightFacts
+    from service.datasets.uploads.request import UploadRequest
+
+LOG = logging.getLogger(__name__)
+
+LONGEST_S: Final = 120.0
+AT_ONCE: Final = 2
+"""Uploads read at the same time by one process of the API; more wait, so that their memory is bounded together."""
+
+
+def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
+    """Have a child process read an upload and write its canonical form.
+
+    Parameters
+    ----------
+    request
+        Where the upload is, and where the canonical form goes.
+
+    Returns
+    -------
+    SampleFacts or WeightFacts
+        What it holds.
+
+    Raises
+    ------
+    UploadRefusedError
+        It does not hold up, or it took the child down.
+    """
+    # the service's own settings name a Redis server and perhaps its password: no business of a reader's
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "service.datasets.uploads"],  # -P: not whatever lies in the working directory
+            input=request.model_dump_json().encode(),
+            capture_output=True,
+            timeout=LONGEST_S,
+            env=environment,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UploadRefusedError("took_too_long", f"could not be read within {LONGEST_S:g} s") from None
+    try:
+        if done.returncode:
+            raise ValueError(f"exit status {done.returncode}")  # noqa: TRY301 - both end in the same answer
+        answer = UploadAnswer.model_validate_json(done.stdout)
+    except (ValueError, ValidationError) as failure:
+        LOG.warning("an upload took its reader down: %s: %s", failure, done.stderr[-2000:].decode(errors="replace"))
+        raise UploadRefusedError("unreadable", "could not be read: its reader ran out of memory or failed") from None
+    if answer.refusal is not None:
+        refusal = answer.refusal
+        raise UploadRefusedError(refusal.code, refusal.detail, refusal.parameter)
+    if answer.facts is None:
+        raise UploadRefusedError("unreadable", "could not be read")
+    return answer.facts

@@ -1,9 +1,0 @@
-"""Records of uploaded data sets in Redis: the only code that knows how they are kept.
-
-Every change is one Lua script, as in the job store. A record's key is the hash of its content, so that creating it
-again finds it there.
-"""
-
-from service.datasetstore.store import DatasetPage, DatasetStore, TooManyDatasets, UploadLate
-
-__all__ = ["DatasetPage", "DatasetStore", "TooManyDatasets", "UploadLate"]

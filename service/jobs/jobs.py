@@ -1,0 +1,227 @@
+"""What can be done with jobs: create, read, list, cancel, delete. No HTTP in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from service.artifacts import ArtifactNotFoundError
+from service.contract import names
+from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
+from service.contract.train.resolved import spec_sha256
+from service.contract.values.errors import FieldError, SpecInvalidError
+from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from service.artifacts import ArtifactStore
+    from service.contract.values.limits import Limits
+    from service.jobs.dispatch import Dispatcher
+    from service.jobs.plans import Given, Plan
+    from service.jobstore import Page
+
+LOG = logging.getLogger(__name__)
+SAFETENSORS = "application/vnd.safetensors"
+_ID = re.compile(r"[a-z0-9-]{8,64}")
+
+
+class ResultsNotReadyError(Exception):
+    """The job is still to end."""
+
+
+class ResultsUnavailableError(Exception):
+    """The job ended without results."""
+
+
+class ModelNotFoundError(Exception):
+    """The job has no model of this name."""
+
+
+class Jobs:
+    """The jobs of the service.
+
+    Parameters
+    ----------
+    store, artifacts, dispatcher
+        Records, objects, and hints to the workers.
+    limits
+        The published limits.
+    """
+
+    def __init__(self, store: JobStore, artifacts: ArtifactStore, dispatcher: Dispatcher, limits: Limits) -> None:
+        self.store = store
+        self.artifacts = artifacts
+        self.limits = limits
+        self._dispatcher = dispatcher
+
+    def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
+        """Return the job that the same key and body made before, or ``None``.
+
+        Raises
+        ------
+        IdempotencyKeyReused
+            The key came with another body.
+        """
+        return self.store.replayed(idempotency_key, body_sha256)
+
+    def create(self, plan: Plan, *, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
+        """Queue a job. When this returns it is committed.
+
+        Parameters
+        ----------
+        plan
+            From :meth:`service.jobs.plans.Planner.plan`.
+        idempotency_key
+            Chosen by the client, or ``None``.
+        body_sha256
+            Of the request, which the key is tied to.
+
+        Returns
+        -------
+        tuple[JobRecord, bool]
+            The job, and whether it is that of an earlier request with the same key.
+
+        Raises
+        ------
+        IdempotencyKeyReused, QueueFull, SpecInvalidError
+            Nothing was queued; the last when an object that the specification refers to was deleted just now.
+        """
+        job_id = uuid.uuid4().hex
+        spec = plan.spec.model_dump(mode="json")
+        job = NewJob(
+            id=job_id,
+            kind=plan.spec.kind,
+            spec=spec,
+            spec_sha256=spec_sha256(spec),
+            name=plan.spec.name,
+            external_id=plan.spec.external_id,
+            metadata=dict(plan.spec.metadata),
+            artifacts=self._give(job_id, plan.given),
+        )
+        try:
+            record, replayed = self.store.create(job, idempotency_key=idempotency_key, body_sha256=body_sha256)
+        except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
+            self._forget(job_id)
+            raise
+        if replayed:
+            self._forget(job_id)
+        else:
+            self._dispatcher.hint()
+        return record, replayed
+
+    def get(self, job_id: str) -> JobRecord:
+        """Read a job.
+
+        Raises
+        ------
+        JobNotFound
+            There is none, or the id cannot be one.
+        """
+        record = self.store.get(job_id) if _ID.fullmatch(job_id) else None
+        if record is None:
+            raise JobNotFound
+        return record
+
+    def list(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        status: JobStatus | None,
+        kind: str | None,
+        external_id: str | None,
+        created_after: datetime | None,
+    ) -> Page:
+        """Read a page of jobs, newest first.
+
+        Raises
+        ------
+        InvalidCursor
+            The cursor is not one of ours.
+        """
+        return self.store.list(
+            limit=limit,
+            cursor=cursor,
+            status=status,
+            kind=kind,
+            external_id=external_id,
+            created_after=created_after,
+        )
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """Cancel a job, at once when it waits, else as soon as its fit stops.
+
+        Raises
+        ------
+        JobNotFound, JobFinished
+            There is nothing to cancel.
+        """
+        self._check_id(job_id)
+        return self.store.request_cancel(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended, and its objects.
+
+        Raises
+        ------
+        JobNotFound, JobActive
+            Nothing was deleted.
+        """
+        self._check_id(job_id)
+        self.store.delete(job_id)
+        self._forget(job_id)
+
+    def artifact(self, job_id: str, key: str) -> bytes:
+        """Read an object of a finished job.
+
+        Parameters
+        ----------
+        job_id
+            Of the job.
+        key
+            Of the record's ``artifacts``.
+
+        Returns
+        -------
+        bytes
+            Checked against its hash.
+
+        Raises
+        ------
+        JobNotFound, ResultsNotReadyError, ResultsUnavailableError, ModelNotFoundError
+            There is nothing to read.
+        """
+        record = self.get(job_id)
+        if not record.done:
+            raise ResultsNotReadyError
+        if record.status is not JobStatus.SUCCEEDED or names.RESULTS not in record.artifacts:
+            raise ResultsUnavailableError
+        if key not in record.artifacts:
+            raise ModelNotFoundError if "/" in key else ResultsUnavailableError
+        return self.artifacts.get(record.artifacts[key])
+
+    def _give(self, job_id: str, given: Mapping[str, Given]) -> dict[str, ArtifactRef]:
+        """Put what a job is given under its own name, so that it outlives what it came from."""
+        artifacts = {}
+        try:
+            for key, source in given.items():
+                path = names.data_path(job_id) if key == names.DATA else names.source_path(job_id, key)
+                if isinstance(source, ArtifactRef):
+                    artifacts[key] = self.artifacts.copy(source, path)
+                else:
+                    artifacts[key] = self.artifacts.put(path, source(), SAFETENSORS)
+        except ArtifactNotFoundError:
+            self._forget(job_id)
+            raise SpecInvalidError((FieldError("", "gone", "refers to what was deleted just now"),)) from None
+        return artifacts
+
+    def _check_id(self, job_id: str) -> None:
+        if not _ID.fullmatch(job_id):
+            raise JobNotFound
+
+    def _forget(self, job_id: str) -> None:
+        self.artifacts.delete_prefix(names.job_prefix(job_id))

@@ -1,0 +1,88 @@
+"""Mends what a crash or a lost message leaves behind: leases that have run out, jobs without a hint, stray objects."""
+
+import logging
+import secrets
+import threading
+from typing import Final
+
+import redis
+from redis.exceptions import LockError
+
+from service.datasets.datasets import Datasets
+from service.jobs.dispatch import Dispatcher
+from service.jobstore import JobStore
+
+LOG = logging.getLogger(__name__)
+
+LOCK: Final = "deeplimit:reconciler"
+LOCK_S: Final = 10.0
+MOST_HINTS: Final = 100
+"""Hints sent in one pass; a longer queue is served over the next passes."""
+
+
+class Reconciler:
+    """A thread that makes a pass every `interval_s`. Of several such threads, one at a time does."""
+
+    def __init__(self, store: JobStore, dispatcher: Dispatcher, datasets: Datasets, *, interval_s: float = 1.0) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._datasets = datasets
+        self._interval_s = interval_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reconciler-{secrets.token_hex(2)}", daemon=True)
+
+    def start(self) -> None:
+        """Begin with a pass now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the pass that is being made."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    def once(self) -> bool:
+        """Make one pass, unless somebody else is making one.
+
+        Raises
+        ------
+        redis.RedisError
+            The server cannot be reached.
+        """
+        lock = self._store.redis.lock(LOCK, timeout=LOCK_S)
+        if not lock.acquire(blocking=False):
+            return False
+        try:
+            found = self._store.reconcile()
+            if found.requeued or found.failed or found.cancelled:
+                LOG.warning(
+                    "workers were lost: %d jobs requeued, %d failed, %d cancelled",
+                    found.requeued,
+                    found.failed,
+                    found.cancelled,
+                )
+            for _ in range(min(found.queued - self._dispatcher.pending(), MOST_HINTS)):
+                if not self._dispatcher.send():
+                    break
+            swept = self._datasets.sweep()
+            if swept:
+                LOG.warning("deleted %d objects of data sets that no record refers to", swept)
+        finally:
+            try:
+                lock.release()
+            except LockError:  # it ran out during a slow pass; the pass is idempotent
+                LOG.info("a pass took longer than %g s", LOCK_S)
+        return True
+
+    def _run(self) -> None:
+        away = False
+        while True:
+            try:
+                self.once()
+                away = False
+            except redis.RedisError as failure:
+                if not away:
+                    LOG.warning("the reconciler cannot reach Redis: %s", failure)
+                away = True
+            if self._stopping.wait(self._interval_s):
+                return

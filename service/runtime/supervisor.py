@@ -1,0 +1,283 @@
+"""``deeplimit serve``: the whole service on one machine, started, kept alive and stopped together."""
+
+import contextlib
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+
+from service.config import Settings
+from service.runtime.processes import Crew, Role
+from service.runtime.valkey import ValkeyError, ValkeyServer
+
+LOG = logging.getLogger(__name__)
+
+REFUSED: Final = 2
+"""Exit status where the service cannot or may not start."""
+
+READY_S: Final = 60.0
+ANSWER_S: Final = 5.0
+LOOK_S: Final = 0.05
+BACKLOG: Final = 2048
+
+WORKERS, API, VALKEY = range(3)
+"""Ranks: the order in which they are stopped."""
+
+STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0, VALKEY: 2.0}
+
+
+class ServeError(Exception):
+    """The service cannot or may not start; the text says why."""
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    data_dir: Path | None = None,
+    workers: int | None = None,
+) -> int:
+    """Run the service in the foreground until SIGTERM or Ctrl-C, and return the exit status.
+
+    Parameters
+    ----------
+    settings
+        What is not given by the arguments; an argument that is None leaves the setting.
+    host, port, data_dir, workers
+        Where the API listens, where data is kept, and how many workers run.
+    """
+    given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers}
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    _log_to_stderr(settings)
+    crew = Crew()
+    with contextlib.ExitStack() as opened:
+        try:
+            listening = _assemble(crew, settings, opened)
+        except ServeError as refusal:
+            LOG.error("%s", refusal)  # noqa: TRY400 - the message is for people, without a traceback
+            return REFUSED
+        LOG.info("serving on %s", base_url(listening))
+        crew.watch()
+        LOG.info("stopping")
+    return 0
+
+
+def serve_workers(settings: Settings, *, workers: int = 1) -> int:
+    """Run workers alone against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C, or until one gives up.
+
+    Returns
+    -------
+    int
+        Exit status; ``os.EX_UNAVAILABLE`` where a worker cannot start a trainer, for whoever restarts this process.
+    """
+    _log_to_stderr(settings)
+    if settings.redis_url is None:
+        LOG.error("DEEPLIMIT_REDIS_URL must name the Redis server of the service that the worker is to work for")
+        return REFUSED
+    crew = Crew()
+    with contextlib.ExitStack() as opened:
+        _stop_on_signals(crew)
+        opened.callback(crew.stop)
+        for role in _worker_roles(_for_children(settings, settings.redis_url, workers)):
+            crew.start(role)
+        return crew.watch(give_up=True)
+
+
+@contextlib.contextmanager
+def embedded_service(settings: Settings, *, log_dir: Path | None = None) -> Iterator[str]:
+    """Run the service beside the caller, and give its address once it is ready.
+
+    Parameters
+    ----------
+    settings
+        Port 0 takes a free one.
+    log_dir
+        Where each process writes its log; None: to the streams of the caller.
+
+    Raises
+    ------
+    ServeError
+        The service cannot or may not start.
+    """
+    crew = Crew(log_dir)
+    address: list[str | Exception] = []
+    started = threading.Event()
+
+    def run() -> None:  # one thread starts, watches and stops: the processes die with the thread that started them
+        with contextlib.ExitStack() as opened:
+            try:
+                address.append(base_url(_assemble(crew, settings, opened, handle_signals=False)))
+            except Exception as failure:  # noqa: BLE001 - raised again in the caller's thread
+                address.append(failure)
+                return
+            finally:
+                started.set()
+            crew.watch()
+
+    thread = threading.Thread(target=run, name="supervisor")
+    thread.start()
+    try:
+        started.wait()
+        if isinstance(address[0], Exception):
+            raise address[0]
+        _wait_ready(address[0], thread)
+        yield address[0]
+    finally:
+        crew.ask_to_stop()
+        thread.join()
+
+
+def base_url(listening: socket.socket) -> str:
+    """Address of the API that listens on a socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _assemble(
+    crew: Crew, settings: Settings, opened: contextlib.ExitStack, *, handle_signals: bool = True
+) -> socket.socket:
+    """Start everything. What is opened, processes included, is closed by `opened` in the right order."""
+    _check_address(settings)
+    listening = opened.enter_context(_listen(settings.host, settings.port))
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServeError(f"cannot keep data in {settings.data_dir}: {error.strerror}") from error
+    if settings.redis_url is None:
+        opened.enter_context(_own(settings.data_dir))
+    if handle_signals:
+        _stop_on_signals(crew)
+    opened.callback(crew.stop)
+    redis_url = settings.redis_url or _start_valkey(crew, settings.data_dir)
+    children = _for_children(settings, redis_url, settings.workers)
+    descriptor = listening.fileno()
+    crew.start(
+        Role(
+            name="api",
+            command=[sys.executable, "-m", "service.api.server", "--fd", str(descriptor)],
+            rank=API,
+            stop_within=STOP_WITHIN[API],
+            environment=children.environment(),
+            descriptors=(descriptor,),
+        )
+    )
+    for role in _worker_roles(children):
+        crew.start(role)
+    return listening
+
+
+def _start_valkey(crew: Crew, data_dir: Path) -> str:
+    try:
+        server = ValkeyServer.prepare(data_dir / "valkey")
+    except OSError as error:
+        raise ServeError(f"cannot keep Valkey's files in {data_dir / 'valkey'}: {error.strerror}") from error
+    member = crew.start(Role(name="valkey", command=server.command, rank=VALKEY, stop_within=STOP_WITHIN[VALKEY]))
+    try:
+        server.wait_ready(member.process)
+    except ValkeyError as failure:
+        raise ServeError(str(failure)) from failure
+    return server.url
+
+
+def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    threads = settings.torch_threads or max(1, cores // max(1, workers))
+    return settings.model_copy(
+        update={
+            "redis_url": redis_url,
+            "data_dir": settings.data_dir.absolute(),
+            "workers": workers,
+            "torch_threads": threads,
+        }
+    )
+
+
+def _worker_roles(settings: Settings) -> Iterator[Role]:
+    threads = str(settings.torch_threads)
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    for number in range(settings.workers):
+        environment = {**settings.environment(), "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        if min(gpus, settings.workers) > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
+            environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
+        celery = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.app", "worker"]
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        yield Role(
+            name=f"worker-{number}",
+            command=[*celery, *quiet, "--hostname", f"deeplimit-{number}@%h", "--loglevel", "warning"],
+            rank=WORKERS,
+            stop_within=STOP_WITHIN[WORKERS],
+            environment=environment,
+        )
+
+
+def _check_address(settings: Settings) -> None:
+    if settings.host == "localhost":
+        return
+    try:
+        address = ipaddress.ip_address(settings.host)
+    except ValueError as error:
+        raise ServeError(f"{settings.host} is not an IP address") from error
+    if address.is_loopback:
+        return
+    if not settings.allow_unauthenticated:
+        raise ServeError(
+            f"{settings.host} can be reached by others and the API has no keys: listen on 127.0.0.1, or set "
+            "DEEPLIMIT_ALLOW_UNAUTHENTICATED=1 where something else keeps strangers out"
+        )
+    LOG.warning("anybody who can reach %s can use this service: it has no keys", settings.host)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _own(data_dir: Path) -> Iterator[IO[str]]:
+    """Hold the lock of a data directory; the system frees it when this process ends, however it does."""
+    with (data_dir / "serve.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip()
+            raise ServeError(f"the data directory {data_dir} is in use by process {owner}") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield lock
+
+
+def _stop_on_signals(crew: Crew) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: crew.ask_to_stop())
+
+
+def _wait_ready(address: str, supervisor: threading.Thread) -> None:
+    deadline = time.monotonic() + READY_S
+    with httpx.Client(base_url=address, timeout=ANSWER_S, trust_env=False) as client:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):  # the API has just died and is being restarted
+                if client.get("/readyz").is_success:
+                    return
+            supervisor.join(LOOK_S)
+    raise ServeError("the API did not become ready; its log says why")
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,0 +1,178 @@
+"""Whether data fit the models that are to be evaluated on them: labels by name, classes by number, signs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
+from service.contract.evaluate.request import EvaluateSpec
+from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.evaluate.resolved import ResolvedDatasetEvaluation, ResolvedEvaluateSpec
+from service.contract.job import ArtifactRef
+from service.contract.kinds import parse
+from service.contract.train.resolve import resolve
+from service.contract.values.errors import FieldError, SpecInvalidError
+from service.contract.values.limits import LIMITS
+from tests.support.specs import parse_train
+
+ID = "0" * 64
+DATASET = {"source": "dataset", "id": ID}
+
+
+def upload(counts: list[int] | None, **more: Any) -> DatasetRecord:
+    """An upload with one number a sample for targets."""
+    facts = {
+        "samples": 6,
+        "features": 2,
+        "outputs": 1,
+        "rows": False,
+        "integers": True,
+        "class_counts": counts,
+    }
+    return DatasetRecord(
+        id=ID,
+        name=None,
+        format=UploadFormat.CSV,
+        uploaded_bytes=1,
+        created_at=datetime.now(UTC),
+        facts=SampleFacts.model_validate(facts | more),
+        object=ArtifactRef(path="x", sha256=ID, bytes=1, media_type="x"),
+    )
+
+
+def trained_on(dataset: DatasetRecord, loss: str = "cross_entropy") -> TrainedJob:
+    spec = resolve(parse_train({"kind": "train", "data": DATASET, "objective": {"loss": loss}}), LIMITS, dataset).spec
+    assert isinstance(dataset.facts, SampleFacts)
+    outputs = len(dataset.facts.class_counts or ()) if loss == "cross_entropy" else 1
+    return TrainedJob(spec, ("discrete-8", "continuum"), outputs)
+
+
+def evaluated(trained: TrainedJob, data: DatasetRecord | list[float]) -> ResolvedEvaluateSpec:
+    inline = {"source": "inline", "inputs": [[0.0, 0.0]] * len(data), "targets": data} if isinstance(data, list) else {}
+    spec = parse({"kind": "evaluate", "job_id": "a-train-job", "data": inline or DATASET})
+    assert isinstance(spec, EvaluateSpec)
+    return resolve_evaluate(spec, trained, None if isinstance(data, list) else data)[0]
+
+
+def refusal(trained: TrainedJob, data: DatasetRecord | list[float]) -> FieldError:
+    with pytest.raises(SpecInvalidError) as refused:
+        evaluated(trained, data)
+    (error,) = refused.value.errors
+    assert error.code == "targets_do_not_fit"
+    return error
+
+
+ABC = upload([2, 2, 2], class_names=["ant", "bee", "cat"])
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (["ant", "bee", "cat"], None),
+        (["bee", "cat"], [1, 2]),
+        (["cat"], [2]),
+        (["cat", "ant"], [2, 0]),
+        (["cat", "bee", "ant"], [2, 1, 0]),
+    ],
+)
+def test_labels_are_found_by_their_names(names: list[str], classes: list[int] | None) -> None:
+    spec = evaluated(trained_on(ABC), upload([1] * len(names), class_names=names))
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes == classes
+    assert ResolvedEvaluateSpec.model_validate(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize(
+    ("names", "detail"),
+    [
+        (["ant", "dog"], "1 of its 2 labels"),
+        (["dog"], "1 of its 1 labels"),
+        (["ant", "bee", "cat", "dog", "eel"], "2 of its 5 labels"),
+        (None, "its targets are numbers"),
+    ],
+)
+def test_labels_unknown_to_the_training_are_counted_and_not_repeated(names: list[str] | None, detail: str) -> None:
+    error = refusal(trained_on(ABC), upload([1] * len(names or "ab"), class_names=names))
+    assert error.pointer == "/data/id"
+    assert error.detail.startswith(detail)
+    assert not any(name in error.detail for name in ("ant", "bee", "cat", "dog", "eel"))
+
+
+def test_names_are_unknown_to_a_training_on_numbers() -> None:
+    error = refusal(trained_on(upload([3, 3])), upload([3, 3], class_names=["0", "1"]))
+    assert error.detail.startswith("2 of its 2 labels")
+
+
+@pytest.mark.parametrize("counts", [[6], [0, 6], [0, 0, 6], [2, 2, 2], [3, 0, 3]])
+def test_classes_by_number_need_not_all_occur(counts: list[int]) -> None:
+    spec = evaluated(trained_on(upload([2, 2, 2])), upload(counts))
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes is None
+    integers = [float(k) for k, count in enumerate(counts) for _ in range(count)]
+    assert evaluated(trained_on(upload([2, 2, 2])), integers).data.source == "inline"
+
+
+def test_a_class_by_number_that_was_not_trained_is_refused() -> None:
+    trained = trained_on(upload([2, 2, 2]))
+    assert refusal(trained, upload([2, 2, 0, 2])).pointer == "/data/id"
+    assert refusal(trained, upload(None, integers=False)).pointer == "/data/id"
+    assert refusal(trained, [0.0, 3.0]).pointer == "/data/targets"
+
+
+SIGNS = upload(None, sign_counts=(3, 3))
+BITS = upload([3, 3])
+NAMED = upload([3, 3], class_names=["no", "yes"])
+
+
+@pytest.mark.parametrize("training", [SIGNS, BITS, NAMED])
+@pytest.mark.parametrize("targets", [[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [-1.0]])
+def test_the_two_classes_of_logistic_are_written_either_way(training: DatasetRecord, targets: list[float]) -> None:
+    assert evaluated(trained_on(training, "logistic"), targets).data.source == "inline"
+
+
+@pytest.mark.parametrize("targets", [[-1.0, 0.0, 1.0], [-1.0, 0.0], [0.0, 1.0, 2.0], [0.5, 1.0]])
+def test_what_could_be_read_in_two_ways_is_refused(targets: list[float]) -> None:
+    error = refusal(trained_on(BITS, "logistic"), targets)
+    assert (error.pointer, error.detail) == ("/data/targets", "must be -1 and 1, or 0 and 1, one number per sample")
+
+
+@pytest.mark.parametrize("training", [SIGNS, BITS])
+@pytest.mark.parametrize("data", [SIGNS, BITS, upload([6]), upload([0, 6], sign_counts=(0, 6))])
+def test_uploads_for_logistic_are_written_either_way(training: DatasetRecord, data: DatasetRecord) -> None:
+    spec = evaluated(trained_on(training, "logistic"), data)
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes is None
+
+
+def test_labels_for_logistic_are_found_by_their_names() -> None:
+    trained = trained_on(NAMED, "logistic")
+    spec = evaluated(trained, upload([6], class_names=["yes"]))
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes == [1]
+    assert refusal(trained, upload([2, 2, 2], class_names=["maybe", "no", "yes"])).detail.startswith("1 of its 3")
+    assert refusal(trained, SIGNS).detail.startswith("its targets are numbers")
+    assert refusal(trained_on(BITS, "logistic"), upload([2, 2, 2])).pointer == "/data/id"
+
+
+def test_nothing_is_asked_of_labels_that_are_not_there() -> None:
+    spec = evaluated(trained_on(ABC), upload(None, outputs=None, integers=False))
+    assert spec.data.model_dump() == {
+        "source": "dataset",
+        "id": ID,
+        "samples": 6,
+        "features": 2,
+        "targets": False,
+        "classes": None,
+    }
+
+
+def test_labels_are_no_numbers_to_regress_on() -> None:
+    with pytest.raises(SpecInvalidError) as refused:
+        trained_on(upload([3, 3], class_names=["down", "up"]), "squared_error")
+    (error,) = refused.value.errors
+    assert (error.pointer, error.code) == ("/objective/loss", "targets_do_not_fit")
+    assert "labels" in error.detail
+    assert trained_on(upload([3, 3]), "squared_error").outputs == 1

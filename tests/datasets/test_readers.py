@@ -1,0 +1,148 @@
+"""The readers of uploads: what they refuse before loading, and how little memory that takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from service.contract.data.dataset import MEDIA_TYPES, SampleFacts, UploadFormat
+from service.contract.values.limits import LIMITS
+from service.datasets.uploads import __main__ as child_process
+from service.datasets.uploads import child
+from service.datasets.uploads.__main__ import read
+from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
+from tests.support.hostile import BAD
+from tests.support.uploads import bomb, lying_bomb, npz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MEMORY = 150 * 2**20
+"""Bytes that refusing a bomb may take, the interpreter and NumPy included; what it unpacks to is more."""
+
+
+def request(folder: Path, content: bytes, kind: UploadFormat, **choice: object) -> UploadRequest:
+    source = folder / "upload"
+    source.write_bytes(content)
+    limits = UploadLimits(
+        samples=LIMITS.samples,
+        features=LIMITS.features,
+        outputs=LIMITS.outputs,
+        depth=LIMITS.depth,
+        state_dim=LIMITS.state_dim,
+        numbers=LIMITS.upload_numbers,
+        magnitude=LIMITS.magnitude,
+    )
+    return UploadRequest(
+        format=kind,
+        source=str(source),
+        destination=str(folder / "canonical"),
+        choice=Choice.model_validate(choice),
+        limits=limits,
+    )
+
+
+@pytest.mark.parametrize(("content", "media_type", "code"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_bad_uploads(tmp_path: Path, content: bytes, media_type: str, code: str) -> None:
+    with pytest.raises(UploadRefusedError) as refused:
+        read(request(tmp_path, content, MEDIA_TYPES[media_type]))
+    assert refused.value.refusal.code == code
+    assert refused.value.refusal.parameter is None
+
+
+def peak_memory(asked: UploadRequest) -> tuple[int, str]:
+    """Run the child as the service does, and return its largest resident set and its answer."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "service.datasets.uploads"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(asked.model_dump_json().encode())
+        process.stdin.close()
+        peak, status = 0, Path("/proc") / str(process.pid) / "status"
+        while process.poll() is None:
+            lines = status.read_text().splitlines() if status.exists() else []
+            peak = max([peak, *(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))])
+            time.sleep(0.002)  # the kernel keeps the peak; this only has to see it before the end
+        return peak, process.stdout.read().decode()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
+@pytest.mark.parametrize(("make", "inputs_only"), [(bomb, False), (lying_bomb, True)])
+def test_a_bomb_takes_little_memory(tmp_path: Path, make: Callable[[int], bytes], *, inputs_only: bool) -> None:
+    content = make(500)
+    assert len(content) < 600_000
+    peak, answer = peak_memory(request(tmp_path, content, UploadFormat.NPZ, inputs_only=inputs_only))
+    assert 0 < peak < MEMORY
+    # by its true header the bomb is refused; by a lying one no more is unpacked than it claims
+    assert ("unpacks_too_large" in answer) is not inputs_only
+
+
+def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ)
+    assert isinstance(child.read_upload(asked), SampleFacts)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # a process that ends at once, without an answer
+    with pytest.raises(UploadRefusedError) as refused:
+        child.read_upload(asked)
+    assert refused.value.refusal.code == "unreadable"
+
+
+def test_a_reader_that_hangs_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "LONGEST_S", 0.001)
+    with pytest.raises(UploadRefusedError) as refused:
+        child.read_upload(request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ))
+    assert refused.value.refusal.code == "took_too_long"
+
+
+def test_memory_of_the_child_is_bounded_by_the_system() -> None:
+    reader = "service.datasets.uploads.__main__"
+    code = f"from {reader} import bound\nbound()\nblock = bytearray({child_process.ADDRESS_SPACE})\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=Path.cwd())
+    assert b"MemoryError" in done.stderr
+
+
+def test_the_service_does_not_load_the_readers() -> None:
+    readers = {"pyarrow", "service.datasets.uploads.parquet"}
+    code = f"import sys, service.api.main; sys.exit(bool({readers!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a;b;y\n1;2;0\n", ("semicolons", "commas")),
+        (b"a\tb\ty\n1\t2\t0\n", ("tabs", "commas")),
+        ("a,b\n1,2\n٣,4\n".encode(), ("line 3, column 1", "digits 0 to 9")),
+        (b"x,y\n1," + b"a" * 201 + b"\n2,b\n", ("a label", "200 characters")),
+        (b"y\n1\n2\n", ("no column is left for the inputs", "`inputs_only`")),
+    ],
+)
+def test_a_refusal_names_the_likely_cause(tmp_path: Path, content: bytes, words: tuple[str, ...]) -> None:
+    with pytest.raises(UploadRefusedError) as refused:
+        read(request(tmp_path, content, UploadFormat.CSV))
+    assert all(word in refused.value.refusal.detail for word in words), refused.value.refusal.detail
+
+
+def test_a_chosen_column_that_is_missed_for_its_separator(tmp_path: Path) -> None:
+    with pytest.raises(UploadRefusedError) as refused:
+        read(request(tmp_path, b"a;b;y\n1;2;0\n", UploadFormat.CSV, targets=("y",)))
+    assert (refused.value.refusal.code, refused.value.refusal.parameter) == ("wrong_separator", None)
+
+
+def test_labels_and_names_may_be_in_any_script(tmp_path: Path) -> None:
+    content = "länge,größe\tcm,art\n1,2,Ähre\n3,4,稲\n5,6,x\ty\n".encode()
+    facts = read(request(tmp_path, content, UploadFormat.CSV)).facts
+    assert isinstance(facts, SampleFacts)
+    assert facts.columns == ["länge", "größe\tcm"]
+    assert facts.class_names == ["x\ty", "Ähre", "稲"]

@@ -1,0 +1,103 @@
+"""Hints reach Celery's queue, are topped up when they are lost, and hold nobody up."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from service.artifacts import ArtifactStore
+from service.contract.names import QUEUE
+from service.contract.values.limits import LIMITS
+from service.datasets.datasets import Datasets
+from service.datasets.store import DatasetStore
+from service.jobs.dispatch import Dispatcher
+from service.jobs.reconciler import LOCK, Reconciler
+from service.jobstore import JobStore
+from tests.support.job_records import claimed, expire_lease, submit
+
+
+@pytest.fixture
+def datasets(store: JobStore, tmp_path: Path) -> Datasets:
+    return Datasets(DatasetStore(store.redis), ArtifactStore(tmp_path), LIMITS)
+
+
+def pending(store: JobStore, expected: int) -> int:
+    """Count the hints, once as many as expected have come or some time has passed."""
+    for _ in range(200):
+        if store.redis.llen(QUEUE) >= expected:
+            break
+        threading.Event().wait(0.01)
+    return int(store.redis.llen(QUEUE))
+
+
+def test_hints_reach_the_queue_and_carry_no_job(redis_url: str, store: JobStore) -> None:
+    dispatcher = Dispatcher(redis_url, store.redis)
+    job = submit(store)
+    dispatcher.hint()
+    assert pending(store, 1) == dispatcher.pending() == 1
+    assert job.id not in str(store.redis.lrange(QUEUE, 0, -1))
+    dispatcher.close()
+
+
+def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+    dispatcher = Dispatcher(redis_url, store.redis)
+    reconciler = Reconciler(store, dispatcher, datasets)
+    for _ in range(3):
+        submit(store)
+    dispatcher.send()
+    assert reconciler.once()
+    assert reconciler.once()
+    assert dispatcher.pending() == 3
+    dispatcher.close()
+
+
+def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+    dispatcher = Dispatcher(redis_url, store.redis)
+    claim = claimed(store)
+    expire_lease(store, claim.record.id)
+    assert Reconciler(store, dispatcher, datasets).once()
+    assert (store.queued(), dispatcher.pending()) == (1, 1)
+    dispatcher.close()
+
+
+def test_one_reconciler_at_a_time(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+    dispatcher = Dispatcher(redis_url, store.redis)
+    reconciler = Reconciler(store, dispatcher, datasets)
+    with store.redis.lock(LOCK, timeout=5):
+        assert not reconciler.once()
+    assert reconciler.once()
+    dispatcher.close()
+
+
+def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+    dispatcher = Dispatcher(redis_url, store.redis)
+    reconciler = Reconciler(store, dispatcher, datasets, interval_s=0.05)
+    reconciler.start()
+    submit(store)
+    assert pending(store, 1) == 1
+    reconciler.stop()
+    store.redis.delete(QUEUE)
+    assert pending(store, 0) == 0
+    dispatcher.close()
+
+
+def test_a_broker_that_hangs_holds_nobody_up(store: JobStore) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes connections and never answers
+        url = f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"
+        dispatcher = Dispatcher(url, store.redis)
+        begin = time.monotonic()
+        for _ in range(10):
+            dispatcher.hint()
+        assert time.monotonic() - begin < 0.1
+        begin = time.monotonic()
+        assert not dispatcher.send()
+        assert time.monotonic() - begin < 20
+        dispatcher.close()
+
+
+def test_a_broker_that_is_away_is_no_error(store: JobStore) -> None:
+    dispatcher = Dispatcher("redis://127.0.0.1:1/0", store.redis)
+    assert not dispatcher.send()
+    dispatcher.close()

@@ -1,0 +1,151 @@
+"""Solver consistency against known answers: orders, the reference, and which models are flows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
+from tests.support.small_problems import odd_pair, trained
+from worker.deeplimit import Problem, Regime, Training, train
+from worker.deeplimit.evaluation.fitted import Fitted
+from worker.deeplimit.evaluation.sampled import sample
+from worker.deeplimit.evaluation.solvers import reference_final, solver_consistency
+from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import ContinuumParameters
+from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.problem.regime import Integrator
+
+DEFAULT_STEPS = (8, 16, 32, 64, 128, 256)
+
+
+def test_solvers_have_their_orders_and_agree_on_a_smooth_flow() -> None:
+    continuum = fixed_flow("tanh", 1.0)
+    found = solver_consistency(continuum, (8, 16, 32, 64), 0.05)
+    assert found.reference_change < 1e-10
+    assert found.reference_evaluations > 0
+    final = {row.solver: row for row in found.rows if row.steps == 64}
+    for solver, order, slack in (("euler", 1, 0.05), ("implicit_euler", 1, 0.05), ("midpoint", 2, 0.1)):
+        assert final[solver].state_order == pytest.approx(order, abs=slack)
+    rk4 = next(row for row in found.rows if row.solver == "rk4" and row.steps == 16)
+    assert rk4.state_order is not None
+    assert rk4.state_order >= 3.5
+    assert 64 * final["euler"].state_error == pytest.approx(0.1076491, rel=0.02)
+
+
+def test_sampling_a_smooth_function_at_stage_times_keeps_the_methods_order() -> None:
+    generator = torch.Generator().manual_seed(3)
+    K, b = (torch.randn(5, *shape, generator=generator, dtype=torch.float64) for shape in ((3, 3), (3,)))
+    problem = Problem(np.random.default_rng(0).normal(size=(7, 3)), np.zeros((7, 1)))
+    W, c = torch.ones(1, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    model = Fitted("continuum", problem, ContinuumParameters(LegendreIncrements(4), K, b, W, c))
+    found = solver_consistency(model, (64, 128), 1e-2)
+    order = {row.solver: row.state_order for row in found.rows if row.steps == 128}
+    assert order["midpoint"] == pytest.approx(2.0, abs=0.1)
+    assert order["rk4"] is not None
+    assert order["rk4"] >= 3.5
+    assert order["euler"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_reference_follows_kinks() -> None:
+    """X' = K(t) X with K piecewise linear: X(1) = exp ∫K."""
+    basis = PiecewiseLinearIncrements(4)
+    nodes = tensor(0.0, 1.0, -1.0, 2.0, 0.5, shape=(5, 1, 1))
+    problem = Problem([[1.0], [0.5]], [[0.0], [0.0]], activation="identity")
+    model = Fitted(
+        "continuum",
+        problem,
+        ContinuumParameters(
+            basis,
+            basis.coordinates(nodes, 1.0),
+            torch.zeros(5, 1, dtype=torch.float64),
+            tensor(1.0, shape=(1, 1)),
+            tensor(0.0, shape=(1,)),
+        ),
+    )
+    integral = (0.0 / 2 + 1.0 - 1.0 + 2.0 + 0.5 / 2) / 4
+    final, _ = reference_final(model, problem.x)
+    assert final[:, 0].tolist() == pytest.approx([math.exp(integral), 0.5 * math.exp(integral)], rel=1e-11)
+    assert float(model.output(problem.x)[0, 0]) == pytest.approx(math.exp(integral), rel=1e-9)
+
+
+def test_a_network_that_is_no_flow_is_inconsistent() -> None:
+    """Negative control: with K = −5 two Euler steps of X' = −5 X oscillate, and the flow decays."""
+    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity")
+    parameters = DiscreteParameters(
+        tensor(-5.0, -5.0, shape=(2, 1, 1)), torch.zeros(2, 1, dtype=torch.float64), *constant_readout()
+    )
+    found = solver_consistency(Fitted("discrete-2", problem, parameters), (2, 64, 256), 0.01)
+    assert found.consistent is False
+    assert found.own_steps == 2
+    own = (1.0 - 2.5) ** 2
+    assert found.reference_change == pytest.approx(own - math.exp(-5.0), rel=1e-9)
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 1e-4])
+def test_a_trained_continuum_is_consistent(tolerance: float) -> None:
+    """Known answer C. Euler's rows are off by more than the smaller tolerance, and say nothing of the flow."""
+    found = solver_consistency(trained_continuum("tanh"), DEFAULT_STEPS, tolerance)
+    assert found.consistent is True
+    assert (found.own_solver, found.reference_change < 1e-10) == ("rk4", True)
+    euler = next(row for row in found.rows if (row.solver, row.steps) == ("euler", 256))
+    assert euler.agrees is (tolerance == 0.01)
+
+
+def test_a_steep_flow_that_is_resolved_is_consistent() -> None:
+    """X' = 4 X: Euler with 256 steps is off by 3 %, and the resolved flow by nothing."""
+    one = torch.ones(1, 1, dtype=torch.float64)
+    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity")
+    flow = ContinuumParameters(LegendreIncrements(0), 4.0 * one[None], 0.0 * one, one, torch.zeros_like(one[0]))
+    found = solver_consistency(Fitted("continuum", problem, flow), DEFAULT_STEPS, 0.01)
+    assert not any(row.agrees for row in found.rows if row.solver == "euler")
+    assert found.own_steps > max(DEFAULT_STEPS)  # no row is as good: the reference decides
+    assert found.consistent is True
+
+
+def test_a_coarse_network_read_as_a_flow_is_inconsistent_and_a_deep_one_is_not() -> None:
+    """Known answer C again: two Euler steps were trained to fit where the flow through the same weights does not."""
+    problem = odd_pair("tanh")
+    coarse = train(problem, (2,), None, Training(starts=1)).study.verdict_branch.points[2].parameters
+    found = solver_consistency(Fitted("discrete-2", problem, coarse), DEFAULT_STEPS, 0.01)
+    assert (found.own_solver, found.own_steps, found.consistent) == ("euler", 2, False)
+    assert found.reference_change > 0.02 * found.spread
+    deep = trained("tanh").study.verdict_branch.points[128].parameters
+    assert solver_consistency(Fitted("discrete-128", problem, deep), DEFAULT_STEPS, 0.01).consistent is True
+
+
+def test_rows_below_the_models_own_order_do_not_count() -> None:
+    """Eight steps of RK4 are a better integration than 64 of Euler, which disagree and decide nothing."""
+    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity", regime=Regime(integrator=Integrator.RK4))
+    weights = torch.ones(8, 1, 1, dtype=torch.float64), torch.zeros(8, 1, dtype=torch.float64)
+    model = Fitted("discrete-8", problem, DiscreteParameters(*weights, *constant_readout()))
+    found = solver_consistency(model, (64,), 1e-4)
+    agrees = {row.solver: row.agrees for row in found.rows}
+    assert agrees == {"euler": False, "implicit_euler": False, "midpoint": True, "rk4": True}
+    assert (found.own_solver, found.consistent) == ("rk4", True)
+
+
+def test_one_sample_is_compared_with_its_size_or_the_trainings_deviation() -> None:
+    """One prediction has no range; that rounding errors are over 1 % of nothing says nothing of the flow."""
+    found = solver_consistency(fixed_flow("tanh", 1.0), DEFAULT_STEPS, 0.01)
+    assert found.spread == pytest.approx(1.8782301658, rel=1e-9)
+    assert found.consistent is True
+    coarse = sample(fixed_flow("tanh", 1.0), 2)
+    assert solver_consistency(coarse, DEFAULT_STEPS, 0.01).consistent is False
+    scaled = solver_consistency(coarse, DEFAULT_STEPS, 0.01, torch.tensor([30.0], dtype=torch.float64))
+    assert (scaled.spread, scaled.consistent) == (30.0, False)
+
+
+def test_a_deep_network_of_small_weights_is_consistent() -> None:
+    problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]])
+    depth = 256
+    parameters = DiscreteParameters(
+        torch.full((depth, 1, 1), 0.5, dtype=torch.float64),
+        torch.zeros(depth, 1, dtype=torch.float64),
+        *constant_readout(),
+    )
+    found = solver_consistency(Fitted("discrete-256", problem, parameters), (64, 256, 512), 0.01)
+    assert found.consistent is True

@@ -1,0 +1,202 @@
+"""The smallest depth for a wanted prediction error, predicted, trained, and measured by other means."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from tests.support import sequences
+from worker.deeplimit import (
+    ContinuumOptions,
+    Integrator,
+    Problem,
+    Regime,
+    Regularisation,
+    TrainedStudy,
+    Training,
+)
+from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
+from worker.deeplimit.model.flow import ContinuumParameters
+from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.study.deepen import deepen
+from worker.deeplimit.train_for_error import train_for_error
+
+ERROR = 1e-4
+WANTED = Wanted(Quantity.PREDICTION_ERROR, ERROR)
+FINE = ContinuumOptions(tolerance=1e-12)
+CLOSELY = Training(gradient_tolerance=1e-9)
+
+
+@pytest.fixture(scope="module")
+def found() -> TrainedStudy:
+    """Known answer C, trained for predictions within 1e-4 of the continuum's."""
+    return train_for_error(sequences.odd_pair(), WANTED, continuum=FINE, training=CLOSELY)
+
+
+def by_network(parameters: DiscreteParameters, x: float) -> float:
+    """W X_n + c, by a loop over forward Euler's layers with d = 1."""
+    K, b, W, c = (np.asarray(getattr(parameters, name)).ravel() for name in "KbWc")
+    for i in range(len(K)):
+        x += math.tanh(K[i] * x + b[i]) / len(K)
+    return float(W[0] * x + c[0])
+
+
+def by_flow(parameters: ContinuumParameters, x: float) -> float:
+    """W X(1) + c, with the flow integrated by scipy from the polynomials that a client is given."""
+    K, b = (np.polynomial.Legendre(np.asarray(part).ravel(), domain=[0, 1]) for part in parameters.coefficients())
+    solution = solve_ivp(lambda t, X: np.tanh(K(t) * X + b(t)), (0, 1), [x], "DOP853", rtol=1e-12, atol=1e-12)
+    return float(np.ravel(parameters.W)[0] * solution.y[0, -1] + np.ravel(parameters.c)[0])
+
+
+def deviation(found: TrainedStudy, depth: int, inputs: tuple[float, ...] = (1.0, -1.0)) -> float:
+    """Train one more depth, and return how far its predictions are from the continuum's."""
+    limit = found.study.verdict_branch.continuum
+    assert limit is not None
+    network = deepen(found.study, depth, CLOSELY).parameters
+    return max(abs(by_network(network, x) - by_flow(limit.parameters, x)) for x in inputs)
+
+
+def largest_deviation(found: TrainedStudy, depth: int) -> float:
+    """The same for any problem with numbers as targets, by the library's own models, on the training data."""
+    limit, x = found.study.verdict_branch.continuum, found.study.problem.x
+    assert limit is not None
+    point = deepen(found.study, depth, CLOSELY)
+    outputs = point.network.output(point.solution.u, x) - limit.flow.output(limit.solution.u, x)
+    return float(outputs.abs().max())
+
+
+def test_the_advised_depth_meets_the_prediction_error_and_one_layer_less_does_not(found: TrainedStudy) -> None:
+    advice = found.diagnostics.depth_advice[0]
+    assert (advice.gap, advice.wanted_prediction_error, advice.relative) == (None, ERROR, None)
+    assert advice.basis == "discrete-16, discrete-32"
+    assert advice.depth is not None
+    assert advice.depth > 64
+    assert advice.check is not None
+    assert advice.check.depth == advice.depth
+    assert (advice.check.met, advice.check.detail) == (True, None)
+    assert advice.check.prediction_error == pytest.approx(deviation(found, advice.depth), rel=1e-6)
+    assert deviation(found, advice.depth) <= ERROR
+    assert deviation(found, advice.depth - 1) > ERROR
+    assert deviation(found, advice.depth // 2) > 1.9 * ERROR
+
+
+def test_the_prediction_error_was_foretold_by_shallow_networks(found: TrainedStudy) -> None:
+    advice, rows = found.diagnostics.depth_advice[0], found.diagnostics.predictions
+    assert rows is not None
+    assert [row.depth for row in rows] == [8, 16, 32, advice.depth]
+    assert advice.prediction_error == pytest.approx(rows[-1].sup_error, rel=1e-3)
+    assert advice.prediction_error != rows[-1].sup_error
+    assert advice.check is not None
+    assert found.diagnostics.minima is not None
+    assert advice.check.gap == found.diagnostics.minima.depths[-1].gap
+
+
+def test_advice_for_standard_gaps_stays(found: TrainedStudy) -> None:
+    rows = found.diagnostics.depth_advice[1:]
+    assert [row.depth for row in rows] == [19, 182, 1817]
+    assert {row.wanted_prediction_error for row in rows} == {None}
+
+
+def test_a_depth_that_is_too_small_misses() -> None:
+    capped = train_for_error(sequences.odd_pair(), WANTED, continuum=FINE, most_depth=42).diagnostics.depth_advice[0]
+    assert capped.depth == 84
+    assert capped.check is not None
+    assert capped.check.depth == 42
+    assert capped.check.met is False
+    assert capped.check.prediction_error == pytest.approx(2 * ERROR, rel=0.01)
+    assert capped.check.detail == "depth 84 is over the limit of 42"
+
+
+def test_predictions_are_those_on_validation_data_in_the_units_of_the_user() -> None:
+    inputs = (0.1, 2.0)
+    scaled = train_for_error(
+        sequences.odd_pair(),
+        Wanted(Quantity.PREDICTION_ERROR, 0.2),
+        continuum=FINE,
+        training=CLOSELY,
+        validation_inputs=[[x] for x in inputs],
+        prediction_scale=[100.0],
+    )
+    check = scaled.diagnostics.depth_advice[0].check
+    assert check is not None
+    assert check.depth is not None
+    assert check.met
+    assert scaled.diagnostics.data == "validation"
+    measured = 100.0 * deviation(scaled, check.depth, inputs)
+    assert check.prediction_error == pytest.approx(measured, rel=1e-6)
+    assert measured <= 0.2 < 100.0 * deviation(scaled, check.depth - 1, inputs)
+    # On the training data half as many layers would do, in scaled units ever so few.
+    assert 100.0 * deviation(scaled, check.depth // 2) < 0.2
+
+
+def test_another_order_has_another_law() -> None:
+    """Midpoint layers: predictions are off by O(n⁻²)."""
+    known = sequences.odd_pair()
+    problem = Problem(
+        [[1.0], [-1.0]],
+        [[2.0], [-2.0]],
+        regularisation=known.regularisation,
+        regime=Regime(integrator=Integrator.MIDPOINT),
+    )
+    wanted = Wanted(Quantity.PREDICTION_ERROR, 9.5e-8)
+    found = train_for_error(problem, wanted, continuum=FINE, training=CLOSELY)
+    advice = found.diagnostics.depth_advice[0]
+    assert advice.check is not None
+    assert advice.check.met
+    # Forward Euler takes 88,000 layers; and the first term alone, from depth 32, says 21.
+    assert advice.depth == 22
+    assert largest_deviation(found, 22) <= wanted.error < largest_deviation(found, 21)
+
+
+def test_a_depth_that_was_foretold_wrongly_says_the_next() -> None:
+    """From depth 4 alone the errors seem to be 0.0718/n; they tend to 0.0739/n."""
+    problem = Problem(
+        [[1.0], [-1.0], [0.3]],
+        [[2.0], [-2.0], [-1.0]],
+        activation="sin",
+        regularisation=Regularisation(dict.fromkeys("KbWc", 0.05)),
+    )
+    wanted = Wanted(Quantity.PREDICTION_ERROR, 3e-3)
+    found = train_for_error(problem, wanted, (4,), training=Training(gradient_tolerance=1e-9, starts=1))
+    advice = found.diagnostics.depth_advice[0]
+    assert advice.depth == 24
+    assert advice.check is not None
+    assert advice.check.met is False
+    assert advice.check.detail == "with the depth that was trained now, depth 25 is predicted"
+    assert largest_deviation(found, 25) <= wanted.error < largest_deviation(found, 24)
+
+
+def test_a_prediction_error_that_is_not_resolved_is_neither_met_nor_missed() -> None:
+    coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
+    check = train_for_error(sequences.odd_pair(), WANTED, continuum=coarse).diagnostics.depth_advice[0].check
+    assert check is not None
+    assert check.met is None
+    assert check.prediction_error is not None
+    assert check.detail is not None
+    assert check.detail.endswith("is larger than its distance from the wanted one: smaller tolerances may tell")
+
+
+def test_what_the_limit_is_known_to_is_allowed_for() -> None:
+    """By default the continuum's predictions are known to 1e-6, which is 5 % of this error: training decides."""
+    wanted = Wanted(Quantity.PREDICTION_ERROR, 2e-5)
+    advice = train_for_error(sequences.odd_pair(), wanted).diagnostics.depth_advice[0]
+    assert advice.check is not None
+    assert advice.check.met is True
+    assert advice.prediction_error is not None
+    assert 0.85 * wanted.error <= advice.prediction_error <= 0.99 * wanted.error
+
+
+def test_models_that_are_not_minimisers_predict_nothing() -> None:
+    stopped = train_for_error(sequences.odd_pair(), WANTED, training=Training(max_iterations=1))
+    advice = stopped.diagnostics.depth_advice[0]
+    assert (advice.depth, advice.basis, advice.wanted_prediction_error) == (None, "", ERROR)
+    assert advice.check is not None
+    reason = "the optimisation at depth 32 ended as max_iterations"
+    assert advice.check.detail == f"no trained model predicts the prediction error: {reason}"
+    assert (advice.check.met, advice.check.depth) == (None, None)
+
+
+def test_a_prediction_error_takes_a_continuum() -> None:
+    with pytest.raises(ValueError, match="continuum"):
+        train_for_error(sequences.odd_pair(), WANTED, continuum=None)

@@ -1,0 +1,34 @@
+"""What a client is told about branches: curvature, frequency, and what befell them."""
+
+import pytest
+
+from tests.support.small_problems import bifurcating
+from worker.deeplimit import ContinuumOptions, Training, train
+from worker.deeplimit.study.branches import BranchStatus
+from worker.execution.train_diagnostics import diagnostics_of
+
+BETWEEN = 0.15638
+"""Above the continuum's threshold, below that of 16 layers."""
+
+
+def test_a_saddle_that_was_left_is_told_with_its_numbers() -> None:
+    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3))
+    (branch,) = diagnostics_of(trained).branches
+    assert branch.status == "bifurcates"
+    assert set(branch.lambda_min) == {"8", "16", "continuum"}
+    assert all(isinstance(value, float) and value > 0.0 for value in branch.lambda_min.values())
+    assert branch.detail is not None
+    assert "to the continuum led to a saddle (E = 0.0122273522, λ_min = -0.0012" in branch.detail
+    assert branch.frequency is not None
+    assert branch.frequency.share == 1.0
+    assert branch.frequency.interval[0] == pytest.approx(0.4385, abs=1e-4)
+
+
+def test_a_merger_does_not_hide_a_bifurcation() -> None:
+    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3))
+    (branch,) = trained.study.branches
+    branch.status, branch.merged_into = BranchStatus.MERGES, 0
+    (told,) = diagnostics_of(trained).branches
+    assert told.detail is not None
+    assert "saddle" in told.detail
+    assert "coincides with branch 0" in told.detail

@@ -1,0 +1,237 @@
+"""What an evaluation writes, against the networks and the flow written out in plain numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.polynomial.legendre import legval
+from scipy.integrate import solve_ivp
+from scipy.special import log_softmax, softmax
+
+from service.artifacts import ArtifactStore
+from service.contract.values.errors import SpecInvalidError
+from tests.support.evaluations import UPLOAD, Trained, upload
+from worker.execution import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Layers = Callable[[float], dict[str, Floats]]
+
+NEW: dict[str, Any] = {
+    "source": "inline",
+    "inputs": [[0.3, -0.2], [1.5, 0.4], [-0.7, 0.9], [0.1, 1.1]],
+    "targets": [1, 1, 0, 0],
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "store")
+
+
+def layers_of(arrays: dict[str, Floats], basis: dict[str, Any] | None) -> Layers:
+    """K, b and V as functions of t in [0, 1]: a polynomial, or linear through the nodes i/n, constant after the last.
+
+    The continuum's coefficients are those of Legendre polynomials in 2t − 1.
+    """
+    layered = {name: arrays[name] for name in ("K", "b", "V") if name in arrays}
+    depth = len(arrays["b"])
+
+    def polynomial(t: float) -> dict[str, Floats]:
+        return {name: np.asarray(legval(2.0 * t - 1.0, value)) for name, value in layered.items()}
+
+    def lift(t: float) -> dict[str, Floats]:
+        i = min(int(np.floor(t * depth + 1e-9)), depth - 1)
+        part = t * depth - i if i < depth - 1 else 0.0
+        return {name: (1.0 - part) * value[i] + part * value[min(i + 1, depth - 1)] for name, value in layered.items()}
+
+    return lift if basis is None else polynomial
+
+
+def slope(theta: dict[str, Floats], X: Floats) -> Floats:
+    """tanh(K X + b), or V tanh(K X + b)."""
+    value = np.tanh(X @ theta["K"].T + theta["b"])
+    return value @ theta["V"].T if "V" in theta else value
+
+
+def step(layers: Layers, t: float, dt: float, X: Floats, integrator: str, horizon: float) -> Floats:
+    """One layer; the stages read K, b and V where they are."""
+    h = horizon * dt
+    start, middle, end = (layers(t + part * dt) for part in (0.0, 0.5, 1.0))
+    if integrator == "euler":
+        return X + h * slope(start, X)
+    if integrator == "midpoint":
+        return X + h * slope(middle, X + h / 2 * slope(start, X))
+    if integrator == "implicit_euler":
+        after = X
+        for _ in range(200):  # contracts: h ‖K‖ < 1 here
+            after = X + h * slope(end, after)
+        return after
+    k1 = slope(start, X)
+    k2 = slope(middle, X + h / 2 * k1)
+    k3 = slope(middle, X + h / 2 * k2)
+    k4 = slope(end, X + h * k3)
+    return X + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+def trajectory(layers: Layers, depth: int, x: Floats, integrator: str, horizon: float) -> Floats:
+    states = [x]
+    for i in range(depth):
+        states.append(step(layers, i / depth, 1 / depth, states[-1], integrator, horizon))
+    return np.array(states)
+
+
+def flow(layers: Layers, x: Floats, horizon: float) -> Floats:
+    """X(1) by Dormand–Prince."""
+
+    def right(t: float, flat: Floats) -> Floats:
+        return horizon * slope(layers(t), flat.reshape(x.shape)).reshape(-1)
+
+    found = solve_ivp(right, (0.0, 1.0), x.reshape(-1), "DOP853", rtol=1e-12, atol=1e-12)
+    return np.asarray(found.y[:, -1].reshape(x.shape))
+
+
+@pytest.mark.parametrize(
+    ("network", "integrator"),
+    [
+        ({}, "euler"),
+        ({"state_dim": 3, "horizon": 2.0}, "midpoint"),
+        ({}, "rk4"),
+        ({}, "implicit_euler"),
+        ({"block": "two_layer", "width": 3}, "euler"),
+        ({"block": "two_layer", "width": 3, "state_dim": 3, "horizon": 1.5}, "rk4"),
+    ],
+)
+def test_predictions_and_states_are_those_of_the_formulas(
+    store: ArtifactStore, network: dict[str, Any], integrator: str
+) -> None:
+    trained = Trained(store, network=network | {"integrator": integrator})
+    outputs = ["predictions", "states", "metrics", "solvers"]
+    found = trained.evaluate(data=NEW, models=["discrete-4", "continuum"], depths=[6], outputs=outputs)
+    horizon = network.get("horizon", 1.0)
+    curve, facts = trained.file("continuum")
+    of_flow = layers_of(curve, facts["basis"])
+    rows = [of_flow(i / 6) for i in range(6)]
+    sampled = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    layers = {"discrete-4": layers_of(trained.file("discrete-4")[0], None), "sampled-6": layers_of(sampled, None)}
+    standard = facts["standardisation"]
+    x = (np.array(NEW["inputs"]) - standard["mean"]) / standard["scale"]
+    x = np.pad(x, ((0, 0), (0, facts["state_dim"] - 2)))
+    finals = {"continuum": flow(of_flow, x, horizon)}
+    np.testing.assert_allclose(found.arrays("states", "continuum")["states"][-1], finals["continuum"], atol=1e-10)
+    for name, depth in (("discrete-4", 4), ("sampled-6", 6)):
+        states = trajectory(layers[name], depth, x, integrator, horizon)
+        np.testing.assert_allclose(found.arrays("states", name)["states"], states, rtol=0.0, atol=1e-12)
+        finals[name] = states[-1]
+    for name, final in finals.items():
+        arrays = trained.file("discrete-4")[0] if name == "discrete-4" else curve
+        z = final @ arrays["W"].T + arrays["c"]
+        written = found.arrays("predictions", name)
+        np.testing.assert_allclose(written["predictions"], softmax(z, axis=1), rtol=0.0, atol=1e-10)
+        assert written["labels"].tolist() == z.argmax(axis=1).tolist()
+        metrics = found.models[name]["metrics"]
+        assert metrics["accuracy"] == np.mean(z.argmax(axis=1) == NEW["targets"])
+        entropy = -np.mean(log_softmax(z, axis=1)[range(4), NEW["targets"]])
+        assert metrics["terminal_loss"] == pytest.approx(entropy, rel=1e-9)
+        own = found.models[name]["solvers"]["own"]
+        assert own["solver"] == ("rk4" if name == "continuum" else integrator)
+    # another integrator through the same layers is another network, by far more than the bounds above
+    other = "midpoint" if integrator != "midpoint" else "euler"
+    final = trajectory(layers["discrete-4"], 4, x, other, horizon)[-1]
+    assert np.abs(final - finals["discrete-4"]).max() > 1e-5
+    assert found.reports[-1].fraction == 1.0
+
+
+@pytest.mark.parametrize(("integrator", "order"), [("euler", 1.0), ("implicit_euler", 1.0), ("midpoint", 2.0)])
+def test_untrained_depths_have_the_order_of_the_integrator(store: ArtifactStore, integrator: str, order: float) -> None:
+    trained = Trained(store, network={"integrator": integrator})
+    found = trained.evaluate(data=NEW, models=[], depths=[64, 128, 256], outputs=["predictions"])
+    rows = found.results["sampled"]["depths"]
+    assert [row["depth"] for row in rows] == [64, 128, 256]
+    for row in rows[1:]:
+        for name in ("states", "predictions"):
+            assert row[name]["order"] == pytest.approx(order, abs=0.05), (name, row)
+    # the rows are the differences of what is written
+    limit = trained.evaluate(data=NEW, models=["continuum"], depths=[64], outputs=["predictions"])
+    change = [limit.arrays("predictions", name)["predictions"] for name in ("sampled-64", "continuum")]
+    assert rows[0]["predictions"]["sup_error"] == pytest.approx(np.abs(change[0] - change[1]).max(), rel=1e-9)
+
+
+ANIMALS = [(0.0, "ant"), (0.2, "ant"), (4.0, "bee"), (4.2, "bee"), (8.0, "cat"), (8.2, "cat")]
+
+
+def table(rows: list[tuple[float, Any]]) -> str:
+    return "\n".join(["size,animal", *(f"{size},{animal}" for size, animal in rows)])
+
+
+@pytest.mark.parametrize("wanted", [("bee", "cat"), ("cat",), ("ant", "cat")])
+def test_labels_of_a_part_are_the_classes_of_the_whole(
+    store: ArtifactStore, tmp_path: Path, wanted: tuple[str, ...]
+) -> None:
+    """In its own file the second and third label are the classes 0 and 1."""
+    trained = Trained(store, upload(store, tmp_path, table(ANIMALS)), data=UPLOAD, continuum=None)
+    assert trained.spec.data.model_dump()["class_names"] == ["ant", "bee", "cat"]
+    rows = [row for row in ANIMALS if row[1] in wanted]
+    found = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD)
+    whole = trained.evaluate(outputs=["predictions"]).arrays("predictions", "discrete-4")["predictions"]
+    places = [i for i, row in enumerate(ANIMALS) if row[1] in wanted]
+    classes = [["ant", "bee", "cat"].index(row[1]) for row in rows]
+    assert found.models["discrete-4"]["metrics"]["accuracy"] == 1.0
+    entropy = -np.mean(np.log(whole[places, classes]))
+    assert found.models["discrete-4"]["metrics"]["terminal_loss"] == pytest.approx(entropy, rel=1e-9)
+    assert found.arrays("predictions", "discrete-4")["labels"].tolist() == classes
+    with pytest.raises(SpecInvalidError, match="1 of its 2 labels"):
+        trained.evaluate(upload(store, tmp_path, table([*ANIMALS[:2], (1.0, "dog")])), data=UPLOAD)
+
+
+@pytest.mark.parametrize("classes", [[1, 2, 2], [0, 0, 0], [2, 2, 2]])
+def test_classes_by_number_need_not_all_occur(store: ArtifactStore, tmp_path: Path, classes: list[int]) -> None:
+    numbered = [(size, ["ant", "bee", "cat"].index(animal)) for size, animal in ANIMALS]
+    trained = Trained(store, upload(store, tmp_path, table(numbered)), data=UPLOAD, continuum=None)
+    rows = [(4.0 * k + 0.1, k) for k in classes]
+    found = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD).models["discrete-4"]
+    assert found["metrics"]["accuracy"] == 1.0
+    inline = {"source": "inline", "inputs": [[size] for size, _ in rows], "targets": classes}
+    assert trained.evaluate(data=inline).models["discrete-4"]["metrics"] == found["metrics"]
+
+
+@pytest.mark.parametrize("training", [("-1", "1"), ("0", "1"), ("no", "yes")])
+def test_the_two_classes_of_logistic_are_read_either_way(
+    store: ArtifactStore, tmp_path: Path, training: tuple[str, str]
+) -> None:
+    rows = [(size, training[size > 2.0]) for size, _ in ANIMALS[:4]]
+    objective = {"loss": "logistic"}
+    trained = Trained(store, upload(store, tmp_path, table(rows)), data=UPLOAD, continuum=None, objective=objective)
+    for sizes, signs in (([0.1, 4.1], [-1, 1]), ([4.1, 4.3], [1, 1]), ([0.1], [-1])):
+        inputs = [[size] for size in sizes]
+        ways = [signs, [(sign + 1) // 2 for sign in signs]]
+        found = [trained.evaluate(data={"source": "inline", "inputs": inputs, "targets": way}) for way in ways]
+        names = [training] if training[0] == "no" else [("-1", "1"), ("0", "1")]
+        for name in names:
+            part = [(size, name[sign > 0]) for size, sign in zip(sizes, signs, strict=True)]
+            found.append(trained.evaluate(upload(store, tmp_path, table(part)), data=UPLOAD))
+        first, *others = [one.models["discrete-4"]["metrics"] for one in found]
+        assert first["accuracy"] == 1.0
+        assert all(other == first for other in others)
+    wrong = trained.evaluate(data={"source": "inline", "inputs": [[0.1], [4.1]], "targets": [1, 0]})
+    assert wrong.models["discrete-4"]["metrics"]["accuracy"] == 0.0
+
+
+def test_small_layers_get_one_thread(store: ArtifactStore) -> None:
+    job = Trained(store, continuum=None).evaluation(data=NEW)
+    given, found = torch.get_num_threads(), []
+    torch.set_num_threads(given + 1)
+    try:
+        execute(job, lambda _: found.append(torch.get_num_threads()), lambda: False)
+        assert torch.get_num_threads() == given + 1
+    finally:
+        torch.set_num_threads(given)
+    assert set(found[:-1]) == {1}  # the last is reported when the models are done

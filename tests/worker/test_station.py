@@ -1,0 +1,108 @@
+"""A worker whose trainer cannot start: it tries again, gives up in the end, and takes no job meanwhile."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.config import Settings
+from service.contract.job import JobStatus
+from service.jobstore import JobStore
+from tests.support.job_records import submit
+from tests.support.service import ROOT, slow_job
+from worker import station as module
+from worker.station import Station
+
+NOWHERE = "tests.support.no_such_module:execute"
+MENDED = """
+import pathlib
+starts = pathlib.Path({starts!r})
+starts.open("a").write(".")
+if len(starts.read_text()) < {good}:
+    raise ImportError("not yet")
+from tests.support.slow_executor import execute
+"""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "START_PAUSES_S", (0.01, 0.02))
+
+
+@contextmanager
+def opened(redis_url: str, folder: Path, executor: str, told: list[str]) -> Iterator[Station]:
+    settings = Settings(data_dir=folder, executor=executor)
+    station = Station(settings, redis_url, lambda: told.append("gave up"))
+    station.open()
+    try:
+        yield station
+    finally:
+        station.ask_to_stop()
+        if station._trainer is not None:
+            station._trainer.dismiss()
+            station._trainer._process.wait(10)
+        station._feed.stop()
+        station._store.redis.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_gives_up_and_leaves_the_job_to_others(
+    redis_url: str, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = submit(store)
+    told: list[str] = []
+    with opened(redis_url, tmp_path, NOWHERE, told) as broken, caplog.at_level(logging.ERROR):
+        broken.take()
+        assert broken.stopping
+        broken.take()  # a hint that comes all the same
+    assert told == ["gave up"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3 + ["CRITICAL"]
+    assert "no_such_module" in caplog.records[-1].getMessage()
+    left = store.get(job.id)
+    assert left is not None
+    assert (left.status, left.attempt) == (JobStatus.QUEUED, 1)
+    assert store.queued() == 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("good", "gives_up"), [(3, False), (4, True)])
+def test_a_trainer_that_starts_in_the_end_does_the_job(
+    redis_url: str,
+    store: JobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    good: int,
+    *,
+    gives_up: bool,
+) -> None:
+    (tmp_path / "mended.py").write_text(MENDED.format(starts=str(tmp_path / "starts"), good=good))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    job = submit(store, spec=slow_job())
+    told: list[str] = []
+    with opened(redis_url, tmp_path, "mended:execute", told) as mended:
+        mended.take()
+    ended = store.get(job.id)
+    assert ended is not None
+    assert ended.status is (JobStatus.QUEUED if gives_up else JobStatus.SUCCEEDED)
+    assert told == (["gave up"] if gives_up else [])
+    assert (tmp_path / "starts").read_text() == "..."
+
+
+def test_one_that_is_told_to_stop_does_not_wait_for_the_next_attempt(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_PAUSES_S", (1000.0,))
+    told: list[str] = []
+    with opened(redis_url, tmp_path, NOWHERE, told) as broken:
+        resting = broken._rest
+
+        def stop_then_rest(seconds: float) -> None:
+            broken.ask_to_stop()
+            resting(seconds)
+
+        monkeypatch.setattr(broken, "_rest", stop_then_rest)
+        broken.take()
+    assert told == []

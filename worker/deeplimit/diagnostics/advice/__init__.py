@@ -1,0 +1,1 @@
+"""The depth that a wanted error needs."""

@@ -1,0 +1,174 @@
+"""Convergence of minimisers (diagnostic 4): the L² part of TL² under the cell coupling, and the H¹ seminorm.
+
+A_n is the step function with value A_i on [i/n, (i+1)/n). TL² is García Trillos and Slepčev's (2016) metric, used for
+minimisers in Thorpe and van Gennip (2023), theorem 2.1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, Errors, budget
+from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders, too_noisy
+from worker.deeplimit.diagnostics.subject import SMALL, Subject
+from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import ContinuumParameters
+from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.model.transfer import lift
+
+_GAUSS: Final = 8
+_NUMBERS: Final = 2**21
+"""Entries of K at all nodes of the rule that are held at once."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """L² for K and b, Euclidean for W and c; ``total`` is the root of the sum of squares."""
+
+    K: float
+    b: float
+    W: float
+    c: float
+
+    @property
+    def total(self) -> float:
+        """Root of the sum of squares."""
+        return math.hypot(self.K, self.b, self.W, self.c)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return every part by name."""
+        return {"K": self.K, "b": self.b, "W": self.W, "c": self.c, "total": self.total}
+
+
+@dataclass
+class MinimisersRow:
+    """One depth against the continuum, or one pair of depths."""
+
+    depths: tuple[int, ...]
+    tl2: Distance
+    h1_seminorm: dict[str, float] | None = None
+    order: dict[str, float | None] = field(default_factory=dict)
+    error_budget: ErrorBudget | None = None
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+def tl2_distance(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
+) -> Distance:
+    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K and b by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖.
+
+    ``checkpoint`` is called for every part of the interval; what it raises is passed on.
+    """
+    squares = {"K": 0.0, "b": 0.0}
+    for t, weights, cell in _rule(discrete, continuum, checkpoint):
+        for name, limit in zip(squares, continuum.sample(t), strict=True):
+            squares[name] += _square(getattr(discrete, name)[cell] - limit, weights)
+    return Distance(
+        **{name: math.sqrt(square) for name, square in squares.items()},
+        W=float((discrete.W - continuum.W).norm()),
+        c=float((discrete.c - continuum.c).norm()),
+    )
+
+
+def h1_seminorm(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
+) -> dict[str, float]:
+    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K and b; ``checkpoint`` as for `tl2_distance`."""
+    lifted, squares = lift(discrete), {"K": 0.0, "b": 0.0}
+    for t, weights, _ in _rule(discrete, continuum, checkpoint):
+        for name, left, right in zip(squares, lifted.derivative(t), continuum.derivative(t), strict=True):
+            squares[name] += _square(left - right, weights)
+    return {name: math.sqrt(square) for name, square in squares.items()}
+
+
+def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance:
+    """Return the same distance between the step functions of two depths, exactly: cells are cut where either jumps."""
+    cuts = np.unique(np.concatenate([np.arange(p.depth + 1) / p.depth for p in (left, right)]).round(14))
+    middle = (cuts[1:] + cuts[:-1]) / 2.0
+    weights = torch.as_tensor(np.diff(cuts)).to(left.K)
+    i, j = (torch.as_tensor((middle * p.depth).astype(np.int64), device=p.K.device) for p in (left, right))
+    return Distance(
+        math.sqrt(_square(left.K[i] - right.K[j], weights)),
+        math.sqrt(_square(left.b[i] - right.b[j], weights)),
+        float((left.W - right.W).norm()),
+        float((left.c - right.c).norm()),
+    )
+
+
+def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
+    """Return TL² and H¹ distances to the continuum with their orders, or None without one."""
+    if subject.continuum is None:
+        return None
+    rows, measured = [], []
+    errors = [subject.parameter_errors(point) for point in subject.points]
+    for point, each in zip(subject.points, errors, strict=True):
+        subject.checkpoint()
+        row = MinimisersRow(
+            (point.depth,),
+            tl2_distance(point.parameters, subject.continuum.parameters, subject.checkpoint),
+            h1_seminorm(point.parameters, subject.continuum.parameters, subject.checkpoint),
+        )
+        reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL, "distance")
+        rows.append(row)
+        measured.append(Measured(point.depth, row.tl2.total, each.total, reason))
+    _set_orders(rows, measured, errors)
+    return rows
+
+
+def consecutive(subject: Subject) -> list[MinimisersRow]:
+    """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
+    rows, measured, errors = [], [], []
+    for coarse, fine in zip(subject.points, subject.points[1:], strict=False):
+        subject.checkpoint()
+        row = MinimisersRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
+        both = subject.network_errors(coarse) + subject.network_errors(fine)
+        reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, both.total, SMALL, "distance")
+        rows.append(row)
+        measured.append(Measured(coarse.depth, row.tl2.total, both.total, reason))
+        errors.append(both)
+    _set_orders(rows, measured, errors)
+    return rows
+
+
+def _set_orders(rows: list[MinimisersRow], measured: list[Measured], errors: list[Errors]) -> None:
+    for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
+        row.order = {"total": order}
+        if reason is not None:
+            row.withheld["order"] = reason
+    budget(rows, measured, errors, [row.order["total"] for row in rows])
+
+
+def _rule(
+    discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield times, weights and layer indices of a composite Gauss rule that no kink falls inside a piece of, in parts.
+
+    The pieces may be many: where the cells of a piecewise-linear basis have no divisor in common with the layers, the
+    product of both.
+    """
+    n = discrete.depth
+    pieces = n
+    if isinstance(continuum.basis, PiecewiseLinearIncrements):
+        pieces = math.lcm(n, continuum.basis.cells)
+    nodes, weights = np.polynomial.legendre.leggauss(_GAUSS)
+    like = discrete.K
+    at_once = max(1, _NUMBERS // (_GAUSS * like[0].numel()))
+    for first in range(0, pieces, at_once):
+        if checkpoint is not None:
+            checkpoint()
+        piece = np.arange(first, min(first + at_once, pieces))
+        t = ((piece[:, None] + (nodes + 1.0) / 2.0) / pieces).reshape(-1)
+        w = np.tile(weights / (2.0 * pieces), len(piece))
+        cell = np.repeat(piece * n // pieces, _GAUSS)
+        yield torch.as_tensor(t).to(like), torch.as_tensor(w).to(like), torch.as_tensor(cell, device=like.device)
+
+
+def _square(values: Tensor, weights: Tensor) -> float:
+    return float((values.reshape(len(values), -1).square().sum(1) * weights).sum())

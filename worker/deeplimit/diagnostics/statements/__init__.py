@@ -1,0 +1,1 @@
+"""What was measured, in sentences that a user can quote, and the verdict."""

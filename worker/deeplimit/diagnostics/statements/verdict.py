@@ -1,0 +1,156 @@
+"""Whether the study shows convergence, in words that a user can quote (diagnostic 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from worker.deeplimit.diagnostics.statements.certified import agreement, certified
+from worker.deeplimit.diagnostics.statements.measured import bracket, branches, slopes
+from worker.deeplimit.diagnostics.statements.without_theorem import without_theorem
+from worker.deeplimit.diagnostics.statements.wording import listed, places
+from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.minimise.certificate import Kind
+
+if TYPE_CHECKING:
+    from worker.deeplimit.diagnostics.report import Diagnostics
+
+_NEAR: Final = (0.75, 1.35)
+"""Orders that speak for the expected one at depths a user can afford, as parts of it."""
+_TOO_SLOW: Final = 0.5
+"""Resolved orders below this part of it speak against it."""
+
+
+_ELSEWHERE: Final = (
+    "Undecided: the orders are close to the expected ones, but the Euler-Lagrange boundary-value problem gives another"
+    " E_∞ than the trained one that they are measured against."
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``converges`` is None when undecided."""
+
+    converges: bool | None
+    statements: list[str]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One observed order on the finest depths, or why there is none; ``expected`` is None where no theory has one."""
+
+    of: str
+    name: str
+    depths: tuple[int, int]
+    value: float | None
+    reason: str | None
+    expected: float | None
+
+    @property
+    def vote(self) -> bool | None:
+        if self.value is None or self.expected is None:
+            return None
+        share = self.value / self.expected
+        if _NEAR[0] <= share <= _NEAR[1]:
+            return True
+        return False if share < _TOO_SLOW else None
+
+    @property
+    def sentence(self) -> str:
+        if self.value is None:
+            return f"The order of the {self.name} is withheld: {self.reason or 'it takes more depths'}."
+        theory = "there is no theorem to compare it with" if self.expected is None else f"{self.expected:g} is expected"
+        first, last = self.depths
+        return f"From depth {first} to {last} the order of the {self.name} is {self.value:.3f}; {theory}."
+
+
+def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
+    """Weigh the orders on the finest depths.
+
+    True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
+    for the paper's networks; False when one is resolved and below half of it; undecided otherwise, and where the
+    independent check finds another E_∞ than the one that they were measured against.
+
+    Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
+    when the minimisers that were found visibly do not converge (`without_theorem`), and undecided otherwise.
+    """
+    broken = [a for a in diagnostics.assumptions if not a.holds]
+    orders = _orders(subject, diagnostics)
+    if subject.problem.expected_orders():
+        votes = [order.vote for order in orders]
+        converges = True if votes and all(votes) else (False if False in votes else None)
+        compared, measured = agreement(subject, diagnostics), list[str]()
+        if converges and compared is not None and not compared.agrees:
+            converges, head = None, _ELSEWHERE
+        else:
+            head = _head(subject, orders, converges=converges, covered=not broken)
+    else:
+        found = without_theorem(diagnostics)
+        converges, head, measured = found.converges, found.head, found.measured
+    statements = [
+        head,
+        *(f"An assumption of the theorem fails: {assumption.detail}." for assumption in broken),
+        *(order.sentence for order in orders),
+        *measured,
+        *slopes(diagnostics),
+        *bracket(subject, diagnostics),
+        *certified(subject, diagnostics),
+        *branches(subject),
+    ]
+    return Verdict(converges, statements)
+
+
+def _head(subject: Subject, orders: Sequence[_Order], *, converges: bool | None, covered: bool) -> str:
+    if converges:
+        first, last = orders[0].depths
+        rate = f"the expected rate, with orders {listed([f'{found.value:.3f}' for found in orders[:2]])} from depth"
+        limit = "to the continuum limit " if subject.continuum is not None else ""
+        doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
+        if not covered:
+            doubt += "; the theorem does not cover this problem"
+        return f"The minima and minimisers converge {limit}at {rate} {first} to {last}{doubt}."
+    if converges is False:
+        slow = [f"{found.value:.3f} for the {found.name}" for found in orders if found.vote is False]
+        return f"The study does not show convergence at the expected rate: the order is {listed(slow)}."
+    if not orders:
+        return "Undecided: it takes two depths to compare."
+    if (where := _saddles(subject, orders)) is not None:
+        return f"Undecided: the stationary point {where} is a saddle and no minimum."
+    unresolved = [found.name for found in orders if found.value is None]
+    if unresolved:
+        order = "order" if len(unresolved) == 1 else "orders"
+        return f"Undecided: the study does not resolve the {order} of the {listed(unresolved)}."
+    far = [f"{found.value:.3f} for the {found.name}" for found in orders if found.vote is None]
+    return f"Undecided: the orders are resolved but not all close to the expected ones: {listed(far)}."
+
+
+def _saddles(subject: Subject, orders: Sequence[_Order]) -> str | None:
+    """Return where saddles withhold orders, or None."""
+    first = min(found.depths[0] for found in orders)
+    found = subject.certificates
+    at = [depth for depth, each in sorted(found.depths.items()) if depth >= first and each.kind is Kind.SADDLE]
+    limit = found.continuum is not None and found.continuum.kind is Kind.SADDLE
+    return places(at, continuum=limit, every=False) if at or limit else None
+
+
+def _orders(subject: Subject, diagnostics: Diagnostics) -> list[_Order]:
+    if len(subject.points) < 2 or diagnostics.minima is None:
+        return []
+    expected, depths = subject.problem.expected_orders(), [point.depth for point in subject.points]
+    # Without a continuum an order takes three depths.
+    span = (depths[-2] if subject.continuum is not None or len(depths) < 3 else depths[-3], depths[-1])
+    last = diagnostics.minima.depths[-1]
+    reason = last.withheld.get("order")
+    found = [_Order("minima", "minima", span, last.order, reason, expected.get("minima"))]
+    minimisers = diagnostics.minimisers or diagnostics.consecutive
+    if minimisers:
+        row = minimisers[-1]
+        order, reason = row.order.get("total"), row.withheld.get("order")
+        found.append(_Order("minimisers", "minimisers (TL²)", span, order, reason, expected.get("minimisers")))
+    if diagnostics.states:
+        states = diagnostics.states[-1]
+        found.append(
+            _Order("states", "states", span, states.order, states.withheld.get("order"), expected.get("states"))
+        )
+    return found

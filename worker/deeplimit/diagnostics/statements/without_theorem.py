@@ -1,0 +1,82 @@
+"""What can be said of a sequence that no theorem of convergence is about.
+
+Networks that were trained with another regulariser than the paper's may converge or not. What was measured can speak
+against it, where R_n grows or the distances between consecutive depths do not fall; it cannot speak for it. That K and
+b are not bounded in H¹ alone does not speak against it where they are rough: they may converge in L², which is the
+metric of the theorem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from worker.deeplimit.diagnostics.sequence.scaling_evidence import GROWS, NO_APPROACH
+from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass
+from worker.deeplimit.diagnostics.statements.wording import depths, listed
+
+if TYPE_CHECKING:
+    from worker.deeplimit.diagnostics.report import Diagnostics
+
+_UNDECIDED: Final = (
+    "Undecided: no theorem says what networks with this regulariser tend to, and there is no continuum problem to"
+    " compare them with."
+)
+
+
+@dataclass(frozen=True)
+class WithoutTheorem:
+    """``converges`` is False or None; ``head`` says so, ``measured`` what was found."""
+
+    converges: bool | None
+    head: str
+    measured: list[str]
+
+
+def without_theorem(diagnostics: Diagnostics) -> WithoutTheorem:
+    """Weigh what was measured.
+
+    False when R_n of smooth layers grows, so that the classification is ``no_limit``, or when the distances between
+    consecutive depths do not fall: their exponent has a 95 % interval above −¼, or the last order is resolved and not
+    positive. Undecided otherwise.
+    """
+    measured, reasons = [], []
+    growth = _evidence(diagnostics, "growth_R")
+    if growth is not None and growth.interval is not None:
+        low, high = growth.interval
+        unbounded = low > GROWS
+        measured.append(
+            f"Over the depths R_n, n Σ‖A_i − A_(i−1)‖² of K and b, changes like n^{growth.value:.2f} (95 % interval of"
+            f" the exponent {low:.2f} to {high:.2f}){', which shows no bound in H¹' if unbounded else ''}."
+        )
+        if unbounded and _class(diagnostics) is SequenceClass.NO_LIMIT:
+            reasons.append(f"R_n grows like n^{growth.value:.2f}")
+    distances = [f"{row.tl2.total:.3g}" for row in diagnostics.consecutive]
+    if distances:
+        compared = depths(sorted({depth for row in diagnostics.consecutive for depth in row.depths}))
+        measured.append(
+            f"From one to the next of {compared} the distances (TL²) of the solutions are {listed(distances)}."
+        )
+        if _apart(diagnostics):
+            reasons.append(f"the distances (TL²) between consecutive depths, {listed(distances)}, do not fall")
+    if not reasons:
+        return WithoutTheorem(None, _UNDECIDED, measured)
+    return WithoutTheorem(False, f"The study speaks against convergence: {', and '.join(reasons)}.", measured)
+
+
+def _class(diagnostics: Diagnostics) -> SequenceClass | None:
+    return None if diagnostics.classification is None else diagnostics.classification.sequence_class
+
+
+def _evidence(diagnostics: Diagnostics, name: str) -> Evidence | None:
+    """Return one measurement of the classification, if it has an interval."""
+    found = diagnostics.classification.evidence if diagnostics.classification is not None else []
+    return next((each for each in found if each.name == name and each.interval is not None), None)
+
+
+def _apart(diagnostics: Diagnostics) -> bool:
+    found = _evidence(diagnostics, "consecutive_distance")
+    if found is not None and found.interval is not None and found.interval[0] > NO_APPROACH:
+        return True
+    last = diagnostics.consecutive[-1].order.get("total")
+    return last is not None and last <= 0.0

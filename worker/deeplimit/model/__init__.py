@@ -1,0 +1,1 @@
+"""The two discretised objectives, in increment coordinates, and the transfers between them."""

@@ -1,0 +1,115 @@
+"""Exact symmetries of zero-padded coordinates, and comparing parameters up to them.
+
+Coordinates beyond the input dimension start at zero in every sample, so permuting them leaves the objective unchanged,
+and for odd σ so does flipping their signs: K → G K Gᵀ, b → G b, W → W Gᵀ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations, product
+from typing import Final
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.problem.learning_problem import Problem
+
+EXACT_PADDING: Final = 4
+"""Padded coordinates up to which the whole group is searched (4!·2⁴ = 384 elements); beyond, an assignment is."""
+
+_Element = tuple[Tensor, Tensor]
+
+
+def aligned(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> DiscreteParameters:
+    """Return the image of ``other`` under the padded coordinates' symmetries that is nearest to ``reference``."""
+    best, nearest = other, distance(reference, other)
+    for element in _group(problem, reference, other):
+        if not _keeps_fixed(problem, element):
+            continue
+        image = _act(element, other)
+        candidate = distance(reference, image)
+        if candidate < nearest:
+            best, nearest = image, candidate
+    return best
+
+
+def distance(left: DiscreteParameters, right: DiscreteParameters) -> float:
+    """Return (mean_i ‖K_i − K'_i‖² + mean_i ‖b_i − b'_i‖² + ‖W − W'‖² + ‖c − c'‖²)^½ at one depth."""
+    n = left.depth
+    square = (left.K - right.K).square().sum() / n + (left.b - right.b).square().sum() / n
+    square = square + (left.W - right.W).square().sum() + (left.c - right.c).square().sum()
+    return float(square.sqrt())
+
+
+def norm(parameters: DiscreteParameters) -> float:
+    """Return the size of θ in the norm of ``distance``."""
+    return distance(parameters, DiscreteParameters(*(torch.zeros_like(v) for v in vars(parameters).values())))
+
+
+def _group(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> Iterator[_Element]:
+    first, d = problem.input_dim, problem.state_dim
+    padded = d - first
+    if not padded:
+        return
+    index = torch.arange(d, device=problem.device)
+    if padded > EXACT_PADDING:
+        yield _assignment(problem, reference, other)
+        return
+    flips = list(product((1.0, -1.0), repeat=padded)) if problem.activation.odd else [(1.0,) * padded]
+    for order in permutations(range(padded)):
+        permuted = index.clone()
+        permuted[first:] = torch.tensor(order, device=problem.device) + first
+        for signs in flips:
+            sign = torch.ones(d, dtype=problem.dtype, device=problem.device)
+            sign[first:] = torch.tensor(signs, dtype=problem.dtype, device=problem.device)
+            yield permuted, sign
+
+
+def _assignment(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> _Element:
+    """Match padded coordinates by what each couples to: the unpadded ones, the bias and the output."""
+    first = problem.input_dim
+    left, right = (_signature(p, first) for p in (reference, other))
+    overlap = left @ right.T
+    score = np.abs(overlap) if problem.activation.odd else overlap
+    _, order = linear_sum_assignment(-score)
+    index = torch.arange(problem.state_dim, device=problem.device)
+    index[first:] = torch.as_tensor(order, device=problem.device) + first
+    sign = torch.ones(problem.state_dim, dtype=problem.dtype, device=problem.device)
+    if problem.activation.odd:
+        chosen = np.where(overlap[np.arange(len(order)), order] < 0.0, -1.0, 1.0)
+        sign[first:] = torch.as_tensor(chosen, dtype=problem.dtype, device=problem.device)
+    return index, sign
+
+
+def _signature(p: DiscreteParameters, first: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    n = p.depth
+    scale = n**-0.5
+    blocks = [
+        p.K[:, first:, :first].permute(1, 0, 2).reshape(p.K.shape[1] - first, -1) * scale,
+        p.K[:, :first, first:].permute(2, 0, 1).reshape(p.K.shape[1] - first, -1) * scale,
+        p.b[:, first:].T * scale,
+        p.W[:, first:].T,
+    ]
+    out: np.ndarray[tuple[int, int], np.dtype[np.float64]] = torch.cat(blocks, 1).double().cpu().numpy()
+    return out
+
+
+def _act(element: _Element, p: DiscreteParameters) -> DiscreteParameters:
+    index, sign = element
+    K = p.K[:, index][:, :, index] * sign[:, None] * sign
+    return DiscreteParameters(K, p.b[:, index] * sign, p.W[:, index] * sign, p.c)
+
+
+def _keeps_fixed(problem: Problem, element: _Element) -> bool:
+    index, sign = element
+    images = {
+        "K": lambda v: v[index][:, index] * sign[:, None] * sign,
+        "b": lambda v: v[index] * sign,
+        "W": lambda v: v[:, index] * sign,
+        "c": lambda v: v,
+    }
+    return all(torch.equal(images[name](value), value) for name, value in problem.fixed.items())

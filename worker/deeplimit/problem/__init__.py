@@ -1,0 +1,1 @@
+"""What is being solved: data, terminal loss, regularisation and regime."""

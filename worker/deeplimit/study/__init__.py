@@ -1,0 +1,1 @@
+"""Training: every depth and the continuum along every branch."""

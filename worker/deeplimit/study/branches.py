@@ -1,0 +1,252 @@
+"""Branches: one minimiser followed across depths, and when two points are the same minimum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, Protocol, TypeVar
+
+import torch
+
+from worker.deeplimit.minimise import Solution
+from worker.deeplimit.minimise.certificate import Certificate
+from worker.deeplimit.model.objective import DiscretisedObjective
+from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
+from worker.deeplimit.model.symmetry import EXACT_PADDING, aligned, distance, norm
+from worker.deeplimit.model.transfer import recover, restrict
+from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.continuum_fit import ContinuumFit
+from worker.deeplimit.study.training import Follow
+
+NEAR_BEST: Final = 0.1
+"""Minima within this share of the best objective at the coarsest depth are carried."""
+MOST_CARRIED: Final = 4
+_OFF: Final = 2.0
+"""On a branch n‖θ_n − recovery_n‖ tends to a constant; a depth above this many times the least is looked at again."""
+
+
+@dataclass
+class BranchPoint:
+    """A minimiser at one depth."""
+
+    network: ResidualNetwork
+    parameters: DiscreteParameters
+    solution: Solution
+    certificate: Certificate | None = None
+
+    @property
+    def depth(self) -> int:
+        """Depth n."""
+        return self.network.depth
+
+    @property
+    def name(self) -> str:
+        """``discrete-n``."""
+        return f"discrete-{self.depth}"
+
+    @property
+    def model(self) -> ResidualNetwork:
+        """The discretised objective that ``solution`` is a stationary point of."""
+        return self.network
+
+
+class StationaryPoint(Protocol):
+    """What a minimisation ended at: a ``BranchPoint`` or a ``ContinuumFit``."""
+
+    solution: Solution
+    certificate: Certificate | None
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+
+    @property
+    def model(self) -> DiscretisedObjective:
+        """The discretised objective that ``solution`` is a stationary point of."""
+
+
+class BranchStatus(StrEnum):
+    """What became of a branch."""
+
+    PERSISTS = "persists"
+    MERGES = "merges"
+    BIFURCATES = "bifurcates"
+    NOT_CARRIED = "not_carried"
+    SADDLE = "saddle"
+
+    @property
+    def carried(self) -> bool:
+        """Whether the branch goes on to the next depth."""
+        return self in (BranchStatus.PERSISTS, BranchStatus.BIFURCATES)
+
+
+@dataclass
+class Branch:
+    """One minimiser followed across depths.
+
+    Attributes
+    ----------
+    starts
+        How many starts led to it.
+    points
+        By depth.
+    left
+        Depths whose minimiser is not on the branch, although it was sought by restriction.
+    merged_into
+        Index of the branch it coincided with from some depth on, when ``status`` is ``merges``.
+    left_saddles
+        By model: the first saddle that its prolongation led to there, which was left for a lower minimum.
+    """
+
+    starts: int
+    points: dict[int, BranchPoint] = field(default_factory=dict)
+    continuum: ContinuumFit | None = None
+    status: BranchStatus = BranchStatus.PERSISTS
+    merged_into: int | None = None
+    left: list[int] = field(default_factory=list)
+    left_saddles: dict[str, StationaryPoint] = field(default_factory=dict)
+
+    def bifurcate(self, saddle: StationaryPoint) -> None:
+        """Note that the branch led to a saddle, which was left for a lower minimum."""
+        self.left_saddles[saddle.name] = saddle
+        self.status = BranchStatus.BIFURCATES
+
+    @property
+    def latest(self) -> BranchPoint:
+        """The point at the largest depth that is finite: what the next depth starts from."""
+        finite = [n for n, point in self.points.items() if math.isfinite(point.solution.objective)]
+        return self.points[max(finite or self.points)]
+
+    @property
+    def last(self) -> tuple[str, Solution]:
+        """The continuum's name and solution, or those of the latest depth."""
+        if self.continuum is not None:
+            return self.continuum.name, self.continuum.solution
+        return self.latest.name, self.latest.solution
+
+    @property
+    def level(self) -> float:
+        """What branches are ranked by: E_∞, else E at the finest depth; infinite when not carried to the end."""
+        if not self.status.carried:
+            return math.inf
+        if self.continuum is not None:
+            value = self.continuum.solution.objective
+        else:
+            value = self.points[max(self.points)].solution.objective
+        return value if math.isfinite(value) else math.inf
+
+
+_Item = TypeVar("_Item")
+Facts = tuple[float, float, DiscreteParameters]
+"""What `same_minimum` compares: E, its error estimate, and θ at one depth."""
+
+
+def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
+    """Whether two points (E, error estimate, θ at one depth) are one minimum up to the exact symmetries.
+
+    Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, and units of two-layer blocks are not
+    aligned at all, so equal objectives decide alone.
+    """
+    scale = max(abs(left[0]), abs(right[0]), 1e-12)
+    if not abs(left[0] - right[0]) <= max(1e-7 * scale, 2.0 * (left[1] + right[1])):
+        return False
+    if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
+        return True
+    tolerance = (2e-3 if problem.smooth else 5e-2) * max(norm(left[2]), 1e-3)
+    return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
+
+
+def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPoint:
+    """Return the image of a point under the exact symmetries that is nearest to other parameters of its depth."""
+    network = point.network
+    if network.problem.regime.two_layer:
+        return point
+    image = aligned(network.problem, reference, point.parameters)
+    if image is point.parameters:
+        return point
+    u = network.encode(image)
+    certificate = None if point.certificate is None else replace(point.certificate, vector=None)
+    return BranchPoint(network, image, replace(point.solution, u=u, evaluation=network.evaluate(u)), certificate)
+
+
+def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], Facts]) -> list[list[_Item]]:
+    """Group the finite points into distinct minima, lowest first, and each group's lowest point first."""
+    groups: list[list[_Item]] = []
+    finite = [item for item in items if math.isfinite(facts(item)[0])]
+    for item in sorted(finite, key=lambda candidate: facts(candidate)[0]):
+        for group in groups:
+            if same_minimum(problem, facts(group[0]), facts(item)):
+                group.append(item)
+                break
+        else:
+            groups.append([item])
+    return groups
+
+
+def point_facts(point: BranchPoint) -> Facts:
+    """Return what ``same_minimum`` compares."""
+    return point.solution.objective, point.solution.error_estimate, point.parameters
+
+
+def continuum_facts(fit: ContinuumFit, depth: int = 64) -> Facts:
+    """Return what ``same_minimum`` compares, the continuum's parameters sampled."""
+    return fit.solution.objective, fit.error, recover(fit.parameters, depth)
+
+
+def found_interval(found: int, starts: int) -> tuple[float, float]:
+    """Return the 95 % interval of the chance that a start leads to a minimum (Wilson 1927)."""
+    z = 1.959963984540054
+    share, scale = found / starts, 1.0 + z * z / starts
+    centre = (share + z * z / (2.0 * starts)) / scale
+    half = z / scale * math.sqrt(share * (1.0 - share) / starts + z * z / (4.0 * starts * starts))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def select(objectives: Sequence[float], follow: Follow = Follow.BEST) -> list[bool]:
+    """Return which of the distinct minima, lowest first, are carried to every depth."""
+    if follow is Follow.ALL:
+        return [True] * len(objectives)
+    most = objectives[0] + NEAR_BEST * abs(objectives[0])
+    # The first even where it is not finite: what became of every depth is to be told.
+    return [index == 0 or (index < MOST_CARRIED and value <= most) for index, value in enumerate(objectives)]
+
+
+def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callable[[Branch], Facts | None]) -> None:
+    """Mark every persisting branch that now coincides with an earlier one."""
+    kept: list[tuple[int, Facts]] = []
+    for index, branch in enumerate(branches):
+        mine = facts(branch) if branch.status.carried else None
+        if mine is None:
+            continue
+        for other, theirs in kept:
+            if same_minimum(problem, theirs, mine):
+                branch.status, branch.merged_into = BranchStatus.MERGES, other
+                break
+        else:
+            kept.append((index, mine))
+
+
+def off_branch(branch: Branch) -> list[int]:
+    """Return the depths that are too far from the continuum, or without one from the finest depth, to be on a branch.
+
+    On a branch the distance to the continuum's recovery sequence is C/n + O(1/n²), and to the finest depth N restricted
+    C(1/n − 1/N).
+    """
+    if len(branch.points) < 2:
+        return []
+    finest = branch.points[max(branch.points)]
+    scaled = {}
+    for depth, point in branch.points.items():
+        if branch.continuum is not None:
+            factor, target = float(depth), recover(branch.continuum.parameters, depth)
+        elif depth < finest.depth:
+            factor, target = 1.0 / (1.0 / depth - 1.0 / finest.depth), restrict(finest.parameters, depth)
+        else:
+            continue
+        scaled[depth] = factor * distance(point.parameters, target)
+    # Below rounding a distance says nothing of where a depth is.
+    resolution = 1e3 * torch.finfo(finest.parameters.W.dtype).eps * norm(finest.parameters) * finest.depth
+    least = max(min(scaled.values()), resolution)
+    return [depth for depth, value in sorted(scaled.items(), reverse=True) if value > _OFF * least]

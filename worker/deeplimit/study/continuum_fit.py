@@ -1,0 +1,275 @@
+"""Fitting the continuum model: minimise in a basis, estimate what basis and steps still hide, refine, repeat.
+
+Both estimates compare with a refined discretisation at the minimiser found, where E is stationary, so that the change
+of the minimum is the change of E to first order:
+
+* steps: E with 2N steps or more against N, times 16/15 for a method of order 4 (4/3 across kinks, where it is 2);
+* basis: in white coordinates the Hessian in directions that the basis lacks is close to 2α, so the gradient there, at
+  the refined basis, promises a decrease of ‖g‖²/(4α).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor
+
+from worker.deeplimit.minimise import Budget, HistoryRow, Observer, Solution, minimise
+from worker.deeplimit.minimise.solution import rounding
+from worker.deeplimit.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import ContinuumParameters, Flow
+from worker.deeplimit.problem.learning_problem import LAYERED, Problem
+
+if TYPE_CHECKING:
+    from worker.deeplimit.minimise.certificate import Certificate
+
+SCALE_FLOOR: Final = 1e-3
+"""The tolerance is relative to max(|E_∞|, this)."""
+_DEGREES: Final = (8, 12, 16, 24, 32, 48, 64)
+_CELLS: Final = (16, 32, 64, 128)
+_FIRST_STEPS: Final = 16
+_MAX_STEPS: Final = 2048
+
+
+@dataclass(frozen=True)
+class ContinuumOptions:
+    """How E_∞ is sought.
+
+    Attributes
+    ----------
+    basis
+        ``auto`` (Legendre for smooth σ, piecewise linear for others), ``legendre`` or ``piecewise_linear``.
+    tolerance
+        Asked estimate of |error of E_∞| / max(|E_∞|, 1e-3).
+    """
+
+    basis: str = "auto"
+    tolerance: float = 1e-8
+
+    def ladder(self, problem: Problem) -> list[ContinuumBasis]:
+        """Return the bases to try, coarse to fine; constants have one, without error."""
+        if problem.regime.constant:
+            return [LegendreIncrements(0)]
+        legendre = problem.smooth if self.basis == "auto" else self.basis == "legendre"
+        if legendre:
+            return [LegendreIncrements(p) for p in _DEGREES]
+        return [PiecewiseLinearIncrements(m) for m in _CELLS]
+
+
+@dataclass
+class ContinuumFit:
+    """A trained continuum model.
+
+    Attributes
+    ----------
+    solution
+        The minimisation at the finest resolution, with the counts and history of every resolution.
+    step_error, basis_error
+        Estimated |error of E_∞| from the integration and from the basis, absolute.
+    tolerance_reached
+        Estimated |error of E_∞| / max(|E_∞|, 1e-3), optimisation included.
+    limited
+        Why refinement stopped before the asked tolerance, or None.
+    certificate
+        What the Hessian says of it, once it is known.
+    """
+
+    flow: Flow
+    parameters: ContinuumParameters
+    solution: Solution
+    step_error: float
+    basis_error: float
+    tolerance_reached: float
+    limited: str | None
+    certificate: Certificate | None = None
+
+    @property
+    def name(self) -> str:
+        """Always ``continuum``."""
+        return "continuum"
+
+    @property
+    def model(self) -> Flow:
+        """The discretised objective that ``solution`` is a stationary point of."""
+        return self.flow
+
+    @property
+    def error(self) -> float:
+        """Estimated |error of E_∞|, absolute."""
+        return self.step_error + self.basis_error + self.solution.error_estimate
+
+
+def fit_continuum(
+    problem: Problem,
+    start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor],
+    options: ContinuumOptions,
+    budget: Budget,
+    observer: Observer | None = None,
+    *,
+    start_scale: float = 0.5,
+) -> ContinuumFit:
+    """Fit the continuum model.
+
+    The result's status is that of the last minimisation; a tolerance that could not be reached is no failure, and
+    ``limited`` says what stopped it.
+
+    Parameters
+    ----------
+    start
+        A lift, or a generator to draw a start from: refinement begins at the coarsest resolution. A flow in one of the
+        bases of ``options`` and flat coordinates (length,) in it: refinement goes on from there.
+    start_scale
+        Of a drawn start.
+
+    Raises
+    ------
+    ValueError
+        If the regime has no limit problem.
+    """
+    if not problem.regime.has_continuum:
+        raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
+    ladder = options.ladder(problem)
+    level, flow = 0, Flow(problem, ladder[0], _steps_for(ladder[0], _FIRST_STEPS))
+    if isinstance(start, torch.Generator):
+        draw = torch.randn(flow.coordinates.length, generator=start, dtype=torch.float64)
+        u = (start_scale * draw).to(problem.x)
+    elif isinstance(start, ContinuumParameters):
+        u = flow.project(start)
+    else:
+        flow, u = start
+        level = [basis.size for basis in ladder].index(flow.basis.size)
+    steps = flow.steps
+    merged = _Merged(observer)
+    previous = math.inf
+    while True:
+        left = replace(budget, max_iterations=max(1, budget.max_iterations - merged.work))
+        solution = merged.add(minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor))
+        step_error, basis_error = _discretisation_errors(flow, solution)
+        fit = _fit(flow, solution, step_error, basis_error)
+        target = options.tolerance * max(abs(solution.objective), SCALE_FLOOR)
+        if fit.error <= target:
+            return fit
+        fit.limited = _limit(fit, budget, ladder, level, previous, target)
+        if fit.limited is not None:
+            return fit
+        previous = fit.error
+        if basis_error > 0.4 * target and level + 1 < len(ladder):
+            level += 1
+        worthwhile = max(target, 0.1 * basis_error)
+        if step_error > 0.4 * worthwhile or basis_error <= 0.4 * target:
+            growth = math.ceil((4.0 * step_error / worthwhile) ** 0.25)
+            steps = min(_MAX_STEPS, flow.steps * min(max(growth, 2), 8))
+        parameters = flow.parameters(solution.u)
+        flow = Flow(problem, ladder[level], _steps_for(ladder[level], max(steps, flow.steps)))
+        u = flow.encode(parameters)
+
+
+class _Merged:
+    """Keeps one history and one count over several resolutions."""
+
+    def __init__(self, observer: Observer | None) -> None:
+        self._observer = observer
+        self._done: list[Solution] = []
+        self._rows: list[HistoryRow] = []
+
+    def __call__(self, row: HistoryRow) -> None:
+        if self._observer is not None:
+            self._observer(self._renumbered(row))
+
+    @property
+    def work(self) -> int:
+        """Iterations and Hessian products so far."""
+        return sum(solution.work for solution in self._done)
+
+    def add(self, solution: Solution) -> Solution:
+        """Return ``solution`` with the counts and the history of every resolution so far, this one included."""
+        self._rows += [self._renumbered(row) for row in solution.history]
+        self._done.append(solution)
+        return replace(
+            solution,
+            iterations=sum(s.iterations for s in self._done),
+            evaluations=sum(s.evaluations for s in self._done),
+            hessian_products=sum(s.hessian_products for s in self._done),
+            wall_time_s=sum(s.wall_time_s for s in self._done),
+            history=list(self._rows),
+        )
+
+    def _renumbered(self, row: HistoryRow) -> HistoryRow:
+        return replace(row, iteration=row.iteration + sum(s.iterations for s in self._done))
+
+
+def _fit(flow: Flow, solution: Solution, step_error: float, basis_error: float) -> ContinuumFit:
+    total = step_error + basis_error + solution.error_estimate
+    return ContinuumFit(
+        flow=flow,
+        parameters=flow.parameters(solution.u),
+        solution=solution,
+        step_error=step_error,
+        basis_error=basis_error,
+        tolerance_reached=total / max(abs(solution.objective), SCALE_FLOOR),
+        limited=None,
+    )
+
+
+def _steps_for(basis: ContinuumBasis, steps: int) -> int:
+    """Return at least ``steps``, such that every cell of a piecewise-linear basis is a whole number of them."""
+    if isinstance(basis, LegendreIncrements):
+        return steps
+    return basis.cells * math.ceil(steps / basis.cells)
+
+
+def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float]:
+    """Return the estimated errors of E_∞ by steps and by basis, from one evaluation with both refined.
+
+    Σ_A ‖P g_A‖²/(4 α_A), P the projection onto what the refined basis adds. The steps are refined with it: a gradient
+    along oscillations that the steps do not resolve is aliasing.
+    """
+    finer: ContinuumBasis
+    if isinstance(flow.basis, LegendreIncrements):
+        finer = LegendreIncrements(2 * flow.basis.degree)
+    else:
+        finer = PiecewiseLinearIncrements(2 * flow.basis.cells)
+    refined = Flow(flow.problem, finer, max(2 * flow.steps, 2 * finer.size if finer.family == "legendre" else 0))
+    evaluation = refined.evaluate(refined.encode(flow.parameters(solution.u)))
+    change = abs(evaluation.objective - solution.objective)
+    gradient = refined.coordinates.unpack(evaluation.gradient)
+    basis_error = 0.0
+    for name in LAYERED:
+        if name not in gradient:
+            continue
+        g = gradient[name]
+        if isinstance(flow.basis, LegendreIncrements):
+            extra = g[flow.basis.size :]
+        else:
+            # Halving a cell splits its increment in two equal parts; what is new is their difference.
+            # Further halvings add a quarter as much each time for functions of H²: 4/3 in all.
+            extra = (g[1::2] - g[2::2]) * math.sqrt(2.0 / 3.0)
+        basis_error += float(extra.square().sum()) / (4.0 * flow.problem.weight(name))
+    # Halving the steps of a method of order 4 leaves 1/16 of its error; across the kinks of a non-smooth σ, 1/4.
+    step_error = change * (16.0 / 15.0 if flow.problem.smooth else 4.0 / 3.0)
+    return (step_error if math.isfinite(step_error) else math.inf), basis_error
+
+
+def _limit(  # noqa: PLR0911 - a list of reasons, each with its own answer
+    fit: ContinuumFit, budget: Budget, ladder: list[ContinuumBasis], level: int, previous: float, target: float
+) -> str | None:
+    solution = fit.solution
+    if not solution.status.optimised:
+        return f"the minimisation ended as {solution.status.value}"
+    if budget.out_of_time():
+        return "the time limit was reached"
+    discretisation = fit.step_error + fit.basis_error
+    if solution.error_estimate > max(discretisation, 0.5 * target):
+        return "the optimisation error is larger than the discretisation error"
+    if discretisation <= 4.0 * rounding(solution.evaluation):
+        return "rounding"
+    if fit.error > 0.9 * previous:
+        return "refinement no longer reduces the estimate"
+    if level + 1 == len(ladder) and fit.basis_error > 0.4 * target:
+        return "the finest basis was reached"
+    if fit.flow.steps >= _MAX_STEPS:
+        return "the finest step was reached"
+    return None

@@ -1,0 +1,92 @@
+"""Fits of one study: every network and every continuum model is minimised, and saddles left, the same way."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from worker.deeplimit.minimise import Budget, minimise
+from worker.deeplimit.model.flow import ContinuumParameters, Flow
+from worker.deeplimit.model.residual_network import ResidualNetwork
+from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.branches import BranchPoint
+from worker.deeplimit.study.continuum_fit import ContinuumFit, ContinuumOptions, fit_continuum
+from worker.deeplimit.study.progress import Meter
+from worker.deeplimit.study.saddles import settle
+from worker.deeplimit.study.training import Training
+
+CONTINUUM_WORK: Final = 200.0
+"""Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
+
+
+class Fitter:
+    """Minimises the models of one problem within one budget.
+
+    Parameters
+    ----------
+    options
+        How E_∞ is sought.
+    meter
+        Counts the work and reports progress.
+    deadline
+        In seconds of ``time.monotonic``; by default what is left of ``training.wall_time_s``, all of it.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        training: Training,
+        meter: Meter,
+        options: ContinuumOptions | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        if deadline is None and training.wall_time_s is not None:
+            deadline = time.monotonic() + training.wall_time_s
+        self.budget = Budget(
+            gradient_tolerance=training.gradient_tolerance,
+            max_iterations=training.max_iterations,
+            deadline=deadline,
+            smooth=problem.smooth,
+        )
+        self._problem, self._training, self._meter = problem, training, meter
+        self._options = options or ContinuumOptions()
+        self._floor = problem.curvature_floor
+
+    def network(self, network: ResidualNetwork, start: Tensor, phase: str, work: float | None = None) -> BranchPoint:
+        """Train one network from flat coordinates; ``work`` in layers, by default its depth."""
+        work = float(network.depth) if work is None else work
+        observer = self._meter.fit(phase, f"discrete-{network.depth}", work)
+        solution = minimise(network, start, self.budget, observer, curvature_floor=self._floor)
+        self._meter.finish(work)
+        return BranchPoint(network, network.parameters(solution.u), solution)
+
+    def continuum(self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor]) -> ContinuumFit:
+        """Fit one continuum model from what `fit_continuum` takes."""
+        observer = self._meter.fit("continuum", "continuum", CONTINUUM_WORK)
+        scale = self._training.start_scale
+        fit = fit_continuum(self._problem, start, self._options, self.budget, observer, start_scale=scale)
+        self._meter.finish(CONTINUUM_WORK)
+        return fit
+
+    def settle(
+        self, point: BranchPoint, phase: str, direction: Tensor | None = None
+    ) -> tuple[BranchPoint, list[BranchPoint]]:
+        """Leave a network's saddle, as `saddles.settle` does."""
+
+        def again(left: BranchPoint, start: Tensor) -> BranchPoint:
+            return self.network(left.network, start, phase)
+
+        return settle(point, again, direction=direction, stop=self.budget.out_of_time)
+
+    def settle_continuum(
+        self, fit: ContinuumFit, direction: Tensor | None = None
+    ) -> tuple[ContinuumFit, list[ContinuumFit]]:
+        """Leave a saddle of the continuum, as `saddles.settle` does."""
+
+        def again(left: ContinuumFit, start: Tensor) -> ContinuumFit:
+            return self.continuum((left.flow, start))
+
+        return settle(fit, again, direction=direction, stop=self.budget.out_of_time)

@@ -1,0 +1,236 @@
+"""The multilevel study: starts at the coarsest depth, distinct minima carried to every depth and to the continuum.
+
+The best start at the coarsest depth is often not the best limit, so every distinct minimum near the best becomes a
+branch; the verdict branch is the one lowest in E_∞ (without a continuum: at the finest depth), and it is followed back
+to the coarse depths by restriction where they turn out to be on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from worker.deeplimit.model.residual_network import ResidualNetwork
+from worker.deeplimit.model.transfer import lift, prolong, recover
+from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.branch_certificates import direction_at_depth, direction_in_continuum
+from worker.deeplimit.study.branches import (
+    Branch,
+    BranchPoint,
+    BranchStatus,
+    Facts,
+    StationaryPoint,
+    cluster,
+    continuum_facts,
+    merge_coinciding,
+    nearest_image,
+    point_facts,
+    select,
+)
+from worker.deeplimit.study.continuum_fit import ContinuumOptions
+from worker.deeplimit.study.fitter import CONTINUUM_WORK, Fitter
+from worker.deeplimit.study.follow_back import follow_back
+from worker.deeplimit.study.progress import Meter, ProgressObserver
+from worker.deeplimit.study.training import DepthStart, Training
+
+_Point = TypeVar("_Point", bound=StationaryPoint)
+
+
+@dataclass
+class Study:
+    """What was trained.
+
+    Attributes
+    ----------
+    branches
+        Every branch, in the order found; ``verdict`` is the index of the one that results are about.
+    """
+
+    problem: Problem
+    depths: tuple[int, ...]
+    branches: list[Branch] = field(default_factory=list)
+    verdict: int = 0
+
+    @property
+    def verdict_branch(self) -> Branch:
+        """The branch lowest in E_∞, or at the finest depth."""
+        return self.branches[self.verdict]
+
+    @property
+    def starts(self) -> int:
+        """How many starts there were; a saddle's led on to a minimum and are counted there."""
+        return sum(branch.starts for branch in self.branches if branch.status is not BranchStatus.SADDLE)
+
+    @property
+    def verdict_starts(self) -> int:
+        """How many starts led to the verdict branch, those of branches that merged into it included."""
+        return sum(branch.starts for index, branch in enumerate(self.branches) if self._end(index) == self.verdict)
+
+    def _end(self, index: int) -> int:
+        while (into := self.branches[index].merged_into) is not None:
+            index = into
+        return index
+
+
+def run_study(
+    problem: Problem,
+    depths: Sequence[int],
+    continuum: ContinuumOptions | None,
+    training: Training,
+    observer: ProgressObserver | None = None,
+) -> Study:
+    """Train the networks of every depth and the continuum model along every branch.
+
+    Parameters
+    ----------
+    depths
+        Strictly increasing, each ≥ 2; empty for the continuum alone.
+
+    Raises
+    ------
+    ValueError
+        If the depths are not so, there is nothing to train, or a continuum is asked for that the regime does not have.
+    """
+    ordered = tuple(depths)
+    if any(n < 2 for n in ordered) or list(ordered) != sorted(set(ordered)):
+        raise ValueError("depths must be strictly increasing and at least 2")
+    if not ordered and continuum is None:
+        raise ValueError("neither depths nor a continuum model: nothing to train")
+    if continuum is not None and not problem.regime.has_continuum:
+        raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
+    if continuum is None and training.depth_start is DepthStart.RECOVERY:
+        raise ValueError("the recovery sequence starts from a continuum model")
+    return _Sweep(problem, ordered, continuum, training, observer).run()
+
+
+class _Sweep:
+    def __init__(
+        self,
+        problem: Problem,
+        depths: tuple[int, ...],
+        continuum: ContinuumOptions | None,
+        training: Training,
+        observer: ProgressObserver | None,
+    ) -> None:
+        self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
+        self.starts_work = 2.0 * training.starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
+        self.meter = Meter(observer, self._expected(1), training.gradient_tolerance)
+        self.fitter = Fitter(problem, training, self.meter, continuum)
+
+    def run(self) -> Study:
+        study = Study(self.problem, self.depths)
+        study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
+        self.meter.expect(self._expected(sum(b.status.carried for b in study.branches)))
+        for depth in self.depths if self.from_continuum else self.depths[1:]:
+            self._carry(study.branches, depth)
+        if not self.from_continuum:
+            self._carry_to_continuum(study.branches)
+        study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
+        if self.training.depth_start is not DepthStart.INDEPENDENT:
+            follow_back(study.verdict_branch, self.fitter, prolonged=not self.from_continuum)
+        return study
+
+    def _expected(self, branches: int) -> float:
+        per_branch = float(sum(self.depths[0 if self.from_continuum and self.depths else 1 :]))
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            per_branch *= 2.0 * self.training.starts
+        per_branch += CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
+        return self.starts_work + branches * per_branch
+
+    def _discrete_starts(self) -> list[Branch]:
+        network = ResidualNetwork(self.problem, self.depths[0])
+        groups, saddles = self._minima(network)
+        branches = self._as_branches(groups, saddles, lambda point: Branch(0, {network.depth: point}))
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            for branch in branches[1:]:
+                if branch.status is BranchStatus.PERSISTS:
+                    branch.status = BranchStatus.NOT_CARRIED
+        return branches
+
+    def _continuum_starts(self) -> list[Branch]:
+        groups, saddles = self._settled(
+            lambda: self.fitter.continuum(self.generator), self.fitter.settle_continuum, continuum_facts
+        )
+        return self._as_branches(groups, saddles, lambda fit: Branch(0, continuum=fit))
+
+    def _as_branches(
+        self, groups: list[list[_Point]], saddles: list[list[_Point]], of: Callable[[_Point], Branch]
+    ) -> list[Branch]:
+        """Return a branch for each distinct minimum, lowest first, and for each saddle that was left."""
+        carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        statuses = [BranchStatus.PERSISTS if kept or not self.depths else BranchStatus.NOT_CARRIED for kept in carried]
+        statuses += [BranchStatus.SADDLE] * len(saddles)
+        return [
+            replace(of(group[0]), starts=len(group), status=status)
+            for group, status in zip([*groups, *saddles], statuses, strict=True)
+        ]
+
+    def _minima(self, network: ResidualNetwork) -> tuple[list[list[BranchPoint]], list[list[BranchPoint]]]:
+        def train() -> BranchPoint:
+            start = network.random(self.generator, self.training.start_scale)
+            return self.fitter.network(network, start, "starts", 2.0 * network.depth)
+
+        return self._settled(train, partial(self.fitter.settle, phase="starts"), point_facts)
+
+    def _settled(
+        self,
+        train: Callable[[], _Point],
+        settle: Callable[[_Point], tuple[_Point, list[_Point]]],
+        facts: Callable[[_Point], Facts],
+    ) -> tuple[list[list[_Point]], list[list[_Point]]]:
+        """Train every random start; group the minima, lowest first, and the saddles that were left.
+
+        One point of each group is certified for all: they are one point up to the exact symmetries.
+        """
+        found: list[_Point] = []
+        for _ in range(self.training.starts):
+            found.append(train())
+            if self.fitter.budget.out_of_time():
+                break
+        settled: list[_Point] = []
+        saddles: list[list[_Point]] = []
+        for group in cluster(self.problem, found, facts) or [found]:
+            point, left = settle(group[0])
+            settled += [point, *group[1:]] if not left else [point] * len(group)
+            saddles += [[saddle] * len(group) for saddle in left]
+        return cluster(self.problem, settled, facts) or [settled], saddles
+
+    def _carry(self, branches: list[Branch], depth: int) -> None:
+        network = ResidualNetwork(self.problem, depth)
+        for branch in branches:
+            if not branch.status.carried:
+                continue
+            if self.training.depth_start is DepthStart.INDEPENDENT:
+                found = self._minima(network)[0][0][0]
+                branch.points[depth] = nearest_image(found, prolong(branch.latest.parameters, depth))
+                continue
+            if self.from_continuum and branch.continuum is not None:
+                start = recover(branch.continuum.parameters, depth)
+            else:
+                start = prolong(branch.latest.parameters, depth)
+            point = self.fitter.network(network, network.encode(start), "discrete")
+            branch.points[depth], left = self.fitter.settle(point, "discrete", direction_at_depth(branch, network))
+            if left:
+                branch.bifurcate(left[0])
+        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _carry_to_continuum(self, branches: list[Branch]) -> None:
+        if self.continuum is None:
+            return
+        for branch in branches:
+            if branch.status.carried:
+                fit = self.fitter.continuum(lift(branch.latest.parameters))
+                branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
+                if left:
+                    branch.bifurcate(left[0])
+        merge_coinciding(
+            self.problem,
+            branches,
+            lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
+        )

@@ -1,0 +1,172 @@
+"""Contract → deeplimit: what an evaluation is given: trained models, and data in the models' units."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load as load_safetensors
+
+from service.contract.evaluate.resolved import ResolvedBuiltinEvaluation, ResolvedDatasetEvaluation, ResolvedOwnData
+from service.contract.names import trained_key
+from service.contract.request import Device
+from service.contract.train.request import Dtype
+from service.contract.train.results import LegendreBasis, ParametersMetadata
+from worker.deeplimit.evaluation.fitted import Fitted, continuum_parameters
+from worker.deeplimit.model.blocks import together
+from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.problem.datasets import Dataset, Standardisation, load
+from worker.execution.problems import dataset_of, problem_of, stored_arrays, uploaded
+from worker.executor import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from service.contract.evaluate.resolved import ResolvedEvaluateSpec
+    from service.contract.train.resolved import ResolvedTrainSpec
+    from worker.deeplimit import Problem
+    from worker.deeplimit.model.coordinates import ContinuumBasis
+    from worker.executor import JobInput
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A trained model as its file has it."""
+
+    name: str
+    metadata: ParametersMetadata
+    arrays: dict[str, npt.NDArray[np.generic]]
+
+    @property
+    def outputs(self) -> int:
+        """Numbers of one prediction, m."""
+        return len(self.arrays["c"])
+
+    @property
+    def standardisation(self) -> Standardisation | None:
+        """How the data it was trained on were scaled."""
+        scaling = self.metadata.standardisation
+        if scaling.mean is None or scaling.scale is None:
+            return None
+        targets = (scaling.target_mean, scaling.target_scale)
+        return Standardisation(
+            np.array(scaling.mean),
+            np.array(scaling.scale),
+            *(None if values is None else np.array(values) for values in targets),
+        )
+
+    def fitted(self, problem: Problem) -> Fitted:
+        """Rebuild the model."""
+        part = {name: problem.tensor(np.asarray(value, np.float64)) for name, value in self.arrays.items()}
+        K, b, W, c = together(part["K"], part.get("V")), part["b"], part["W"], part["c"]
+        basis = self.metadata.basis
+        if basis is None:
+            return Fitted(self.name, problem, DiscreteParameters(K, b, W, c))
+        increments: ContinuumBasis
+        if isinstance(basis, LegendreBasis):
+            increments = LegendreIncrements(basis.degree)
+        else:
+            increments = PiecewiseLinearIncrements(basis.cells)
+        return Fitted(self.name, problem, continuum_parameters(increments, K, b, W, c))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Data in the models' units.
+
+    Parameters
+    ----------
+    problem
+        With the data, in float64 whatever the models were trained in; without targets it has some made up.
+    targets
+        As the loss takes them, or None.
+    scale
+        (m,) factors from scaled targets back to the user's units, or None.
+    standardisation
+        Of all models of one job.
+    unit
+        (f,) standard deviations of the input columns in the models' units.
+    """
+
+    problem: Problem
+    targets: torch.Tensor | None
+    scale: torch.Tensor | None
+    standardisation: Standardisation | None
+    unit: torch.Tensor
+
+
+def stored_model(job: JobInput, name: str) -> StoredModel:
+    """Read the file of a trained model that the job was given."""
+    content = job.artifacts.get(job.given[trained_key(name)])
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = ParametersMetadata.model_validate_json(header["__metadata__"]["deeplimit"])
+    return StoredModel(name, metadata, dict(load_safetensors(content)))
+
+
+def given_of(job: JobInput, spec: ResolvedEvaluateSpec, model: StoredModel) -> Given:
+    """Load the data and scale them as the models' were.
+
+    Raises
+    ------
+    UserError
+        If the numbers do not make a problem.
+    """
+    loss = spec.trained.objective.loss.value
+    data, with_targets = _data(job, spec, loss)
+    scaling = model.standardisation
+    inputs, targets = data.inputs, np.asarray(data.targets)
+    try:
+        if scaling is not None:
+            inputs = scaling.inputs(inputs)
+            if with_targets and loss == "squared_error":
+                targets = scaling.targets(targets.astype(np.float64).reshape(len(inputs), -1))
+        if loss == "logistic" and data.classes is not None:
+            targets = 2 * targets - 1
+        if not with_targets:
+            targets = _made_up(len(inputs), model.outputs, loss)
+        problem = problem_of(_in_float64(spec), inputs, targets, model.outputs if loss == "cross_entropy" else None)
+    except ValueError as error:
+        raise UserError("unusable_data", str(error)) from error
+    scale = None if scaling is None or scaling.target_scale is None else problem.tensor(scaling.target_scale)
+    if spec.trained.data.standardise:
+        unit = np.ones(inputs.shape[1])
+    else:
+        deviation = inputs.std(axis=0)
+        unit = np.where(deviation > 0.0, deviation, 1.0)
+    return Given(problem, problem.y if with_targets else None, scale, scaling, problem.tensor(unit))
+
+
+def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset, bool]:
+    source = spec.data
+    if isinstance(source, ResolvedOwnData):
+        return dataset_of(job, spec.trained), True
+    if isinstance(source, ResolvedBuiltinEvaluation):
+        return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0), True
+    arrays = stored_arrays(job)
+    inputs, targets = arrays["inputs"], arrays.get("targets")
+    if targets is None:
+        return Dataset(inputs.astype(np.float64), np.zeros(len(inputs)), None), False
+    if isinstance(source, ResolvedDatasetEvaluation) and source.classes is not None:
+        targets = np.array(source.classes, np.float64)[targets.astype(np.int64)]
+    return uploaded(inputs, targets, loss), True
+
+
+def _made_up(samples: int, outputs: int, loss: str) -> Floats:
+    """Return targets of the right shape where there are none; nothing that is computed from them is given out."""
+    if loss == "squared_error":
+        return np.zeros((samples, outputs))
+    return np.zeros(samples) if loss == "cross_entropy" else np.ones((samples, 1))
+
+
+def _in_float64(spec: ResolvedEvaluateSpec) -> ResolvedTrainSpec:
+    """Return the specification of the training with this job's device, and in double precision."""
+    device = Device(spec.device)
+    training = spec.trained.training.model_copy(update={"dtype": Dtype.FLOAT64, "device": device})
+    return spec.trained.model_copy(update={"training": training})

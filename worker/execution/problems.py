@@ -1,0 +1,210 @@
+"""Contract → deeplimit: the learning problem and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import load as load_safetensors
+
+from service.contract.train.depths import WantedGap, WantedPredictionError
+from service.contract.train.resolved import ResolvedDataset, ResolvedInline, ResolvedTrainSpec
+from worker.deeplimit import (
+    Block,
+    ContinuumOptions,
+    DepthStart,
+    Follow,
+    Integrator,
+    Problem,
+    Regime,
+    Regularisation,
+    Scaling,
+    Training,
+    Weights,
+)
+from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
+from worker.deeplimit.problem.datasets import Dataset, Standardisation, load, split
+from worker.executor import JobInput, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A learning problem with what its data were scaled by, and its validation part, or None."""
+
+    problem: Problem
+    standardisation: Standardisation | None
+    validation: tuple[Floats, npt.NDArray[np.generic]] | None
+
+    @property
+    def held_out(self) -> int:
+        """Samples of the validation part."""
+        return 0 if self.validation is None else len(self.validation[0])
+
+
+def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
+    """Load, split and scale the data, and build the problem.
+
+    Raises
+    ------
+    UserError
+        If the device is not there, or the numbers do not make a problem.
+    """
+    data = dataset_of(job, spec)
+    stratify = data.classes is not None or spec.objective.loss.value == "logistic"
+    groups = np.asarray(data.targets).reshape(len(data.targets), -1)[:, 0] if stratify else data.targets
+    training, held_out = split(groups, spec.data.validation_fraction, spec.data.split_seed, stratify=stratify)
+    scaling = None
+    inputs, targets = data.inputs, data.targets
+    try:
+        if spec.data.standardise or spec.data.standardise_targets:
+            scaling = _scaling(spec, inputs[training], targets[training])
+            inputs, targets = scaling.inputs(inputs), scaling.targets(np.asarray(targets))
+        if spec.objective.loss.value == "logistic" and data.classes is not None:
+            targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
+        problem = problem_of(spec, inputs[training], targets[training], data.classes)
+    except ValueError as error:
+        raise UserError("unusable_data", str(error)) from error
+    validation = (inputs[held_out], targets[held_out]) if len(held_out) else None
+    return Learning(problem, scaling, validation)
+
+
+def continuum_of(spec: ResolvedTrainSpec) -> ContinuumOptions | None:
+    """Return how E_∞ is sought, or None."""
+    if spec.continuum is None:
+        return None
+    return ContinuumOptions(basis=spec.continuum.basis.value, tolerance=spec.continuum.tolerance)
+
+
+def wanted_of(spec: ResolvedTrainSpec) -> Wanted | None:
+    """Return the error for which a depth is sought, or None."""
+    match spec.wanted:
+        case WantedGap(gap=error):
+            return Wanted(Quantity.GAP, error)
+        case WantedPredictionError(prediction_error=error):
+            return Wanted(Quantity.PREDICTION_ERROR, error)
+        case None:
+            return None
+
+
+def training_of(spec: ResolvedTrainSpec) -> Training:
+    """Return how every model is trained."""
+    asked = spec.training
+    return Training(
+        gradient_tolerance=asked.gradient_tolerance,
+        max_iterations=asked.max_iterations,
+        starts=asked.starts,
+        seed=asked.seed,
+        start_scale=asked.start_scale,
+        depth_start=DepthStart(asked.depth_start.value),
+        follow=Follow(asked.follow.value),
+        wall_time_s=spec.limits.wall_time_s,
+    )
+
+
+def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
+    """Return the data that a train specification names, as they came."""
+    source = spec.data
+    if isinstance(source, ResolvedDataset):
+        arrays = stored_arrays(job)
+        return uploaded(arrays["inputs"], arrays["targets"], spec.objective.loss.value)
+    if isinstance(source, ResolvedInline):
+        arrays = stored_arrays(job)
+        targets, inputs = arrays["targets"], arrays["inputs"].astype(np.float64)
+        if targets.dtype == np.int64:
+            labels = targets.astype(np.int64)
+            return Dataset(inputs, labels, int(labels.max()) + 1)
+        return Dataset(inputs, targets.astype(np.float64), None)
+    return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0)
+
+
+def stored_arrays(job: JobInput) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the arrays of the data that the job was given."""
+    if job.data_ref is None:
+        raise FileNotFoundError("the job's record names no data")
+    return dict(load_safetensors(job.artifacts.get(job.data_ref)))
+
+
+def uploaded(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:
+    """Return an uploaded data set as a loss takes it: its targets are kept as numbers, whatever they will be."""
+    x = inputs.astype(np.float64)
+    if loss == "squared_error":
+        return Dataset(x, targets.astype(np.float64).reshape(len(targets), -1), None)
+    if loss == "logistic" and np.isin(targets, (-1.0, 1.0)).all():
+        return Dataset(x, targets.astype(np.float64).reshape(-1, 1), None)
+    labels = targets.astype(np.int64)
+    return Dataset(x, labels, int(labels.max()) + 1)
+
+
+def _scaling(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic]) -> Standardisation:
+    columns = np.asarray(targets, np.float64).reshape(len(targets), -1) if spec.data.standardise_targets else None
+    fitted = Standardisation.fit(inputs, columns)
+    if spec.data.standardise:
+        return fitted
+    width = inputs.shape[1]
+    return Standardisation(np.zeros(width), np.ones(width), fitted.target_mean, fitted.target_scale)
+
+
+def problem_of(
+    spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None
+) -> Problem:
+    """Return the learning problem of scaled data."""
+    alpha, tau, loss = spec.objective.alpha, spec.objective.tau, spec.objective.loss.value
+    outputs = classes if loss == "cross_entropy" and classes else int(np.prod(targets.shape[1:]))
+    return Problem(
+        inputs,
+        np.asarray(targets, np.float64),
+        activation=spec.network.activation.value,
+        loss=loss,
+        regularisation=Regularisation(
+            alpha={"K": alpha.K, "b": alpha.b, "W": alpha.W, "c": alpha.c}, tau={"K": tau.K, "b": tau.b}
+        ),
+        regime=_regime(spec),
+        state_dim=spec.network.state_dim,
+        classes=classes if loss == "cross_entropy" else None,
+        fixed=_fixed(spec, outputs),
+        device=_device(spec.training.device.value),
+        dtype=torch.float32 if spec.training.dtype.value == "float32" else torch.float64,
+    )
+
+
+def _regime(spec: ResolvedTrainSpec) -> Regime:
+    network, objective = spec.network, spec.objective
+    return Regime(
+        scaling=Scaling(objective.scaling.value),
+        weights=Weights(network.weights.value),
+        integrator=Integrator(network.integrator.value),
+        block=Block(network.block.value),
+        width=network.width,
+        horizon=network.horizon,
+        running_cost=objective.running_cost,
+    )
+
+
+def _fixed(spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
+    d, asked = spec.network.state_dim, spec.network.fixed
+    width = spec.network.width or d
+    shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (width,), "W": (outputs, d), "c": (outputs,)}
+    out: dict[str, Floats] = {}
+    for name, shape in shapes.items():
+        value = getattr(asked, name)
+        if value == "zero":
+            out[name] = np.zeros(shape)
+        elif value == "identity":
+            out[name] = np.eye(shape[0], shape[1])
+        elif value is not None:
+            out[name] = np.asarray(value, np.float64)
+    return out
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UserError("device_unavailable", "The worker that took the job has no CUDA device.")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
