@@ -14,6 +14,7 @@ from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, outputs, results
 from service.api.routes.common import known_parameters
+from service.api.state import ServiceState
 from service.api.waiting import Waiters
 from service.artifacts import ArtifactStore
 from service.config import Settings
@@ -64,12 +65,16 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
         artifacts = ArtifactStore.of(settings)
-        app.state.upload_turns = anyio.CapacityLimiter(AT_ONCE)
-        app.state.datasets = Datasets(DatasetStore(client), artifacts, limits)
-        reconciler = Reconciler(store, dispatcher, app.state.datasets, interval_s=settings.reconcile_s)
-        app.state.planner = Planner(store, artifacts, app.state.datasets, limits)
-        app.state.jobs = Jobs(store, artifacts, dispatcher, limits)
-        app.state.waiters = waiters
+        datasets = Datasets(DatasetStore(client), artifacts, limits)
+        reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
+        ServiceState(
+            jobs=Jobs(store, artifacts, dispatcher, limits),
+            planner=Planner(store, artifacts, datasets, limits),
+            datasets=datasets,
+            waiters=waiters,
+            upload_turns=anyio.CapacityLimiter(AT_ONCE),
+            registry=registry,
+        ).install(app)
         registry.register(collector)
         reconciler.start()
         waiters.start()
@@ -91,11 +96,10 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.registry = registry
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
     problems.install(app)
-    for resource in (jobs, results, outputs, datasets, capabilities):
-        app.include_router(resource.router, dependencies=[Depends(known_parameters)])
+    for router in (jobs.router, results.router, outputs.router, datasets.router, capabilities.router):
+        app.include_router(router, dependencies=[Depends(known_parameters)])
     app.include_router(health.router)  # probes may add what they like
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
     return app

@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service.api.problems import Problem
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
-from service.contract.diagnose.results import DiagnosisResults
-from service.contract.evaluate.results import EvaluationResults, ModelPredictions, ModelStates
+from service.contract.evaluate.results import ModelPredictions, ModelStates
 from service.contract.kinds import KINDS
-from service.contract.train.diagnostics import Diagnostics
-from service.contract.train.results import ContinuumParameters, DiscreteParameters, Losses, Results
+from service.contract.train.results import ContinuumParameters, DiscreteParameters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi import FastAPI
     from pydantic import BaseModel
 
-_Mode = Literal["validation", "serialization"]
-_MODELS: tuple[tuple[type[BaseModel], _Mode], ...] = (
-    *((model, "validation") for model in KINDS.values()),
-    *(
-        (model, "serialization")
-        for model in (
-            Job,
-            JobPage,
-            DryRun,
-            Results,
-            Diagnostics,
-            Losses,
-            EvaluationResults,
-            DiagnosisResults,
-            ModelPredictions,
-            ModelStates,
-            Dataset,
-            DatasetPage,
-            DiscreteParameters,
-            ContinuumParameters,
-            Capabilities,
-            Health,
-            Problem,
-        )
-    ),
+_ANSWERS: Final = (
+    *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
+    *(Dataset, DatasetPage, Capabilities, Health, Problem),
 )
+"""Answers that do not hang on the kind of job."""
+
+
+def _models() -> Iterator[tuple[type[BaseModel], Literal["validation", "serialization"]]]:
+    for kind in KINDS.values():
+        yield kind.request, "validation"
+        for answer in (kind.results, *kind.documents.values()):
+            yield answer, "serialization"
+    for shown in _ANSWERS:
+        yield shown, "serialization"
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -64,7 +52,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     """
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, schemas = models_json_schema(list(_MODELS), ref_template="#/components/schemas/{model}")
+        _, schemas = models_json_schema(list(_models()), ref_template="#/components/schemas/{model}")
         components = found.setdefault("components", {}).setdefault("schemas", {})
         components.update(schemas["$defs"])
         for unused in ("HTTPValidationError", "ValidationError"):

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.data.dataset import SampleFacts, UploadFormat
 from service.contract.estimate import Estimate
 from service.contract.job import JobError, JobRecord, JobStatus, Progress
-from service.contract.kinds import AnyResolvedSpec
+from service.contract.kinds import KINDS
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
     from service.contract.data.dataset import DatasetRecord
+    from service.contract.plan import Plan
+    from service.contract.request import ResolvedRequest
     from service.datasets import store as datasetstore
     from service.jobstore import Page
+
+
+if TYPE_CHECKING:
+    AnyResolvedSpec = ResolvedRequest
+else:
+    AnyResolvedSpec = Union[tuple(kind.resolved for kind in KINDS.values())]  # noqa: UP007 - made from the kinds
 
 
 class _View(BaseModel):
@@ -158,8 +166,8 @@ def links_of(record: JobRecord) -> dict[str, str]:
     links = {"self": path}
     if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
         links["results"] = f"{path}/results"
-    if record.status is JobStatus.SUCCEEDED and record.kind == "train":
-        links |= {"losses": f"{path}/results/losses", "diagnostics": f"{path}/results/diagnostics"}
+    if record.status is JobStatus.SUCCEEDED and record.kind in KINDS:
+        links |= {name: f"{path}/results/{name}" for name in KINDS[record.kind].documents}
     if not record.done:
         links["cancel"] = f"{path}/cancel"
     return links
@@ -184,6 +192,11 @@ def job_json(record: JobRecord) -> str:
         JSON. The specification is passed through: it was checked when it was written.
     """
     return Job.model_construct(**_listed(record), spec=record.spec).model_dump_json(warnings=False)
+
+
+def dry_run_json(plan: Plan) -> str:
+    """Write what a specification comes to; it is passed through as it was resolved."""
+    return DryRun.model_construct(spec=plan.spec, estimate=plan.estimate).model_dump_json(warnings=False)
 
 
 def page_json(page: Page) -> str:

@@ -1,5 +1,6 @@
 """Names that the two sides of the queue share: Celery's task and queue, and where a job's objects lie."""
 
+from collections.abc import Iterable
 from typing import Final
 
 TASK_HINT: Final = "deeplimit.hint"
@@ -21,6 +22,12 @@ LOSSES: Final = "losses"
 def parameters_key(model: str) -> str:
     """Key under ``artifacts`` of the fitted parameters of one model, such as ``parameters/discrete-64``."""
     return f"parameters/{model}"
+
+
+def models_with_parameters(keys: Iterable[str]) -> tuple[str, ...]:
+    """Models whose fitted parameters are among these keys of ``artifacts``."""
+    prefix = parameters_key("")
+    return tuple(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
 
 
 def network_key(index: int) -> str:

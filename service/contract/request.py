@@ -1,11 +1,11 @@
-"""What the specifications of every kind of job share."""
+"""What the specifications of every kind of job share, as they are sent and resolved."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.contract.values.arrays import nested
@@ -77,3 +77,21 @@ Metadata = Annotated[
         }
     ),
 ]
+
+
+class JobRequest(Strict):
+    """A specification as a client writes it; each kind of job adds what it is about."""
+
+    kind: str
+    name: Name | None = None
+    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
+    external_id: Name | None = None
+
+
+class ResolvedRequest(Strict):
+    """A specification with nothing left open: what a job record holds, and what the worker is given."""
+
+    kind: str
+    name: str | None
+    metadata: Metadata
+    external_id: str | None

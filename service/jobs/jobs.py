@@ -12,6 +12,7 @@ from service.contract import names
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.contract.train.resolved import spec_sha256
 from service.contract.values.errors import FieldError, SpecInvalidError
+from service.jobs.plans import encode
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from service.artifacts import ArtifactStore
+    from service.contract.plan import Given, Plan
     from service.contract.values.limits import Limits
     from service.jobs.dispatch import Dispatcher
-    from service.jobs.plans import Given, Plan
     from service.jobstore import Page
 
 LOG = logging.getLogger(__name__)
@@ -213,7 +214,7 @@ class Jobs:
                 if isinstance(source, ArtifactRef):
                     artifacts[key] = self.artifacts.copy(source, path)
                 else:
-                    artifacts[key] = self.artifacts.put(path, source(), SAFETENSORS)
+                    artifacts[key] = self.artifacts.put(path, encode(source), SAFETENSORS)
         except ArtifactNotFoundError:
             self._forget(job_id)
             raise SpecInvalidError((FieldError("", "gone", "refers to what was deleted just now"),)) from None

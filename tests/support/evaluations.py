@@ -14,7 +14,8 @@ from service.contract.evaluate.request import DatasetEvaluationData, EvaluateSpe
 from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
 from service.contract.kinds import parse
 from service.contract.names import DATA, RESULTS, data_path, output_key, parameters_key, trained_key
-from service.contract.train.resolve import resolve
+from service.contract.plan import InlineSamples
+from service.contract.train.resolve import resolve_train
 from service.contract.values.limits import LIMITS
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRequest
@@ -77,11 +78,11 @@ class Trained:
     def __init__(self, store: ArtifactStore, dataset: DatasetRecord | None = None, **parts: Any) -> None:
         self.store, self._runs = store, 0
         parsed = parse_train({**TRAIN, **parts})
-        resolution = resolve(parsed, LIMITS, dataset)
+        resolution = resolve_train(parsed, LIMITS, dataset)
         self.spec, self._targets = resolution.spec, resolution.targets
         self._data = dataset.object if dataset is not None else None
         if parsed.data.source == "inline":
-            content = encode(parsed.data.inputs, parsed.data.targets, self._targets)
+            content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, self._targets))
             self._data = store.put(data_path("train"), content, _SAFETENSORS)
         job = JobInput("train", 1, self.spec.model_dump(mode="json"), store, self._data)
         self.outcome = execute(job, lambda _: None, lambda: False)
@@ -104,7 +105,7 @@ class Trained:
         if isinstance(spec.data, DatasetEvaluationData) and dataset is not None:
             data = dataset.object
         elif spec.data is not None and spec.data.source == "inline":
-            content = encode(spec.data.inputs, spec.data.targets, self._targets)
+            content = encode(InlineSamples(spec.data.inputs, spec.data.targets, self._targets))
             data = self.store.put(data_path("evaluate"), content, _SAFETENSORS)
         given = {trained_key(name): self.outcome.artifacts[parameters_key(name)] for name in self.models}
         self._runs += 1  # results of one run lie beside those of the others

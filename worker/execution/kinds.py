@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import importlib
+from typing import TYPE_CHECKING
 
-from worker.execution import diagnose, evaluate
-from worker.execution import train as run
+from service.contract.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from service.contract.job import Progress
     from worker.executor import JobInput, Outcome
 
     Executor = Callable[[JobInput, Callable[[Progress], None], Callable[[], bool]], Outcome]
 
-EXECUTORS: Final[Mapping[str, Executor]] = {
-    "train": run.execute,
-    "evaluate": evaluate.execute,
-    "diagnose": diagnose.execute,
-}
-"""By the ``kind`` of the specification."""
+
+def executor_of(kind: str) -> Executor:
+    """Import the function that does jobs of one kind."""
+    module, _, function = KINDS[kind].executor.partition(":")
+    executor: Executor = getattr(importlib.import_module(module), function)
+    return executor
+
+
+for _kind in KINDS:
+    executor_of(_kind)  # imported while the trainer warms up, not when a job waits
 
 
 def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
@@ -42,4 +46,4 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     Stopped
         If ``should_stop`` said so.
     """
-    return EXECUTORS[job.spec["kind"]](job, report, should_stop)
+    return executor_of(job.spec["kind"])(job, report, should_stop)

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.api.routes.common import JobsOf, answers, json_response, problems
+from service.api.routes.common import answers, json_response, problems
+from service.api.state import JobsOf
 from service.api.views import BuiltinSet, Capabilities, Worker
 from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.data.sources import BUILTINS
@@ -40,7 +41,7 @@ def get_capabilities(jobs: JobsOf) -> Response:
     }
     found = Capabilities(
         version=VERSION,
-        kinds={kind: model.model_json_schema() for kind, model in KINDS.items()},
+        kinds={name: kind.request.model_json_schema() for name, kind in KINDS.items()},
         activations=list(Activation),
         losses={str(loss): output for output, loss in PAIRS.items()},
         bases=list(BasisChoice),

@@ -5,16 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
-from fastapi import Depends, Header, Request
+from fastapi import Header, Request
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from service.api.negotiate import JSON, NPZ, accepted
 from service.api.problems import MEDIA_TYPE, ProblemError, invalid_parameter
-from service.api.waiting import Waiters
 from service.contract.values.errors import ErrorCode
-from service.jobs.jobs import SAFETENSORS, Jobs
+from service.jobs.jobs import SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,24 +24,12 @@ LONGEST_NAME = 100
 """Characters of an unknown parameter's name that its refusal repeats."""
 
 
-def _jobs(request: Request) -> Jobs:
-    jobs: Jobs = request.app.state.jobs
-    return jobs
-
-
-def _waiters(request: Request) -> Waiters:
-    waiters: Waiters = request.app.state.waiters
-    return waiters
-
-
 def _flag(value: object) -> object:
     if value not in {"true", "false", True, False}:
         raise PydanticCustomError("not_a_boolean", "must be true or false")
     return value
 
 
-JobsOf = Annotated[Jobs, Depends(_jobs)]
-WaitersOf = Annotated[Waiters, Depends(_waiters)]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
@@ -18,11 +18,12 @@ from starlette.responses import Response
 from service.api.bodies import receive
 from service.api.problems import ProblemError, invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
+from service.api.state import DatasetsOf, State
 from service.api.views import dataset_of, dataset_page_json, dataset_path
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
 from service.contract.values.errors import ErrorCode
 from service.contract.values.limits import LIMITS
-from service.datasets.datasets import Datasets, InvalidDatasetCursorError
+from service.datasets.datasets import InvalidDatasetCursorError
 from service.datasets.uploads.request import Choice, is_plain
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
@@ -30,14 +31,6 @@ router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
 CHOSEN_NAMES = 1000
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
-
-
-def _datasets(request: Request) -> Datasets:
-    datasets: Datasets = request.app.state.datasets
-    return datasets
-
-
-DatasetsOf = Annotated[Datasets, Depends(_datasets)]
 
 
 def _plain(text: str) -> str:
@@ -90,7 +83,7 @@ def _format(request: Request) -> UploadFormat:
 async def create_dataset(
     *,
     request: Request,
-    datasets: DatasetsOf,
+    service: State,
     name: Annotated[Text | None, Query(min_length=1, max_length=LIMITS.name_length, description="For people.")] = None,
     targets: Annotated[
         list[ChosenName],
@@ -115,6 +108,7 @@ async def create_dataset(
     and safetensors: arrays of samples, or `K` (depth, d, d) and `b` (depth, d). Parquet: flat columns of numbers; a
     target may be text. Nothing is unpickled. The id is the hash of the content, so an upload can be repeated.
     """
+    datasets = service.datasets
     kind = _format(request)
     choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only)
     if targets and inputs_only:
@@ -124,7 +118,7 @@ async def create_dataset(
         file.flush()
         # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
         create = partial(datasets.create, Path(file.name), kind, choice, name)
-        record, existing = await anyio.to_thread.run_sync(create, limiter=request.app.state.upload_turns)
+        record, existing = await anyio.to_thread.run_sync(create, limiter=service.upload_turns)
     headers = {"Location": dataset_path(record.id)}
     status = HTTPStatus.OK if existing else HTTPStatus.CREATED
     return json_response(dataset_of(record).model_dump_json(), status, headers)

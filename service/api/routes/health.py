@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from service.api.routes.common import JobsOf, Responses, answers, json_response, problems
+from service.api.routes.common import Responses, answers, json_response, problems
+from service.api.state import JobsOf, State
 from service.api.views import Health
 
 router = APIRouter(tags=["service"])
@@ -45,7 +46,6 @@ def readyz(jobs: JobsOf) -> Response:
     summary="Read the metrics",
     responses=_TEXT | problems(),
 )
-def metrics(request: Request) -> Response:
+def metrics(service: State) -> Response:
     """Read jobs by status, queue depth, workers and request durations."""
-    registry: CollectorRegistry = request.app.state.registry
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import AwareDatetime, BeforeValidator, WithJsonSchema
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.negotiate import etag_of, matches, wait_of
 from service.api.problems import RETRY_AFTER_S, invalid_parameter
-from service.api.routes.common import Flag, JobsOf, Prefer, WaitersOf, answers, json_response, problems, ref
+from service.api.routes.common import Flag, Prefer, answers, json_response, problems, ref
+from service.api.state import JobsOf, State
 from service.api.strict_json import decode, read_body
-from service.api.views import DryRun, job_json, job_path, page_json
+from service.api.views import dry_run_json, job_json, job_path, page_json
 from service.contract.job import JobRecord, JobStatus
 from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
@@ -40,19 +41,21 @@ def _rfc3339(value: object) -> object:
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
+def _kind_name(value: str) -> str:
+    if value not in KINDS:
+        *most, last = (f"'{name}'" for name in KINDS)
+        raise PydanticCustomError("literal_error", f"Input should be {', '.join(most)} or {last}")
+    return value
+
+
+KindName = Annotated[str, AfterValidator(_kind_name), WithJsonSchema({"type": "string", "enum": [*KINDS]})]
+
+
 def _headers(record: JobRecord) -> dict[str, str]:
     headers = {"ETag": etag_of(record.revision), "Cache-Control": "no-cache"}
     if not record.done:
         headers["Retry-After"] = _RETRY_AFTER
     return headers
-
-
-def _planner(request: Request) -> Planner:
-    planner: Planner = request.app.state.planner
-    return planner
-
-
-PlannerOf = Annotated[Planner, Depends(_planner)]
 
 
 def _plan_and_create(jobs: Jobs, planner: Planner, body: bytes, key: str | None) -> tuple[JobRecord, bool]:
@@ -65,8 +68,7 @@ def _plan_and_create(jobs: Jobs, planner: Planner, body: bytes, key: str | None)
 
 
 def _dry_run(planner: Planner, body: bytes) -> str:
-    plan = planner.plan(decode(body))
-    return DryRun(spec=plan.spec, estimate=plan.estimate).model_dump_json()
+    return dry_run_json(planner.plan(decode(body)))
 
 
 @router.post(
@@ -77,7 +79,9 @@ def _dry_run(planner: Planner, body: bytes) -> str:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"anyOf": [ref(model.__name__) for model in KINDS.values()]}}},
+            "content": {
+                "application/json": {"schema": {"anyOf": [ref(kind.request.__name__) for kind in KINDS.values()]}}
+            },
         }
     },
     responses=answers(
@@ -100,9 +104,7 @@ def _dry_run(planner: Planner, body: bytes) -> str:
 async def create_job(
     *,
     request: Request,
-    jobs: JobsOf,
-    planner: PlannerOf,
-    waiters: WaitersOf,
+    service: State,
     dry_run: Annotated[Flag, Query(description="Resolve and estimate only; nothing is queued.")] = False,
     prefer: Prefer = None,
     idempotency_key: Annotated[
@@ -111,17 +113,18 @@ async def create_job(
     ] = None,
 ) -> Response:
     """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
+    jobs = service.jobs
     body = await read_body(request, jobs.limits.body_bytes)
     if dry_run:
-        return json_response(await run_in_threadpool(_dry_run, planner, body))
-    record, replayed = await run_in_threadpool(_plan_and_create, jobs, planner, body, idempotency_key)
+        return json_response(await run_in_threadpool(_dry_run, service.planner, body))
+    record, replayed = await run_in_threadpool(_plan_and_create, jobs, service.planner, body, idempotency_key)
     headers = {"Location": job_path(record.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
-        record = await waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
+        record = await service.waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
     status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
     return json_response(job_json(record), status, headers | _headers(record))
 
@@ -139,7 +142,7 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
     status: JobStatus | None = None,
-    kind: Literal["train", "evaluate", "diagnose"] | None = None,
+    kind: KindName | None = None,
     external_id: Annotated[str | None, Query(max_length=LIMITS.name_length)] = None,
     created_after: Time | None = None,
 ) -> Response:
@@ -168,8 +171,7 @@ def list_jobs(
 )
 async def get_job(
     job_id: str,
-    jobs: JobsOf,
-    waiters: WaitersOf,
+    service: State,
     prefer: Prefer = None,
     if_none_match: Annotated[str | None, Header(description="An ETag; 304 while it is the current one.")] = None,
 ) -> Response:
@@ -180,9 +182,10 @@ async def get_job(
             return True
         return if_none_match is not None and not matches(if_none_match, etag_of(latest.revision))
 
+    jobs = service.jobs
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
-        record = await waiters.wait(jobs, job_id, seconds, enough)
+        record = await service.waiters.wait(jobs, job_id, seconds, enough)
     else:
         record = await run_in_threadpool(jobs.get, job_id)
     headers = _headers(record)

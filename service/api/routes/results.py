@@ -12,15 +12,17 @@ from starlette.responses import Response
 from service.api.forms import parameters as forms
 from service.api.negotiate import JSON, NPZ
 from service.api.problems import invalid_parameter
-from service.api.routes.common import JobsOf, answers, choose_form, json_response, problems, ref
+from service.api.routes.common import answers, choose_form, json_response, problems, ref
+from service.api.state import JobsOf
 from service.api.views import job_path
 from service.contract import names
+from service.contract.kinds import KINDS
+from service.contract.model_name import CONTINUUM
 from service.contract.values.limits import LIMITS
 from service.jobs.jobs import SAFETENSORS, Jobs, ResultsUnavailableError
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 
-_RESULTS = ("Results", "EvaluationResults", "DiagnosisResults")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -44,21 +46,19 @@ def _write(body: object) -> bytes:
     | {
         200: {
             "description": "Results, by the kind of job.",
-            "content": {JSON: {"schema": {"anyOf": [ref(name) for name in _RESULTS]}}},
+            "content": {JSON: {"schema": {"anyOf": [ref(kind.results.__name__) for kind in KINDS.values()]}}},
         }
     },
 )
 def get_results(job_id: str, jobs: JobsOf) -> Response:
     """Read every model's fit, the convergence diagnostics and the provenance; or what another kind of job found."""
-    results = _results(jobs, job_id)
-    path = f"{job_path(job_id)}/results"
-    for entry in (*results.get("models", ()), *results.get("evaluations", ())):
-        for part in ("parameters", "predictions", "states"):
-            if entry.get(part) is not None:
-                entry[part] = {"href": f"{path}/{part}?model={entry['model']}", **entry[part]}
-    links = {"self": path, "job": job_path(job_id)}
-    if "models" in results:
-        links |= {"losses": f"{path}/losses", "diagnostics": f"{path}/diagnostics"}
+    results, path = _results(jobs, job_id), f"{job_path(job_id)}/results"
+    kind = KINDS[jobs.get(job_id).kind]
+    for model in results[kind.models] if kind.models is not None else ():
+        for part in kind.arrays:
+            if model.get(part) is not None:
+                model[part] = {"href": f"{path}/{part}?model={model['model']}", **model[part]}
+    links = {"self": path, "job": job_path(job_id)} | {name: f"{path}/{name}" for name in kind.documents}
     return json_response(_write({"job_id": job_id, **results, "links": links}))
 
 
@@ -116,7 +116,7 @@ def get_parameters(
 ) -> Response:
     """Read the fitted parameters of one model as JSON, safetensors or NPZ."""
     content = jobs.artifact(job_id, names.parameters_key(model))
-    if grid is not None and model != "continuum":
+    if grid is not None and model != CONTINUUM:
         raise invalid_parameter("grid", "is for the continuum")
     try:
         found = forms.read(content, grid)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from service.contract.request import JobLimits, Metadata, Name, Strict
+from service.contract.request import JobLimits, JobRequest, Strict
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError
 from service.contract.values.numbers import Real, TextOf, Whole, limits_of
@@ -30,13 +30,10 @@ class NetworkWeights(Strict):
     dataset_id: Annotated[str, TextOf(max_length=200)] = Field(description="An upload that holds K and b.")
 
 
-class DiagnoseSpec(Strict):
+class DiagnoseSpec(JobRequest):
     """Diagnose weights trained elsewhere: how they scale with depth, how regular they are, what they tend to."""
 
     kind: Literal["diagnose"]
-    name: Name | None = None
-    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
-    external_id: Name | None = None
     networks: Annotated[
         list[NetworkWeights],
         BeforeValidator(_networks),

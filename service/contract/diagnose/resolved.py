@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from service.contract.request import JobLimits, Metadata, Strict
+from service.contract.request import JobLimits, ResolvedRequest, Strict
 
 
 class ResolvedNetworkWeights(Strict):
@@ -13,13 +13,10 @@ class ResolvedNetworkWeights(Strict):
     state_dim: int
 
 
-class ResolvedDiagnoseSpec(Strict):
+class ResolvedDiagnoseSpec(ResolvedRequest):
     """A diagnose specification with nothing left open."""
 
     kind: Literal["diagnose"]
-    name: str | None
-    metadata: Metadata
-    external_id: str | None
     networks: list[ResolvedNetworkWeights]
     residual_exponent: float
     limits: JobLimits

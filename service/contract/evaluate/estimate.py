@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.contract.estimate import Estimate, Sizes
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
+from service.contract.model_name import ModelName
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_FORWARD, LayerCost
 from service.contract.train.regimes import Block, Integrator, Weights
 
@@ -23,12 +24,6 @@ REFERENCE_STAGES: Final = 14
 CHUNKS: Final = 8
 """States that are kept at once for a sample, as long as nobody asks for all."""
 BYTES: Final = 8
-
-
-def depth_of(model: str) -> int | None:
-    """Return the depth that a model's name tells, or ``None`` for the continuum."""
-    _, _, depth = model.partition("-")
-    return int(depth) if depth.isdecimal() else None
 
 
 def largest_output(spec: ResolvedEvaluateSpec, sizes: Sizes) -> int:
@@ -92,7 +87,7 @@ def estimate_evaluate(spec: ResolvedEvaluateSpec, sizes: Sizes) -> Estimate:
 
 
 def _depths(spec: ResolvedEvaluateSpec) -> list[int | None]:
-    return [*map(depth_of, spec.models), *spec.depths]
+    return [*(ModelName.parse(model).depth for model in spec.models), *spec.depths]
 
 
 def _solvers(spec: ResolvedEvaluateSpec, depth: int | None) -> float:

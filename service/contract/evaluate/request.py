@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from service.contract.data.sources import BuiltinName
-from service.contract.request import Device, JobLimits, Metadata, Name, Strict
+from service.contract.request import Device, JobLimits, JobRequest, Strict
 from service.contract.values.arrays import ArrayOf, Table, nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
@@ -142,13 +142,10 @@ class Noise(Strict):
     seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
 
 
-class EvaluateSpec(Strict):
+class EvaluateSpec(JobRequest):
     """Evaluate trained models on data: predictions, metrics, states; other depths, other solvers, noisy inputs."""
 
     kind: Literal["evaluate"]
-    name: Name | None = None
-    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
-    external_id: Name | None = None
     job_id: Annotated[str, TextOf(max_length=200)] = Field(description="A train job that succeeded.")
     models: (
         Annotated[list[_ModelName], _most("models"), AfterValidator(_distinct), _array({"type": "string"})] | None

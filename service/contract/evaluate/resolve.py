@@ -16,6 +16,7 @@ from service.contract.evaluate.request import (
     OutputKind,
 )
 from service.contract.evaluate.resolved import ResolvedEvaluateSpec
+from service.contract.model_name import CONTINUUM
 from service.contract.train.request import Loss
 from service.contract.train.resolve import samples_of
 from service.contract.train.resolved import ResolvedBuiltin, ResolvedDataset, ResolvedTrainSpec
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.contract.data.dataset import DatasetRecord, SampleFacts
-
-CONTINUUM = "continuum"
 
 
 @dataclass(frozen=True, slots=True)

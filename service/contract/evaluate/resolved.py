@@ -6,7 +6,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from service.contract.data.sources import BuiltinName
 from service.contract.evaluate.request import Noise, OutputKind, Solvers
-from service.contract.request import Device, JobLimits, Metadata, Strict
+from service.contract.request import Device, JobLimits, ResolvedRequest, Strict
 from service.contract.train.resolved import ResolvedTrainSpec
 
 
@@ -60,13 +60,10 @@ ResolvedEvaluationData = Annotated[
 ]
 
 
-class ResolvedEvaluateSpec(Strict):
+class ResolvedEvaluateSpec(ResolvedRequest):
     """An evaluate specification with nothing left open; ``trained`` is the resolved specification of the train job."""
 
     kind: Literal["evaluate"]
-    name: str | None
-    metadata: Metadata
-    external_id: str | None
     job_id: str
     trained: ResolvedTrainSpec
     models: list[str]

@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from service.contract.data.sources import DataSource
-from service.contract.request import Device, JobLimits, Metadata, Name, Strict
+from service.contract.request import Device, JobLimits, JobRequest, Strict
 from service.contract.train.depths import Depths
 from service.contract.train.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
 from service.contract.values.arrays import ArrayOf, nested
@@ -203,13 +203,10 @@ class Training(Strict):
     device: Device = Device.AUTO
 
 
-class TrainSpec(Strict):
+class TrainSpec(JobRequest):
     """Train a study: networks of growing depth, their continuum limit, and whether they converge to it."""
 
     kind: Literal["train"]
-    name: Name | None = None
-    metadata: Metadata = Field(default={}, description="Kept with the job as it came.")
-    external_id: Name | None = None
     data: DataSource
     network: Network = Network()
     objective: Objective = Objective()

@@ -80,7 +80,7 @@ class _Facts:
     columns: list[str] | None = None
 
 
-def resolve(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | None = None) -> Resolution:
+def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | None = None) -> Resolution:
     """Fill in every default and check the rules between fields.
 
     Parameters

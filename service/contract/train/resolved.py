@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from service.contract.data.sources import BuiltinName, DataOptions
-from service.contract.request import JobLimits, Metadata, Strict
+from service.contract.request import JobLimits, ResolvedRequest
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
 from service.contract.train.request import Continuum, Discrete, Loss, Network, Objective, Output, Training
 
@@ -76,13 +76,10 @@ class ResolvedTraining(Training):
     gradient_tolerance: float
 
 
-class ResolvedTrainSpec(Strict):
+class ResolvedTrainSpec(ResolvedRequest):
     """A train specification with nothing left open."""
 
     kind: Literal["train"]
-    name: str | None
-    metadata: Metadata
-    external_id: str | None
     data: Annotated[ResolvedInline | ResolvedBuiltin | ResolvedDataset, Field(discriminator="source")]
     network: ResolvedNetwork
     objective: ResolvedObjective

@@ -13,7 +13,7 @@ from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
 from service.contract.evaluate.resolved import ResolvedDatasetEvaluation, ResolvedEvaluateSpec
 from service.contract.job import ArtifactRef
 from service.contract.kinds import parse
-from service.contract.train.resolve import resolve
+from service.contract.train.resolve import resolve_train
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS
 from tests.support.specs import parse_train
@@ -44,7 +44,9 @@ def upload(counts: list[int] | None, **more: Any) -> DatasetRecord:
 
 
 def trained_on(dataset: DatasetRecord, loss: str = "cross_entropy") -> TrainedJob:
-    spec = resolve(parse_train({"kind": "train", "data": DATASET, "objective": {"loss": loss}}), LIMITS, dataset).spec
+    spec = resolve_train(
+        parse_train({"kind": "train", "data": DATASET, "objective": {"loss": loss}}), LIMITS, dataset
+    ).spec
     assert isinstance(dataset.facts, SampleFacts)
     outputs = len(dataset.facts.class_counts or ()) if loss == "cross_entropy" else 1
     return TrainedJob(spec, ("discrete-8", "continuum"), outputs)

@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
 from service.contract.train.request import TrainSpec
-from service.contract.train.resolve import Resolution, resolve
+from service.contract.train.resolve import Resolution, resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.train.sequence import Classification, DepthAdvice
 from service.contract.values.errors import SpecInvalidError
@@ -18,7 +18,7 @@ MOONS: dict[str, Any] = {"kind": "train", "data": {"source": "builtin", "name": 
 
 
 def run(depths: object, **more: object) -> Resolution:
-    return resolve(parse_train({**MOONS, "discrete": {"depths": depths}, **more}))
+    return resolve_train(parse_train({**MOONS, "discrete": {"depths": depths}, **more}))
 
 
 def errors(depths: object, **more: object) -> list[tuple[str, str]]:
@@ -51,7 +51,7 @@ def test_a_list_of_depths_wants_nothing_else() -> None:
     assert resolved.wanted is None
     assert resolved.depths == (8, 16)
     assert resolved.model_dump(mode="json")["discrete"] == {"depths": [8, 16]}
-    assert resolve(parse_train({**MOONS, "discrete": None})).spec.wanted is None
+    assert resolve_train(parse_train({**MOONS, "discrete": None})).spec.wanted is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from service.contract.kinds import parse
 from service.contract.train.depths import LADDER
 from service.contract.train.estimate import deepest_affordable, estimate_train
 from service.contract.train.layer_cost import LayerCost
-from service.contract.train.resolve import Resolution, resolve
+from service.contract.train.resolve import Resolution, resolve_train
 from service.contract.values.limits import LIMITS, Limits
 from tests.support.specs import parse_train
 
@@ -25,7 +25,7 @@ READOUT = 2 * OUTPUTS * D
 
 
 def resolved(limits: Limits = LIMITS, **more: object) -> Resolution:
-    return resolve(parse_train(MOONS | more), limits)
+    return resolve_train(parse_train(MOONS | more), limits)
 
 
 def evaluated(network: dict[str, Any] | None = None, **more: object) -> Estimate:

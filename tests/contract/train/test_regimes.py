@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.contract.train.resolve import resolve
+from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.errors import SpecInvalidError
 from tests.support.specs import parse_train
@@ -19,12 +19,12 @@ def body(**parts: Any) -> dict[str, Any]:
 
 
 def resolved(**parts: Any) -> ResolvedTrainSpec:
-    return resolve(parse_train(body(**parts))).spec
+    return resolve_train(parse_train(body(**parts))).spec
 
 
 def errors(**parts: Any) -> list[tuple[str, str]]:
     with pytest.raises(SpecInvalidError) as caught:
-        resolve(parse_train(body(**parts)))
+        resolve_train(parse_train(body(**parts)))
     return [(error.pointer, error.code) for error in caught.value.errors]
 
 
@@ -98,7 +98,7 @@ def test_two_layer_blocks_are_as_wide_as_the_state_unless_said() -> None:
 
 
 def cost(**parts: Any) -> tuple[int, int, float]:
-    found = resolve(parse_train(body(**parts))).estimate
+    found = resolve_train(parse_train(body(**parts))).estimate
     return found.parameters, found.memory_bytes, found.work_flops
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.contract.data.sources import BuiltinName
-from service.contract.train.resolve import Resolution, resolve
+from service.contract.train.resolve import Resolution, resolve_train
 from service.contract.values.errors import SpecInvalidError
 from service.contract.values.limits import LIMITS, Limits
 from tests.support.specs import parse_train
@@ -23,7 +23,7 @@ MISSING = object()
 
 
 def run(body: object, limits: Limits = LIMITS) -> Resolution:
-    return resolve(parse_train(body, limits), limits)
+    return resolve_train(parse_train(body, limits), limits)
 
 
 def errors(body: object, limits: Limits = LIMITS) -> list[tuple[str, str]]:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from service.contract.data.sources import BUILTINS, BuiltinName, validation_sizes
 from service.contract.job import JobRecord
 from service.contract.train.request import Activation
-from service.contract.train.resolve import resolve
+from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from tests.support.specs import parse_train
 
 
 def resolved(body: dict[str, Any]) -> dict[str, Any]:
-    return resolve(parse_train(body)).spec.model_dump(mode="json")
+    return resolve_train(parse_train(body)).spec.model_dump(mode="json")
 
 
 def inline(inputs: list[list[float]], targets: list[Any], **more: Any) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_the_hash_of_inline_data_can_be_recomputed() -> None:
 @pytest.mark.parametrize("name", BuiltinName)
 def test_builtin_sets(name: BuiltinName) -> None:
     body = {"kind": "train", "data": {"source": "builtin", "name": name}}
-    resolution = resolve(parse_train(body))
+    resolution = resolve_train(parse_train(body))
     known = BUILTINS[name]
     assert resolution.spec.network.state_dim == known.features
     assert resolution.sizes.samples == (known.samples or 200)
@@ -156,8 +156,8 @@ def test_resolving_is_idempotent_and_survives_json(
         "discrete": {"depths": sorted(depths)},
         "continuum": {"tolerance": tolerance},
     }
-    spec = resolve(parse_train(body)).spec
-    assert resolve(parse_train(spec.model_dump(mode="json"))).spec == spec
+    spec = resolve_train(parse_train(body)).spec
+    assert resolve_train(parse_train(spec.model_dump(mode="json"))).spec == spec
     assert ResolvedTrainSpec.model_validate_json(spec.model_dump_json()) == spec
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from service.artifacts import ArtifactStore
 from service.contract.names import RESULTS, data_path
-from service.contract.train.resolve import resolve
+from service.contract.plan import InlineSamples
+from service.contract.train.resolve import resolve_train
 from service.contract.values.limits import LIMITS
 from service.jobs.plans import encode
 from tests.support.specs import parse_train
@@ -26,9 +27,9 @@ SMALL: dict[str, Any] = {
 def run(folder: Path, body: dict[str, Any]) -> tuple[dict[str, Any], list[float]]:
     """Execute a specification; return the results and every fraction of its progress."""
     store, fractions, data, spec = ArtifactStore(str(folder)), [], None, parse_train(body)
-    found = resolve(spec)
+    found = resolve_train(spec)
     if spec.data.source == "inline":
-        content = encode(spec.data.inputs, spec.data.targets, found.targets)
+        content = encode(InlineSamples(spec.data.inputs, spec.data.targets, found.targets))
         data = store.put(data_path("job"), content, "application/vnd.safetensors")
     job = JobInput("job", 1, found.spec.model_dump(mode="json"), store, data)
     outcome = execute(job, lambda at: fractions.append(at.fraction), lambda: False)
@@ -76,7 +77,7 @@ def test_nothing_is_trained_that_is_deeper_than_the_dry_run_said(
     data = SMALL["data"] | {"samples": 200, "validation_fraction": 0.5}
     body = SMALL | {"data": data, "discrete": {"depths": wanted}, "training": {"starts": 1}}
     limits = LIMITS.model_copy(update={"memory_bytes": 2_500_000})
-    said = resolve(parse_train(body), limits).estimate
+    said = resolve_train(parse_train(body), limits).estimate
     assert said.at_most is not None
     monkeypatch.setattr("worker.execution.train.LIMITS", limits)
     results, _ = run(tmp_path, body)

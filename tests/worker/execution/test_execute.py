@@ -13,7 +13,8 @@ from safetensors.numpy import load
 from service.artifacts import ArtifactStore
 from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, data_path, parameters_key
-from service.contract.train.resolve import resolve
+from service.contract.plan import InlineSamples
+from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.train.results import Losses, ResultsFile
 from service.jobs.plans import encode
@@ -34,11 +35,11 @@ def inline(inputs: list[list[float]], targets: list[Any], **options: Any) -> dic
 
 def job_of(place: Path, **spec: Any) -> JobInput:
     parsed = parse_train({"kind": "train", **spec})
-    resolution = resolve(parsed)
+    resolution = resolve_train(parsed)
     store = ArtifactStore(place)
     data = None
     if parsed.data.source == "inline":
-        content = encode(parsed.data.inputs, parsed.data.targets, resolution.targets)
+        content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.targets))
         data = store.put(data_path(JOB), content, "application/vnd.safetensors")
     return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, data)
 

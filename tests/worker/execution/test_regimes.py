@@ -10,7 +10,7 @@ import pytest
 
 from service.api.forms import parameters
 from service.artifacts import ArtifactStore
-from service.contract.train.resolve import resolve
+from service.contract.train.resolve import resolve_train
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.executor import JobInput
@@ -35,7 +35,7 @@ class Run:
     def __init__(self, directory: Path, **parts: Any) -> None:
         self.store = ArtifactStore(directory)
         body = {name: part for name, part in {**SPEC, **parts}.items() if part is not ...}
-        spec = resolve(parse_train(body)).spec.model_dump(mode="json")
+        spec = resolve_train(parse_train(body)).spec.model_dump(mode="json")
         self.outcome: Outcome = execute(JobInput("job", 1, spec, self.store, None), lambda _: None, lambda: False)
         self.results = json.loads(self.store.get(self.outcome.artifacts["results"]))
         self.models = {model["model"]: model for model in self.results["models"]}

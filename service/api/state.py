@@ -1,0 +1,61 @@
+"""What the routes work with: made when the application starts, and found again from a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from service.datasets.datasets import Datasets
+from service.jobs.jobs import Jobs
+
+if TYPE_CHECKING:
+    import anyio
+    from fastapi import FastAPI
+    from prometheus_client import CollectorRegistry
+
+    from service.api.waiting import Waiters
+    from service.jobs.plans import Planner
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The parts of a running service.
+
+    Attributes
+    ----------
+    upload_turns
+        Bounds how many uploads are read at once.
+    registry
+        Metrics of this application.
+    """
+
+    jobs: Jobs
+    planner: Planner
+    datasets: Datasets
+    waiters: Waiters
+    upload_turns: anyio.CapacityLimiter
+    registry: CollectorRegistry
+
+    def install(self, app: FastAPI) -> None:
+        """Give an application this state."""
+        app.state.service = self
+
+
+def _state(request: Request) -> ServiceState:
+    state: ServiceState = request.app.state.service
+    return state
+
+
+def _jobs(request: Request) -> Jobs:
+    return _state(request).jobs
+
+
+def _datasets(request: Request) -> Datasets:
+    return _state(request).datasets
+
+
+State = Annotated[ServiceState, Depends(_state)]
+JobsOf = Annotated[Jobs, Depends(_jobs)]
+DatasetsOf = Annotated[Datasets, Depends(_datasets)]
