@@ -76,7 +76,7 @@ def status(
     from service.cli.client import Client
     from service.cli.output import FAILED, messages, output, reported
     from service.cli.progress import watch
-    from service.cli.tables import job_lines
+    from service.cli.show import job_lines
 
     with reported(), Client(url) as client:
         job = watch(client, job_id, messages()) if wait else client.job(job_id)
@@ -132,7 +132,7 @@ def _wait(client: Any, job_id: str, *, as_json: bool) -> None:
     """Watch a job to its end and print its results; fail if it has none."""
     from service.cli.output import FAILED, messages
     from service.cli.progress import watch
-    from service.cli.tables import job_lines
+    from service.cli.show import job_lines
 
     console = messages()
     console.print(f"job {job_id}", markup=False)
@@ -150,7 +150,7 @@ def _wait(client: Any, job_id: str, *, as_json: bool) -> None:
 
 def _print_results(found: dict[str, Any], *, as_json: bool) -> None:
     from service.cli.output import output
-    from service.cli.tables import show_results
+    from service.cli.show import show_results
 
     if as_json:
         print_json(found)

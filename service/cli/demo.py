@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from service.cli.client import Client
 from service.cli.output import FAILED, messages, output, reported
 from service.cli.progress import watch
-from service.cli.tables import job_lines, show_results
+from service.cli.show import job_lines, show_results
 from service.config import Settings
 from service.runtime.supervisor import ServeError, embedded_service
 

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from service.cli.output import fixed, short
 from service.cli.plot import gap_plot
-from service.cli.tables import beyond_rates, show_results
+from service.cli.show import show_results
+from service.cli.study_tables import beyond_rates
 from service.contract.train.results import Results
 from tests.cli.example import CONTINUUM, OBJECTIVES, results
 

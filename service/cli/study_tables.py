@@ -1,22 +1,20 @@
-"""Results of a job as tables and sentences."""
+"""Results of a train job as tables and sentences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from service.cli.layout import make_table
-from service.cli.other_kinds import show_other_kind
+from service.cli.layout import make_table, number
 from service.cli.output import fixed, is_number, short
 from service.cli.plot import gap_plot
-from service.cli.progress import describe, measures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
     from rich.table import Table
 
-Json = dict[str, Any]
+    from service.cli.layout import Column, Json
 
 ROOMY: Final = 100
 """Columns of a terminal from which on tables get more space between theirs."""
@@ -25,11 +23,8 @@ CHECKS: Final = {True: "met", False: "missed", None: "undecided"}
 VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecided"}
 
 
-def show_results(console: Console, results: Json) -> None:
+def show_study(console: Console, results: Json) -> None:
     """Print models, convergence table, slopes and verdict; on a terminal a plot of the gaps as well."""
-    if "models" not in results:
-        show_other_kind(console, results)
-        return
     full = not console.is_terminal
     diagnostics: Json = results.get("diagnostics") or {}
     for title, table, remark in (
@@ -50,30 +45,18 @@ def show_results(console: Console, results: Json) -> None:
         console.print(line, markup=False)
 
 
-def job_lines(job: Json) -> list[str]:
-    """A job in a few lines: status, what it is doing, why it failed."""
-    name = f" ({job['name']})" if job.get("name") else ""
-    lines = [f"job {job['id']}{name}: {job['status']}, attempt {job['attempt']}"]
-    if (progress := job.get("progress")) and not job["done"]:
-        lines.append(f"{progress['fraction']:.0%}  {describe(job)}  {measures(job)}")
-    if error := job.get("error"):
-        again = "; submitting it again may help" if error["retryable"] else ""
-        lines.append(f"{error['code']}: {error['detail']}{again}")
-    return lines
-
-
 def models_table(models: Sequence[Json], *, full: bool) -> Table:
     """One row per trained model: how it ended, and what it took."""
-    columns: list[tuple[str, Callable[[Json], str]]] = [
+    columns: list[Column] = [
         ("model", lambda m: str(m["model"])),
         ("status", lambda m: str(m["status"])),
         ("objective", lambda m: fixed(m.get("objective"), full=full)),
-        ("loss L", lambda m: short(m.get("terminal_loss"), ".6f", full=full)),
-        ("|g|", lambda m: short(m.get("gradient_norm"), ".1e", full=full)),
-        ("iter.", lambda m: short(m.get("iterations"), "d", full=full)),
-        ("accuracy", lambda m: short((m.get("train") or {}).get("accuracy"), ".4f", full=full)),
-        ("r2", lambda m: short((m.get("train") or {}).get("r2"), ".4f", full=full)),
-        ("seconds", lambda m: short(m.get("wall_time_s"), ".2f", full=full)),
+        number("loss L", ".6f", "terminal_loss", full=full),
+        number("|g|", ".1e", "gradient_norm", full=full),
+        number("iter.", "d", "iterations", full=full),
+        number("accuracy", ".4f", "train", "accuracy", full=full),
+        number("r2", ".4f", "train", "r2", full=full),
+        number("seconds", ".2f", "wall_time_s", full=full),
     ]
     return make_table(columns, models, left=2)
 
@@ -85,20 +68,17 @@ def convergence_table(diagnostics: Json, *, full: bool) -> Table:
         for depth in (row["depth"] for row in _rows(diagnostics, "minima"))
     ]
 
-    def number(part: str, form: str, *path: str) -> Callable[[Json], str]:
-        return lambda row: short(_at(row[part], *path), form, full=full)
-
-    columns: list[tuple[str, Callable[[Json], str]]] = [
-        ("n", number("minima", "d", "depth")),
+    columns: list[Column] = [
+        number("n", "d", "minima", "depth", full=full),
         ("E_n", lambda row: fixed(row["minima"].get("objective"), full=full)),
-        ("gap", number("minima", ".3e", "gap")),
-        ("order", number("minima", ".3f", "order")),
-        ("n·gap", number("minima", ".6f", "slope")),
-        ("predicted", number("minima", ".6f", "predicted_slope")),
-        ("TL²", number("minimisers", ".2e", "tl2", "total")),
-        ("order", number("minimisers", ".3f", "order", "total")),
-        ("states", number("states", ".3f", "order")),
-        ("lift", number("lift", ".3f", "order")),
+        number("gap", ".3e", "minima", "gap", full=full),
+        number("order", ".3f", "minima", "order", full=full),
+        number("n·gap", ".6f", "minima", "slope", full=full),
+        number("predicted", ".6f", "minima", "predicted_slope", full=full),
+        number("TL²", ".2e", "minimisers", "tl2", "total", full=full),
+        number("order", ".3f", "minimisers", "order", "total", full=full),
+        number("states", ".3f", "states", "order", full=full),
+        number("lift", ".3f", "lift", "order", full=full),
     ]
     return make_table(columns, rows, left=0)
 
@@ -199,10 +179,3 @@ def _rows(diagnostics: Json, part: str) -> list[Json]:
 
 def _row(diagnostics: Json, part: str, depth: int) -> Json:
     return next((row for row in _rows(diagnostics, part) if row["depth"] == depth), {})
-
-
-def _at(row: Json, *path: str) -> Any:
-    value: Any = row
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

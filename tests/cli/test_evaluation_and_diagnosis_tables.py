@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from service.cli.tables import show_results
+from service.cli.show import show_results
 
 EVALUATION: dict[str, Any] = {
     "evaluated_job_id": "abc",
