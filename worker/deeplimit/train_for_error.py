@@ -21,9 +21,9 @@ from worker.deeplimit.diagnostics.advice.depth_advice import (
     uncertainty,
 )
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw
-from worker.deeplimit.diagnostics.measure.minima import minima
+from worker.deeplimit.diagnostics.measure.minima import measure_minima
 from worker.deeplimit.diagnostics.measure.minimisers import against_continuum
-from worker.deeplimit.diagnostics.measure.orders import Measured
+from worker.deeplimit.diagnostics.measure.orders import Observation
 from worker.deeplimit.diagnostics.measure.states import prediction_errors
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
 from worker.deeplimit.diagnostics.subject import Subject
@@ -99,26 +99,27 @@ def train_for_error(
         # The points of a subject are read once: the deeper network needs a new one.
         subject = replace(subject)
     checkpoint = diagnostics_checkpoint(_part(observer, 1.0, 1.0), *study.verdict_branch.last)
-    found = diagnose(subject, checkpoint, deadline=deadline)
-    subject = replace(subject, certificates=found.certificates)
-    found.depth_advice = [_asked(subject, found, wanted, law, most_depth), *found.depth_advice]
-    return TrainedStudy(study, found)
+    diagnostics = diagnose(subject, checkpoint, deadline=deadline)
+    subject = replace(subject, certificates=diagnostics.certificates)
+    advice = [_asked(subject, diagnostics, wanted, law, most_depth), *diagnostics.depth_advice]
+    return TrainedStudy(study, replace(diagnostics, depth_advice=advice))
 
 
 def _law(subject: Subject, quantity: Quantity) -> ErrorLaw | None:
     """Return how the wanted quantity falls with depth, as far as the ladder tells."""
     if quantity is Quantity.GAP:
-        return gap_law(subject, minima(subject))
-    fit, minimisers = subject.continuum, against_continuum(subject)
-    if fit is None or minimisers is None:
+        return gap_law(subject, measure_minima(subject))
+    if subject.continuum is None:
         return None
-    return prediction_law(subject, prediction_errors(subject, fit, minimisers))
+    return prediction_law(subject, prediction_errors(subject, against_continuum(subject)))
 
 
-def _asked(subject: Subject, found: Diagnostics, wanted: Wanted, law: ErrorLaw | None, most_depth: int) -> DepthAdvice:
+def _asked(
+    subject: Subject, diagnostics: Diagnostics, wanted: Wanted, law: ErrorLaw | None, most_depth: int
+) -> DepthAdvice:
     """Return the advice for what was wanted, by the ladder alone, with its check."""
     by_gap = wanted.quantity is Quantity.GAP
-    advice = advise(wanted, law, prediction_law(subject, found.predictions) if by_gap else law)
+    advice = advise(wanted, law, prediction_law(subject, diagnostics.predictions) if by_gap else law)
     words = wanted.quantity.words
     if law is None:
         reason = subject.unfit(subject.points[-1])
@@ -127,14 +128,14 @@ def _asked(subject: Subject, found: Diagnostics, wanted: Wanted, law: ErrorLaw |
     if advice.depth is None:
         return replace(advice, check=DepthCheck(detail=f"no depth that can be counted meets the {words}"))
     trained = min(advice.depth, most_depth)
-    return replace(advice, check=_check(subject, found, wanted, trained, advice.depth))
+    return replace(advice, check=_check(subject, diagnostics, wanted, trained, advice.depth))
 
 
-def _check(subject: Subject, found: Diagnostics, wanted: Wanted, trained: int, advised: int) -> DepthCheck:
+def _check(subject: Subject, diagnostics: Diagnostics, wanted: Wanted, trained: int, advised: int) -> DepthCheck:
     point = next(point for point in subject.points if point.depth == trained)
     measured = {
-        Quantity.GAP: _gap(subject, found, point),
-        Quantity.PREDICTION_ERROR: _prediction_error(subject, found, point),
+        Quantity.GAP: _gap(subject, diagnostics, point),
+        Quantity.PREDICTION_ERROR: _prediction_error(subject, diagnostics, point),
     }
     asked = measured[wanted.quantity]
     details = [f"depth {advised} is over the limit of {trained}"] if trained < advised else []
@@ -151,7 +152,7 @@ def _check(subject: Subject, found: Diagnostics, wanted: Wanted, trained: int, a
                 f"the estimated error of the {words} is larger than its distance from the wanted one:"
                 " smaller tolerances may tell"
             )
-    again = _again(subject, found, wanted)
+    again = _again(subject, diagnostics, wanted)
     # The law is of the finest depths: a prediction at or below what was measured to miss is none.
     if met is False and not details and again is not None and again > trained:
         details.append(f"with the depth that was trained now, depth {again} is predicted")
@@ -164,34 +165,34 @@ def _check(subject: Subject, found: Diagnostics, wanted: Wanted, trained: int, a
     )
 
 
-def _again(subject: Subject, found: Diagnostics, wanted: Wanted) -> int | None:
-    """Return the depth that is predicted by what training at the advised one found."""
+def _again(subject: Subject, diagnostics: Diagnostics, wanted: Wanted) -> int | None:
+    """Return the depth that is predicted by what training at the advised one diagnostics."""
     if wanted.quantity is Quantity.GAP:
-        law = gap_law(subject, found.minima)
+        law = gap_law(subject, diagnostics.minima)
     else:
-        law = prediction_law(subject, found.predictions)
+        law = prediction_law(subject, diagnostics.predictions)
     return None if law is None else law.depth_for(wanted.error)
 
 
-def _gap(subject: Subject, found: Diagnostics, point: BranchPoint) -> Measured:
+def _gap(subject: Subject, diagnostics: Diagnostics, point: BranchPoint) -> Observation:
     """Return E_n* − E_∞* at a depth; without a continuum its limit is extrapolated."""
-    error, table = subject.objective_error(point), found.minima
+    error, table = subject.objective_error(point), diagnostics.minima
     if table is None:
-        return Measured(point.depth, None, error)
+        return Observation(point.depth, None, error)
     row, reason = next(row for row in table.depths if row.depth == point.depth), subject.unfit(point)
     # A gap near 0 is withheld from the table, where it is to have digits; here it is only to be below a number.
     limit = continuum_minimum(table, gap_law(subject, table))
     value = None if limit is None or reason is not None else row.objective - limit
-    return Measured(point.depth, value, error, reason)
+    return Observation(point.depth, value, error, reason)
 
 
-def _prediction_error(subject: Subject, found: Diagnostics, point: BranchPoint) -> Measured:
+def _prediction_error(subject: Subject, diagnostics: Diagnostics, point: BranchPoint) -> Observation:
     """Return the largest deviation of predictions from the continuum's at a depth; there is none without one."""
-    row = next((row for row in found.predictions or [] if row.depth == point.depth), None)
+    row = next((row for row in diagnostics.predictions or [] if row.depth == point.depth), None)
     if row is None:
-        return Measured(point.depth, None, 0.0)
+        return Observation(point.depth, None, 0.0)
     reason = subject.unfit(point)
-    return Measured(point.depth, row.sup_error if reason is None else None, uncertainty(row), reason)
+    return Observation(point.depth, row.sup_error if reason is None else None, uncertainty(row), reason)
 
 
 def _part(observer: ProgressObserver | None, start: float, end: float) -> ProgressObserver | None:

@@ -13,11 +13,11 @@ from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
 from service.contract.names import RESULTS, network_key, results_path
 from service.contract.results import Provenance, to_json
 from service.contract.train.resolved import spec_sha256
+from service.contract.train.sequence import Classification
 from worker.deeplimit.diagnostics.sequence.classification import classify
-from worker.deeplimit.diagnostics.sequence.norms import norms
+from worker.deeplimit.diagnostics.sequence.norms import network_norms
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 from worker.execution.ticker import Ticker
-from worker.execution.train_diagnostics import classification_of
 from worker.executor import Outcome, UserError
 
 if TYPE_CHECKING:
@@ -37,21 +37,15 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         arrays = load_safetensors(job.artifacts.get(job.given[network_key(index)]))
         weights = NetworkWeights({name: arrays[name] for name in ("K", "b")})
         networks.append(weights)
-        found = {
-            name: contract.PathNorms.model_validate(row.as_dict()) for name, row in norms(weights, ticker.check).items()
-        }
-        rows.append(
-            contract.DiagnosedNetwork(
-                depth=asked.depth, state_dim=asked.state_dim, dataset_id=asked.dataset_id, **found
-            )
-        )
+        norms = network_norms(weights, ticker.check)
+        row = {**asked.model_dump(), **norms}
+        rows.append(contract.DiagnosedNetwork.model_validate(row, from_attributes=True))
         ticker.tick()
     try:
-        classification = classification_of(
-            classify(networks, residual_exponent=spec.residual_exponent, checkpoint=ticker.check)
-        )
+        classified = classify(networks, residual_exponent=spec.residual_exponent, checkpoint=ticker.check)
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
+    classification = Classification.model_validate(classified, from_attributes=True)
     ticker.tick()
     results = contract.DiagnosisResultsFile(
         networks=rows,

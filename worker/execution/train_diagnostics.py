@@ -1,144 +1,96 @@
-"""Deeplimit → contract: the convergence diagnostics."""
+"""Deeplimit → contract: the diagnostics, whose dataclasses mirror the contract but for what is said here."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from service.contract.train import certificates, sequence
-from service.contract.train import diagnostics as contract
+from service.contract.train import certificates, diagnostics
 from worker.deeplimit.study.branches import found_interval
-from worker.execution.train_certificates import certificates_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pydantic import BaseModel
 
     from worker.deeplimit import TrainedStudy
-    from worker.deeplimit.diagnostics.measure.bracket import ExcessRow
-    from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget
     from worker.deeplimit.diagnostics.measure.minima import Minima
-    from worker.deeplimit.diagnostics.measure.minimisers import MinimisersRow
-    from worker.deeplimit.diagnostics.measure.states import SupErrorRow
-    from worker.deeplimit.diagnostics.report import Diagnostics
-    from worker.deeplimit.diagnostics.sequence.classification import Classification
-    from worker.deeplimit.study.branches import Branch
+    from worker.deeplimit.diagnostics.measure.regularity import RegularityRow
+    from worker.deeplimit.study.branch_certificates import Certificates
+    from worker.deeplimit.study.branches import Branch, StationaryPoint
+
+BY_DEPTH: Final = ("states", "recovery", "lift", "compactness")
+"""Parts that are a list of rows there, and an answer with the rows as ``depths``."""
+
+Model = TypeVar("Model", bound="BaseModel")
 
 
-def diagnostics_of(trained: TrainedStudy) -> contract.Diagnostics:
+def diagnostics_of(trained: TrainedStudy) -> diagnostics.Diagnostics:
     """Return the diagnostics; parts that do not apply are left out."""
-    found = trained.diagnostics
-    parts: dict[str, object] = {
-        "minima": found.minima and _minima(found.minima, with_continuum=found.minimisers is not None),
-        "minimisers": _minimisers(found),
-        "states": found.states and contract.States(depths=_sup_rows(found.states)),
-        "predictions": found.predictions and _predictions(found),
-        "recovery": found.recovery and _bracket(found.recovery),
-        "lift": found.lift and _bracket(found.lift),
-        "classification": found.classification and classification_of(found.classification),
-        **certificates_of(found),
-        "depth_advice": [sequence.DepthAdvice.model_validate(asdict(row)) for row in found.depth_advice],
+    measured = trained.diagnostics
+    parts: dict[str, Any] = {
+        name: getattr(measured, name) for name in diagnostics.Diagnostics.model_fields if hasattr(measured, name)
     }
-    return contract.Diagnostics.model_validate(
-        {
-            "assumptions": [contract.Assumption(**asdict(assumption)) for assumption in found.assumptions],
-            "branches": [_branch(trained, index, branch) for index, branch in enumerate(trained.study.branches)],
-            "verdict": contract.Verdict(converges=found.verdict.converges, statements=found.verdict.statements),
-            **{name: part for name, part in parts.items() if part},
-        }
-    )
+    parts |= {name: parts[name] and {"depths": parts[name]} for name in BY_DEPTH}
+    parts["minima"] = measured.minima and _minima(measured.minima, with_continuum=measured.minimisers is not None)
+    parts["minimisers"] = {"depths": measured.minimisers, "consecutive": measured.consecutive}
+    if measured.minimisers is None:
+        del parts["minimisers"]["depths"]
+        parts["minimisers"] = measured.consecutive and parts["minimisers"]
+    parts["predictions"] = measured.predictions and {"data": measured.data, "depths": measured.predictions}
+    parts["regularity"] = measured.regularity and {"depths": [_regularity(row) for row in measured.regularity]}
+    parts["certificates"] = _certificates(measured.certificates)
+    given = {name: part for name, part in parts.items() if part}
+    branches = [_branch(trained, index, branch) for index, branch in enumerate(trained.study.branches)]
+    return diagnostics.Diagnostics.model_validate({**given, "branches": branches}, from_attributes=True)
 
 
-def classification_of(found: Classification) -> sequence.Classification:
-    """Return what kind of limit a sequence of weights has, and why."""
-    evidence = [
-        sequence.Evidence(
-            name=row.name,
-            value=row.value,
-            interval=row.interval,
-            supports=None if row.supports is None else sequence.SequenceClass(row.supports.value),
-            detail=row.detail,
-        )
-        for row in found.evidence
-    ]
-    return sequence.Classification(sequence_class=sequence.SequenceClass(found.sequence_class.value), evidence=evidence)
+def without(model: Model, *names: str) -> Model:
+    """Return an answer without some of its fields: they are absent when it is written, not null."""
+    return model.model_construct(model.model_fields_set - {*names}, **dict(model))
 
 
-def _minima(minima: Minima, *, with_continuum: bool) -> contract.Minima:
-    content = asdict(minima)
-    if not with_continuum:
-        del content["continuum"], content["predicted_slope"]
-        for row in content["depths"]:
-            del row["gap"], row["slope"]
-    return contract.Minima.model_validate(content)
+def _minima(minima: Minima, *, with_continuum: bool) -> diagnostics.Minima:
+    answer = diagnostics.Minima.model_validate(minima, from_attributes=True)
+    if with_continuum:
+        return answer
+    rows = [without(row, "gap", "slope") for row in answer.depths]
+    return without(answer.model_copy(update={"depths": rows}), "continuum", "predicted_slope")
 
 
-def _minimisers(found: Diagnostics) -> contract.Minimisers | None:
-    if not found.minimisers and not found.consecutive:
-        return None
-    pairs = [
-        contract.ConsecutiveRow(
-            depths=list(row.depths),
-            tl2=_distance(row),
-            order=row.order or None,
-            error_budget=_budget(row.error_budget),
-            withheld=row.withheld,
-        )
-        for row in found.consecutive
-    ]
-    if found.minimisers is None:
-        return contract.Minimisers(consecutive=pairs)
-    rows = [
-        contract.MinimisersRow(
-            depth=row.depths[0],
-            tl2=_distance(row),
-            h1_seminorm=None if row.h1_seminorm is None else contract.PerLayerParameter(**row.h1_seminorm),
-            order=row.order or None,
-            error_budget=_budget(row.error_budget),
-            withheld=row.withheld,
-        )
-        for row in found.minimisers
-    ]
-    return contract.Minimisers(depths=rows, consecutive=pairs)
-
-
-def _budget(known: ErrorBudget | None) -> certificates.ErrorBudget | None:
-    return None if known is None else certificates.ErrorBudget.model_validate(asdict(known))
-
-
-def _distance(row: MinimisersRow) -> contract.PerParameterTotal:
-    return contract.PerParameterTotal(**row.tl2.as_dict())
-
-
-def _sup_rows(rows: Sequence[SupErrorRow]) -> list[contract.SupErrorRow]:
-    return [contract.SupErrorRow.model_validate(asdict(row)) for row in rows]
-
-
-def _predictions(found: Diagnostics) -> contract.Predictions:
-    return contract.Predictions.model_validate({"data": found.data, "depths": _sup_rows(found.predictions or [])})
-
-
-def _bracket(rows: Sequence[ExcessRow]) -> contract.Bracket:
-    return contract.Bracket(depths=[contract.ExcessRow.model_validate(asdict(row)) for row in rows])
-
-
-def _branch(trained: TrainedStudy, index: int, branch: Branch) -> contract.Branch:
-    objectives: dict[str, float | None] = {
-        str(depth): point.solution.objective for depth, point in sorted(branch.points.items())
+def _certificates(certified: Certificates) -> dict[str, Any] | None:
+    answers = {
+        depth: certificates.Certificate.model_validate(each, from_attributes=True)
+        for depth, each in sorted(certified.depths.items())
     }
+    parts: dict[str, Any] = {"depths": [{**dict(answer), "depth": depth} for depth, answer in answers.items()]}
+    if certified.continuum is not None:
+        parts["continuum"] = certified.continuum
+    return parts if any(parts.values()) else None
+
+
+def _regularity(row: RegularityRow) -> dict[str, Any]:
+    """Return the row with the fields of K beside those of the depth."""
+    names, withheld = certificates.Bend.model_fields, row.withheld
+    if row.K is None:
+        reason = withheld["K"]
+        withheld = {name: reason for name, reason in withheld.items() if name != "K"} | dict.fromkeys(names, reason)
+    K = dict.fromkeys(names) if row.K is None else asdict(row.K)
+    return {"depth": row.depth, **K, "b": row.b, "withheld": withheld}
+
+
+def _branch(trained: TrainedStudy, index: int, branch: Branch) -> diagnostics.Branch:
+    models: dict[str, StationaryPoint] = {str(depth): point for depth, point in sorted(branch.points.items())}
     if branch.continuum is not None:
-        objectives["continuum"] = branch.continuum.solution.objective
-    certificates = {str(depth): point.certificate for depth, point in sorted(branch.points.items())}
-    if branch.continuum is not None:
-        certificates["continuum"] = branch.continuum.certificate
-    lambda_min = {name: found.lambda_min for name, found in certificates.items() if found is not None}
+        models["continuum"] = branch.continuum
     low, high = found_interval(branch.starts, trained.study.starts)
-    return contract.Branch(
+    return diagnostics.Branch(
         branch=index,
         verdict=index == trained.study.verdict,
         starts=branch.starts,
-        frequency=contract.Frequency(share=branch.starts / trained.study.starts, interval=[low, high]),
-        lambda_min=lambda_min,
-        objectives=objectives,
+        frequency=diagnostics.Frequency(share=branch.starts / trained.study.starts, interval=[low, high]),
+        objectives={name: point.solution.objective for name, point in models.items()},
+        lambda_min={
+            name: point.certificate.lambda_min for name, point in models.items() if point.certificate is not None
+        },
         status=branch.status.value,
         left_at=branch.left,
         detail=_story(branch),

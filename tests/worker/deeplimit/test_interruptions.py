@@ -13,7 +13,7 @@ from worker.deeplimit.diagnostics.measure.bracket import lift_excess, recovery_e
 from worker.deeplimit.diagnostics.measure.minimisers import (
     MinimisersRow,
     against_continuum,
-    consecutive,
+    between_consecutive,
     h1_seminorm,
     tl2_distance,
 )
@@ -21,11 +21,11 @@ from worker.deeplimit.diagnostics.measure.states import prediction_errors, state
 from worker.deeplimit.diagnostics.report import diagnose
 from worker.deeplimit.diagnostics.sequence import scaling_evidence
 from worker.deeplimit.diagnostics.sequence.classification import Classification, classify
-from worker.deeplimit.diagnostics.sequence.norms import norms
+from worker.deeplimit.diagnostics.sequence.norms import network_norms
 from worker.deeplimit.diagnostics.sequence.p_variation import block_rows
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass
-from worker.deeplimit.diagnostics.sequence.trained_sequence import classify_study
+from worker.deeplimit.diagnostics.sequence.study_class import classify_study
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.model.flow import ContinuumParameters
@@ -34,11 +34,11 @@ from worker.deeplimit.study.continuum_fit import ContinuumFit
 
 DIAGNOSTICS: dict[str, Callable[[Subject], object]] = {
     "minimisers": against_continuum,
-    "consecutive": consecutive,
-    "states": lambda subject: state_errors(subject, fit_of(subject), minimisers()),
-    "predictions": lambda subject: prediction_errors(subject, fit_of(subject), minimisers()),
-    "lift": lambda subject: lift_excess(subject, fit_of(subject)),
-    "recovery": lambda subject: recovery_excess(subject, fit_of(subject)),
+    "consecutive": between_consecutive,
+    "states": lambda subject: state_errors(subject, minimisers()),
+    "predictions": lambda subject: prediction_errors(subject, minimisers()),
+    "lift": lift_excess,
+    "recovery": recovery_excess,
     "classification": lambda subject: classify_study(subject, trained("tanh").diagnostics),
 }
 
@@ -97,7 +97,7 @@ def test_rows_between_two_checkpoints_are_few_where_layers_are_large() -> None:
     assert block_rows(np.zeros((1000, 930))) <= 5
     assert block_rows(np.zeros((10, 10**6))) == 1
     counted = Checkpoint()
-    norms(NetworkWeights({"K": np.ones((40, 330, 330))}), counted)
+    network_norms(NetworkWeights({"K": np.ones((40, 330, 330))}), counted)
     # K and joint, Hölder quotients and the variations for p = 2 and 3: every row by itself.
     assert counted.calls == 2 * 3 * 40
 
@@ -105,7 +105,7 @@ def test_rows_between_two_checkpoints_are_few_where_layers_are_large() -> None:
 def test_norms_are_stopped_between_blocks() -> None:
     stopping = Checkpoint(4)
     with pytest.raises(StopNowError):
-        norms(NetworkWeights({"K": np.random.default_rng(0).normal(size=(600, 2, 2))}), stopping)
+        network_norms(NetworkWeights({"K": np.random.default_rng(0).normal(size=(600, 2, 2))}), stopping)
     assert stopping.calls == 4
 
 

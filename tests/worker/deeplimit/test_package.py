@@ -12,7 +12,7 @@ import worker.deeplimit
 from tests.support import known_answers
 from tests.support.reference import SIGMA
 from worker.deeplimit import ContinuumOptions, Problem, Regularisation, Training, train
-from worker.deeplimit.diagnostics.measure.assumptions import assumptions
+from worker.deeplimit.diagnostics.measure.assumptions import check_assumptions
 from worker.deeplimit.kernels.activations import ACTIVATIONS
 from worker.deeplimit.problem.terminal_loss import TERMINAL_LOSSES
 from worker.deeplimit.study.progress import StudyProgress
@@ -124,7 +124,7 @@ def test_facts_about_activations(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIGMA)
 def test_the_assumptions_of_the_theorem(name: str) -> None:
-    holds = {a.name: a.holds for a in assumptions(Problem([[1.0]], [1.0], activation=name))}
+    holds = {a.name: a.holds for a in check_assumptions(Problem([[1.0]], [1.0], activation=name))}
     assert list(holds) == [
         "sigma_lipschitz",
         "sigma_vanishes_at_zero",

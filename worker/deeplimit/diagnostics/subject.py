@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.diagnostics.measure.error_budget import Errors
+from worker.deeplimit.diagnostics.errors import Errors
 from worker.deeplimit.minimise import Solution
 from worker.deeplimit.minimise.certificate import Certificate, Kind
 from worker.deeplimit.model.flow import Flow
@@ -21,7 +21,7 @@ from worker.deeplimit.study.branches import BranchPoint
 from worker.deeplimit.study.continuum_fit import ContinuumFit
 from worker.deeplimit.study.sweep import Study
 
-SMALL: Final = 0.1
+SMALL_SHARE: Final = 0.1
 """An error is small beside a number when it is below this share of it."""
 
 
@@ -43,6 +43,8 @@ class Subject:
         Of the verdict branch, as far as they were made.
     checkpoint
         What every diagnostic calls now and then, once for each depth at least; what it raises is passed on.
+    deadline
+        In seconds of ``time.monotonic``: what is long and optional is withheld from then on.
     """
 
     study: Study
@@ -51,6 +53,7 @@ class Subject:
     prediction_scale: Tensor | None = None
     certificates: Certificates = field(default_factory=Certificates)
     checkpoint: Callable[[], None] = lambda: None
+    deadline: float | None = None
 
     @property
     def problem(self) -> Problem:
@@ -66,6 +69,13 @@ class Subject:
     def continuum(self) -> ContinuumFit | None:
         """The continuum model of the verdict branch."""
         return self.study.verdict_branch.continuum
+
+    @property
+    def limit(self) -> ContinuumFit:
+        """The continuum model, for what is measured only where there is one."""
+        if self.continuum is None:
+            raise ValueError("the study has no continuum model")
+        return self.continuum
 
     def objective_errors(self, point: BranchPoint) -> Errors:
         """Estimated errors of a gap E_n* − E_∞*: optimisation at both, integration and basis in the continuum.
@@ -111,10 +121,6 @@ class Subject:
     def _embedding(self) -> float:
         taus = [self.problem.tau(name) for name in LAYERED if name not in self.problem.fixed]
         return max([1.0, *(math.sqrt(1.0 / tau + 0.5) for tau in taus)])
-
-    def parameter_error(self, point: BranchPoint) -> float:
-        """Return the sum of ``parameter_errors``."""
-        return self.parameter_errors(point).total
 
     @cached_property
     def _step_gradient(self) -> float:

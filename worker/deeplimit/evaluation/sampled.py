@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders
 from worker.deeplimit.evaluation.fitted import Fitted
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.transfer import recover
@@ -74,7 +74,7 @@ def sampling_errors(
     rounding = torch.finfo(x.dtype).eps * 100.0 * max(float(limit.abs().max()), 1.0) + continuum.resolved[1]
     errors = {"states": rounding, "predictions": rounding if scale is None else rounding * float(scale.max())}
     for name, error in errors.items():
-        measured = [Measured(row.depth, getattr(row, name), error) for row in rows]
+        measured = [Observation(row.depth, getattr(row, name), error) for row in rows]
         for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
             row.order[name] = order if order is None or math.isfinite(order) else None
             if reason is not None:

@@ -11,7 +11,7 @@ from worker.deeplimit import DepthStart, Scaling, Training, train
 from worker.deeplimit.diagnostics.sequence.classification import Classification, classify
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass, TrainedFacts
-from worker.deeplimit.diagnostics.sequence.trained_sequence import classify_study
+from worker.deeplimit.diagnostics.sequence.study_class import classify_study
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.minimise.solution import Status
 from worker.deeplimit.study.sweep import run_study

@@ -17,7 +17,7 @@ from typing import Final
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw, fitted
 from worker.deeplimit.diagnostics.measure.minima import Minima
 from worker.deeplimit.diagnostics.measure.states import SupErrorRow
-from worker.deeplimit.diagnostics.subject import SMALL, Subject
+from worker.deeplimit.diagnostics.subject import SMALL_SHARE, Subject
 
 STANDARD: Final = (1e-2, 1e-3, 1e-4)
 """Gaps that advice is given for, relative to |E_∞|."""
@@ -115,7 +115,7 @@ class DepthAdvice:
     wanted_prediction_error: float | None = None
 
 
-def depth_advice(
+def advise_standard_gaps(
     subject: Subject, table: Minima | None, predictions: Sequence[SupErrorRow] | None
 ) -> list[DepthAdvice]:
     """Return the depths for the standard gaps; none where no trained model predicts any."""
@@ -215,7 +215,7 @@ def _with_second_term(subject: Subject, table: Minima, slope: float) -> ErrorLaw
             continue
         n = float(point.depth)
         second = n * (n * gap - slope)
-        if n**2 * subject.objective_error(point) <= SMALL * abs(second):
+        if n**2 * subject.objective_error(point) <= SMALL_SHARE * abs(second):
             return ErrorLaw(1.0, slope, second, f"continuum, discrete-{point.depth}")
     return ErrorLaw(1.0, slope, 0.0, "continuum")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 LEAST_DEPTH: Final = 2
-MOST_DEPTH: Final = 2**40
+LARGEST_COUNTED: Final = 2**40
 _ALLOWANCE: Final = 1.5
 """Of the uncertainty, so that a law that errs a little still leaves a measurement that decides."""
 _MOST_ALLOWED: Final = 0.15
@@ -40,7 +40,7 @@ class ErrorLaw:
         return float((self.first + self.second / depth) / depth**self.order)
 
     def depth_for(self, wanted: float) -> int | None:
-        """Return the smallest depth ≥ 2 from which on |error| ≤ wanted, or None above `MOST_DEPTH`.
+        """Return the smallest depth ≥ 2 from which on |error| ≤ wanted, or None above `LARGEST_COUNTED`.
 
         Where A and B have opposite signs the error vanishes at some depth and grows again behind it: all deeper
         networks must meet the wanted error, too. An uncertainty that is small beside the wanted error is taken off it,
@@ -53,7 +53,7 @@ class ErrorLaw:
         low, high = LEAST_DEPTH, LEAST_DEPTH
         while self._worst_from(high) > wanted:
             low, high = high + 1, 2 * high
-            if high > MOST_DEPTH:
+            if high > LARGEST_COUNTED:
                 return None
         while low < high:
             middle = (low + high) // 2
@@ -65,7 +65,7 @@ class ErrorLaw:
         here = abs(self.at(depth))
         if self.first * self.second >= 0.0:
             return here
-        peak = min(-(self.order + 1.0) * self.second / (self.order * self.first), float(MOST_DEPTH))
+        peak = min(-(self.order + 1.0) * self.second / (self.order * self.first), float(LARGEST_COUNTED))
         return max(here, abs(self.at(peak))) if depth < peak else here
 
 

@@ -16,7 +16,7 @@ class Assumption:
     detail: str
 
 
-def assumptions(problem: Problem) -> list[Assumption]:
+def check_assumptions(problem: Problem) -> list[Assumption]:
     """Return every assumption of the theorem for this problem; what its regime leaves of the paper's problem fails."""
     sigma, weights = problem.activation, problem.regularisation
     smallest = min(weights.alpha[name] for name in problem.trained)

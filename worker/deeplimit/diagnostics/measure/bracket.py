@@ -11,17 +11,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, budget
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders, too_noisy
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, with_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation, too_noisy
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import Flow
 from worker.deeplimit.model.transfer import lift, recover
 from worker.deeplimit.study.branches import BranchPoint
-from worker.deeplimit.study.continuum_fit import ContinuumFit
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExcessRow:
     """One depth: the objective of what was transferred, and how far it is above the minimum."""
 
@@ -33,8 +32,9 @@ class ExcessRow:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def lift_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
+def lift_excess(subject: Subject) -> list[ExcessRow]:
     """Return E_∞(lift of θ_n) − E_∞* for each depth."""
+    fit = subject.limit
 
     def measure(point: BranchPoint) -> tuple[float, float]:
         # Every cell is a whole number of steps: the lift has kinks at the nodes only.
@@ -46,11 +46,11 @@ def lift_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
     return _rows(subject, measure)
 
 
-def recovery_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
+def recovery_excess(subject: Subject) -> list[ExcessRow]:
     """Return E_n(recovery of θ_∞) − E_n* for each depth."""
 
     def measure(point: BranchPoint) -> tuple[float, float]:
-        recovered = point.network.encode(recover(fit.parameters, point.depth))
+        recovered = point.network.encode(recover(subject.limit.parameters, point.depth))
         objective = point.network.value(recovered)
         return objective, objective - point.solution.objective
 
@@ -58,17 +58,12 @@ def recovery_excess(subject: Subject, fit: ContinuumFit) -> list[ExcessRow]:
 
 
 def _rows(subject: Subject, measure: Callable[[BranchPoint], tuple[float, float]]) -> list[ExcessRow]:
-    rows, measured = [], []
+    rows, observations = [], []
     errors = [subject.objective_errors(point) for point in subject.points]
     for point, each in zip(subject.points, errors, strict=True):
         subject.checkpoint()
         objective, excess = measure(point)
         rows.append(ExcessRow(point.depth, objective, excess))
         reason = subject.unfit(point) or too_noisy(excess, each.total, 1.0, "excess")
-        measured.append(Measured(point.depth, excess, each.total, reason))
-    for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
-        row.order = order
-        if reason is not None:
-            row.withheld["order"] = reason
-    budget(rows, measured, errors, [row.order for row in rows])
-    return rows
+        observations.append(Observation(point.depth, excess, each.total, reason))
+    return with_orders(rows, observations, errors)

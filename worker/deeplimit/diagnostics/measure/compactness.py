@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.problem.regime import Scaling
 from worker.deeplimit.study.branches import BranchPoint
@@ -29,7 +30,7 @@ _MOST_WORK: Final = 4e9
 """Numbers gone through for a Hölder quotient over all pairs of layers."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class CompactnessRow:
     """One depth.
 
@@ -54,7 +55,9 @@ class CompactnessRow:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def compactness(problem: Problem, point: BranchPoint, checkpoint: Callable[[], None] | None = None) -> CompactnessRow:
+def measure_compactness(
+    problem: Problem, point: BranchPoint, checkpoint: Callable[[], None] | None = None
+) -> CompactnessRow:
     """Compare the Hölder quotients of a network's parameters with their a-priori bounds."""
     functions = {"K": point.parameters.K, "b": point.parameters.b}
     sizes = {name: regulariser(problem, name, functions[name]) for name in LAYERED}
@@ -66,20 +69,30 @@ def compactness(problem: Problem, point: BranchPoint, checkpoint: Callable[[], N
     elif sum(point.depth**2 * functions[name][0].numel() for name in trained) > _MOST_WORK:
         reason = "there are too many pairs of layers to compare"
     if reason is not None:
-        row.withheld.update(holder=reason, holder_bound=reason)
-        return row
+        return replace(row, withheld={"holder": reason, "holder_bound": reason})
     root = math.sqrt(problem.regime.horizon)
     quotients = {name: quotient(functions[name], checkpoint) / root for name in trained}
-    row.holder = quotients[trained[0]]
+    row = replace(row, holder=quotients[trained[0]])
     if problem.regime.scaling is not Scaling.H1 or problem.regime.constant:
-        row.withheld["holder_bound"] = "the bound is that of the h1 regulariser with varying weights"
-        return row
+        reason = "the bound is that of the h1 regulariser with varying weights"
+        return replace(row, withheld={"holder_bound": reason})
     alpha = problem.regularisation.alpha
     at_zero = (1.0 + 1e-9) * point.network.evaluate(torch.zeros_like(point.solution.u)).objective
-    row.holder_bound = math.sqrt(at_zero / alpha[trained[0]])
     within = all(quotients[name] <= math.sqrt(at_zero / alpha[name]) for name in trained)
-    row.bounded = within and sum(alpha[name] * sizes[name] for name in trained) <= at_zero
-    return row
+    return replace(
+        row,
+        holder_bound=math.sqrt(at_zero / alpha[trained[0]]),
+        bounded=within and sum(alpha[name] * sizes[name] for name in trained) <= at_zero,
+    )
+
+
+def compactness_rows(subject: Subject) -> list[CompactnessRow]:
+    """Compare the Hölder quotients of every depth with their bounds."""
+    rows = []
+    for point in subject.points:
+        rows.append(measure_compactness(subject.problem, point, subject.checkpoint))
+        subject.checkpoint()
+    return rows
 
 
 def regulariser(problem: Problem, name: str, A: Tensor) -> float:

@@ -14,36 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from worker.deeplimit.diagnostics.measure.orders import Measured, order_from_three
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Estimated errors of one number, absolute, in its own unit."""
-
-    optimisation: float = 0.0
-    integration: float = 0.0
-    discretisation: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """Their sum."""
-        return self.optimisation + self.integration + self.discretisation
-
-    def __add__(self, other: Errors) -> Errors:
-        return Errors(
-            self.optimisation + other.optimisation,
-            self.integration + other.integration,
-            self.discretisation + other.discretisation,
-        )
-
-    def scaled(self, factor: float) -> Errors:
-        """Return the errors of a number that is ``factor`` times this one."""
-        return Errors(factor * self.optimisation, factor * self.integration, factor * self.discretisation)
+from worker.deeplimit.diagnostics.errors import Errors
+from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders, order_from_three
 
 
 @dataclass(frozen=True)
@@ -61,24 +37,44 @@ class ErrorBudget:
         return cls(errors.optimisation, errors.integration, errors.discretisation, interval)
 
 
-class Budgeted(Protocol):
+class TableRow(Protocol):
     """A row of a table of numbers that should tend to zero."""
 
-    error_budget: ErrorBudget | None
+    @property
+    def withheld(self) -> dict[str, str]:
+        """For each field that is not given: the reason."""
 
 
-def budget(
-    rows: Sequence[Budgeted], measured: Sequence[Measured], errors: Sequence[Errors], orders: Sequence[float | None]
-) -> None:
-    """Give every row its budget, and an interval where it has an order."""
-    for index, row in enumerate(rows):
-        known = None
-        if index and orders[index] is not None:
-            known = interval(measured[index - 1], measured[index])
-        row.error_budget = ErrorBudget.of(errors[index], known)
+Row = TypeVar("Row", bound=TableRow)
 
 
-def interval(before: Measured, after: Measured) -> tuple[float, float] | None:
+def with_orders(
+    rows: Sequence[Row], observations: Sequence[Observation], errors: Sequence[Errors], name: str | None = None
+) -> list[Row]:
+    """Return the rows with their observed orders, or why there are none, and their error budgets.
+
+    Parameters
+    ----------
+    rows
+        Frozen, with the fields ``order``, ``error_budget`` and ``withheld``.
+    observations, errors
+        The number of each row, which should tend to zero, and its errors by source.
+    name
+        Key of an order among several of a row; without one the order is a number.
+    """
+    complete: list[Row] = []
+    for index, (row, (order, reason)) in enumerate(zip(rows, observed_orders(observations), strict=True)):
+        known = None if order is None else interval(observations[index - 1], observations[index])
+        changes = {
+            "order": order if name is None else {name: order},
+            "error_budget": ErrorBudget.of(errors[index], known),
+            "withheld": row.withheld | ({} if reason is None else {"order": reason}),
+        }
+        complete.append(replace(row, **changes))  # type: ignore[type-var]  # a protocol cannot ask for a dataclass
+    return complete
+
+
+def interval(before: Observation, after: Observation) -> tuple[float, float] | None:
     """Return the interval that the observed order lies in, or None if the errors do not bound it."""
     if before.value is None or after.value is None or not after.depth > before.depth:
         return None

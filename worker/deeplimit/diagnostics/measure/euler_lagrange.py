@@ -56,7 +56,7 @@ class Residuals:
     boundary_1: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class EulerLagrange:
     """Residuals of K and b; None for one that is fixed, with the reason."""
 
@@ -65,7 +65,7 @@ class EulerLagrange:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def euler_lagrange(problem: Problem, fit: ContinuumFit) -> EulerLagrange:
+def euler_lagrange_residuals(problem: Problem, fit: ContinuumFit) -> EulerLagrange:
     """Measure the residuals of a continuum model, with at least twice its steps."""
     if problem.regime.constant:
         return _none("constant weights solve no differential equation")

@@ -27,6 +27,7 @@ import torch
 from scipy.integrate import solve_bvp
 
 from worker.deeplimit.diagnostics.measure.boundary_value_problem import BoundaryValueProblem
+from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.model.flow import integrate
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.problem.regime import Integrator, Regime
@@ -39,12 +40,13 @@ _TOLERANCE: Final = 1e-6
 _MOST_NODES: Final = 4000
 _MESH: Final = 33
 _SECONDS: Final = 20.0
+"""Most time for the boundary-value problem."""
 _GAUSS: Final = 6
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass
+@dataclass(frozen=True)
 class IndependentCheck:
     """What the boundary-value problem says, or why it was not solved.
 
@@ -79,7 +81,7 @@ def unknown_functions(problem: Problem) -> int:
     return 2 * d * problem.samples + 2 * d * d + 2 * d
 
 
-def independent_check(
+def solve_independently(
     problem: Problem,
     fit: ContinuumFit,
     checkpoint: Callable[[], None] | None = None,
@@ -138,6 +140,12 @@ def independent_check(
         mesh=len(solution.x),
         residual=float(solution.rms_residuals.max()),
     )
+
+
+def check_independently(subject: Subject) -> IndependentCheck:
+    """Solve the boundary-value problem of a study's continuum model, within what is left of its time."""
+    left = _SECONDS if subject.deadline is None else min(_SECONDS, subject.deadline - time.monotonic())
+    return solve_independently(subject.problem, subject.limit, subject.checkpoint, seconds=left)
 
 
 def _inapplicable(problem: Problem, fit: ContinuumFit, count: int) -> str | None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, Errors, budget
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders, too_noisy
-from worker.deeplimit.diagnostics.subject import SMALL, Subject
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, with_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation, too_noisy
+from worker.deeplimit.diagnostics.subject import SMALL_SHARE, Subject
 from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
@@ -42,18 +43,25 @@ class Distance:
         """Root of the sum of squares."""
         return math.hypot(self.K, self.b, self.W, self.c)
 
-    def as_dict(self) -> dict[str, float]:
-        """Return every part by name."""
-        return {"K": self.K, "b": self.b, "W": self.W, "c": self.c, "total": self.total}
 
-
-@dataclass
+@dataclass(frozen=True)
 class MinimisersRow:
-    """One depth against the continuum, or one pair of depths."""
+    """One depth against the continuum."""
 
-    depths: tuple[int, ...]
+    depth: int
     tl2: Distance
-    h1_seminorm: dict[str, float] | None = None
+    h1_seminorm: dict[str, float]
+    order: dict[str, float | None] = field(default_factory=dict)
+    error_budget: ErrorBudget | None = None
+    withheld: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConsecutiveRow:
+    """One pair of depths."""
+
+    depths: tuple[int, int]
+    tl2: Distance
     order: dict[str, float | None] = field(default_factory=dict)
     error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
@@ -102,47 +110,36 @@ def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance
     )
 
 
-def against_continuum(subject: Subject) -> list[MinimisersRow] | None:
-    """Return TL² and H¹ distances to the continuum with their orders, or None without one."""
-    if subject.continuum is None:
-        return None
-    rows, measured = [], []
+def against_continuum(subject: Subject) -> list[MinimisersRow]:
+    """Return TL² and H¹ distances to the continuum with their orders."""
+    rows, observations = [], []
     errors = [subject.parameter_errors(point) for point in subject.points]
     for point, each in zip(subject.points, errors, strict=True):
         subject.checkpoint()
         row = MinimisersRow(
-            (point.depth,),
-            tl2_distance(point.parameters, subject.continuum.parameters, subject.checkpoint),
-            h1_seminorm(point.parameters, subject.continuum.parameters, subject.checkpoint),
+            point.depth,
+            tl2_distance(point.parameters, subject.limit.parameters, subject.checkpoint),
+            h1_seminorm(point.parameters, subject.limit.parameters, subject.checkpoint),
         )
-        reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL, "distance")
+        reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL_SHARE, "distance")
         rows.append(row)
-        measured.append(Measured(point.depth, row.tl2.total, each.total, reason))
-    _set_orders(rows, measured, errors)
-    return rows
+        observations.append(Observation(point.depth, row.tl2.total, each.total, reason))
+    return with_orders(rows, observations, errors, "total")
 
 
-def consecutive(subject: Subject) -> list[MinimisersRow]:
+def between_consecutive(subject: Subject) -> list[ConsecutiveRow]:
     """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
-    rows, measured, errors = [], [], []
-    for coarse, fine in zip(subject.points, subject.points[1:], strict=False):
+    rows, observations, errors = [], [], []
+    for coarse, fine in pairwise(subject.points):
         subject.checkpoint()
-        row = MinimisersRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
+        row = ConsecutiveRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
         both = subject.network_errors(coarse) + subject.network_errors(fine)
-        reason = subject.unfit(coarse) or subject.unfit(fine) or too_noisy(row.tl2.total, both.total, SMALL, "distance")
+        unfit = subject.unfit(coarse) or subject.unfit(fine)
+        reason = unfit or too_noisy(row.tl2.total, both.total, SMALL_SHARE, "distance")
         rows.append(row)
-        measured.append(Measured(coarse.depth, row.tl2.total, both.total, reason))
+        observations.append(Observation(coarse.depth, row.tl2.total, both.total, reason))
         errors.append(both)
-    _set_orders(rows, measured, errors)
-    return rows
-
-
-def _set_orders(rows: list[MinimisersRow], measured: list[Measured], errors: list[Errors]) -> None:
-    for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
-        row.order = {"total": order}
-        if reason is not None:
-            row.withheld["order"] = reason
-    budget(rows, measured, errors, [row.order["total"] for row in rows])
+    return with_orders(rows, observations, errors, "total")
 
 
 def _rule(

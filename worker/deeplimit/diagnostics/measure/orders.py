@@ -19,7 +19,7 @@ ORDER_ERROR: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Measured:
+class Observation:
     """A number that should tend to zero, its estimated error, and why it may not be used, or None."""
 
     depth: int
@@ -28,7 +28,7 @@ class Measured:
     reason: str | None = None
 
 
-def observed_orders(rows: Sequence[Measured]) -> list[tuple[float | None, str | None]]:
+def observed_orders(rows: Sequence[Observation]) -> list[tuple[float | None, str | None]]:
     """Return (order, reason why not) for each row; the first has neither.
 
     The order at row k is log(e_{k−1}/e_k) / log(n_k/n_{k−1}).
@@ -66,7 +66,7 @@ def too_noisy(value: float, error: float, share: float, what: str) -> str | None
     return f"the estimated error {error:.1e} is not small beside the {what} {value:.1e}"
 
 
-def _order(before: Measured, after: Measured) -> tuple[float | None, str | None]:
+def _order(before: Observation, after: Observation) -> tuple[float | None, str | None]:
     for row in (before, after):
         if row.reason is not None:
             return None, row.reason

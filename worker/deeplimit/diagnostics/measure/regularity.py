@@ -22,6 +22,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.problem.regime import Integrator, Scaling
 from worker.deeplimit.study.branches import BranchPoint
@@ -53,7 +54,7 @@ class Bend:
     boundary_1: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class RegularityRow:
     """One depth: K and b, None where there is nothing to say, with the reason."""
 
@@ -82,21 +83,28 @@ def boundary_error(bend: Bend, depth: int, tau: float) -> float:
     return math.sqrt(2.0) * bend.allowance / depth * max(1.0, math.sqrt((depth + tau) / (2.0 * depth)))
 
 
-def regularity(problem: Problem, point: BranchPoint) -> RegularityRow:
+def measure_regularity(problem: Problem, point: BranchPoint) -> RegularityRow:
     """Compare the second differences of a network with their bound."""
-    row = RegularityRow(point.depth)
     reason = _inapplicable(problem, point)
-    for name in LAYERED:
-        if reason is not None or name in problem.fixed:
-            row.withheld[name] = reason or f"{name} is fixed"
+    withheld = {name: reason or f"{name} is fixed" for name in LAYERED if reason is not None or name in problem.fixed}
     if reason is not None:
-        return row
+        return RegularityRow(point.depth, withheld=withheld)
     bounds = _bounds(point)
-    if "K" not in problem.fixed:
-        row.K = _bend(problem, "K", point, point.parameters.K, bounds["K"])
-    if "b" not in problem.fixed:
-        row.b = _bend(problem, "b", point, point.parameters.b, bounds["b"])
-    return row
+    bends = {
+        name: _bend(problem, name, point, getattr(point.parameters, name), bounds[name])
+        for name in LAYERED
+        if name not in problem.fixed
+    }
+    return RegularityRow(point.depth, bends.get("K"), bends.get("b"), withheld)
+
+
+def regularity_rows(subject: Subject) -> list[RegularityRow]:
+    """Compare the second differences of every depth with their bounds."""
+    rows = []
+    for point in subject.points:
+        rows.append(measure_regularity(subject.problem, point))
+        subject.checkpoint()
+    return rows
 
 
 def _inapplicable(problem: Problem, point: BranchPoint) -> str | None:

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 
 import torch
 
-from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, budget
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, with_orders
 from worker.deeplimit.diagnostics.measure.minimisers import MinimisersRow
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.model.flow import integrate
 from worker.deeplimit.study.branches import BranchPoint
-from worker.deeplimit.study.continuum_fit import ContinuumFit
 
 
-@dataclass
+@dataclass(frozen=True)
 class SupErrorRow:
     """One depth: the largest deviation from the continuum."""
 
@@ -33,14 +32,14 @@ class SupErrorRow:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def state_errors(subject: Subject, fit: ContinuumFit, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
+def state_errors(subject: Subject, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
     """Return max over i and s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ on the training data, for each depth."""
-    return _with_orders(subject, minimisers, [_state_error(subject, fit, point) for point in subject.points])
+    return _with_orders(subject, minimisers, [_state_error(subject, point) for point in subject.points])
 
 
-def prediction_errors(subject: Subject, fit: ContinuumFit, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
+def prediction_errors(subject: Subject, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
     """Return the largest entry of |h(W_n X_n + c_n) − h(W X(1) + c)| over ``subject.inputs``, in the user's units."""
-    predict = subject.problem.loss.predict
+    predict, fit = subject.problem.loss.predict, subject.limit
     limit = predict(fit.flow.output(fit.solution.u, subject.inputs))
     values = []
     for point in subject.points:
@@ -52,7 +51,8 @@ def prediction_errors(subject: Subject, fit: ContinuumFit, minimisers: Sequence[
     return _with_orders(subject, minimisers, values)
 
 
-def _state_error(subject: Subject, fit: ContinuumFit, point: BranchPoint) -> float:
+def _state_error(subject: Subject, point: BranchPoint) -> float:
+    fit = subject.limit
     every = math.ceil(fit.flow.steps / point.depth)
     steps = every * point.depth
     largest = 0.0
@@ -67,15 +67,10 @@ def _state_error(subject: Subject, fit: ContinuumFit, point: BranchPoint) -> flo
 def _with_orders(subject: Subject, minimisers: Sequence[MinimisersRow], values: Sequence[float]) -> list[SupErrorRow]:
     """Add orders; a deviation is known as well, relative to its size, as the parameters that it comes from."""
     rows = [SupErrorRow(point.depth, value) for point, value in zip(subject.points, values, strict=True)]
-    measured, errors = [], []
+    observations, errors = [], []
     for point, row, source in zip(subject.points, rows, minimisers, strict=True):
         known = subject.parameter_errors(point)
         share = row.sup_error / source.tl2.total if source.tl2.total else row.sup_error / max(known.total, 1e-300)
         errors.append(known.scaled(share))
-        measured.append(Measured(point.depth, row.sup_error, errors[-1].total, subject.unfit(point)))
-    for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
-        row.order = order
-        if reason is not None:
-            row.withheld["order"] = reason
-    budget(rows, measured, errors, [row.order for row in rows])
-    return rows
+        observations.append(Observation(point.depth, row.sup_error, errors[-1].total, subject.unfit(point)))
+    return with_orders(rows, observations, errors)

@@ -44,7 +44,7 @@ from worker.deeplimit.diagnostics.sequence.scaling_evidence import (
     MATCH,
     NO_APPROACH,
     SIZE,
-    Measurements,
+    SequenceMeasurements,
     unscaled_penalty,
 )
 from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass, TrainedFacts
@@ -106,7 +106,7 @@ def classify(
     count = Evidence("depths", float(len(depths)), None, supports, detail)
     if not enough:
         return Classification(SequenceClass.UNDECIDED, [count])
-    found = Measurements(
+    found = SequenceMeasurements(
         by_name, facts or TrainedFacts(), 1.0 - residual_exponent, checkpoint=checkpoint, deadline=deadline
     )
     answer, reasons = _decide(found)
@@ -136,7 +136,7 @@ def _paths(networks: Sequence[NetworkWeights], residual_exponent: float) -> dict
     return out
 
 
-def _decide(found: Measurements) -> tuple[SequenceClass, list[Evidence]]:
+def _decide(found: SequenceMeasurements) -> tuple[SequenceClass, list[Evidence]]:
     """Apply the rules in their order."""
     constant = _constant(found)
     if constant is not None:
@@ -155,7 +155,7 @@ def _decide(found: Measurements) -> tuple[SequenceClass, list[Evidence]]:
     return SequenceClass.UNDECIDED, evidence
 
 
-def _constant(found: Measurements) -> tuple[SequenceClass, list[Evidence]] | None:
+def _constant(found: SequenceMeasurements) -> tuple[SequenceClass, list[Evidence]] | None:
     resolution = max(found.facts.resolution, _ROUNDING)
     if all(path.sup <= resolution for path in found.joint):
         largest = max(path.sup for path in found.joint)
@@ -181,7 +181,7 @@ def _constant(found: Measurements) -> tuple[SequenceClass, list[Evidence]] | Non
     return answer, evidence
 
 
-def _bounded(found: Measurements, evidence: list[Evidence]) -> tuple[SequenceClass, list[Evidence]]:
+def _bounded(found: SequenceMeasurements, evidence: list[Evidence]) -> tuple[SequenceClass, list[Evidence]]:
     """Rule 4."""
     approach, mismatch = found.approach, found.facts.slope_mismatch
     if approach is None:

@@ -8,8 +8,8 @@ layer), and the p-variation that rougher limits have (Bayer, Friz and Tapia 2023
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -57,12 +57,8 @@ class PathNorms:
     p_variation: dict[str, float] | None
     withheld: dict[str, str] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return asdict(self)
 
-
-def norms(weights: NetworkWeights, checkpoint: Callable[[], None] | None = None) -> dict[str, PathNorms]:
+def network_norms(weights: NetworkWeights, checkpoint: Callable[[], None] | None = None) -> dict[str, PathNorms]:
     """Return the norms of K, of b, and of both as one path.
 
     Parameters

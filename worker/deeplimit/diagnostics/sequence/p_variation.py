@@ -20,7 +20,7 @@ _NUMBERS: Final = 2**22
 """Differences of coordinates taken between two checkpoints, some hundredths of a second."""
 
 
-def p_variation(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | None = None) -> float:
+def p_variation_sum(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None] | None = None) -> float:
     """Return the p-variation sum of a discrete path, exactly: the sum, not its p-th root.
 
     V_j = max_{i<j} V_i + ‖x_j − x_i‖^p with V_0 = 0: every term is ≥ 0, so an optimal partition starts at the first

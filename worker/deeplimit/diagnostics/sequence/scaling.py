@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from worker.deeplimit.diagnostics.sequence.p_variation import p_variation
+from worker.deeplimit.diagnostics.sequence.p_variation import p_variation_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -106,8 +106,8 @@ class Path:
         return self.depth * self.root_sum_square**2
 
     def variation(self, p: float, checkpoint: Callable[[], None] | None = None) -> float:
-        """Return the p-variation sum over all partitions; ``checkpoint`` as for `p_variation`."""
-        return p_variation(self.values, p, checkpoint)
+        """Return the p-variation sum over all partitions; ``checkpoint`` as for `p_variation_sum`."""
+        return p_variation_sum(self.values, p, checkpoint)
 
     @property
     def step_correlation(self) -> float:

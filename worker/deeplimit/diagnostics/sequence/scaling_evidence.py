@@ -34,7 +34,7 @@ class _OutOfTime(Exception):  # noqa: N818 - a signal, not an error
     """Raised through what compares pairs of layers, row by row."""
 
 
-class Measurements:
+class SequenceMeasurements:
     """Every measurement of one depth sequence.
 
     Parameters
@@ -263,7 +263,7 @@ class Measurements:
         return found
 
 
-def unscaled_penalty(found: Measurements) -> Evidence | None:
+def unscaled_penalty(found: SequenceMeasurements) -> Evidence | None:
     """Return evidence that the penalty Σ‖A_{i+1} − A_i‖² lacks its factor n, when R_n grows and this sum does not."""
     grows, penalty = found.growth_of_R, found.facts.penalty
     if grows is None or grows.low <= GROWS or not (grows.value < 1.0 or penalty == "unscaled"):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worker.deeplimit.diagnostics.statements.certified import agreement, certified
-from worker.deeplimit.diagnostics.statements.measured import bracket, branches, slopes
-from worker.deeplimit.diagnostics.statements.without_theorem import without_theorem
+from worker.deeplimit.diagnostics.statements.convergence import bracket, branches, slopes
+from worker.deeplimit.diagnostics.statements.optimality import agreement, stationary_points
+from worker.deeplimit.diagnostics.statements.without_theorem import weigh_without_theorem
 from worker.deeplimit.diagnostics.statements.wording import listed, places
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.minimise.certificate import Kind
 
 if TYPE_CHECKING:
-    from worker.deeplimit.diagnostics.report import Diagnostics
+    from worker.deeplimit.diagnostics.measured import MeasuredStudy
+    from worker.deeplimit.diagnostics.sequence.classification import Classification
 
 _NEAR: Final = (0.75, 1.35)
 """Orders that speak for the expected one at depths a user can afford, as parts of it."""
@@ -65,7 +66,7 @@ class _Order:
         return f"From depth {first} to {last} the order of the {self.name} is {self.value:.3f}; {theory}."
 
 
-def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
+def reach_verdict(subject: Subject, measured: MeasuredStudy, classification: Classification | None) -> Verdict:
     """Weigh the orders on the finest depths.
 
     True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
@@ -73,29 +74,29 @@ def verdict(subject: Subject, diagnostics: Diagnostics) -> Verdict:
     independent check finds another E_∞ than the one that they were measured against.
 
     Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
-    when the minimisers that were found visibly do not converge (`without_theorem`), and undecided otherwise.
+    when the trained minimisers visibly do not converge (`weigh_without_theorem`), and undecided otherwise.
     """
-    broken = [a for a in diagnostics.assumptions if not a.holds]
-    orders = _orders(subject, diagnostics)
+    broken = [assumption for assumption in measured.assumptions if not assumption.holds]
+    orders, more = _orders(subject, measured), list[str]()
     if subject.problem.expected_orders():
         votes = [order.vote for order in orders]
         converges = True if votes and all(votes) else (False if False in votes else None)
-        compared, measured = agreement(subject, diagnostics), list[str]()
+        compared = agreement(subject, measured)
         if converges and compared is not None and not compared.agrees:
             converges, head = None, _ELSEWHERE
         else:
             head = _head(subject, orders, converges=converges, covered=not broken)
     else:
-        found = without_theorem(diagnostics)
-        converges, head, measured = found.converges, found.head, found.measured
+        weighed = weigh_without_theorem(measured, classification)
+        converges, head, more = weighed.converges, weighed.head, weighed.sentences
     statements = [
         head,
         *(f"An assumption of the theorem fails: {assumption.detail}." for assumption in broken),
         *(order.sentence for order in orders),
-        *measured,
-        *slopes(diagnostics),
-        *bracket(subject, diagnostics),
-        *certified(subject, diagnostics),
+        *more,
+        *slopes(measured),
+        *bracket(subject, measured),
+        *stationary_points(subject, measured),
         *branches(subject),
     ]
     return Verdict(converges, statements)
@@ -134,23 +135,23 @@ def _saddles(subject: Subject, orders: Sequence[_Order]) -> str | None:
     return places(at, continuum=limit, every=False) if at or limit else None
 
 
-def _orders(subject: Subject, diagnostics: Diagnostics) -> list[_Order]:
-    if len(subject.points) < 2 or diagnostics.minima is None:
+def _orders(subject: Subject, measured: MeasuredStudy) -> list[_Order]:
+    if len(subject.points) < 2 or measured.minima is None:
         return []
     expected, depths = subject.problem.expected_orders(), [point.depth for point in subject.points]
     # Without a continuum an order takes three depths.
     span = (depths[-2] if subject.continuum is not None or len(depths) < 3 else depths[-3], depths[-1])
-    last = diagnostics.minima.depths[-1]
-    reason = last.withheld.get("order")
-    found = [_Order("minima", "minima", span, last.order, reason, expected.get("minima"))]
-    minimisers = diagnostics.minimisers or diagnostics.consecutive
-    if minimisers:
-        row = minimisers[-1]
-        order, reason = row.order.get("total"), row.withheld.get("order")
-        found.append(_Order("minimisers", "minimisers (TL²)", span, order, reason, expected.get("minimisers")))
-    if diagnostics.states:
-        states = diagnostics.states[-1]
-        found.append(
-            _Order("states", "states", span, states.order, states.withheld.get("order"), expected.get("states"))
-        )
-    return found
+    rows = {
+        "minima": ("minima", measured.minima.depths[-1:]),
+        "minimisers": ("minimisers (TL²)", (measured.minimisers or measured.consecutive)[-1:]),
+        "states": ("states", (measured.states or [])[-1:]),
+    }
+    return [
+        _Order(name, words, span, _value(row.order), row.withheld.get("order"), expected.get(name))
+        for name, (words, last) in rows.items()
+        for row in last
+    ]
+
+
+def _value(order: float | Mapping[str, float | None] | None) -> float | None:
+    return order.get("total") if isinstance(order, Mapping) else order

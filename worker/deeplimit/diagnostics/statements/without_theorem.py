@@ -16,7 +16,11 @@ from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, Seque
 from worker.deeplimit.diagnostics.statements.wording import depths, listed
 
 if TYPE_CHECKING:
-    from worker.deeplimit.diagnostics.report import Diagnostics
+    from collections.abc import Sequence
+
+    from worker.deeplimit.diagnostics.measure.minimisers import ConsecutiveRow
+    from worker.deeplimit.diagnostics.measured import MeasuredStudy
+    from worker.deeplimit.diagnostics.sequence.classification import Classification
 
 _UNDECIDED: Final = (
     "Undecided: no theorem says what networks with this regulariser tend to, and there is no continuum problem to"
@@ -26,57 +30,53 @@ _UNDECIDED: Final = (
 
 @dataclass(frozen=True)
 class WithoutTheorem:
-    """``converges`` is False or None; ``head`` says so, ``measured`` what was found."""
+    """``converges`` is False or None; ``head`` says so, ``sentences`` what was measured."""
 
     converges: bool | None
     head: str
-    measured: list[str]
+    sentences: list[str]
 
 
-def without_theorem(diagnostics: Diagnostics) -> WithoutTheorem:
+def weigh_without_theorem(measured: MeasuredStudy, classification: Classification | None) -> WithoutTheorem:
     """Weigh what was measured.
 
     False when R_n of smooth layers grows, so that the classification is ``no_limit``, or when the distances between
     consecutive depths do not fall: their exponent has a 95 % interval above −¼, or the last order is resolved and not
     positive. Undecided otherwise.
     """
-    measured, reasons = [], []
-    growth = _evidence(diagnostics, "growth_R")
+    sentences, reasons = [], []
+    growth = _evidence(classification, "growth_R")
     if growth is not None and growth.interval is not None:
         low, high = growth.interval
         unbounded = low > GROWS
-        measured.append(
+        sentences.append(
             f"Over the depths R_n, n Σ‖A_i − A_(i−1)‖² of K and b, changes like n^{growth.value:.2f} (95 % interval of"
             f" the exponent {low:.2f} to {high:.2f}){', which shows no bound in H¹' if unbounded else ''}."
         )
-        if unbounded and _class(diagnostics) is SequenceClass.NO_LIMIT:
+        if unbounded and classification is not None and classification.sequence_class is SequenceClass.NO_LIMIT:
             reasons.append(f"R_n grows like n^{growth.value:.2f}")
-    distances = [f"{row.tl2.total:.3g}" for row in diagnostics.consecutive]
+    distances = [f"{row.tl2.total:.3g}" for row in measured.consecutive]
     if distances:
-        compared = depths(sorted({depth for row in diagnostics.consecutive for depth in row.depths}))
-        measured.append(
+        compared = depths(sorted({depth for row in measured.consecutive for depth in row.depths}))
+        sentences.append(
             f"From one to the next of {compared} the distances (TL²) of the solutions are {listed(distances)}."
         )
-        if _apart(diagnostics):
+        if _apart(measured.consecutive, classification):
             reasons.append(f"the distances (TL²) between consecutive depths, {listed(distances)}, do not fall")
     if not reasons:
-        return WithoutTheorem(None, _UNDECIDED, measured)
-    return WithoutTheorem(False, f"The study speaks against convergence: {', and '.join(reasons)}.", measured)
+        return WithoutTheorem(None, _UNDECIDED, sentences)
+    return WithoutTheorem(False, f"The study speaks against convergence: {', and '.join(reasons)}.", sentences)
 
 
-def _class(diagnostics: Diagnostics) -> SequenceClass | None:
-    return None if diagnostics.classification is None else diagnostics.classification.sequence_class
-
-
-def _evidence(diagnostics: Diagnostics, name: str) -> Evidence | None:
+def _evidence(classification: Classification | None, name: str) -> Evidence | None:
     """Return one measurement of the classification, if it has an interval."""
-    found = diagnostics.classification.evidence if diagnostics.classification is not None else []
-    return next((each for each in found if each.name == name and each.interval is not None), None)
+    evidence = classification.evidence if classification is not None else []
+    return next((each for each in evidence if each.name == name and each.interval is not None), None)
 
 
-def _apart(diagnostics: Diagnostics) -> bool:
-    found = _evidence(diagnostics, "consecutive_distance")
-    if found is not None and found.interval is not None and found.interval[0] > NO_APPROACH:
+def _apart(consecutive: Sequence[ConsecutiveRow], classification: Classification | None) -> bool:
+    exponent = _evidence(classification, "consecutive_distance")
+    if exponent is not None and exponent.interval is not None and exponent.interval[0] > NO_APPROACH:
         return True
-    last = diagnostics.consecutive[-1].order.get("total")
+    last = consecutive[-1].order.get("total")
     return last is not None and last <= 0.0

@@ -7,8 +7,10 @@ import pytest
 
 from tests.support.small_problems import DEPTHS, odd_pair, trained
 from worker.deeplimit import ContinuumOptions, Problem, Regime, Regularisation, Scaling, Training, train
-from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, Errors, budget, interval, interval_of_three
-from worker.deeplimit.diagnostics.measure.orders import Measured
+from worker.deeplimit.diagnostics.errors import Errors
+from worker.deeplimit.diagnostics.measure.bracket import ExcessRow
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, interval, interval_of_three, with_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation
 
 
 def test_every_gap_and_order_has_a_budget() -> None:
@@ -99,13 +101,13 @@ def test_without_a_continuum_the_budget_is_of_three_minima() -> None:
 
 
 def test_intervals_are_those_of_interval_arithmetic() -> None:
-    before, after = Measured(8, 0.1, 0.01), Measured(16, 0.05, 0.005)
+    before, after = Observation(8, 0.1, 0.01), Observation(16, 0.05, 0.005)
     known = interval(before, after)
     assert known is not None
     assert known[0] == pytest.approx(math.log2(0.09 / 0.055))
     assert known[1] == pytest.approx(math.log2(0.11 / 0.045))
-    assert interval(before, Measured(16, 0.05, 0.05)) is None
-    assert interval(before, Measured(16, None, 0.0)) is None
+    assert interval(before, Observation(16, 0.05, 0.05)) is None
+    assert interval(before, Observation(16, None, 0.0)) is None
     low, high = interval_of_three((8, 16, 32), (1.0 + 1 / 8, 1.0 + 1 / 16, 1.0 + 1 / 32), (1e-4, 1e-4, 1e-4)) or (9, 9)
     assert low < 1.0 < high
     assert interval_of_three((8, 16, 32), (1.125, 1.0625, 1.03125), (0.1, 0.1, 0.1)) is None
@@ -118,10 +120,19 @@ def test_errors_add_and_scale() -> None:
 
 
 def test_no_interval_without_an_order() -> None:
-    class Row:
-        error_budget: ErrorBudget | None = None
+    observations = [Observation(8, 0.1, 0.0), Observation(16, 0.05, 0.0, "not trained")]
+    rows = [ExcessRow(8, 1.0, 0.1, withheld={"excess": "kept"}), ExcessRow(16, 1.0, 0.05)]
+    first, second = with_orders(rows, observations, [Errors(), Errors(1.0)])
+    assert first.error_budget == ErrorBudget(0.0, 0.0, 0.0, None)
+    assert second.error_budget == ErrorBudget(1.0, 0.0, 0.0, None)
+    assert (first.order, second.order) == (None, None)
+    assert (first.withheld, second.withheld) == ({"excess": "kept"}, {"order": "not trained"})
 
-    rows = [Row(), Row()]
-    measured = [Measured(8, 0.1, 0.0), Measured(16, 0.05, 0.0)]
-    budget(rows, measured, [Errors(), Errors()], [None, None])
-    assert rows[1].error_budget == ErrorBudget(0.0, 0.0, 0.0, None)
+
+def test_an_order_has_its_interval() -> None:
+    observations = [Observation(8, 0.1, 0.001), Observation(16, 0.05, 0.0005)]
+    rows = [ExcessRow(8, 1.0, 0.1), ExcessRow(16, 1.0, 0.05)]
+    _, second = with_orders(rows, observations, [Errors(0.001), Errors(0.0005)])
+    assert second.order == pytest.approx(1.0)
+    assert second.error_budget is not None
+    assert second.error_budget.interval == interval(*observations)

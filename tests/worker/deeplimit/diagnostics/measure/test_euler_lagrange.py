@@ -9,9 +9,9 @@ import torch
 
 from tests.support.small_problems import DEPTHS, TOLERANCE, odd_pair, one_sample, trained
 from worker.deeplimit import ContinuumOptions, Problem, Regularisation, Training, train
-from worker.deeplimit.diagnostics.measure.compactness import compactness, quotient
-from worker.deeplimit.diagnostics.measure.euler_lagrange import euler_lagrange, right_hand_sides
-from worker.deeplimit.diagnostics.measure.regularity import regularity
+from worker.deeplimit.diagnostics.measure.compactness import measure_compactness, quotient
+from worker.deeplimit.diagnostics.measure.euler_lagrange import euler_lagrange_residuals, right_hand_sides
+from worker.deeplimit.diagnostics.measure.regularity import measure_regularity
 from worker.deeplimit.diagnostics.measure.slope import slope_from_depth
 from worker.deeplimit.study.branches import BranchPoint
 
@@ -40,7 +40,7 @@ def test_residuals_fall_with_the_tolerance() -> None:
         training = Training(gradient_tolerance=min(1e-8, tolerance), starts=1)
         fit = train(problem, (8,), ContinuumOptions(tolerance=tolerance), training).study.verdict_branch.continuum
         assert fit is not None
-        K = euler_lagrange(problem, fit).K
+        K = euler_lagrange_residuals(problem, fit).K
         assert K is not None
         residuals.append(K.residual)
     assert all(fine < 0.2 * coarse for coarse, fine in pairwise(residuals))
@@ -54,7 +54,7 @@ def test_a_piecewise_linear_model_meets_the_same_equation() -> None:
         options = ContinuumOptions(basis="piecewise_linear", tolerance=cells)
         fit = train(problem, (8,), options, Training(starts=1)).study.verdict_branch.continuum
         assert fit is not None
-        K = euler_lagrange(problem, fit).K
+        K = euler_lagrange_residuals(problem, fit).K
         assert K is not None
         residuals.append((fit.flow.basis.size - 1, K.residual))
     (m, coarse), (n, fine) = residuals
@@ -66,7 +66,7 @@ def test_a_piecewise_linear_model_meets_the_same_equation() -> None:
 def test_another_problems_minimiser_does_not_meet_the_equation(activation: str) -> None:
     fit = trained(activation).study.verdict_branch.continuum
     assert fit is not None
-    found = euler_lagrange(odd_pair(activation, alpha_K=0.0505), fit).K
+    found = euler_lagrange_residuals(odd_pair(activation, alpha_K=0.0505), fit).K
     assert found is not None
     assert found.residual > 2e-3
 
@@ -82,7 +82,7 @@ def test_another_tau_does_not_meet_the_boundary_condition() -> None:
         loss="squared_error",
         regularisation=Regularisation(alpha=alpha, tau={"K": 1.01, "b": 1.0}),
     )
-    found = euler_lagrange(other, fit).K
+    found = euler_lagrange_residuals(other, fit).K
     assert found is not None
     assert found.boundary_0 == pytest.approx(0.01 * 0.6554184, rel=1e-2)
 
@@ -131,7 +131,7 @@ def test_boundary_residuals_fall_like_one_over_n(activation: str, end: str) -> N
 def test_with_one_sample_the_bound_is_an_equality() -> None:
     problem = one_sample()
     study = train(problem, (12,), None, Training(gradient_tolerance=1e-11, starts=1)).study
-    row = regularity(problem, study.verdict_branch.points[12])
+    row = measure_regularity(problem, study.verdict_branch.points[12])
     for part in (row.K, row.b):
         assert part is not None
         assert part.second_difference == pytest.approx(part.bound, rel=1e-7)
@@ -146,7 +146,7 @@ def disturbed(point: BranchPoint, size: float) -> BranchPoint:
 
 def test_rough_weights_break_the_bound() -> None:
     point = trained("tanh").study.verdict_branch.points[64]
-    row = regularity(odd_pair("tanh"), disturbed(point, 1e-3))
+    row = measure_regularity(odd_pair("tanh"), disturbed(point, 1e-3))
     assert row.K is not None
     assert not row.K.holds
     assert row.K.second_difference > 10.0 * row.K.bound
@@ -157,7 +157,7 @@ def test_shifted_weights_break_the_boundary_condition() -> None:
     for n in (32, 128):
         point = trained("tanh").study.verdict_branch.points[n]
         shifted = replace(point, parameters=replace(point.parameters, K=point.parameters.K + 0.1))
-        row = regularity(odd_pair("tanh"), shifted)
+        row = measure_regularity(odd_pair("tanh"), shifted)
         assert row.K is not None
         assert row.K.holds
         assert row.K.boundary_0 > 0.1
@@ -188,7 +188,7 @@ def test_the_quotient_of_a_straight_line_and_of_a_root() -> None:
 def test_a_random_walk_without_scaling_exceeds_the_bound() -> None:
     point = trained("tanh").study.verdict_branch.points[128]
     walk = torch.randn(128, 1, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(0)
-    row = compactness(odd_pair("tanh"), replace(point, parameters=replace(point.parameters, K=walk)))
+    row = measure_compactness(odd_pair("tanh"), replace(point, parameters=replace(point.parameters, K=walk)))
     assert row.bounded is False
     assert row.R_K > 1000.0
 

@@ -6,7 +6,7 @@ import pytest
 from tests.support.small_problems import odd_pair, trained
 from worker.deeplimit import ContinuumOptions, Problem, Regularisation, Training, train
 from worker.deeplimit.diagnostics.measure.boundary_value_problem import BoundaryValueProblem
-from worker.deeplimit.diagnostics.measure.independent_check import independent_check, unknown_functions
+from worker.deeplimit.diagnostics.measure.independent_check import solve_independently, unknown_functions
 
 
 def classes(activation: str = "tanh", **fixed: object) -> Problem:
@@ -78,7 +78,7 @@ def test_a_continuum_model_of_another_problem_is_not_confirmed() -> None:
     """The control: the model trained with α_K = 0.05, checked against the problem of α_K = 0.0501."""
     fit = trained("tanh").study.verdict_branch.continuum
     assert fit is not None
-    found = independent_check(odd_pair("tanh", alpha_K=0.0501), fit)
+    found = solve_independently(odd_pair("tanh", alpha_K=0.0501), fit)
     assert found.difference is not None
     # dE/dα_K = R(K)
     K, _ = fit.parameters.coefficients()
@@ -97,9 +97,9 @@ def test_it_is_skipped_with_the_reason() -> None:
     assert found.withheld["difference"].startswith("132 unknown functions")
     fit = trained("tanh").study.verdict_branch.continuum
     assert fit is not None
-    late = independent_check(odd_pair("tanh"), fit, seconds=1e-9)
+    late = solve_independently(odd_pair("tanh"), fit, seconds=1e-9)
     assert "not solved in" in late.withheld["objective"]
-    assert independent_check(odd_pair("relu"), fit).withheld["objective"] == "σ is not differentiable"
+    assert solve_independently(odd_pair("relu"), fit).withheld["objective"] == "σ is not differentiable"
 
 
 def test_a_checkpoint_may_stop_it() -> None:
@@ -110,4 +110,4 @@ def test_a_checkpoint_may_stop_it() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        independent_check(odd_pair("tanh"), fit, stop)
+        solve_independently(odd_pair("tanh"), fit, stop)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import known_answers
 from tests.support.known_answers import KnownAnswer
 from worker.deeplimit import Problem, TrainedStudy
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders, order_from_three
+from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders, order_from_three
 from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.model.flow import ContinuumParameters, integrate
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
@@ -123,7 +123,7 @@ def test_three_values_without_an_order(values: tuple[float, float, float]) -> No
 
 
 def test_observed_orders_are_logarithms_of_ratios() -> None:
-    rows = [Measured(n, 3.0 * n**-1.5, 0.0) for n in (5, 8, 40)]
+    rows = [Observation(n, 3.0 * n**-1.5, 0.0) for n in (5, 8, 40)]
     orders = observed_orders(rows)
     assert orders[0] == (None, None)
     assert [order for order, _ in orders[1:]] == pytest.approx([1.5, 1.5], rel=1e-13)
@@ -132,11 +132,11 @@ def test_observed_orders_are_logarithms_of_ratios() -> None:
 
 def test_noise_withholds_an_order_and_says_so() -> None:
     # An error of 5 % on both numbers moves the order by up to 0.1 / log 2 = 0.14.
-    noisy = observed_orders([Measured(8, 1.0, 0.05), Measured(16, 0.5, 0.025)])[1]
+    noisy = observed_orders([Observation(8, 1.0, 0.05), Observation(16, 0.5, 0.025)])[1]
     assert noisy[0] is None
     assert noisy[1] is not None
     assert "could move the order" in noisy[1]
-    order, reason = observed_orders([Measured(8, 1.0, 0.03), Measured(16, 0.5, 0.015)])[1]
+    order, reason = observed_orders([Observation(8, 1.0, 0.03), Observation(16, 0.5, 0.015)])[1]
     assert order == pytest.approx(1.0, rel=1e-14)
     assert reason is None
 
@@ -144,17 +144,17 @@ def test_noise_withholds_an_order_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (Measured(8, 1.0, 0.0, "not trained"), "not trained"),
-        (Measured(8, None, 0.0), "no value at depth 8"),
-        (Measured(8, math.nan, 0.0), "no value at depth 8"),
-        (Measured(8, 0.0, 0.0), "two positive numbers"),
-        (Measured(8, -1.0, 0.0), "two positive numbers"),
+        (Observation(8, 1.0, 0.0, "not trained"), "not trained"),
+        (Observation(8, None, 0.0), "no value at depth 8"),
+        (Observation(8, math.nan, 0.0), "no value at depth 8"),
+        (Observation(8, 0.0, 0.0), "two positive numbers"),
+        (Observation(8, -1.0, 0.0), "two positive numbers"),
     ],
 )
-def test_reasons_why_there_is_no_order(row: Measured, reason: str) -> None:
+def test_reasons_why_there_is_no_order(row: Observation, reason: str) -> None:
     for order, why in (
-        observed_orders([row, Measured(16, 0.5, 0.0)])[1],
-        observed_orders([Measured(4, 2.0, 0.0), row])[1],
+        observed_orders([row, Observation(16, 0.5, 0.0)])[1],
+        observed_orders([Observation(4, 2.0, 0.0), row])[1],
     ):
         assert order is None
         assert why is not None

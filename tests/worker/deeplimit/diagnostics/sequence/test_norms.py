@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from worker.deeplimit.diagnostics.sequence.norms import holder_constant, norms, path_norms
+from worker.deeplimit.diagnostics.sequence.norms import holder_constant, network_norms, path_norms
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights, Path
 
 
@@ -70,6 +70,6 @@ def test_two_layers_have_no_second_difference() -> None:
 
 def test_parameters_alone_and_together() -> None:
     rng = np.random.default_rng(1)
-    found = norms(NetworkWeights({"K": rng.normal(size=(6, 2, 2)), "b": rng.normal(size=(6, 2))}))
+    found = network_norms(NetworkWeights({"K": rng.normal(size=(6, 2, 2)), "b": rng.normal(size=(6, 2))}))
     assert set(found) == {"K", "b", "joint"}
     assert pytest.approx(found["K"].R + found["b"].R) == found["joint"].R

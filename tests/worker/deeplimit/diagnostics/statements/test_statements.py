@@ -22,10 +22,10 @@ from worker.deeplimit import (
 )
 from worker.deeplimit.diagnostics.measure.bracket import ExcessRow
 from worker.deeplimit.diagnostics.measure.independent_check import IndependentCheck
-from worker.deeplimit.diagnostics.measure.regularity import Bend, _bounds, boundary_error, regularity
+from worker.deeplimit.diagnostics.measure.regularity import Bend, _bounds, boundary_error, measure_regularity
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
-from worker.deeplimit.diagnostics.statements.certified import certified
-from worker.deeplimit.diagnostics.statements.verdict import Verdict, verdict
+from worker.deeplimit.diagnostics.statements.optimality import stationary_points
+from worker.deeplimit.diagnostics.statements.verdict import Verdict, reach_verdict
 from worker.deeplimit.diagnostics.statements.wording import at_least, depths, listed, places
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.minimise import Budget, Solution, Status, minimise
@@ -65,7 +65,7 @@ def subject_of(study: TrainedStudy) -> Subject:
 def said(study: TrainedStudy, **changed: object) -> Verdict:
     """Return the verdict on a study some of whose diagnostics are others."""
     found: Diagnostics = dataclasses.replace(study.diagnostics, **changed)  # type: ignore[arg-type]  # by name
-    return verdict(subject_of(study), found)
+    return reach_verdict(subject_of(study), found, found.classification)
 
 
 def with_words(found: Verdict, *words: str) -> list[str]:
@@ -245,10 +245,10 @@ def test_orders_of_noise_are_withheld() -> None:
 
 
 def test_broken_bounds_name_parameter_and_depths() -> None:
-    rows = [dataclasses.replace(row) for row in small().diagnostics.regularity]
+    rows = list(small().diagnostics.regularity)
     bend = rows[1].K
     assert bend is not None
-    rows[1].K = dataclasses.replace(bend, holds=False)
+    rows[1] = dataclasses.replace(rows[1], K=dataclasses.replace(bend, holds=False))
     found = said(small(), regularity=rows)
     (sentence,) = with_words(found, "exceed their H² bound")
     assert "At depth 8 " in sentence
@@ -276,7 +276,7 @@ def test_the_gradient_moves_boundary_residuals_by_no_more_than_is_allowed(tau: f
     for direction in (first, torch.randn(len(exact), generator=generator, dtype=torch.float64)):
         u = exact + 1e-4 * direction / direction.norm()
         point = BranchPoint(network, network.parameters(u), Solution(u, network.evaluate(u), Status.CONVERGED, 0.0))
-        bend = regularity(problem, point).K
+        bend = measure_regularity(problem, point).K
         assert bend is not None
         force = _bounds(point)["K"] / (2.0 * problem.weight("K") * 4)
         moved = math.hypot(bend.boundary_0 - float(force[0]), bend.boundary_1 - float(force[-1]))
@@ -387,4 +387,5 @@ def test_the_sentences_come_from_the_diagnostics_alone() -> None:
     """Not from what was measured when the study was made."""
     found = small().diagnostics
     subject = subject_of(small())
-    assert [line for line in found.verdict.statements if line in certified(subject, found)] == certified(subject, found)
+    sentences = stationary_points(subject, found)
+    assert [line for line in found.verdict.statements if line in sentences] == sentences

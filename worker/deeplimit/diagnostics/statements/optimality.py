@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from worker.deeplimit.diagnostics.measure.orders import Measured, observed_orders
+from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders
 from worker.deeplimit.diagnostics.measure.regularity import Bend, boundary_error, boundary_residual
 from worker.deeplimit.diagnostics.statements.wording import at_least, depths, listed, places
 from worker.deeplimit.diagnostics.subject import Subject
@@ -14,7 +14,7 @@ from worker.deeplimit.problem.learning_problem import LAYERED
 
 if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.measure.compactness import CompactnessRow
-    from worker.deeplimit.diagnostics.report import Diagnostics
+    from worker.deeplimit.diagnostics.measured import MeasuredStudy
 
 _SAME: Final = 1e-6
 """Two values of E_∞ agree when they are this close, relative to them."""
@@ -22,19 +22,19 @@ _EQUAL: Final = 1e-6
 """Bounds that differ by less, relative to them, are one bound."""
 
 
-def certified(subject: Subject, diagnostics: Diagnostics) -> list[str]:
-    """Return the sentences."""
+def stationary_points(subject: Subject, measured: MeasuredStudy) -> list[str]:
+    """Say what is known of the stationary points: their kind, and how well they meet their equations and bounds."""
     return [
-        *_certificates(diagnostics),
-        *_regularity(subject, diagnostics),
-        *_compactness(subject, diagnostics),
-        *_euler_lagrange(subject, diagnostics),
-        *_independent_check(subject, diagnostics),
+        *_certificates(measured),
+        *_regularity(subject, measured),
+        *_compactness(subject, measured),
+        *_euler_lagrange(subject, measured),
+        *_independent_check(subject, measured),
     ]
 
 
-def _certificates(diagnostics: Diagnostics) -> list[str]:
-    found = diagnostics.certificates
+def _certificates(measured: MeasuredStudy) -> list[str]:
+    found = measured.certificates
     named: list[tuple[int | None, Certificate]] = sorted(found.depths.items())
     if found.continuum is not None:
         named.append((None, found.continuum))
@@ -70,9 +70,9 @@ def _certificates(diagnostics: Diagnostics) -> list[str]:
     return out
 
 
-def _regularity(subject: Subject, diagnostics: Diagnostics) -> list[str]:
+def _regularity(subject: Subject, measured: MeasuredStudy) -> list[str]:
     bends: dict[str, list[tuple[int, Bend]]] = {}
-    for row in diagnostics.regularity:
+    for row in measured.regularity:
         for name, bend in (("K", row.K), ("b", row.b)):
             if bend is not None:
                 bends.setdefault(name, []).append((row.depth, bend))
@@ -112,7 +112,7 @@ def _boundary(subject: Subject, bends: dict[str, list[tuple[int, Bend]]]) -> lis
         if any(unfit[depth] for depth in pair):
             return []
         measured = [
-            Measured(depth, boundary_residual(bend), boundary_error(bend, depth, tau)) for depth, bend in rows[-2:]
+            Observation(depth, boundary_residual(bend), boundary_error(bend, depth, tau)) for depth, bend in rows[-2:]
         ]
         order, _ = observed_orders(measured)[-1]
         if order is None:
@@ -133,8 +133,8 @@ def _boundary(subject: Subject, bends: dict[str, list[tuple[int, Bend]]]) -> lis
     return out
 
 
-def _compactness(subject: Subject, diagnostics: Diagnostics) -> list[str]:
-    known = [row for row in diagnostics.compactness if row.bounded is not None]
+def _compactness(subject: Subject, measured: MeasuredStudy) -> list[str]:
+    known = [row for row in measured.compactness if row.bounded is not None]
     held, broken = [row for row in known if row.bounded], [row for row in known if not row.bounded]
     trained = [name for name in LAYERED if name not in subject.problem.fixed]
     alpha = subject.problem.regularisation.alpha
@@ -164,8 +164,8 @@ def _bound(rows: list[CompactnessRow]) -> str:
     return f"of each depth, {min(bounds):.4g} at least"
 
 
-def _euler_lagrange(subject: Subject, diagnostics: Diagnostics) -> list[str]:
-    found, fit = diagnostics.euler_lagrange, subject.continuum
+def _euler_lagrange(subject: Subject, measured: MeasuredStudy) -> list[str]:
+    found, fit = measured.euler_lagrange, subject.continuum
     parts = [part for part in (found.K, found.b) if part is not None] if found is not None else []
     if not parts or fit is None:
         return []
@@ -189,12 +189,12 @@ class Agreement:
     numbers: str
 
 
-def agreement(subject: Subject, diagnostics: Diagnostics) -> Agreement | None:
+def agreement(subject: Subject, measured: MeasuredStudy) -> Agreement | None:
     """Compare E_∞ of the independent check with what either value may be wrong by; None where there is no check."""
-    found, fit = diagnostics.independent_check, subject.continuum
+    found, fit = measured.independent_check, subject.continuum
     if found is None or found.objective is None or found.difference is None or fit is None:
         return None
-    known = diagnostics.certificates.continuum or Certificate()
+    known = measured.certificates.continuum or Certificate()
     error = fit.step_error + fit.basis_error + max(fit.solution.error_estimate, known.optimisation_error or 0.0)
     apart, sharp = f"difference {found.difference:+.1e}", _SAME * abs(found.objective)
     if abs(found.difference) <= sharp:
@@ -204,12 +204,12 @@ def agreement(subject: Subject, diagnostics: Diagnostics) -> Agreement | None:
     return Agreement(agrees, f"{apart}, {side} the estimated error {error:.1e} of the trained model")
 
 
-def _independent_check(subject: Subject, diagnostics: Diagnostics) -> list[str]:
+def _independent_check(subject: Subject, measured: MeasuredStudy) -> list[str]:
     """Say whether E_∞ is confirmed, and whether it is a minimum's."""
-    found, compared = diagnostics.independent_check, agreement(subject, diagnostics)
+    found, compared = measured.independent_check, agreement(subject, measured)
     if found is None or compared is None:
         return []
-    known, agrees = diagnostics.certificates.continuum or Certificate(), compared.agrees
+    known, agrees = measured.certificates.continuum or Certificate(), compared.agrees
     if known.kind is Kind.SADDLE:
         verb = "it ends at" if agrees else "it does not end at"
         said = f"{verb} the trained stationary point, a saddle and no minimum"

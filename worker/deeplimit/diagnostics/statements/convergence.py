@@ -11,20 +11,20 @@ from worker.deeplimit.study.branches import BranchStatus
 
 if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.measure.bracket import ExcessRow
-    from worker.deeplimit.diagnostics.report import Diagnostics
+    from worker.deeplimit.diagnostics.measured import MeasuredStudy
 
 _SLOPE_SHARE: Final = 0.1
 """A predicted slope agrees with the observed one when it is this close, relative to the latter."""
 
 
-def slopes(diagnostics: Diagnostics) -> list[str]:
+def slopes(measured: MeasuredStudy) -> list[str]:
     """Compare the slope that the continuum predicts with the one at the finest depth."""
-    if diagnostics.minima is None or not diagnostics.minima.depths:
+    if measured.minima is None or not measured.minima.depths:
         return []
     last, predicted, limit = (
-        diagnostics.minima.depths[-1],
-        diagnostics.minima.predicted_slope,
-        diagnostics.minima.continuum,
+        measured.minima.depths[-1],
+        measured.minima.predicted_slope,
+        measured.minima.continuum,
     )
     if last.slope is None or predicted is None or limit is None:
         return []
@@ -38,11 +38,11 @@ def slopes(diagnostics: Diagnostics) -> list[str]:
     return [sentence]
 
 
-def bracket(subject: Subject, diagnostics: Diagnostics) -> list[str]:
+def bracket(subject: Subject, measured: MeasuredStudy) -> list[str]:
     """Say whether lifts and recovery sequences lie above the trained minima, as they must if those are global."""
     return [
-        *_excess(subject, "lift", diagnostics.lift or [], "E_∞"),
-        *_excess(subject, "recovery", diagnostics.recovery or [], "E_n"),
+        *_excess(subject, "lift", measured.lift or [], "E_∞"),
+        *_excess(subject, "recovery", measured.recovery or [], "E_n"),
     ]
 
 

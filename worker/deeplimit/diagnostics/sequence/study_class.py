@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from worker.deeplimit.diagnostics.measured import MeasuredStudy
 from worker.deeplimit.diagnostics.sequence.classification import Classification, classify
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass, TrainedFacts
 from worker.deeplimit.diagnostics.subject import Subject
-
-if TYPE_CHECKING:
-    from worker.deeplimit.diagnostics.report import Diagnostics
 
 _READOUT: Final = ("W", "c")
 _WELL_KNOWN: Final = 1e-3
 """Weights with a larger error are not known well: over t in [0, 1] it moves states by as much."""
 
 
-def classify_study(subject: Subject, found: Diagnostics, *, deadline: float | None = None) -> Classification:
+def classify_study(subject: Subject, measured: MeasuredStudy) -> Classification:
     """Classify the verdict branch: one network per depth whose optimisation ended well.
 
     Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question. Only
     their distances from the continuum's minimiser are left out. Where every depth left the continuum's branch, they say
-    nothing of what that branch tends to. ``deadline`` as for `classify`.
+    nothing of what that branch tends to.
     """
     points = [point for point in subject.points if point.solution.status.optimised]
     away = subject.study.verdict_branch.left
@@ -44,16 +42,14 @@ def classify_study(subject: Subject, found: Diagnostics, *, deadline: float | No
     on_branch = {point.depth for point in points if subject.unfit(point) is None}
     facts = TrainedFacts(
         penalty=subject.problem.regime.scaling.value,
-        slopes=_slopes(found),
-        euler_lagrange=_residual(found),
+        slopes=_slopes(measured),
+        euler_lagrange=_residual(measured),
         to_continuum=[
-            (row.depths[0], math.hypot(row.tl2.K, row.tl2.b))
-            for row in found.minimisers or []
-            if row.depths[0] in on_branch
+            (row.depth, math.hypot(row.tl2.K, row.tl2.b)) for row in measured.minimisers or [] if row.depth in on_branch
         ],
         resolution=_resolution([subject.network_errors(point).total for point in points]),
     )
-    return classify(networks, facts=facts, checkpoint=subject.checkpoint, deadline=deadline)
+    return classify(networks, facts=facts, checkpoint=subject.checkpoint, deadline=subject.deadline)
 
 
 def _resolution(errors: list[float]) -> float:
@@ -65,19 +61,19 @@ def _resolution(errors: list[float]) -> float:
     return largest if largest <= _WELL_KNOWN else 0.0
 
 
-def _slopes(found: Diagnostics) -> tuple[float, float] | None:
+def _slopes(measured: MeasuredStudy) -> tuple[float, float] | None:
     """Return C₁ of the continuum and n(E_n* − E_∞*) at the finest depth."""
-    if found.minima is None or not found.minima.depths:
+    if measured.minima is None or not measured.minima.depths:
         return None
-    predicted, observed = found.minima.predicted_slope, found.minima.depths[-1].slope
+    predicted, observed = measured.minima.predicted_slope, measured.minima.depths[-1].slope
     return None if predicted is None or observed is None else (predicted, observed)
 
 
-def _residual(found: Diagnostics) -> float | None:
+def _residual(measured: MeasuredStudy) -> float | None:
     """Return ‖(r_K, r_b)‖ beside the equations' terms: one parameter's alone may be noise beside nothing."""
-    if found.euler_lagrange is None:
+    if measured.euler_lagrange is None:
         return None
-    both = (found.euler_lagrange.K, found.euler_lagrange.b)
+    both = (measured.euler_lagrange.K, measured.euler_lagrange.b)
     parts = [part for part in both if part is not None and part.residual > 0.0]
     if not parts:
         return None
