@@ -20,7 +20,7 @@ from service.datasets.uploads import child
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 from tests.support.hostile import BAD
-from tests.support.uploads import bomb, lying_bomb, npz
+from tests.support.uploads import bomb, header_bomb, lying_bomb, many_arrays, npz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +87,14 @@ def test_a_bomb_takes_little_memory(tmp_path: Path, make: Callable[[int], bytes]
     assert 0 < peak < MEMORY
     # by its true header the bomb is refused; by a lying one no more is unpacked than it claims
     assert ("unpacks_too_large" in answer) is not inputs_only
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
+@pytest.mark.parametrize(("make", "kind"), [(header_bomb, UploadFormat.NPZ), (many_arrays, UploadFormat.SAFETENSORS)])
+def test_a_header_is_not_read_before_its_length(tmp_path: Path, make: Callable[[], bytes], kind: UploadFormat) -> None:
+    peak, answer = peak_memory(request(tmp_path, make(), kind))
+    assert 0 < peak < MEMORY
+    assert "lies_about_size" in answer
 
 
 def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

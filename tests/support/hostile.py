@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.uploads import (
     Y,
     bomb,
     header_of,
+    many_arrays,
     npy_header,
     npz,
     parquet,
@@ -48,6 +50,7 @@ def with_nan(value: float) -> np.ndarray[Any, Any]:
 
 INPUTS = npy_header(header_of("(1, 1)")) + bytes(8)
 TARGETS = npy_header(header_of("(1,)")) + bytes(8)
+NUMBER = tensor([1, 1], 0, 8)
 GOOD_PARQUET = parquet({"a": np.arange(100.0), "y": np.arange(100.0)})
 BAD: list[tuple[str, bytes, str, str]] = [
     ("csv ragged", b"a,b\n1,2\n3\n", CSV, "ragged"),
@@ -99,6 +102,48 @@ BAD: list[tuple[str, bytes, str, str]] = [
     (
         "npz negative",
         zipped({"inputs.npy": npy_header(header_of("(-1, 1)")), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz boolean in shape",
+        zipped({"inputs.npy": npy_header(header_of("(True, 1)")) + bytes(8), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz object in a field",
+        zipped({"inputs.npy": npy_header(header_of("(1,)", "[('a', 'O')]")) + bytes(8), "targets.npy": TARGETS}),
+        NPZ,
+        "pickle_refused",
+    ),
+    (
+        "npz object as the note",
+        zipped({"inputs.npy": INPUTS, "targets.npy": TARGETS, "deeplimit.npy": npy_header(header_of("()", "'O'"))}),
+        NPZ,
+        "pickle_refused",
+    ),
+    (
+        "npz type that is none",
+        zipped({"inputs.npy": npy_header(header_of("(1, 1)", "'<f1'")) + bytes(1), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz unknown version",
+        zipped({"inputs.npy": npy_header(header_of("(1, 1)"), 4) + bytes(8), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz header without end",
+        zipped({"inputs.npy": npy_header("{'descr': ("), "targets.npy": TARGETS}),
+        NPZ,
+        "malformed",
+    ),
+    (
+        "npz empty entry",
+        zipped({"inputs.npy": b"", "targets.npy": TARGETS}),
         NPZ,
         "malformed",
     ),
@@ -186,6 +231,78 @@ BAD: list[tuple[str, bytes, str, str]] = [
         safetensors_file({"inputs": tensor([1, 1], 0, 1, "BOOL")}, bytes(1)),
         SAFETENSORS,
         "wrong_dtype",
+    ),
+    (
+        "safetensors float8",
+        safetensors_file({"inputs": NUMBER, "a": tensor([1], 8, 9, "F8_E4M3")}, bytes(9)),
+        SAFETENSORS,
+        "wrong_dtype",
+    ),
+    (
+        "safetensors complex",
+        safetensors_file({"inputs": NUMBER, "a": tensor([1], 8, 16, "C64")}, bytes(16)),
+        SAFETENSORS,
+        "wrong_dtype",
+    ),
+    ("safetensors type", safetensors_file({"inputs": tensor([1, 1], 0, 8, "F1")}, bytes(8)), SAFETENSORS, "malformed"),
+    (
+        "safetensors bfloat16 cut off",
+        safetensors_file({"inputs": tensor([2, 2], 0, 8, "BF16")}, bytes(4)),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    (
+        "safetensors gap",
+        safetensors_file({"inputs": NUMBER, "targets": tensor([1], 16, 24)}, bytes(24)),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    (
+        "safetensors overflow",
+        safetensors_file({"inputs": tensor([2**32, 2**32], 0, 0)}),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    (
+        "safetensors backwards",
+        safetensors_file({"inputs": tensor([1, 1], 8, 0)}, bytes(8)),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    (
+        "safetensors long header",
+        safetensors_file({"inputs": NUMBER, "__metadata__": {"a": "b" * 2**20}}, bytes(8)),
+        SAFETENSORS,
+        "lies_about_size",
+    ),
+    ("safetensors many arrays", many_arrays(1001), SAFETENSORS, "too_many_arrays"),
+    (
+        "safetensors array twice",
+        safetensors_file(b'{"inputs": %s, "inputs": %s}' % ((json.dumps(NUMBER).encode(),) * 2), bytes(8)),
+        SAFETENSORS,
+        "malformed",
+    ),
+    (
+        "safetensors note twice",
+        safetensors_file(
+            b'{"inputs": %s, "__metadata__": {"deeplimit": "", "deeplimit": ""}}' % json.dumps(NUMBER).encode(),
+            bytes(8),
+        ),
+        SAFETENSORS,
+        "malformed",
+    ),
+    (
+        "safetensors metadata",
+        safetensors_file({"__metadata__": [], "inputs": NUMBER}, bytes(8)),
+        SAFETENSORS,
+        "malformed",
+    ),
+    ("safetensors Latin-1", safetensors_file(b'{"\xe9": {}}'), SAFETENSORS, "malformed"),
+    (
+        "safetensors coefficients",
+        safetensors.numpy.save({"K": np.ones((4, 2, 2)), "b": np.ones((4, 2))}, {"deeplimit": '{"basis": {}}'}),
+        SAFETENSORS,
+        "wrong_shape",
     ),
     ("safetensors not JSON", safetensors_file(b"{"), SAFETENSORS, "malformed"),
     ("safetensors nests", safetensors_file(b"[" * 100_000), SAFETENSORS, "malformed"),

@@ -68,6 +68,17 @@ def lying_bomb(megabytes: int = 200) -> bytes:
     return local + central + end
 
 
+def header_bomb(megabytes: int = 127) -> bytes:
+    """An NPZ of some 130 KB whose one array is a header, of as many megabytes as asked and claiming as many."""
+    size = megabytes * 2**20
+    return zipped({"inputs.npy": b"\x93NUMPY\x02\x00" + struct.pack("<I", size) + b" " * size})
+
+
+def many_arrays(count: int = 200_000) -> bytes:
+    """A safetensors file of arrays without numbers: nothing but a header, of some 60 bytes for each."""
+    return safetensors_file({str(k): tensor([0], 0, 0) for k in range(count)})
+
+
 def safetensors_file(header: Any, body: bytes = b"", length: int | None = None) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + body

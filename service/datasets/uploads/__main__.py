@@ -58,27 +58,27 @@ def read(request: UploadRequest) -> UploadAnswer:
     from service.datasets.uploads import canonical  # noqa: PLC0415
 
     path, choice, limits = Path(request.source), request.choice, request.limits
-    found: canonical.Samples | canonical.Weights
+    content: canonical.Samples | canonical.Weights
     match request.format:
         case "csv":
             from service.datasets.uploads.csv_table import read_csv  # noqa: PLC0415
 
-            found = read_csv(path, choice, limits)
+            content = read_csv(path, choice, limits)
         case "parquet":
             from service.datasets.uploads.parquet import read_parquet  # noqa: PLC0415
 
-            found = read_parquet(path, choice, limits)
+            content = read_parquet(path, choice, limits)
         case "npz":
             from service.datasets.uploads.arrays import read_arrays  # noqa: PLC0415
-            from service.datasets.uploads.npz import NpzFile  # noqa: PLC0415
+            from service.datasets.uploads.npz import open_npz  # noqa: PLC0415
 
-            found = read_arrays(NpzFile(path, limits), choice, limits)
+            content = read_arrays(open_npz(path, limits), choice, limits)
         case "safetensors":
             from service.datasets.uploads.arrays import read_arrays  # noqa: PLC0415
-            from service.datasets.uploads.safetensors_file import SafetensorsFile  # noqa: PLC0415
+            from service.datasets.uploads.safetensors_file import open_safetensors  # noqa: PLC0415
 
-            found = read_arrays(SafetensorsFile(path), choice, limits)
-    return UploadAnswer(facts=canonical.write(found, Path(request.destination), limits))
+            content = read_arrays(open_safetensors(path), choice, limits)
+    return UploadAnswer(facts=canonical.write(content, Path(request.destination), limits))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METADATA: Final = "deeplimit"
-LARGEST_INTEGER: Final = 2**53
+"""Where this service's own files say what they hold: a key of safetensors' metadata, or an array of an NPZ."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Weights:
     b: NDArray[np.float64]
 
 
-def write(found: Samples | Weights, path: Path, limits: UploadLimits) -> SampleFacts | WeightFacts:
+def write(content: Samples | Weights, path: Path, limits: UploadLimits) -> SampleFacts | WeightFacts:
     """Check the numbers, write the canonical file, and return the facts.
 
     Raises
@@ -59,18 +60,14 @@ def write(found: Samples | Weights, path: Path, limits: UploadLimits) -> SampleF
     UploadRefusedError
         ``not_finite`` or ``too_large`` with the place of the first bad number.
     """
-    arrays: dict[str, NDArray[np.float64]]
-    facts: SampleFacts | WeightFacts
-    if isinstance(found, Weights):
-        arrays = {"K": found.K, "b": found.b}
-        facts = WeightFacts(depth=len(found.b), state_dim=found.b.shape[1])
-    else:
-        arrays = {"inputs": found.inputs}
-        if found.targets is not None:
-            arrays["targets"] = found.targets
-        facts = _facts(found, limits)
+    arrays = {name: array for name, array in vars(content).items() if isinstance(array, np.ndarray)}
     for name, array in arrays.items():
         _check_finite(name, array, limits.magnitude)
+    facts: SampleFacts | WeightFacts
+    if isinstance(content, Weights):
+        facts = WeightFacts(depth=len(content.b), state_dim=content.b.shape[1])
+    else:
+        facts = _facts(content, limits)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     safetensors.numpy.save_file(contiguous, path, {METADATA: facts.model_dump_json()})
     return facts
@@ -90,26 +87,23 @@ def _check_finite(name: str, array: NDArray[np.float64], magnitude: float) -> No
         raise UploadRefusedError("not_finite", f"the number at [{place}] of the {name} is not finite")
 
 
-def _facts(found: Samples, limits: UploadLimits) -> SampleFacts:
-    targets = found.targets
-    outputs = None if targets is None else (targets.shape[1] if targets.ndim > 1 else 1)
+def _facts(samples: Samples, limits: UploadLimits) -> SampleFacts:
+    targets = samples.targets
     counts: list[int] | None = None
     signs: tuple[int, int] | None = None
-    integers = found.integers
-    if targets is not None and targets.ndim == 1 and np.isfinite(targets).all():
-        whole = bool((targets == np.floor(targets)).all())
-        if whole and targets.min() >= 0 and targets.max() < limits.outputs:
+    if targets is not None and targets.ndim == 1:
+        if (targets == np.floor(targets)).all() and targets.min() >= 0 and targets.max() < limits.outputs:
             counts = np.bincount(targets.astype(np.int64)).tolist()
         if np.isin(targets, (-1.0, 1.0)).all():
             signs = (int((targets < 0).sum()), int((targets > 0).sum()))
     return SampleFacts(
-        samples=len(found.inputs),
-        features=found.inputs.shape[1],
-        outputs=outputs,
+        samples=len(samples.inputs),
+        features=samples.inputs.shape[1],
+        outputs=None if targets is None else prod(targets.shape[1:]),
         rows=targets is not None and targets.ndim > 1,
-        integers=integers and targets is not None and targets.ndim == 1,
+        integers=samples.integers and targets is not None and targets.ndim == 1,
         class_counts=counts,
-        class_names=found.class_names,
+        class_names=samples.class_names,
         sign_counts=signs,
-        columns=found.columns,
+        columns=samples.columns,
     )

@@ -1,132 +1,83 @@
-"""Safetensors files: lengths and offsets are checked against the file before an array is read."""
+"""Safetensors files. The library refuses arrays that overlap, leave gaps or do not fit the file before one is read."""
 
 from __future__ import annotations
 
 import json
-import math
+from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
-from service.datasets.uploads.arrays import ArrayHeader
+from service.datasets.uploads.arrays import ArrayFile, UnreadArray
+from service.datasets.uploads.canonical import METADATA
 from service.datasets.uploads.request import UploadRefusedError, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 LONGEST_HEADER: Final = 2**20
+"""Bytes. The library takes a hundred times as many, and more than a gigabyte of memory for what they can say."""
 MOST_ARRAYS: Final = 1000
-METADATA: Final = "__metadata__"
+
+_BFLOAT16: Final = "BF16"
+"""The upper half of a float32: a type that NumPy does not have."""
 _TYPES: Final = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "<u2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "|i1",
-    "U64": "<u8",
-    "U32": "<u4",
-    "U16": "<u2",
-    "U8": "|u1",
+    **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
+    **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    _BFLOAT16: "<u2",
 }
+_NO_HEADER: Final = tuple(f"Error while deserializing header: invalid {what} in header" for what in ("JSON", "UTF-8"))
+"""How the library begins to say that a header is not what the format asks for; all else it says is about sizes."""
 
 
-class SafetensorsFile:
-    """The arrays of a safetensors file, by headers that have been checked.
-
-    Parameters
-    ----------
-    path
-        Of the file.
+def open_safetensors(path: Path) -> ArrayFile:
+    """Read the header of a safetensors file, checked against the size of the file.
 
     Raises
     ------
     UploadRefusedError
         It is no safetensors file, or one whose header does not fit it.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > size - 8:  # noqa: PLR2004 - the eight bytes that hold the length
-                detail = "is no safetensors file, or has been cut off: its header claims to be longer than the file"
-                raise UploadRefusedError("lies_about_size", detail)
-            if length > LONGEST_HEADER:
-                raise UploadRefusedError("lies_about_size", f"the header has more than {LONGEST_HEADER} bytes")
-            text = file.read(length)
-        self._start = 8 + length
-        self._headers: dict[str, ArrayHeader] = {}
-        self.coefficients = False
-        self._offsets: dict[str, int] = {}
-        self._brain: set[str] = set()
-        entries = _parse(text)
-        self.coefficients = _is_of_coefficients(entries.pop(METADATA, {}))
-        if len(entries) > MOST_ARRAYS:
-            raise UploadRefusedError("too_many_arrays", f"holds more than {MOST_ARRAYS} arrays")
-        spans = sorted(self._add(name, entry) for name, entry in entries.items())
-        at = 0
-        for begin, end in spans:
-            if begin != at:
-                raise UploadRefusedError("lies_about_size", "the arrays' offsets overlap or leave gaps")
-            at = end
-        if at != size - self._start:
-            raise UploadRefusedError("lies_about_size", "the arrays' offsets do not end where the file does")
-
-    def _add(self, name: str, entry: Any) -> tuple[int, int]:
-        try:
-            kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-            whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
-        except (TypeError, KeyError, ValueError):
-            raise malformed("the header of an array cannot be read") from None
-        if not whole or not isinstance(kind, str) or begin > end:
-            raise malformed("the header of an array cannot be read")
-        if kind not in _TYPES:
-            raise UploadRefusedError("wrong_dtype", "an array does not hold integers or floating-point numbers")
-        dtype = np.dtype(_TYPES[kind])
-        if math.prod(shape) * dtype.itemsize != end - begin:
-            raise UploadRefusedError("lies_about_size", "an array's shape does not fit its offsets")
-        if kind == "BF16":
-            self._brain.add(name)
-        self._headers[name] = ArrayHeader(shape, np.dtype(np.float32) if kind == "BF16" else dtype)
-        self._offsets[name] = self._start + begin
-        return begin, end
-
-    @property
-    def headers(self) -> Mapping[str, ArrayHeader]:
-        """What the file claims of each array."""
-        return self._headers
-
-    def read(self, name: str) -> NDArray[np.generic]:
-        """Read one array, within the file as has been checked."""
-        header, count = self.headers[name], math.prod(self.headers[name].shape)
-        dtype = np.dtype("<u2") if name in self._brain else header.dtype
-        values: NDArray[np.generic] = np.fromfile(self._path, dtype, count, offset=self._offsets[name])
-        if name in self._brain:  # the upper half of a float32
-            values = (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return values.reshape(header.shape)
-
-
-def _parse(text: bytes) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > LONGEST_HEADER:
+            raise UploadRefusedError("lies_about_size", f"the header has more than {LONGEST_HEADER} bytes")
+        header = stream.read(length)
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
-        raise malformed("the header is not JSON") from None
-    if not isinstance(entries, dict):
-        raise malformed("the header is not an object")
-    return entries
+        with safe_open(path, framework="numpy") as file:
+            names = file.offset_keys()
+            claims = [(part.get_dtype(), tuple(part.get_shape())) for part in map(file.get_slice, names)]
+            note = (file.metadata() or {}).get(METADATA)
+    except SafetensorError as error:  # its words may repeat what was sent
+        if str(error).startswith(_NO_HEADER):
+            raise malformed("is no safetensors file, or its header cannot be read") from None
+        detail = "is no safetensors file, or has been cut off: its header does not fit the size of the file"
+        raise UploadRefusedError("lies_about_size", detail) from None
+    json.loads(header, object_pairs_hook=_check_repetition)  # JSON it is: the library has read it
+    if len(names) > MOST_ARRAYS:
+        raise UploadRefusedError("too_many_arrays", f"holds more than {MOST_ARRAYS} arrays")
+    arrays, offset = {}, 8 + length
+    for name, (kind, shape) in zip(names, claims, strict=True):  # each begins where the one before it ends
+        stored = np.dtype(_TYPES.get(kind, "V"))  # "V" is nothing but bytes, which `read_arrays` refuses to read
+        load = partial(_load, path, offset, shape, stored, bfloat16=kind == _BFLOAT16)
+        arrays[name] = UnreadArray(shape, np.dtype(np.float32) if kind == _BFLOAT16 else stored, load)
+        offset += prod(shape) * stored.itemsize
+    return ArrayFile(arrays, note)
 
 
-def _is_of_coefficients(metadata: Any) -> bool:
-    """Whether the metadata that this service writes say that K and b are coefficients in a basis."""
-    try:
-        note = json.loads(metadata["deeplimit"])
-        return note.get("basis") is not None
-    except (TypeError, KeyError, ValueError, AttributeError, RecursionError):
-        return False
+def _load(path: Path, offset: int, shape: tuple[int, ...], stored: np.dtype[Any], *, bfloat16: bool) -> NDArray[Any]:
+    """Read one array. The library would copy it from a map of the file, and cannot hand bfloat16 to NumPy."""
+    values: NDArray[Any] = np.fromfile(path, stored, prod(shape), offset=offset)
+    if bfloat16:
+        values = (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return values.reshape(shape)
+
+
+def _check_repetition(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a header that says a thing twice: readers differ in which they believe, and the library takes the last."""
+    if len(dict(pairs)) < len(pairs):
+        raise malformed("the header names an array twice")
