@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import math
 from array import array
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TextIO
 
 import numpy as np
 
 from service.datasets.uploads.canonical import Samples
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, malformed
-from service.datasets.uploads.tables import LONGEST_NAME, check_rows, classes_of, roles
+from service.datasets.uploads.tables import LONGEST_NAME, check_rows, classes_of, roles, target_values
 
 if TYPE_CHECKING:
+    from _csv import Reader
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -29,21 +31,9 @@ _SEPARATED_OTHERWISE: Final = {"no_inputs", "unknown_column", "not_a_number", "r
 
 
 def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
-    """Read a table.
+    """Read a table. The columns of one without a header go by their position, from 0.
 
-    Parameters
-    ----------
-    path
-        Of the file.
-    choice
-        Columns by name; those of a table without a header go by their position, from 0.
-    limits
-        Of an upload.
-
-    Returns
-    -------
-    Samples
-        A single column of targets that is no number anywhere holds labels, which become classes.
+    A single column of targets that is no number anywhere holds labels, which become classes.
 
     Raises
     ------
@@ -65,14 +55,14 @@ def _read(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
         first = next(rows, None)
         if first is None:
             raise UploadRefusedError("empty", "has no rows")
-        line, cells = first
-        headed = any(map(str.strip, cells[:-1] or cells)) and not any(_is_number(cell) for cell in cells[:-1] or cells)
+        cells = first[1]
+        headed = any(map(str.strip, cells[:-1] or cells)) and not any(map(_is_number, cells[:-1] or cells))
         names = [cell.strip()[:LONGEST_NAME] for cell in cells] if headed else [str(k) for k in range(len(cells))]
         chosen = roles(names, choice, limits)
         inputs, targets = array("d"), array("d")
         labels: list[str] = []
         integers, count = True, 0
-        for line, cells in rows if headed else _again(first, rows):
+        for line, cells in rows if headed else chain([first], rows):
             if len(cells) != len(names):
                 raise UploadRefusedError("ragged", f"line {line} has {len(cells)} cells, the first has {len(names)}")
             count += 1
@@ -84,17 +74,10 @@ def _read(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
             targets.extend(_numbers(cells, chosen.targets, line))
             integers = integers and all(_is_whole(cells[k]) for k in chosen.targets)
     check_rows(count, chosen, limits)
-    matrix = np.frombuffer(inputs).reshape(count, len(chosen.inputs))
     columns = [names[k] for k in chosen.inputs] if headed else None
-    if labels:
-        classes, class_names = classes_of(labels, limits)
-        return Samples(matrix, classes, integers=True, class_names=class_names, columns=columns)
-    if not chosen.targets:
-        return Samples(matrix, None, columns=columns)
-    values = np.frombuffer(targets)
-    if len(chosen.targets) > 1:
-        return Samples(matrix, values.reshape(count, -1), columns=columns)
-    return Samples(matrix, values, integers=integers, columns=columns)
+    rows_of_targets = np.asarray(targets).reshape(count, -1)
+    values, classes = classes_of(labels, limits) if labels else (target_values(rows_of_targets), None)
+    return Samples(np.asarray(inputs).reshape(count, -1), values, integers, classes, columns)
 
 
 def _check_separator(path: Path) -> None:
@@ -109,9 +92,9 @@ def _check_separator(path: Path) -> None:
             raise UploadRefusedError("wrong_separator", detail)
 
 
-def _lines(file: Iterator[str]) -> Iterator[str]:
+def _lines(file: TextIO) -> Iterator[str]:
     try:
-        for line in iter(lambda: file.readline(LONGEST_LINE + 1), ""):  # type: ignore[attr-defined]  # a text file
+        while line := file.readline(LONGEST_LINE + 1):
             if len(line) > LONGEST_LINE:
                 raise malformed(f"has a line of more than {LONGEST_LINE} characters")
             if "\0" in line:
@@ -121,20 +104,14 @@ def _lines(file: Iterator[str]) -> Iterator[str]:
         raise UploadRefusedError("wrong_encoding", "is not in UTF-8") from None
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+def _rows(reader: Reader) -> Iterator[tuple[int, list[str]]]:
     """Yield rows that are not blank with the line each ends on."""
     try:
         for cells in reader:
             if cells:
-                yield reader.line_num, cells  # type: ignore[attr-defined]  # of csv.reader
+                yield reader.line_num, cells
     except csv.Error:
-        detail = f"line {reader.line_num} cannot be read"  # type: ignore[attr-defined]
-        raise malformed(detail) from None
-
-
-def _again(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rest
+        raise malformed(f"line {reader.line_num} cannot be read") from None
 
 
 def _numbers(cells: list[str], positions: list[int], line: int) -> list[float]:

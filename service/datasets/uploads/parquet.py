@@ -1,4 +1,4 @@
-"""Parquet, read a column of a row group at a time; sizes are those that the footer claims, checked before reading."""
+"""Parquet, read a column at a time; sizes are those that the footer claims, checked before reading."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 
 from service.datasets.uploads.canonical import Samples
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, malformed
-from service.datasets.uploads.tables import Roles, check_rows, classes_of, roles
+from service.datasets.uploads.tables import LONGEST_NAME, Roles, check_rows, classes_of, roles, target_values
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 LONGEST_FOOTER: Final = 4 * 2**20
 MOST_ROW_GROUPS: Final = 10_000
@@ -23,21 +25,7 @@ _THRIFT_ENTRIES: Final = 10**6
 
 
 def read_parquet(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
-    """Read a table.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    choice
-        Columns by name.
-    limits
-        Of an upload.
-
-    Returns
-    -------
-    Samples
-        Integer or text targets are classes, unless there are several columns of them.
+    """Read a table. Integer or text targets are classes, unless there are several columns of them.
 
     Raises
     ------
@@ -82,20 +70,13 @@ def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples
     for position, kind in types.items():
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or (labels and position in chosen.targets)):
             raise UploadRefusedError("wrong_dtype", f"column {position + 1} does not hold numbers")
-    rows = metadata.num_rows
-    inputs = np.empty((rows, len(chosen.inputs)))
-    for place, position in enumerate(chosen.inputs):
-        inputs[:, place] = _numbers(file, position, rows)
-    columns = [str(schema.names[position])[:200] for position in chosen.inputs]
-    if not chosen.targets:
-        return Samples(inputs, None, columns=columns)
+    inputs = _matrix(file, chosen.inputs)
+    columns = [str(schema.names[position])[:LONGEST_NAME] for position in chosen.inputs]
     if labels:
-        classes, names = classes_of(_labels(file, chosen.targets[0], rows), limits)
+        classes, names = classes_of(_labels(file, chosen.targets[0]), limits)
         return Samples(inputs, classes, integers=True, class_names=names, columns=columns)
-    targets = np.stack([_numbers(file, position, rows) for position in chosen.targets], axis=1)
-    if len(chosen.targets) > 1:
-        return Samples(inputs, targets, columns=columns)
-    return Samples(inputs, targets[:, 0], integers=pa.types.is_integer(types[chosen.targets[0]]), columns=columns)
+    integers = all(pa.types.is_integer(types[position]) for position in chosen.targets)
+    return Samples(inputs, target_values(_matrix(file, chosen.targets)), integers=integers, columns=columns)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -121,23 +102,22 @@ def _check_sizes(metadata: Any, chosen: Roles, limits: UploadLimits) -> None:
         raise UploadRefusedError("unpacks_too_large", "unpacks to more bytes than an upload may hold")
 
 
-def _groups(file: pq.ParquetFile, position: int, rows: int) -> Any:
-    """Yield one column's parts, each of the rows that its group claims and none of them missing."""
-    found = 0
-    for index in range(file.metadata.num_row_groups):
-        column = file.read_row_group(index, columns=[file.schema_arrow.names[position]], use_threads=False).column(0)
-        if column.null_count:
-            raise UploadRefusedError("missing_value", f"column {position + 1} has missing values")
-        found += len(column)
-        yield column
-    if found != rows:
+def _column(file: pq.ParquetFile, position: int) -> pa.ChunkedArray:
+    """Read one column, of as many rows as the footer claims and none of them missing."""
+    column = file.read(columns=[file.schema_arrow.names[position]], use_threads=False).column(0)
+    if column.null_count:
+        raise UploadRefusedError("missing_value", f"column {position + 1} has missing values")
+    if len(column) != file.metadata.num_rows:
         raise UploadRefusedError("lies_about_size", "a column does not have the rows that the footer claims")
+    return column
 
 
-def _numbers(file: pq.ParquetFile, position: int, rows: int) -> Any:
-    parts = [column.to_numpy().astype(np.float64, copy=False) for column in _groups(file, position, rows)]
-    return np.concatenate(parts)
+def _matrix(file: pq.ParquetFile, positions: list[int]) -> NDArray[np.float64]:
+    matrix = np.empty((file.metadata.num_rows, len(positions)))
+    for place, position in enumerate(positions):
+        matrix[:, place] = _column(file, position).to_numpy()
+    return matrix
 
 
-def _labels(file: pq.ParquetFile, position: int, rows: int) -> list[str]:
-    return [str(label)[:1000] for column in _groups(file, position, rows) for label in column.to_pylist()]
+def _labels(file: pq.ParquetFile, position: int) -> list[str]:
+    return [str(label)[:1000] for label in _column(file, position).to_pylist()]

@@ -73,15 +73,22 @@ def classes_of(labels: Sequence[str], limits: UploadLimits) -> tuple[NDArray[np.
     UploadRefusedError
         More labels than there may be classes, or one that is too long or has a control character.
     """
-    found = sorted(set(labels))
-    if len(found) > limits.outputs:
+    names = sorted(set(labels))
+    if len(names) > limits.outputs:
         raise UploadRefusedError("too_many_classes", f"the targets have more than {limits.outputs} different labels")
-    if not all(map(is_plain, found)):
+    if not all(map(is_plain, names)):
         raise UploadRefusedError("control_character", "a label of the targets has a control character")
-    if any(len(label) > LONGEST_NAME for label in found):
+    if any(len(label) > LONGEST_NAME for label in names):
         raise UploadRefusedError("label_too_long", f"a label of the targets has more than {LONGEST_NAME} characters")
-    places = {label: float(place) for place, label in enumerate(found)}
-    return np.array([places[label] for label in labels]), found
+    places = {label: float(place) for place, label in enumerate(names)}
+    return np.array([places[label] for label in labels]), names
+
+
+def target_values(rows: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return targets (S, m) as samples hold them: a single column as (S,), and none as ``None``."""
+    if not rows.shape[1]:
+        return None
+    return rows[:, 0] if rows.shape[1] == 1 else rows
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -93,9 +100,6 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _position(names: Sequence[str], name: str, parameter: str) -> int:
-    count = names.count(name)
-    if count != 1:
-        code = "unknown_column" if not count else "ambiguous_column"
-        detail = "names a column that the table does not have" if not count else "names a column that is there twice"
-        raise UploadRefusedError(code, detail, parameter)
+    if name not in names:
+        raise UploadRefusedError("unknown_column", "names a column that the table does not have", parameter)
     return names.index(name)
