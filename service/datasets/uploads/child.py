@@ -25,17 +25,7 @@ AT_ONCE: Final = 2
 
 
 def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
-    """Have a child process read an upload and write its canonical form.
-
-    Parameters
-    ----------
-    request
-        Where the upload is, and where the canonical form goes.
-
-    Returns
-    -------
-    SampleFacts or WeightFacts
-        What it holds.
+    """Have a child process read an upload and write its canonical form, and return what it holds.
 
     Raises
     ------
@@ -57,10 +47,9 @@ def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
     except subprocess.TimeoutExpired:
         raise UploadRefusedError("took_too_long", f"could not be read within {LONGEST_S:g} s") from None
     try:
-        if done.returncode:
-            raise ValueError(f"exit status {done.returncode}")  # noqa: TRY301 - both end in the same answer
+        done.check_returncode()
         answer = UploadAnswer.model_validate_json(done.stdout)
-    except (ValueError, ValidationError) as failure:
+    except (subprocess.CalledProcessError, ValidationError) as failure:
         LOG.warning("an upload took its reader down: %s: %s", failure, done.stderr[-2000:].decode(errors="replace"))
         raise UploadRefusedError("unreadable", "could not be read: its reader ran out of memory or failed") from None
     if answer.refusal is not None:

@@ -60,17 +60,7 @@ class UploadAnswer(_Message):
 
 
 class UploadRefusedError(Exception):
-    """The upload, or what was asked about it, does not hold up.
-
-    Parameters
-    ----------
-    code
-        For programs.
-    detail
-        For people.
-    parameter
-        Query parameter at fault, or ``None``.
-    """
+    """The upload, or what was asked about it, does not hold up."""
 
     def __init__(self, code: str, detail: str, parameter: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
@@ -80,12 +70,7 @@ class UploadRefusedError(Exception):
 def is_plain(text: str, *, breaks: bool = True) -> bool:
     """Tell whether a text is free of control characters, which a terminal would obey.
 
-    Parameters
-    ----------
-    text
-        A name or a label.
-    breaks
-        Whether tabs and line breaks are let through, as spreadsheets put them into the names of columns.
+    With ``breaks``, tabs and line breaks are let through, as spreadsheets put them into the names of columns.
     """
     allowed = "\t\r\n" if breaks else ""
     return not any(unicodedata.category(character) == "Cc" and character not in allowed for character in text)
