@@ -72,9 +72,7 @@ def test_stopping_kills_what_does_not_heed(tmp_path: Path) -> None:
                 break
             pause(0.01)
     pause(0.2)
-    begin = time.monotonic()
     crew.stop()
-    assert 0.25 < time.monotonic() - begin < 2
     assert [member.process.returncode for member in members] == [-signal.SIGTERM, -signal.SIGKILL]
 
 
