@@ -3,9 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,9 +13,10 @@ from service.cli import app
 from service.config import PREFIX, Settings
 from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
+from tests.support.markdown import ROOT, Page, code_of, run_python
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGE = Page(ROOT / "README.md")
+README = PAGE.path.read_text()
 OPENAPI: dict[str, Any] = json.loads((ROOT / "openapi" / "openapi.json").read_text())
 
 
@@ -142,9 +140,7 @@ def test_paths_and_parameters_in_the_prose_exist() -> None:
 
 
 def test_media_types_of_uploads_are_in_the_text() -> None:
-    table = re.search(r"\| file \| `Content-Type` .*?\n\|[-|]+\n(.*?)\n\n", README, re.DOTALL)
-    assert table is not None
-    named = set(re.findall(r"^\| \w+ \| `(.*?)` \|", table[1], re.MULTILINE))
+    named = {code_of(row[1])[0] for row in PAGE.rows("file")}
     assert named == set(MEDIA_TYPES) - {"application/x-parquet"}
 
 
@@ -174,7 +170,6 @@ def test_no_placeholder_is_left() -> None:
 
 
 def test_the_script_runs_as_it_stands() -> None:
-    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_python(PAGE)
     assert done.returncode == 0, done.stderr
     assert "The minima and minimisers converge" in done.stdout
