@@ -13,7 +13,7 @@ from service.cli import app
 from service.config import PREFIX, Settings
 from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
-from tests.support.markdown import ROOT, Page, code_of, run_python
+from tests.support.markdown import ROOT, Page, code_of, run_python, tracked
 
 PAGE = Page(ROOT / "README.md")
 README = PAGE.path.read_text()
@@ -157,12 +157,25 @@ def test_parts_of_specifications_in_the_text_are_valid(text: str) -> None:
     parse(body)
 
 
-def test_folders_of_the_layout_exist() -> None:
-    layout = re.search(r"## Layout\n.*?```\n(.*?)```", README, re.DOTALL)
-    assert layout is not None
-    names = [line.split()[0] for line in layout[1].splitlines() if line.strip() and not line.startswith(" ")]
-    assert names
-    assert all((ROOT / name).exists() for name in names)
+def layout() -> str:
+    (block,) = re.findall(r"## Layout\n.*?```\n(.*?)```", README, re.DOTALL)
+    return str(block)
+
+
+def test_places_of_the_layout_exist() -> None:
+    places: list[str] = []
+    for line in layout().splitlines():
+        level = (len(line) - len(line.lstrip())) // 2
+        places[level:] = [line.split()[0]]
+        assert (ROOT / "".join(places)).exists(), line
+
+
+def test_what_stands_at_the_top_has_its_reason_in_the_layout() -> None:
+    top = {path.parts[0] for path in tracked()}
+    usual = {"LICENSE", "Makefile", "README.md", "pyproject.toml"}
+    assert [name for name in top - usual if not name.startswith(".") and name not in layout()] == []
+    dotted = {name for name in top if name.startswith(".")}
+    assert {name for name in dotted if f"`{name}" not in README} == {".dockerignore", ".gitignore"}
 
 
 def test_no_placeholder_is_left() -> None:

@@ -91,10 +91,16 @@ def code_of(cell: Token) -> list[str]:
     return [child.content for child in cell.children or () if child.type == "code_inline"]
 
 
+def tracked(pattern: str = "*") -> list[Path]:
+    """Return the files that the repository keeps, by their path in it."""
+    command = ["git", "ls-files", "-z", pattern]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return [Path(name) for name in names.split("\0") if name]
+
+
 def tracked_pages() -> list[Page]:
     """Return every Markdown file that the repository keeps."""
-    names = subprocess.run(["git", "ls-files", "-z", "*.md"], cwd=ROOT, capture_output=True, check=True, text=True)
-    return [Page(ROOT / name) for name in names.stdout.split("\0") if name]
+    return [Page(ROOT / path) for path in tracked("*.md")]
 
 
 def run_python(page: Page) -> subprocess.CompletedProcess[str]:
