@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import limits_of
+from service.contract.values.numbers import Parsed, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+    from pydantic import ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
 NESTED = "nested_errors"
@@ -53,24 +53,13 @@ class Table:
 
 
 def nested(errors: Sequence[FieldError]) -> PydanticCustomError:
-    """Wrap several errors below one field as the single error a pydantic validator may raise.
-
-    Parameters
-    ----------
-    errors
-        With pointers relative to the field; never empty.
-
-    Returns
-    -------
-    PydanticCustomError
-        Of type `NESTED`.
-    """
+    """Wrap errors below one field, never none, as the single error that a pydantic validator may raise."""
     return PydanticCustomError(NESTED, "has bad entries", {"errors": tuple(errors)})
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayOf:
-    """Annotation: an array of finite numbers, flat or as rows of one length.
+class ArrayOf(Parsed):
+    """An array of finite numbers, flat or as rows of one length.
 
     Parameters
     ----------
@@ -84,26 +73,8 @@ class ArrayOf:
     rows: str
     columns: str = ""
 
-    def parse(self, value: object, info: ValidationInfo | None = None) -> Any:
-        """Return the numbers.
-
-        Parameters
-        ----------
-        value
-            What the JSON held.
-        info
-            Of the validation, with the limits.
-
-        Returns
-        -------
-        Table
-            Finite numbers in the shape they came in.
-
-        Raises
-        ------
-        PydanticCustomError
-            Of type `NESTED`, with the first bad entries.
-        """
+    def parse(self, value: object, info: ValidationInfo | None = None) -> Table:
+        """Return finite numbers in the shape they came in, or raise `NESTED` with the first bad entries."""
         if isinstance(value, Table):
             return value
         if not isinstance(value, list):
@@ -132,20 +103,10 @@ class ArrayOf:
                 return len(first)
         raise nested(_first(_bad_rows(rows)))
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return self.schema()
-
     def schema(self) -> JsonSchemaValue:
         """Return the JSON Schema of such an array."""
-        number = {"type": "number"}
-        flat = {"type": "array", "items": number, "minItems": 1}
-        row = {"type": "array", "items": number, "minItems": 1}
-        rows = {"type": "array", "items": row, "minItems": 1}
+        flat: JsonSchemaValue = {"type": "array", "items": {"type": "number"}, "minItems": 1}
+        rows: JsonSchemaValue = {"type": "array", "items": flat, "minItems": 1}
         kinds = [{1: flat, 2: rows}[dimensions] for dimensions in self.dimensions]
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
 

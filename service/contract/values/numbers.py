@@ -6,8 +6,9 @@ Pydantic offers two modes and neither is JSON's: strict refuses ``490.0`` as an 
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, LiteralString
 
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
@@ -15,6 +16,8 @@ from pydantic_core import PydanticCustomError, core_schema
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
@@ -29,8 +32,43 @@ def limits_of(info: ValidationInfo | None) -> Limits | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of a number; ``None`` where there is none. ``most`` names the published limit that bounds it above."""
+class Parsed:
+    """Annotation of a field that `parse` reads and `schema` describes."""
+
+    def parse(self, value: object, info: ValidationInfo | None = None) -> Any:
+        """Return the field's value, or raise PydanticCustomError; the limits are in the validation's context."""
+        raise NotImplementedError
+
+    def schema(self) -> JsonSchemaValue:
+        """Return the JSON Schema of the field."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return self.schema()
+
+
+_Bound = tuple[str, "Callable[[float, float], bool]", str, LiteralString, LiteralString]
+_BOUNDS: Final[tuple[_Bound, ...]] = (
+    ("gt", operator.gt, "exclusiveMinimum", "too_small", "must be greater than {bound}"),
+    ("ge", operator.ge, "minimum", "too_small", "must be at least {bound}"),
+    ("lt", operator.lt, "exclusiveMaximum", "too_large", "must be less than {bound}"),
+    ("le", operator.le, "maximum", "too_large", "must be at most {bound}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded(Parsed):
+    """Annotation of a number within bounds; ``most`` names the published limit that bounds it above as well.
+
+    What is outside is ``too_small`` or ``too_large``.
+    """
+
+    json_type: ClassVar[str]
 
     gt: float | None = None
     ge: float | None = None
@@ -39,63 +77,28 @@ class Bounds:
     most: str | None = None
 
     def check(self, value: float, info: ValidationInfo | None) -> None:
-        """Refuse a value outside the bounds.
-
-        Parameters
-        ----------
-        value
-            A finite number.
-        info
-            Of the validation, with the limits.
-
-        Raises
-        ------
-        PydanticCustomError
-            ``too_small`` or ``too_large``.
-        """
-        if self.gt is not None and not value > self.gt:
-            raise PydanticCustomError("too_small", "must be greater than {bound}", {"bound": self.gt})
-        if self.ge is not None and not value >= self.ge:
-            raise PydanticCustomError("too_small", "must be at least {bound}", {"bound": self.ge})
-        if self.lt is not None and not value < self.lt:
-            raise PydanticCustomError("too_large", "must be less than {bound}", {"bound": self.lt})
-        if self.le is not None and not value <= self.le:
-            raise PydanticCustomError("too_large", "must be at most {bound}", {"bound": self.le})
+        """Refuse a value outside the bounds."""
+        for name, within, _, code, text in _BOUNDS:
+            bound = getattr(self, name)
+            if bound is not None and not within(value, bound):
+                raise PydanticCustomError(code, text, {"bound": bound})
         limits = limits_of(info)
-        if self.most is not None and limits is not None and not value <= getattr(limits, self.most):
-            bound = getattr(limits, self.most)
-            raise PydanticCustomError("too_large", "must be at most {bound}", {"bound": bound})
+        if self.most is not None and limits is not None:
+            Bounded(le=getattr(limits, self.most)).check(value, None)
 
-    def schema(self) -> dict[str, float]:
-        """Return the bounds as JSON Schema keywords."""
-        names = {"exclusiveMinimum": self.gt, "minimum": self.ge, "exclusiveMaximum": self.lt, "maximum": self.le}
-        return {name: bound for name, bound in names.items() if bound is not None}
+    def schema(self) -> JsonSchemaValue:
+        """Return the type and the bounds, but not the published limit, which the capabilities state."""
+        bounds = ((keyword, getattr(self, name)) for name, _, keyword, _, _ in _BOUNDS)
+        return {"type": self.json_type, **{keyword: bound for keyword, bound in bounds if bound is not None}}
 
 
-@dataclass(frozen=True, slots=True)
-class Real(Bounds):
-    """Annotation: a finite JSON number within bounds, kept as a float."""
+class Real(Bounded):
+    """A finite JSON number, kept as a float; what is none is ``not_a_number`` or ``not_finite``."""
+
+    json_type = "number"
 
     def parse(self, value: object, info: ValidationInfo | None = None) -> float:
-        """Return the number as a float.
-
-        Parameters
-        ----------
-        value
-            What the JSON held.
-        info
-            Of the validation, with the limits.
-
-        Returns
-        -------
-        float
-            A finite number within the bounds.
-
-        Raises
-        ------
-        PydanticCustomError
-            ``not_a_number``, ``not_finite``, ``too_small`` or ``too_large``.
-        """
+        """Return the number as a float."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise PydanticCustomError("not_a_number", "must be a number")
         try:
@@ -107,39 +110,14 @@ class Real(Bounds):
         self.check(number, info)
         return number
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.parse)
 
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "number", **self.schema()}
+class Whole(Bounded):
+    """A JSON number without a fractional part, kept as an int; else ``not_an_integer`` or ``not_finite``."""
 
-
-@dataclass(frozen=True, slots=True)
-class Whole(Bounds):
-    """Annotation: a JSON number without a fractional part within bounds, kept as an int."""
+    json_type = "integer"
 
     def parse(self, value: object, info: ValidationInfo | None = None) -> int:
-        """Return the number as an int.
-
-        Parameters
-        ----------
-        value
-            What the JSON held.
-        info
-            Of the validation, with the limits.
-
-        Returns
-        -------
-        int
-            A whole number within the bounds.
-
-        Raises
-        ------
-        PydanticCustomError
-            ``not_an_integer``, ``not_finite``, ``too_small`` or ``too_large``.
-        """
+        """Return the number as an int."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise PydanticCustomError("not_an_integer", "must be an integer")
         if isinstance(value, float):
@@ -151,40 +129,16 @@ class Whole(Bounds):
         self.check(value, info)
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "integer", **self.schema()}
-
 
 @dataclass(frozen=True, slots=True)
-class TextOf:
-    """Annotation: a JSON string of well-formed Unicode, of bounded length."""
+class TextOf(Parsed):
+    """A JSON string of bounded length; else ``not_a_string``, ``too_short`` or ``too_long``."""
 
     max_length: int
     min_length: int = 0
 
-    def parse(self, value: object) -> str:
-        """Return the text.
-
-        Parameters
-        ----------
-        value
-            What the JSON held.
-
-        Returns
-        -------
-        str
-            A string that every encoding can carry.
-
-        Raises
-        ------
-        PydanticCustomError
-            ``not_a_string``, ``lone_surrogate``, ``too_short`` or ``too_long``.
-        """
+    def parse(self, value: object, _info: ValidationInfo | None = None) -> str:
+        """Return the text."""
         if not isinstance(value, str):
             raise PydanticCustomError("not_a_string", "must be a string")
         if not is_well_formed(value):
@@ -195,16 +149,10 @@ class TextOf:
             raise PydanticCustomError("too_long", "must have at most {n} characters", {"n": self.max_length})
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema_of_text: JsonSchemaValue = {"type": "string", "maxLength": self.max_length}
-        if self.min_length:
-            schema_of_text["minLength"] = self.min_length
-        return schema_of_text
+    def schema(self) -> JsonSchemaValue:
+        """Return the bounds of the length."""
+        least = {"minLength": self.min_length} if self.min_length else {}
+        return {"type": "string", "maxLength": self.max_length, **least}
 
 
 def is_well_formed(text: str) -> bool:
@@ -221,6 +169,3 @@ Finding = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}),
 ]
 """A number in an answer. It need not be finite, and goes out as a string then, as the model is configured."""
-
-Number = Annotated[float, Real()]
-Integer = Annotated[int, Whole()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from service.contract.values.arrays import ArrayOf, Table
-from service.contract.values.numbers import Integer, Number, TextOf, is_well_formed
+from service.contract.values.numbers import Real, TextOf, Whole, is_well_formed
 
-NUMBER: TypeAdapter[float] = TypeAdapter(Number)
-INTEGER: TypeAdapter[int] = TypeAdapter(Integer)
+NUMBER: TypeAdapter[float] = TypeAdapter(Annotated[float, Real()])
+INTEGER: TypeAdapter[int] = TypeAdapter(Annotated[int, Whole()])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**300), 10**300))
