@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError, token
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import Real, TextOf, is_well_formed
+from service.contract.values.numbers import Real, TextOf
 
 
 class Strict(BaseModel):
@@ -41,7 +41,7 @@ def _metadata(value: object) -> dict[str, Any]:
         raise nested([FieldError("", "too_many", f"must have at most {LIMITS.metadata_entries} entries")])
     errors: list[FieldError] = []
     for key, entry in value.items():
-        if not isinstance(key, str) or not is_well_formed(key) or len(key) > LIMITS.metadata_length:
+        if not isinstance(key, str) or len(key) > LIMITS.metadata_length:
             errors.append(FieldError("", "bad_key", f"keys are text of at most {LIMITS.metadata_length} characters"))
             continue
         try:

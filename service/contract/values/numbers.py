@@ -132,7 +132,10 @@ class Whole(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class TextOf(Parsed):
-    """A JSON string of bounded length; else ``not_a_string``, ``too_short`` or ``too_long``."""
+    """A JSON string of bounded length; else ``not_a_string``, ``too_short`` or ``too_long``.
+
+    Whoever decodes the JSON vouches for well-formed Unicode, as the API does of every body.
+    """
 
     max_length: int
     min_length: int = 0
@@ -141,8 +144,6 @@ class TextOf(Parsed):
         """Return the text."""
         if not isinstance(value, str):
             raise PydanticCustomError("not_a_string", "must be a string")
-        if not is_well_formed(value):
-            raise PydanticCustomError("lone_surrogate", "must not hold a lone surrogate")
         if len(value) < self.min_length:
             raise PydanticCustomError("too_short", "must have at least {n} character(s)", {"n": self.min_length})
         if len(value) > self.max_length:
@@ -153,15 +154,6 @@ class TextOf(Parsed):
         """Return the bounds of the length."""
         least = {"minLength": self.min_length} if self.min_length else {}
         return {"type": "string", "maxLength": self.max_length, **least}
-
-
-def is_well_formed(text: str) -> bool:
-    r"""Tell whether a text is free of lone surrogates, which JSON's ``\ud800`` can smuggle in."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 Finding = Annotated[

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from service.contract.values.arrays import NESTED
 from service.contract.values.errors import FieldError, token
-from service.contract.values.numbers import is_well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,12 +79,12 @@ def _translate(item: ErrorDetails, at: str) -> Iterator[FieldError]:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    """Return the pointer of a location, tags left out, stopping above a key that is too odd to repeat."""
+    """Return the pointer of a location, tags left out, stopping above a key that is too long to repeat."""
     pointer = ""
     for index, part in enumerate(location):
         if location[:index] in _TAGGED:
             continue
-        if isinstance(part, str) and (len(part) > LONGEST_TOKEN or not is_well_formed(part)):
+        if isinstance(part, str) and len(part) > LONGEST_TOKEN:
             break
         pointer += token(part)
     return pointer
