@@ -21,10 +21,10 @@ from service.datasets.datasets import DatasetNotFoundError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
 from service.jobs.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
-from service.jobstore import IdempotencyKeyReused, JobActive, JobFinished, JobNotFound, QueueFull
+from service.jobstore import IdempotencyKeyReused, InvalidCursor, JobActive, JobFinished, JobNotFound, QueueFull
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -214,68 +214,26 @@ def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemE
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, text, errors=[item])
 
 
-def store_unavailable() -> ProblemError:
-    """Return the 503 for a Redis that does not answer or does not write."""
-    return ProblemError(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        ErrorCode.STORE_UNAVAILABLE,
-        "The job store does not answer.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
-
-
 def internal_error() -> ProblemError:
     """Return the 500 for a fault of ours; the log has it under the request's id."""
     return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL_ERROR, "The service failed.")
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of an application as a problem.
-
-    Parameters
-    ----------
-    app
-        Whose handlers are replaced.
-    """
-
-    def on_problem(request: Request, error: Any) -> Response:
-        return respond(error, request)
-
-    def on_spec(request: Request, error: Any) -> Response:
-        return respond(of_spec(error), request)
-
-    def on_upload(request: Request, error: Any) -> Response:
-        return respond(of_upload(error.refusal), request)
+    """Answer every error of an application as a problem."""
 
     def on_http(request: Request, error: Any) -> Response:
         status = HTTPStatus(error.status_code)
         code, detail = _CODES.get(status, (ErrorCode.HTTP_ERROR, f"{status.phrase}."))
         return respond(ProblemError(status, code, detail, headers=_headers(app, error, request)), request)
 
-    def on_parameters(request: Request, error: Any) -> Response:
-        return respond(_of_parameters(error), request)
-
-    def on_refusal(request: Request, error: Any) -> Response:
-        return respond(_of_refusal(error), request)
-
-    def on_store(request: Request, error: Any) -> Response:
-        LOG.warning("the job store failed: %s", error)
-        return respond(store_unavailable(), request)
-
-    def on_missing(request: Request, error: Any) -> Response:
-        LOG.warning("an object is gone: %s", error)
-        detail = "The object is gone: its job is being deleted."
-        return respond(ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, detail), request)
-
-    app.add_exception_handler(ProblemError, on_problem)
-    app.add_exception_handler(SpecInvalidError, on_spec)
-    app.add_exception_handler(UploadRefusedError, on_upload)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(RequestValidationError, on_parameters)
-    app.add_exception_handler(redis.RedisError, on_store)
-    for refusal in _REFUSALS:
-        app.add_exception_handler(refusal, on_refusal)
-    app.add_exception_handler(ArtifactNotFoundError, on_missing)
+    for kind, problem_of in _PROBLEMS.items():
+        app.add_exception_handler(kind, _answer_with(problem_of))
+
+
+def _answer_with(problem_of: Callable[[Any], ProblemError]) -> Callable[[Request, Any], Response]:
+    return lambda request, error: respond(problem_of(error), request)
 
 
 def _headers(app: FastAPI, error: HTTPException, request: Request) -> dict[str, str]:
@@ -306,3 +264,33 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 def _without_input(kind: str, message: str) -> str:
     return "is required" if kind == "required" else message
+
+
+def _of_store(error: redis.RedisError) -> ProblemError:
+    LOG.warning("the job store failed: %s", error)
+    detail = "The job store does not answer."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
+
+
+def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
+    LOG.warning("an object is gone: %s", error)
+    return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
+
+
+def _of_cursor(_: InvalidCursor) -> ProblemError:
+    return invalid_parameter("cursor", "must be the next_cursor of a page")
+
+
+_PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProxyType(
+    {
+        ProblemError: lambda error: error,
+        SpecInvalidError: of_spec,
+        UploadRefusedError: lambda error: of_upload(error.refusal),
+        RequestValidationError: _of_parameters,
+        InvalidCursor: _of_cursor,
+        redis.RedisError: _of_store,
+        ArtifactNotFoundError: _of_missing,
+        **dict.fromkeys(_REFUSALS, _of_refusal),
+    }
+)
+"""What each error says over HTTP."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from service.contract.data.dataset import DatasetRecord
     from service.contract.plan import Plan
     from service.contract.request import ResolvedRequest
-    from service.datasets import store as datasetstore
     from service.jobstore import Page
 
 
@@ -199,7 +198,7 @@ def dry_run_json(plan: Plan) -> str:
     return DryRun.model_construct(spec=plan.spec, estimate=plan.estimate).model_dump_json(warnings=False)
 
 
-def page_json(page: Page) -> str:
+def page_json(page: Page[JobRecord]) -> str:
     """Write a page of a listing as JSON."""
     items = [ListedJob.model_construct(**_listed(record)) for record in page.items]
     return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()
@@ -237,7 +236,7 @@ def dataset_of(record: DatasetRecord) -> Dataset:
     )
 
 
-def dataset_page_json(page: datasetstore.DatasetPage) -> str:
+def dataset_page_json(page: Page[DatasetRecord]) -> str:
     """Write a page of a listing of data sets as JSON."""
     items = [dataset_of(record) for record in page.items]
     return DatasetPage(items=items, next_cursor=page.next_cursor).model_dump_json()

@@ -9,9 +9,6 @@ TASK_HINT: Final = "deeplimit.hint"
 QUEUE: Final = "deeplimit"
 """Celery queue, and so the Redis list, that hints go through."""
 
-REVISIONS_CHANNEL: Final = "deeplimit:revisions"
-"""Redis channel on which every revision of a job is announced as ``"{id} {revision} {status}"``."""
-
 DATA: Final = "data"
 TRAINED: Final = "trained"
 RESULTS: Final = "results"

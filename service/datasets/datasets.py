@@ -27,7 +27,7 @@ from service.datasets.uploads.request import Choice, UploadLimits, UploadRefused
 if TYPE_CHECKING:
     from service.artifacts import ArtifactStore
     from service.contract.values.limits import Limits
-    from service.datasets.store import DatasetPage
+    from service.jobstore import Page
 
 LOG = logging.getLogger(__name__)
 
@@ -35,15 +35,10 @@ SAFETENSORS: Final = "application/vnd.safetensors"
 LOST_AFTER_S: Final = 3600.0
 """Time that writing one object may take; one that has no record by then never gets one, and is deleted."""
 _ID: Final = re.compile(r"[0-9a-f]{64}")
-_CURSOR: Final = re.compile(r"[0-9]{1,16}")
 
 
 class DatasetNotFoundError(Exception):
     """There is no such data set."""
-
-
-class InvalidDatasetCursorError(Exception):
-    """The cursor is not one that a listing gave out."""
 
 
 class Datasets:
@@ -151,17 +146,15 @@ class Datasets:
         except DatasetNotFoundError:
             return None
 
-    def list(self, *, limit: int, cursor: str | None) -> DatasetPage:
+    def list(self, *, limit: int, cursor: str | None) -> Page[DatasetRecord]:
         """Read a page, newest first.
 
         Raises
         ------
-        InvalidDatasetCursorError
-            The cursor is not one of ours.
+        InvalidCursor
+            The cursor is not one that a listing gave out.
         """
-        if cursor is not None and not _CURSOR.fullmatch(cursor):
-            raise InvalidDatasetCursorError
-        return self._store.list(limit=limit, cursor=None if cursor is None else int(cursor))
+        return self._store.list(limit=limit, cursor=cursor)
 
     def delete(self, dataset_id: str) -> None:
         """Delete a data set. Jobs that were given it keep their own copy.

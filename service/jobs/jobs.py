@@ -17,13 +17,12 @@ from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from service.artifacts import ArtifactStore
     from service.contract.plan import Given, Plan
     from service.contract.values.limits import Limits
     from service.jobs.dispatch import Dispatcher
-    from service.jobstore import Page
+    from service.jobstore import JobQuery, Page
 
 LOG = logging.getLogger(__name__)
 SAFETENSORS = "application/vnd.safetensors"
@@ -127,31 +126,15 @@ class Jobs:
             raise JobNotFound
         return record
 
-    def list(
-        self,
-        *,
-        limit: int,
-        cursor: str | None,
-        status: JobStatus | None,
-        kind: str | None,
-        external_id: str | None,
-        created_after: datetime | None,
-    ) -> Page:
+    def list(self, query: JobQuery) -> Page[JobRecord]:
         """Read a page of jobs, newest first.
 
         Raises
         ------
         InvalidCursor
-            The cursor is not one of ours.
+            The cursor is not one that a listing gave out.
         """
-        return self.store.list(
-            limit=limit,
-            cursor=cursor,
-            status=status,
-            kind=kind,
-            external_id=external_id,
-            created_after=created_after,
-        )
+        return self.store.list(query)
 
     def cancel(self, job_id: str) -> JobRecord:
         """Cancel a job, at once when it waits, else as soon as its fit stops.

@@ -10,11 +10,10 @@ from redis.exceptions import LockError
 
 from service.datasets.datasets import Datasets
 from service.jobs.dispatch import Dispatcher
-from service.jobstore import JobStore
+from service.jobstore import JobStore, keys
 
 LOG = logging.getLogger(__name__)
 
-LOCK: Final = "deeplimit:reconciler"
 LOCK_S: Final = 10.0
 MOST_HINTS: Final = 100
 """Hints sent in one pass; a longer queue is served over the next passes."""
@@ -49,7 +48,7 @@ class Reconciler:
         redis.RedisError
             The server cannot be reached.
         """
-        lock = self._store.redis.lock(LOCK, timeout=LOCK_S)
+        lock = self._store.redis.lock(keys.RECONCILER, timeout=LOCK_S)
         if not lock.acquire(blocking=False):
             return False
         try:

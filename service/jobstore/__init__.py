@@ -19,7 +19,9 @@ from service.jobstore.errors import (
     StaleFence,
 )
 from service.jobstore.feed import RevisionFeed
-from service.jobstore.store import Claim, JobStore, LeaseState, Page, ReconcileReport
+from service.jobstore.listing import JobQuery
+from service.jobstore.pages import Page
+from service.jobstore.store import Claim, JobStore, LeaseState, ReconcileReport
 
 __all__ = [
     "Claim",
@@ -29,6 +31,7 @@ __all__ = [
     "JobActive",
     "JobFinished",
     "JobNotFound",
+    "JobQuery",
     "JobStore",
     "JobStoreError",
     "LeaseState",

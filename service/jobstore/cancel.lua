@@ -1,6 +1,6 @@
 -- ARGV: id.
 local id = ARGV[1]
-local status = redis.call('HGET', job_key(id), 'status')
+local status = redis.call('HGET', JOB .. id, 'status')
 if not status then return { 'unknown' } end
 if status == 'queued' then
   move(id, 'cancelled', now_us())

@@ -1,16 +1,16 @@
 -- ARGV: worker, number of this operation, lease in microseconds.
 local worker, operation, lease = unpack(ARGV)
-local made = ROOT .. 'claim:' .. operation
+local made = CLAIM .. operation
 local id = redis.call('GET', made)
 if id then -- the reply to a first call was lost
-  local job = redis.call('HMGET', job_key(id), 'status', 'operation')
+  local job = redis.call('HMGET', JOB .. id, 'status', 'operation')
   if job[1] == 'running' and job[2] == operation then return answer('claimed', id) end
   return { 'none' }
 end
-id = redis.call('ZRANGE', QUEUE, 0, 0)[1]
+id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
 if not id then return { 'none' } end
 local now = now_us()
-local job = job_key(id)
+local job = JOB .. id
 redis.call('HINCRBY', job, 'fence', 1)
 redis.call('HSET', job, 'worker', worker, 'operation', operation)
 redis.call('HSETNX', job, 'started', text(now))

@@ -1,18 +1,9 @@
--- Shared by every script: keys, time, the indices, and the one way in which a job changes its state.
--- LEGAL, the contract's table of moves, is put before this text when the scripts are loaded.
--- Times are whole microseconds; they fit a double exactly, and '%.0f' writes them without an exponent.
+-- Shared by every script, those of the data sets too: time, the indices, and the one way in which a job changes its state.
+-- The names in capitals are keys, spelt in keys.py; they and LEGAL, the contract's table of moves, are put before this
+-- text when the scripts are loaded. Times are whole microseconds; they fit a double exactly, and '%.0f' writes them
+-- without an exponent.
 
-local ROOT = 'deeplimit:'
-local QUEUE = ROOT .. 'queue'   -- sorted set: ready jobs by age
-local LEASES = ROOT .. 'leases' -- sorted set: claimed jobs by the end of their lease
-local JOBS = ROOT .. 'jobs'     -- sorted set: all jobs by their time of creation, which is unique
 local MICROSECONDS = 1e6
-
-local function job_key(id) return ROOT .. 'job:' .. id end
-local function status_index(status) return ROOT .. 'jobs:status:' .. status end
-local function kind_index(kind) return ROOT .. 'jobs:kind:' .. kind end
-local function external_index(external_id) return ROOT .. 'jobs:external:' .. external_id end
-local function idempotency_key(digest) return ROOT .. 'idempotency:' .. digest end
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -21,26 +12,32 @@ local function now_us()
   return tonumber(time[1]) * MICROSECONDS + tonumber(time[2])
 end
 
-local function answer(code, id) return { code, redis.call('HGETALL', job_key(id)) } end
+-- Time of creation of one more record: later than that of any other in this index.
+local function next_time(index)
+  local newest = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2]
+  return text(math.max(now_us(), newest and tonumber(newest) + 1 or 0))
+end
+
+local function answer(code, id) return { code, redis.call('HGETALL', JOB .. id) } end
 
 -- One more revision: counted, dated, announced.
 local function revise(id, now)
-  local job = job_key(id)
+  local job = JOB .. id
   redis.call('HSET', job, 'updated', text(now))
   local revision = redis.call('HINCRBY', job, 'revision', 1)
-  redis.call('PUBLISH', CHANNEL, id .. ' ' .. text(revision) .. ' ' .. redis.call('HGET', job, 'status'))
+  redis.call('PUBLISH', REVISIONS, id .. ' ' .. text(revision) .. ' ' .. redis.call('HGET', job, 'status'))
 end
 
 -- Move a job to another state. False, and nothing done, when the contract knows no such move.
 local function move(id, to, now)
-  local job = job_key(id)
+  local job = JOB .. id
   local from = redis.call('HGET', job, 'status')
   if not (LEGAL[from] and LEGAL[from][to]) then return false end
   local created = redis.call('HGET', job, 'created')
   redis.call('HSET', job, 'status', to)
-  redis.call('ZREM', status_index(from), id)
-  redis.call('ZADD', status_index(to), created, id)
-  if to == 'queued' then redis.call('ZADD', QUEUE, created, id) else redis.call('ZREM', QUEUE, id) end
+  redis.call('ZREM', JOBS_BY_STATUS .. from, id)
+  redis.call('ZADD', JOBS_BY_STATUS .. to, created, id)
+  if to == 'queued' then redis.call('ZADD', QUEUED, created, id) else redis.call('ZREM', QUEUED, id) end
   if to ~= 'running' and to ~= 'cancelling' then
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
@@ -52,14 +49,14 @@ end
 
 -- Does this fence hold the job? A fence is the number of a claim.
 local function holds(id, fence)
-  local job = redis.call('HMGET', job_key(id), 'fence', 'status')
+  local job = redis.call('HMGET', JOB .. id, 'fence', 'status')
   return job[1] == fence and (job[2] == 'running' or job[2] == 'cancelling'), job[2], job[1]
 end
 
 -- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or has no attempt left.
 -- Returns the state it is in then.
 local function give_up(id, counts, max_attempts, lost_error, now)
-  local job = job_key(id)
+  local job = JOB .. id
   local to = 'queued'
   if redis.call('HGET', job, 'status') == 'cancelling' then
     to = 'cancelled'

@@ -1,16 +1,16 @@
 -- ARGV: id, number of this operation, milliseconds for which a repeated call finds what it deleted.
 local id, operation, keep = unpack(ARGV)
-local grave = ROOT .. 'deleted:' .. operation
+local grave = DELETED_JOB .. operation
 if redis.call('EXISTS', grave) == 1 then return { 'ok', redis.call('HGETALL', grave) } end
-local job = job_key(id)
+local job = JOB .. id
 local fields = redis.call('HMGET', job, 'status', 'kind', 'external_id', 'idempotency')
 if not fields[1] then return { 'unknown' } end
 if next(LEGAL[fields[1]]) ~= nil then return answer('active', id) end
 redis.call('ZREM', JOBS, id)
-redis.call('ZREM', status_index(fields[1]), id)
-redis.call('ZREM', kind_index(fields[2]), id)
-if fields[3] then redis.call('ZREM', external_index(fields[3]), id) end
-if fields[4] then redis.call('DEL', idempotency_key(fields[4])) end
+redis.call('ZREM', JOBS_BY_STATUS .. fields[1], id)
+redis.call('ZREM', JOBS_BY_KIND .. fields[2], id)
+if fields[3] then redis.call('ZREM', JOBS_BY_EXTERNAL_ID .. fields[3], id) end
+if fields[4] then redis.call('DEL', IDEMPOTENCY .. fields[4]) end
 redis.call('RENAME', job, grave)
 redis.call('PEXPIRE', grave, keep)
 return { 'ok', redis.call('HGETALL', grave) }

@@ -5,24 +5,25 @@ from service.contract.job import JobRecord
 
 
 class JobStoreError(Exception):
-    """Base of all refusals. A Redis that cannot be reached is not one: that stays ``redis.RedisError``."""
+    """Base of all refusals, with the job's record where the refusal is about its state.
+
+    A Redis that cannot be reached is not one: that stays ``redis.RedisError``.
+    """
+
+    def __init__(self, record: JobRecord | None = None) -> None:
+        super().__init__("" if record is None else f"job {record.id} is {record.status}")
+        self.record = record
 
 
 class JobNotFound(JobStoreError):
     """No job has this id."""
 
 
-class _OfJob(JobStoreError):
-    def __init__(self, record: JobRecord) -> None:
-        super().__init__(f"job {record.id} is {record.status}")
-        self.record = record
-
-
-class JobFinished(_OfJob):
+class JobFinished(JobStoreError):
     """The job has ended in another way, so it cannot be cancelled."""
 
 
-class JobActive(_OfJob):
+class JobActive(JobStoreError):
     """The job has not ended, so it cannot be deleted."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import redis
 
 from service.contract.job import JobStatus, Revision
-from service.contract.names import REVISIONS_CHANNEL
+from service.jobstore import keys
 
 Listener = Callable[[Revision | None], None]
 
@@ -27,7 +27,7 @@ class RevisionFeed:
         self._redis = client
         self._listener = listener
         self._stopping = threading.Event()
-        self._own_channel = f"deeplimit:feed:{secrets.token_hex(8)}"
+        self._own_channel = keys.FEED + secrets.token_hex(8)
         self._thread = threading.Thread(target=self._run, name="revision-feed", daemon=True)
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class RevisionFeed:
         while not self._stopping.is_set():
             try:
                 with self._redis.pubsub() as subscription:  # type: ignore[no-untyped-call]  # redis-py's
-                    subscription.subscribe(REVISIONS_CHANNEL, self._own_channel)
+                    subscription.subscribe(keys.REVISIONS, self._own_channel)
                     while not self._stopping.is_set():
                         message = subscription.get_message(timeout=WAKE_S)
                         if message is not None and not self._stopping.is_set():
@@ -58,7 +58,7 @@ class RevisionFeed:
                 self._stopping.wait(RECONNECT_S)  # the server is away; a new subscription says so to the listener
 
     def _hear(self, message: dict[str, Any]) -> None:
-        if message["channel"] != REVISIONS_CHANNEL:
+        if message["channel"] != keys.REVISIONS:
             return
         if message["type"] == "subscribe":
             self._listener(None)

@@ -4,7 +4,7 @@ local held, status = holds(id, fence)
 if not held then return 'lost' end
 if status == 'cancelling' then return 'cancel_requested' end
 local now = now_us()
-local job = job_key(id)
+local job = JOB .. id
 local seen = redis.call('HMGET', job, 'progressed', 'progress', 'fraction')
 if seen[1] and now - tonumber(seen[1]) < tonumber(interval) then return 'held' end
 if seen[3] and tonumber(seen[3]) > tonumber(fraction) then fraction = seen[3] end

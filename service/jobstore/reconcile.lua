@@ -6,4 +6,4 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMI
   local to = give_up(id, true, tonumber(max_attempts), lost_error, now)
   ends[to] = ends[to] + 1
 end
-return { ends.queued, ends.failed, ends.cancelled, redis.call('ZCARD', QUEUE) }
+return { ends.queued, ends.failed, ends.cancelled, redis.call('ZCARD', QUEUED) }

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
+from service.jobstore.times import from_microseconds
 
 LISTED: Final = (
     "id",
@@ -36,23 +34,23 @@ LISTED: Final = (
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
 
 
-def to_microseconds(moment: datetime) -> int:
-    """Whole microseconds since the epoch."""
-    return (moment - EPOCH) // MICROSECOND
-
-
 def _moment(field: str | None) -> datetime | None:
-    return None if field is None else EPOCH + int(field) * MICROSECOND
+    return None if field is None else from_microseconds(field)
 
 
 def _loads(field: str | None, empty: Any = None) -> Any:
     return empty if field is None else json.loads(field)
 
 
-def pairs(reply: Iterable[str]) -> dict[str, str]:
+def from_flat(reply: Iterable[str]) -> dict[str, str]:
     """Fields and values of a hash that a script returned as one flat list."""
     flat = iter(reply)
     return dict(zip(flat, flat, strict=True))
+
+
+def to_flat(fields: Mapping[str, str]) -> list[str]:
+    """Fields and values as a script takes them."""
+    return [text for pair in fields.items() for text in pair]
 
 
 def decode(fields: Mapping[str, str]) -> JobRecord:
@@ -96,8 +94,8 @@ def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:
     return _ARTIFACTS.dump_json(dict(artifacts)).decode()
 
 
-def fields_of(job: NewJob) -> list[str]:
-    """Fields and values, flat, that a new job brings; those that are empty are left out."""
+def fields_of(job: NewJob) -> dict[str, str]:
+    """Fields that a new job brings; those that are empty are left out."""
     fields = {
         "spec": json.dumps(job.spec),
         "spec_sha256": job.spec_sha256,
@@ -106,4 +104,4 @@ def fields_of(job: NewJob) -> list[str]:
     }
     if job.name is not None:
         fields["name"] = job.name
-    return [text for pair in fields.items() for text in pair]
+    return fields

@@ -1,38 +1,33 @@
-"""The Lua scripts beside this module, loaded with what they share."""
+"""The Lua scripts of a package, loaded with what they share."""
 
 from importlib import resources
+from typing import Final
 
 import redis
 from redis.commands.core import Script
 
 from service.contract.job import TRANSITIONS
-from service.contract.names import REVISIONS_CHANNEL
+from service.jobstore import keys
 
-NAMES = (
-    "create",
-    "replayed",
-    "claim",
-    "renew",
-    "progress",
-    "cancel",
-    "requeue",
-    "finish",
-    "delete",
-    "reconcile",
-)
+COMMON: Final = "common.lua"
 
 
 def _prelude() -> str:
+    """The keys under their names in Python, and the contract's table of moves."""
     moves = ", ".join(
         f"{status.value} = {{ {', '.join(f'{to.value} = true' for to in sorted(after))} }}"
         for status, after in TRANSITIONS.items()
     )
-    return f"local LEGAL = {{ {moves} }}\nlocal CHANNEL = '{REVISIONS_CHANNEL}'\n"
+    spelt = (f"local {name} = '{key}'\n" for name, key in vars(keys).items() if name.isupper())
+    return f"local LEGAL = {{ {moves} }}\n{''.join(spelt)}"
 
 
-def load(client: redis.Redis) -> dict[str, Script]:
-    """Scripts by name. They are sent by their hash, and in full where the server does not know them yet."""
-    here = resources.files(__package__)
-    shared = _prelude() + here.joinpath("common.lua").read_text(encoding="utf-8")
-    texts = {name: here.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in NAMES}
-    return {name: client.register_script(shared + text) for name, text in texts.items()}
+def load(client: redis.Redis, package: str) -> dict[str, Script]:
+    """Scripts beside the modules of a package, by name, each after the prelude and ``common.lua``.
+
+    They are sent by their hash, and in full where the server does not know them yet.
+    """
+    shared = _prelude() + resources.files(__package__).joinpath(COMMON).read_text(encoding="utf-8")
+    files = (file for file in resources.files(package).iterdir() if file.name.endswith(".lua") and file.name != COMMON)
+    texts = {file.name.removesuffix(".lua"): shared + file.read_text(encoding="utf-8") for file in files}
+    return {name: client.register_script(text) for name, text in texts.items()}

@@ -2,42 +2,47 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 import redis
 
-from service.contract.job import (
-    ArtifactRef,
-    JobError,
-    JobRecord,
-    JobStatus,
-    NewJob,
-    Progress,
-    WorkerInfo,
-)
-from service.jobstore import records, scripts
+from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
+from service.jobstore import keys, records, scripts
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
     JobActive,
     JobFinished,
     JobNotFound,
+    JobStoreError,
     QueueFull,
     StaleFence,
 )
-from service.jobstore.listing import Listing, Page
+from service.jobstore.listing import JobQuery, list_jobs
+from service.jobstore.pages import Page
+from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
-
-__all__ = ["Claim", "JobStore", "LeaseState", "Page", "ReconcileReport"]
 
 PROGRESS_INTERVAL_S: Final = 0.5
 RECONCILE_BATCH: Final = 200
-GRAVE_MS: Final = 60_000
-READY_KEY: Final = "deeplimit:ready"
+READY_S: Final = 60
+
+REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
+    {
+        "unknown": JobNotFound,
+        "finished": JobFinished,
+        "active": JobActive,
+        "stale": StaleFence,
+        "illegal": IllegalTransition,
+        "reused": IdempotencyKeyReused,
+        "full": QueueFull,
+    }
+)
+"""What a script answers instead of a change, and how it is raised."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,6 @@ class ReconcileReport:
     queued: int
 
 
-def _microseconds(seconds: float) -> int:
-    return round(seconds * 1e6)
-
-
 class JobStore:
     """Job records, the queue, leases and live workers in one Redis server.
 
@@ -94,8 +95,7 @@ class JobStore:
         self.lease_s = lease_s
         self.max_attempts = max_attempts
         self.max_queued = max_queued
-        self._scripts = scripts.load(redis)
-        self._listing = Listing(redis)
+        self._scripts = scripts.load(redis, __package__)
         self._workers = WorkerRegistry(redis)
 
     # clients -------------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class JobStore:
         QueueFull
             As many jobs wait as may.
         """
-        code, record = self._change(
+        code, fields = self._change(
             "create",
             job.id,
             job.kind,
@@ -124,13 +124,9 @@ class JobStore:
             "" if idempotency_key is None else _digest(idempotency_key),
             body_sha256,
             self.max_queued,
-            *records.fields_of(job),
+            *records.to_flat(records.fields_of(job)),
         )
-        if code == "reused":
-            raise IdempotencyKeyReused
-        if code == "full":
-            raise QueueFull
-        return _present(record), code == "replayed"
+        return records.decode(fields), code == "replayed"
 
     def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
         """Job of an earlier call with this key, so that a repeated request need not write its data again.
@@ -140,41 +136,23 @@ class JobStore:
         IdempotencyKeyReused
             The key was used with another body.
         """
-        code, record = self._change("replayed", _digest(idempotency_key), body_sha256)
-        if code == "reused":
-            raise IdempotencyKeyReused
-        return record
+        _, fields = self._change("replayed", _digest(idempotency_key), body_sha256)
+        return records.decode(fields) if fields else None
 
     def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
-        fields: dict[str, str] = self.redis.hgetall(_job_key(job_id))  # type: ignore[assignment]  # sync client
+        fields: dict[str, str] = self.redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
         return records.decode(fields) if fields else None
 
-    def list(
-        self,
-        *,
-        limit: int,
-        cursor: str | None = None,
-        status: JobStatus | None = None,
-        kind: str | None = None,
-        external_id: str | None = None,
-        created_after: datetime | None = None,
-    ) -> Page:
+    def list(self, query: JobQuery) -> Page[JobRecord]:
         """Read a page of jobs, newest first, without their specifications.
 
         Raises
         ------
         InvalidCursor
-            `cursor` is not the ``next_cursor`` of a page.
+            The query's cursor is not the ``next_cursor`` of a page.
         """
-        return self._listing.page(
-            limit=limit,
-            cursor=cursor,
-            status=status,
-            kind=kind,
-            external_id=external_id,
-            created_after=created_after,
-        )
+        return list_jobs(self.redis, query)
 
     def request_cancel(self, job_id: str) -> JobRecord:
         """Cancel a waiting job, or ask for a running one to be stopped. Repeating it changes nothing.
@@ -184,12 +162,7 @@ class JobStore:
         JobNotFound, JobFinished
             There is no such job, or it succeeded or failed.
         """
-        code, record = self._change("cancel", job_id)
-        if code == "unknown":
-            raise JobNotFound
-        if code == "finished":
-            raise JobFinished(_present(record))
-        return _present(record)
+        return self._changed("cancel", job_id)
 
     def delete(self, job_id: str) -> JobRecord:
         """Forget a job that has ended; its objects are the caller's to delete.
@@ -199,26 +172,18 @@ class JobStore:
         JobNotFound, JobActive
             There is no such job, or it has not ended.
         """
-        code, record = self._change("delete", job_id, secrets.token_hex(8), GRAVE_MS)
-        if code == "unknown":
-            raise JobNotFound
-        if code == "active":
-            raise JobActive(_present(record))
-        return _present(record)
+        return self._changed("delete", job_id, secrets.token_hex(8), GRAVE_MS)
 
     # workers -------------------------------------------------------------------------------------------------------
 
     def claim(self, worker_id: str) -> Claim | None:
         """Take the job that has waited longest, with a lease on it; None where none waits."""
-        reply = self._scripts["claim"](args=[worker_id, secrets.token_hex(8), _microseconds(self.lease_s)])
-        if reply[0] == "none":
-            return None
-        fields = records.pairs(reply[1])
-        return Claim(records.decode(fields), int(fields["fence"]))
+        _, fields = self._change("claim", worker_id, secrets.token_hex(8), seconds_to_microseconds(self.lease_s))
+        return Claim(records.decode(fields), int(fields["fence"])) if fields else None
 
     def renew(self, job_id: str, fence: int) -> LeaseState:
         """Lengthen the lease."""
-        return LeaseState(self._scripts["renew"](args=[job_id, fence, _microseconds(self.lease_s)]))
+        return LeaseState(self._scripts["renew"](args=[job_id, fence, seconds_to_microseconds(self.lease_s)]))
 
     def report_progress(self, job_id: str, fence: int, progress: Progress) -> LeaseState:
         """Record progress, at most twice a second: what comes sooner is dropped.
@@ -232,7 +197,7 @@ class JobStore:
                     fence,
                     records.encode(progress),
                     repr(progress.fraction),
-                    _microseconds(PROGRESS_INTERVAL_S),
+                    seconds_to_microseconds(PROGRESS_INTERVAL_S),
                 ]
             )
         )
@@ -257,10 +222,7 @@ class JobStore:
         StaleFence
             The claim is not the latest.
         """
-        code, record = self._change("requeue", job_id, fence, int(counts), self.max_attempts, self._lost_error(reason))
-        if code == "stale":
-            raise StaleFence
-        return _present(record)
+        return self._changed("requeue", job_id, fence, int(counts), self.max_attempts, self._lost_error(reason))
 
     def finish(
         self,
@@ -280,8 +242,6 @@ class JobStore:
         IllegalTransition
             A running job does not end like that.
         """
-        if not status.done:
-            raise IllegalTransition(f"{status} is not an end")
         fields: dict[str, str] = {}
         if error is not None:
             fields["error"] = records.encode(error)
@@ -290,12 +250,7 @@ class JobStore:
             if current is None:
                 raise StaleFence
             fields["artifacts"] = records.encode_artifacts({**current.artifacts, **artifacts})
-        code, record = self._change("finish", job_id, fence, status, *_flat(fields))
-        if code == "stale":
-            raise StaleFence
-        if code == "illegal":
-            raise IllegalTransition(f"{_present(record).status} → {status}")
-        return _present(record)
+        return self._changed("finish", job_id, fence, status, *records.to_flat(fields))
 
     def register_worker(self, worker: WorkerInfo, ttl_s: float) -> None:
         """Say that a worker lives, for `ttl_s` seconds."""
@@ -320,13 +275,13 @@ class JobStore:
 
     def queued(self) -> int:
         """Count the jobs that wait."""
-        return int(self.redis.zcard("deeplimit:queue"))
+        return int(self.redis.zcard(keys.QUEUED))
 
     def counts(self) -> dict[JobStatus, int]:
         """Count the jobs by status."""
         pipeline = self.redis.pipeline(transaction=False)
         for status in JobStatus:
-            pipeline.zcard(f"deeplimit:jobs:status:{status}")
+            pipeline.zcard(keys.JOBS_BY_STATUS + status)
         return dict(zip(JobStatus, pipeline.execute(), strict=True))
 
     def ready(self) -> None:
@@ -337,11 +292,19 @@ class JobStore:
         redis.RedisError
             The server cannot be reached or refuses to write.
         """
-        self.redis.set(READY_KEY, "1", ex=60)
+        self.redis.set(keys.READY, "1", ex=READY_S)
 
-    def _change(self, script: str, *args: str | int) -> tuple[str, JobRecord | None]:
-        reply = self._scripts[script](args=list(args))
-        return reply[0], records.decode(records.pairs(reply[1])) if len(reply) > 1 else None
+    def _change(self, script: str, *args: str | int) -> tuple[str, Mapping[str, str]]:
+        """Run a script, and return its answer and the fields of the job's hash, if it gave any; raise a refusal."""
+        code, *flat = self._scripts[script](args=list(args))
+        fields = records.from_flat(flat[0]) if flat else {}
+        if code in REFUSALS:
+            raise REFUSALS[code](records.decode(fields) if fields else None)
+        return code, fields
+
+    def _changed(self, script: str, *args: str | int) -> JobRecord:
+        _, fields = self._change(script, *args)
+        return records.decode(fields)
 
     def _lost_error(self, reason: str) -> str:
         detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
@@ -350,17 +313,3 @@ class JobStore:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _job_key(job_id: str) -> str:
-    return f"deeplimit:job:{job_id}"
-
-
-def _flat(fields: Mapping[str, str]) -> Iterable[str]:
-    return [text for pair in fields.items() for text in pair]
-
-
-def _present(record: JobRecord | None) -> JobRecord:
-    if record is None:
-        raise TypeError("the script gave no record")
-    return record

@@ -12,8 +12,8 @@ from service.contract.values.limits import LIMITS
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
-from service.jobs.reconciler import LOCK, Reconciler
-from service.jobstore import JobStore
+from service.jobs.reconciler import Reconciler
+from service.jobstore import JobStore, keys
 from tests.support.job_records import claimed, expire_lease, submit
 
 
@@ -64,7 +64,7 @@ def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore,
 def test_one_reconciler_at_a_time(redis_url: str, store: JobStore, datasets: Datasets) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
     reconciler = Reconciler(store, dispatcher, datasets)
-    with store.redis.lock(LOCK, timeout=5):
+    with store.redis.lock(keys.RECONCILER, timeout=5):
         assert not reconciler.once()
     assert reconciler.once()
     dispatcher.close()

@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 from redis.exceptions import OutOfMemoryError
@@ -22,6 +23,7 @@ from service.jobstore import (
     JobActive,
     JobFinished,
     JobNotFound,
+    JobQuery,
     JobStore,
     LeaseState,
     QueueFull,
@@ -98,7 +100,7 @@ def test_a_full_queue_takes_no_more(redis_url: str) -> None:
         submit(store)
         with pytest.raises(QueueFull):
             submit(store)
-        assert len(store.list(limit=10).items) == 1
+        assert len(store.list(JobQuery(limit=10)).items) == 1
 
 
 def test_jobs_are_claimed_oldest_first(store: JobStore) -> None:
@@ -323,7 +325,7 @@ def test_pages_hold_every_job_once_newest_first(store: JobStore) -> None:
     found: list[str] = []
     cursor = None
     while True:
-        page = store.list(limit=40, cursor=cursor)
+        page = store.list(JobQuery(limit=40, cursor=cursor))
         found += [record.id for record in page.items]
         assert all(record.spec == {} for record in page.items)
         cursor = page.next_cursor
@@ -339,8 +341,8 @@ def test_a_listing_is_narrowed_by_all_of_its_filters(store: JobStore) -> None:
     c = submit(store, external_id="right", kind="train")
     store.request_cancel(a.id)
 
-    def ids(**filters: object) -> list[str]:
-        return [record.id for record in store.list(limit=10, **filters).items]  # type: ignore[arg-type]  # mixed filters
+    def ids(**filters: Any) -> list[str]:
+        return [record.id for record in store.list(JobQuery(limit=10, **filters)).items]
 
     assert ids() == [c.id, b.id, a.id]
     assert ids(status=JobStatus.QUEUED) == [c.id, b.id]
@@ -355,7 +357,7 @@ def test_a_listing_is_narrowed_by_all_of_its_filters(store: JobStore) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 30])
 def test_a_cursor_of_somebody_elses_making_is_refused(store: JobStore, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
-        store.list(limit=1, cursor=cursor)
+        store.list(JobQuery(limit=1, cursor=cursor))
 
 
 def test_silent_workers_are_forgotten(store: JobStore) -> None:

@@ -23,7 +23,6 @@ from service.api.views import dataset_of, dataset_page_json, dataset_path
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
 from service.contract.values.errors import ErrorCode
 from service.contract.values.limits import LIMITS
-from service.datasets.datasets import InvalidDatasetCursorError
 from service.datasets.uploads.request import Choice, is_plain
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
@@ -137,11 +136,7 @@ def list_datasets(
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
 ) -> Response:
     """List data sets, newest first."""
-    try:
-        page = datasets.list(limit=limit, cursor=cursor)
-    except InvalidDatasetCursorError:
-        raise invalid_parameter("cursor", "must be the next_cursor of a page") from None
-    return json_response(dataset_page_json(page))
+    return json_response(dataset_page_json(datasets.list(limit=limit, cursor=cursor)))
 
 
 @router.get(

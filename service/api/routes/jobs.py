@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.negotiate import etag_of, matches, wait_of
-from service.api.problems import RETRY_AFTER_S, invalid_parameter
+from service.api.problems import RETRY_AFTER_S
 from service.api.routes.common import Flag, Prefer, answers, json_response, problems, ref
 from service.api.state import JobsOf, State
 from service.api.strict_json import decode, read_body
@@ -24,7 +24,7 @@ from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
 from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
-from service.jobstore import InvalidCursor
+from service.jobstore import JobQuery
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -147,18 +147,10 @@ def list_jobs(
     created_after: Time | None = None,
 ) -> Response:
     """List jobs, newest first, without their specifications."""
-    try:
-        page = jobs.list(
-            limit=limit,
-            cursor=cursor,
-            status=status,
-            kind=kind,
-            external_id=external_id,
-            created_after=created_after,
-        )
-    except InvalidCursor:
-        raise invalid_parameter("cursor", "must be the next_cursor of a page") from None
-    return json_response(page_json(page))
+    query = JobQuery(
+        limit=limit, cursor=cursor, status=status, kind=kind, external_id=external_id, created_after=created_after
+    )
+    return json_response(page_json(jobs.list(query)))
 
 
 @router.get(

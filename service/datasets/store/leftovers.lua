@@ -1,8 +1,6 @@
 -- ARGV: microseconds after which an upload counts as lost, most paths to return.
 -- What is returned can no longer become a data set: a late `create` finds it marked.
-local UNSETTLED = 'deeplimit:datasets:unsettled'
-local time = redis.call('TIME')
-local lost = tonumber(time[1]) * 1e6 + tonumber(time[2]) - tonumber(ARGV[1])
-local paths = redis.call('ZRANGEBYSCORE', UNSETTLED, '-inf', string.format('%.0f', lost), 'LIMIT', 0, ARGV[2])
+local lost = text(now_us() - tonumber(ARGV[1]))
+local paths = redis.call('ZRANGEBYSCORE', UNSETTLED, '-inf', lost, 'LIMIT', 0, ARGV[2])
 for _, path in ipairs(paths) do redis.call('ZADD', UNSETTLED, 0, path) end
 return paths

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from service.contract.data.dataset import DatasetRecord
+from service.jobstore import Page, keys, scripts
+from service.jobstore.pages import newest_first, page_of
+from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import redis
 
-ROOT: Final = "deeplimit:datasets"
-UNSETTLED: Final = "deeplimit:datasets:unsettled"
-"""Sorted set of announced paths by time; those at 0 belong to no record for certain."""
-GRAVE_MS: Final = 60_000
 LEFTOVERS: Final = 100
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
+FIELDS: Final = ("record", "created")
+"""Fields of a data set's hash: the record as JSON, and the time that the store gave it."""
 
 
 class TooManyDatasets(Exception):  # noqa: N818 - says what was refused, as the job store's refusals do
@@ -36,14 +32,6 @@ class TooManyDatasets(Exception):  # noqa: N818 - says what was refused, as the 
 
 class UploadLate(Exception):  # noqa: N818 - likewise
     """The object was given up before its record came, or was never announced."""
-
-
-@dataclass(frozen=True)
-class DatasetPage:
-    """Part of a listing, and where the next part starts: None where there is none."""
-
-    items: list[DatasetRecord]
-    next_cursor: str | None
 
 
 class DatasetStore:
@@ -59,15 +47,11 @@ class DatasetStore:
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
-        here = resources.files(__package__)
-        self._announce, self._create, self._delete, self._leftovers = (
-            client.register_script(here.joinpath(f"{name}.lua").read_text(encoding="utf-8"))
-            for name in ("announce", "create", "delete", "leftovers")
-        )
+        self._scripts = scripts.load(client, __package__)
 
     def announce(self, path: str) -> None:
         """Say that an object is about to be written, so that it is found if its record never comes."""
-        self._announce(args=[path])
+        self._scripts["announce"](args=[path])
 
     def create(self, record: DatasetRecord, most: int) -> tuple[DatasetRecord, bool]:
         """Keep a record, unless one of the same content is there.
@@ -90,7 +74,7 @@ class DatasetStore:
             Nothing was kept.
         """
         text = record.model_dump_json(exclude={"created_at"})
-        reply: list[str] = self._create(args=[record.id, text, most, record.object.path])
+        reply: list[str] = self._scripts["create"](args=[record.id, text, most, record.object.path])
         if reply[0] == "full":
             raise TooManyDatasets
         if reply[0] == "late":
@@ -99,12 +83,12 @@ class DatasetStore:
 
     def get(self, dataset_id: str) -> DatasetRecord | None:
         """Read one record."""
-        found: list[str | None] = self._redis.hmget(_key(dataset_id), ["record", "created"])  # type: ignore[assignment]  # sync client
-        return _decode(found[0], found[1]) if found[0] is not None and found[1] is not None else None
+        fields: dict[str, str] = self._redis.hgetall(keys.DATASET + dataset_id)  # type: ignore[assignment]  # sync client
+        return _decode(**fields) if fields else None
 
     def delete(self, dataset_id: str) -> DatasetRecord | None:
         """Forget a record and return it, or None where there is none; its object is the caller's to delete."""
-        reply: list[str] = self._delete(args=[dataset_id, secrets.token_hex(8), GRAVE_MS])
+        reply: list[str] = self._scripts["delete"](args=[dataset_id, secrets.token_hex(8), GRAVE_MS])
         return _decode(reply[1], reply[2]) if reply[0] == "ok" else None
 
     def leftovers(self, lost_after_s: float) -> Sequence[str]:
@@ -115,38 +99,24 @@ class DatasetStore:
         lost_after_s
             Time after its announcement from which an object without a record counts as left behind.
         """
-        paths: Sequence[str] = self._leftovers(args=[round(lost_after_s * 1e6), LEFTOVERS])
+        paths: Sequence[str] = self._scripts["leftovers"](args=[seconds_to_microseconds(lost_after_s), LEFTOVERS])
         return paths
 
     def settle(self, path: str) -> None:
         """Withdraw the announcement of an object that has been deleted."""
-        self._redis.zrem(UNSETTLED, path)
+        self._redis.zrem(keys.UNSETTLED, path)
 
-    def list(self, *, limit: int, cursor: int | None) -> DatasetPage:
-        """Read a page, newest first. The cursor is the time of creation of the last record given, in microseconds."""
-        highest = "+inf" if cursor is None else f"({cursor}"
-        items: list[DatasetRecord] = []
-        while True:
-            ids: Sequence[tuple[str, float]] = self._redis.zrevrangebyscore(  # type: ignore[assignment]  # sync client
-                ROOT, highest, "-inf", start=0, num=limit + 1, withscores=True
-            )
-            if not ids:
-                return DatasetPage(items, None)
-            pipeline = self._redis.pipeline(transaction=False)
-            for dataset_id, _ in ids:
-                pipeline.hmget(_key(dataset_id), ["record", "created"])
-            for record, created in pipeline.execute():
-                if record is None:  # deleted between the two reads
-                    continue
-                if len(items) == limit:
-                    return DatasetPage(items, str((items[-1].created_at - EPOCH) // MICROSECOND))
-                items.append(_decode(record, created))
-            highest = f"({int(ids[-1][1])}"
+    def list(self, *, limit: int, cursor: str | None) -> Page[DatasetRecord]:
+        """Read a page, newest first.
 
-
-def _key(dataset_id: str) -> str:
-    return f"deeplimit:dataset:{dataset_id}"
+        Raises
+        ------
+        InvalidCursor
+            `cursor` is not the ``next_cursor`` of a page.
+        """
+        listed = newest_first(self._redis, keys.DATASETS, keys.DATASET, FIELDS, cursor=cursor)
+        return page_of((_decode(**fields) for fields in listed), limit)
 
 
 def _decode(record: str, created: str) -> DatasetRecord:
-    return DatasetRecord.model_validate(json.loads(record) | {"created_at": EPOCH + int(created) * MICROSECOND})
+    return DatasetRecord.model_validate(json.loads(record) | {"created_at": from_microseconds(created)})

@@ -1,0 +1,90 @@
+"""Pages of records, newest first, from sorted sets whose scores are times of creation; no two records share one."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final, Generic, Protocol, TypeVar
+
+import redis
+
+from service.jobstore.errors import InvalidCursor
+from service.jobstore.times import to_microseconds
+
+CHUNK: Final = 100
+LONGEST_CURSOR: Final = 16
+"""Digits of a time in microseconds."""
+
+
+class Dated(Protocol):
+    """A record that knows when it was created."""
+
+    @property
+    def created_at(self) -> datetime:
+        """Time of creation."""
+
+
+Record = TypeVar("Record", bound=Dated)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Record]):
+    """Part of a listing, and where the next part starts: None where there is none."""
+
+    items: list[Record]
+    next_cursor: str | None
+
+
+def page_of(records: Iterable[Record], limit: int) -> Page[Record]:
+    """Take a page. Its cursor is the time of creation of the last record on it, in microseconds."""
+    items = list(islice(records, limit + 1))
+    if len(items) <= limit:
+        return Page(items, None)
+    return Page(items[:limit], str(to_microseconds(items[limit - 1].created_at)))
+
+
+def newest_first(
+    client: redis.Redis,
+    index: str,
+    family: str,
+    fields: Sequence[str],
+    *,
+    cursor: str | None,
+    after: datetime | None = None,
+) -> Iterator[Mapping[str, str]]:
+    """Yield the fields of each record in an index, and of its hash's fields those that it has.
+
+    Parameters
+    ----------
+    index, family
+        Key of the sorted set of ids, and what the keys of their hashes begin with.
+    cursor, after
+        Only records older than where a page ended, and newer than a moment.
+
+    Raises
+    ------
+    InvalidCursor
+        `cursor` is not the ``next_cursor`` of a page.
+    """
+    highest = "+inf" if cursor is None else f"({_position(cursor)}"
+    lowest = "-inf" if after is None else f"({to_microseconds(after)}"
+    while True:
+        entries: list[tuple[str, float]] = client.zrevrangebyscore(  # type: ignore[assignment]  # sync client
+            index, highest, lowest, start=0, num=CHUNK, withscores=True
+        )
+        if not entries:
+            return
+        pipeline = client.pipeline(transaction=False)
+        for entry_id, _ in entries:
+            pipeline.hmget(family + entry_id, fields)
+        for values in pipeline.execute():
+            held = {name: value for name, value in zip(fields, values, strict=True) if value is not None}
+            if held:  # empty: deleted between the two reads
+                yield held
+        highest = f"({int(entries[-1][1])}"
+
+
+def _position(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > LONGEST_CURSOR:
+        raise InvalidCursor
+    return int(cursor)
