@@ -20,16 +20,7 @@ DRAIN = 4
 
 
 async def receive(request: Request, limit: int, take: Callable[[bytes], object]) -> None:
-    """Read a body, counting it as it streams.
-
-    Parameters
-    ----------
-    request
-        Whose body is unread.
-    limit
-        Bytes.
-    take
-        Is given each part.
+    """Read a body as it streams, at most `limit` bytes, and give each part to `take`.
 
     Raises
     ------

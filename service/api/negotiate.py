@@ -14,14 +14,7 @@ _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def accepted(header: str, offers: tuple[str, ...]) -> list[tuple[str, bool]]:
-    """Rank what a client accepts.
-
-    Parameters
-    ----------
-    header
-        ``Accept``; empty means anything.
-    offers
-        Media types, the server's favourite first.
+    """Rank media types, the server's favourite first, by an ``Accept`` header; an empty one accepts anything.
 
     Returns
     -------
@@ -56,24 +49,13 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def wait_of(prefer: str | None, most: int) -> int:
-    """Return the seconds a client prefers to wait.
+    """Return the seconds that a client prefers to wait, at most `most`, and 0 without such a preference.
 
-    Parameters
-    ----------
-    prefer
-        Header ``Prefer`` (RFC 7240), which asks and does not oblige: what is not understood is ignored.
-    most
-        Seconds; more is cut to it.
-
-    Returns
-    -------
-    int
-        0 without such a preference.
+    The header ``Prefer`` (RFC 7240) asks and does not oblige: what is not understood is ignored.
     """
     for part in (prefer or "").split(","):
-        found = _WAIT.fullmatch(part.split(";")[0].strip())
-        if found:
-            return min(int(found.group(1)), most)
+        if wish := _WAIT.fullmatch(part.split(";")[0].strip()):
+            return min(int(wish[1]), most)
     return 0
 
 
@@ -83,19 +65,9 @@ def etag_of(revision: int) -> str:
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether an ``If-None-Match`` names an entity tag.
+    """Tell whether an ``If-None-Match``, a list of tags or ``*``, names a tag in quotes: the client has it already.
 
-    Parameters
-    ----------
-    if_none_match
-        A list of tags, ``*``, or ``None``. The comparison is the weak one, as RFC 9110 has it for this header.
-    etag
-        Current tag, with its quotes.
-
-    Returns
-    -------
-    bool
-        Whether the client has it already.
+    The comparison is the weak one, as RFC 9110 has it for this header.
     """
     if if_none_match is None:
         return False

@@ -30,13 +30,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class RequestMetrics:
-    """Requests by route and status, and how long they took.
-
-    Parameters
-    ----------
-    registry
-        Of this application.
-    """
+    """Requests by route and status, and how long they took, in seconds."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("method", "route", "status")
@@ -49,17 +43,7 @@ class RequestMetrics:
         self._failures = Counter("deeplimit_http_failures", "Requests that failed in our own code.", registry=registry)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one request.
-
-        Parameters
-        ----------
-        scope
-            After routing.
-        status
-            Of the answer.
-        seconds
-            It took.
-        """
+        """Count one request, whose scope says after routing which route it took."""
         route = getattr(scope.get("route"), "path", "unknown")
         method = scope["method"] if route != "unknown" else "other"  # anybody can make up a method
         self._duration.labels(method, route, str(status)).observe(seconds)
@@ -70,13 +54,7 @@ class RequestMetrics:
 
 
 class StoreCollector(Collector):
-    """What the job store knows, read when somebody asks for metrics.
-
-    Parameters
-    ----------
-    store
-        Job records, queue and workers.
-    """
+    """What the job store knows, read when somebody asks for metrics."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -86,13 +64,7 @@ class StoreCollector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Read the counts.
-
-        Yields
-        ------
-        Metric
-            Jobs by status, jobs that wait, live workers.
-        """
+        """Yield jobs by status, jobs that wait, and live workers."""
         try:
             counts, queued, workers = self._store.counts(), self._store.queued(), self._store.workers()
         except redis.RedisError as error:  # the requests are worth showing all the more
@@ -107,15 +79,7 @@ class StoreCollector(Collector):
 
 
 class Observer:
-    """ASGI middleware, the outermost.
-
-    Parameters
-    ----------
-    app
-        The application.
-    metrics
-        Where requests are counted.
-    """
+    """ASGI middleware, the outermost."""
 
     def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app

@@ -63,21 +63,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """An error that has an HTTP answer.
-
-    Parameters
-    ----------
-    status
-        Of the answer.
-    code
-        For programs.
-    detail
-        For people; without anything that was sent.
-    errors
-        What is wrong where.
-    headers
-        Of the answer.
-    """
+    """An error that has an HTTP answer: a code for programs, and a detail for people that repeats nothing sent."""
 
     def __init__(
         self,
@@ -143,20 +129,7 @@ def _of_refusal(error: Exception) -> ProblemError:
 
 
 def respond(error: ProblemError, request: Request) -> Response:
-    """Answer an error.
-
-    Parameters
-    ----------
-    error
-        What went wrong.
-    request
-        Whose id the answer carries.
-
-    Returns
-    -------
-    Response
-        ``application/problem+json``.
-    """
+    """Answer an error, under the request's id."""
     problem = Problem(
         title=error.status.phrase,
         status=error.status,
@@ -193,22 +166,7 @@ def of_upload(refusal: Refusal) -> ProblemError:
 
 
 def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemError:
-    """Return the 422 for a bad query parameter or header.
-
-    Parameters
-    ----------
-    name
-        Of the parameter.
-    detail
-        What it must be.
-    code
-        Of the rule.
-
-    Returns
-    -------
-    ProblemError
-        To raise.
-    """
+    """Return the 422 for a query parameter or header that breaks a rule; the detail says what it must be."""
     item = ProblemItem(parameter=name, code=code, detail=detail)
     text = f"The parameter {name} {detail}."
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, text, errors=[item])

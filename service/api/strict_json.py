@@ -29,19 +29,7 @@ _MAY_BE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Read a JSON body, counting it as it streams.
-
-    Parameters
-    ----------
-    request
-        Whose body is unread.
-    limit
-        Bytes.
-
-    Returns
-    -------
-    bytes
-        The whole body; never empty.
+    """Read a JSON body whole, at most `limit` bytes; it is never empty.
 
     Raises
     ------
@@ -67,18 +55,9 @@ def _check_content_type(header: str) -> None:
 
 
 def decode(body: bytes) -> Any:
-    """Decode a body.
+    """Decode a body into Python's idea of the JSON.
 
-    Parameters
-    ----------
-    body
-        As it was sent.
-
-    Returns
-    -------
-    object
-        Python's idea of the JSON. ``NaN`` and ``Infinity`` come through as floats, and so does 1e400: the contract
-        refuses them where they stand.
+    ``NaN`` and ``Infinity`` come through as floats, and so does 1e400: the contract refuses them where they stand.
 
     Raises
     ------
@@ -97,10 +76,8 @@ def decode(body: bytes) -> Any:
     value = _parse(text)
     if _deeper_than(body, NESTING):
         raise _too_deep()
-    if _MAY_BE_SURROGATE.search(body):
-        errors = tuple(_lone_surrogates(value, ""))
-        if errors:
-            raise SpecInvalidError(errors)
+    if _MAY_BE_SURROGATE.search(body) and (errors := tuple(_lone_surrogates(value, ""))):
+        raise SpecInvalidError(errors)
     return value
 
 
@@ -109,10 +86,10 @@ class _DuplicateKeyError(Exception):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise _DuplicateKeyError
-    return found
+    return fields
 
 
 def _integer(digits: str) -> int | float:

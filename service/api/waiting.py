@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 
 class Waiters:
-    """Those who wait, by job.
-
-    Parameters
-    ----------
-    client
-        Of Redis, for the subscription.
-    """
+    """Those who wait, by job. The client is for the subscription alone."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._feed = RevisionFeed(client, self._hear)
@@ -46,23 +40,7 @@ class Waiters:
         self._wake(None)
 
     async def wait(self, jobs: Jobs, job_id: str, seconds: float, enough: Callable[[JobRecord], bool]) -> JobRecord:
-        """Read a job as soon as it is far enough, or when the time is over.
-
-        Parameters
-        ----------
-        jobs
-            Where to read it.
-        job_id
-            Of the job.
-        seconds
-            To wait at most.
-        enough
-            Whether a record is what the caller waits for.
-
-        Returns
-        -------
-        JobRecord
-            The latest, whether it is enough or not.
+        """Read a job as soon as it is what the caller waits for, or as it is when the time is over.
 
         Raises
         ------

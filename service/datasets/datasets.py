@@ -42,15 +42,7 @@ class DatasetNotFoundError(Exception):
 
 
 class Datasets:
-    """The data sets of the service.
-
-    Parameters
-    ----------
-    store, artifacts
-        Records and objects.
-    limits
-        The published limits.
-    """
+    """The data sets of the service: records in Redis, and objects in the artifact store."""
 
     def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits) -> None:
         self._store = store
@@ -58,18 +50,7 @@ class Datasets:
         self.limits = limits
 
     def create(self, upload: Path, kind: UploadFormat, choice: Choice, name: str | None) -> tuple[DatasetRecord, bool]:
-        """Check an upload and keep it in canonical form.
-
-        Parameters
-        ----------
-        upload
-            The file as it came; it stays the caller's.
-        kind
-            How it is written.
-        choice
-            Which columns or arrays are what.
-        name
-            For people.
+        """Check an upload, a file that stays the caller's, and keep it in canonical form.
 
         Returns
         -------
@@ -172,15 +153,8 @@ class Datasets:
     def sweep(self, lost_after_s: float = LOST_AFTER_S) -> int:
         """Delete objects that uploads and deletions left behind when they were cut off, and return how many.
 
-        Parameters
-        ----------
-        lost_after_s
-            Time after its announcement from which an object without a record counts as left behind.
-
-        Raises
-        ------
-        redis.RedisError
-            The server cannot be reached.
+        An object without a record counts as left behind `lost_after_s` seconds after its announcement. Raises
+        ``redis.RedisError`` where the server cannot be reached.
         """
         deleted = 0
         for path in self._store.leftovers(lost_after_s):

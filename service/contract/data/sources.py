@@ -45,7 +45,7 @@ class TargetKind(StrEnum):
 class Builtin:
     """Facts about a built-in data set.
 
-    Parameters
+    Attributes
     ----------
     features
         Entries of one input.
@@ -61,18 +61,7 @@ class Builtin:
     targets: TargetKind = TargetKind.CLASSES
 
     def counts(self, samples: int) -> tuple[int, ...]:
-        """Return the samples of each class.
-
-        Parameters
-        ----------
-        samples
-            Of the whole set.
-
-        Returns
-        -------
-        tuple[int, ...]
-            Empty when the targets are numbers.
-        """
+        """Samples of each class, of so many in the whole set; empty when the targets are numbers."""
         if self.targets is TargetKind.NUMBERS:
             return ()
         return self.class_counts or (samples // 2, samples - samples // 2)
@@ -140,13 +129,7 @@ class InlineData(DataOptions):
     )
 
     def sha256(self) -> str:
-        """Return the content's hash.
-
-        Returns
-        -------
-        str
-            SHA-256 over the inputs, then the targets, as little-endian doubles in row-major order.
-        """
+        """Return the content's hash: that of the inputs, then the targets, by `sha256_of`."""
         return sha256_of((self.inputs, self.targets))
 
 

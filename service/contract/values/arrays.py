@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
@@ -33,15 +33,7 @@ MOST_ERRORS = 20
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Numbers in row-major order.
-
-    Parameters
-    ----------
-    shape
-        ``(S,)`` or ``(S, columns)``.
-    values
-        The numbers, as C doubles.
-    """
+    """Numbers in row-major order, as C doubles; the shape is ``(S,)`` or ``(S, columns)``."""
 
     shape: tuple[int, ...]
     values: array[float]
@@ -164,4 +156,4 @@ def _bad_number(entry: object, pointer: str) -> Iterator[FieldError]:
 
 
 def _first(errors: Iterator[FieldError]) -> list[FieldError]:
-    return [error for error, _ in zip(errors, range(MOST_ERRORS), strict=False)]
+    return list(islice(errors, MOST_ERRORS))

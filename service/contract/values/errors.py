@@ -59,13 +59,7 @@ class FieldError:
 
 
 class SpecInvalidError(Exception):
-    """A body that is JSON but breaks the contract.
-
-    Parameters
-    ----------
-    errors
-        What is wrong, in the order it was found; never empty.
-    """
+    """A body that is JSON but breaks the contract, with what is wrong, never nothing, in the order of the checks."""
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         super().__init__(f"{len(errors)} error(s), the first at {errors[0].pointer!r}: {errors[0].detail}")
@@ -73,16 +67,5 @@ class SpecInvalidError(Exception):
 
 
 def token(key: str | int) -> str:
-    """Escape one reference token of a JSON pointer.
-
-    Parameters
-    ----------
-    key
-        An object's key or an array's index.
-
-    Returns
-    -------
-    str
-        The token with ``~`` and ``/`` escaped, a leading ``/`` included.
-    """
+    """Reference token of a JSON pointer for an object's key or an array's index, with the ``/`` that leads to it."""
     return "/" + str(key).replace("~", "~0").replace("/", "~1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -35,26 +36,9 @@ _TAGGED: Mapping[tuple[int | str, ...], str] = MappingProxyType({("data",): "sou
 
 
 def field_errors(error: ValidationError, at: str = "") -> tuple[FieldError, ...]:
-    """Translate a validation error.
-
-    Parameters
-    ----------
-    error
-        What pydantic raised.
-    at
-        Pointer of the validated object in the body.
-
-    Returns
-    -------
-    tuple[FieldError, ...]
-        At most `MOST_ERRORS`, in pydantic's order.
-    """
-    found: list[FieldError] = []
-    for item in error.errors(include_url=False, include_input=False):
-        found.extend(_translate(item, at))
-        if len(found) >= MOST_ERRORS:
-            break
-    return tuple(found[:MOST_ERRORS])
+    """Translate what pydantic found wrong with the object at a pointer: at most `MOST_ERRORS`, in pydantic's order."""
+    details = error.errors(include_url=False, include_input=False)
+    return tuple(islice(chain.from_iterable(_translate(item, at) for item in details), MOST_ERRORS))
 
 
 def _translate(item: ErrorDetails, at: str) -> Iterator[FieldError]:

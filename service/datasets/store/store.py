@@ -37,12 +37,8 @@ class UploadLate(Exception):  # noqa: N818 - likewise
 class DatasetStore:
     """Records of data sets in one Redis server.
 
-    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write.
-
-    Parameters
-    ----------
-    client
-        Made by :func:`service.jobstore.connect`.
+    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write. The client is one
+    of :func:`service.jobstore.connect`.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -54,14 +50,9 @@ class DatasetStore:
         self._scripts["announce"](args=[path])
 
     def create(self, record: DatasetRecord, most: int) -> tuple[DatasetRecord, bool]:
-        """Keep a record, unless one of the same content is there.
+        """Keep a record whose object was announced, unless one of the same content is there; set its time.
 
-        Parameters
-        ----------
-        record
-            Its time is set by the store; its object has been announced.
-        most
-            Records that there may be.
+        At most `most` records are kept.
 
         Returns
         -------
@@ -94,10 +85,7 @@ class DatasetStore:
     def leftovers(self, lost_after_s: float) -> Sequence[str]:
         """Paths of objects that belong to no record, some of them; none of these can get one any more.
 
-        Parameters
-        ----------
-        lost_after_s
-            Time after its announcement from which an object without a record counts as left behind.
+        An object without a record counts as left behind `lost_after_s` seconds after its announcement.
         """
         paths: Sequence[str] = self._scripts["leftovers"](args=[seconds_to_microseconds(lost_after_s), LEFTOVERS])
         return paths
