@@ -49,21 +49,25 @@ class ArtifactStore:
 
         The local store writes to a temporary name and renames; it is on disk when this returns.
         """
-        attributes = {"Content-Type": media_type} if self._directory is None else None  # a file has no attributes
-        self._store.put(path, data, attributes=attributes)
-        if self._directory is not None:
-            _to_disk(self._directory / path)
-        return ArtifactRef(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), media_type=media_type)
+        reference = ArtifactRef(
+            path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), media_type=media_type
+        )
+        return self._write(reference, data)
 
     def put_file(self, path: str, file: Path, media_type: str) -> ArtifactRef:
         """Write the content of a file as an object, without having all of it in memory; otherwise as `put`."""
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        attributes = {"Content-Type": media_type} if self._directory is None else None
-        self._store.put(path, file, attributes=attributes)
-        if self._directory is not None:
-            _to_disk(self._directory / path)
-        return ArtifactRef(path=path, sha256=sha256, bytes=file.stat().st_size, media_type=media_type)
+        reference = ArtifactRef(path=path, sha256=sha256, bytes=file.stat().st_size, media_type=media_type)
+        return self._write(reference, file)
+
+    def _write(self, reference: ArtifactRef, content: bytes | Path) -> ArtifactRef:
+        if self._directory is None:
+            self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
+        else:
+            self._store.put(reference.path, content)  # a file has no attributes
+            _to_disk(self._directory / reference.path)
+        return reference
 
     def copy(self, source: ArtifactRef, path: str) -> ArtifactRef:
         """Give an object a second path, which lives on when the first is deleted: a hard link, or a copy in the store.
@@ -108,14 +112,15 @@ class ArtifactStore:
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below `prefix`, a folder. It is no error if there is none."""
         for batch in self._store.list(f"{prefix.rstrip('/')}/"):
-            for found in batch:
+            for entry in batch:
                 try:
-                    self._store.delete(found["path"])
+                    self._store.delete(entry["path"])
                 except FileNotFoundError:
                     continue  # somebody else deletes the same folder
 
 
 def _to_disk(path: Path) -> None:
+    """Wait until a file, and its entry in its folder, would outlive a loss of power."""
     for place in (path, path.parent):
         descriptor = os.open(place, os.O_RDONLY)
         try:

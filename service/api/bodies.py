@@ -1,4 +1,4 @@
-"""Reading a request's body as it streams, up to a limit."""
+"""What a request says of its body, and reading the body as it streams, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,33 @@ from service.api.problems import ProblemError
 from service.contract.values.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from starlette.requests import Request
 
 DRAIN = 4
 """Limits' worth of a body that is too large are read and dropped before the connection is cut."""
+
+
+def media_type_of(request: Request, offered: Collection[str]) -> str:
+    """Return the media type of a body, or raise ProblemError 415 where it is none of those offered."""
+    media_type, *_ = _content_type(request)
+    if media_type in offered:
+        return media_type
+    detail = f"Send {'one of ' if len(offered) > 1 else ''}{', '.join(offered)}."
+    raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+
+
+def check_charset(request: Request) -> None:
+    """Raise ProblemError 400 for a body of text that says it is in another encoding than UTF-8."""
+    for parameter in _content_type(request)[1:]:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+
+
+def _content_type(request: Request) -> list[str]:
+    return [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
 
 
 async def receive(request: Request, limit: int, take: Callable[[bytes], object]) -> None:

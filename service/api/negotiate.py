@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-JSON = "application/json"
-NPZ = "application/x-npz"
-"""Forms of arrays beside safetensors."""
-
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 

@@ -8,10 +8,11 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from service.api.bodies import receive
+from service.api.bodies import check_charset, media_type_of, receive
 from service.api.problems import ProblemError
 from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError, token
 from service.contract.values.limits import LIMITS
+from service.contract.values.media_types import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,22 +37,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     ProblemError
         415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
     """
-    _check_content_type(request.headers.get("content-type", ""))
+    media_type_of(request, [JSON])
+    check_charset(request)
     chunks: list[bytes] = []
     await receive(request, limit, chunks.append)
     return b"".join(chunks)
-
-
-def _check_content_type(header: str) -> None:
-    media_type, *parameters = (part.strip().lower() for part in header.split(";"))
-    if media_type != "application/json":
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send application/json."
-        )
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
 
 
 def decode(body: bytes) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import datasets
-from service.cli.options import DEFAULT_URL, AsJson, JobId, Url, print_json
+from service.cli.options import DEFAULT_URL, AsJson, JobId, Url, connected, print_json
 
 app = typer.Typer(
     help="Train residual networks of growing depth and their continuum limit, and measure whether they converge.",
@@ -50,18 +50,17 @@ def submit(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Submit a specification and print the job's id; "-" reads standard input."""
-    from service.cli.client import Client
-    from service.cli.output import messages, output, reported
+    from service.cli.output import messages, standard_output
 
     body = spec.read()
-    with reported(), Client(url) as client:
+    with connected(url) as client:
         job = client.submit(body)
         if wait:
             _wait(client, job["id"], as_json=as_json)
         elif as_json:
             print_json(job)
         else:
-            output().print(job["id"])
+            standard_output().print(job["id"])
             messages().print(f"follow it with: deeplimit status {job['id']} --wait", markup=False)
 
 
@@ -73,18 +72,17 @@ def status(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Print how a job stands. Fails if the job failed or was cancelled."""
-    from service.cli.client import Client
-    from service.cli.output import FAILED, messages, output, reported
+    from service.cli.output import FAILED, messages, standard_output
     from service.cli.progress import watch
     from service.cli.show import job_lines
 
-    with reported(), Client(url) as client:
+    with connected(url) as client:
         job = watch(client, job_id, messages()) if wait else client.job(job_id)
     if as_json:
         print_json(job)
     else:
         for line in job_lines(job):
-            output().print(line, markup=False)
+            standard_output().print(line, markup=False)
     if job["status"] in {"failed", "cancelled"}:
         raise typer.Exit(FAILED)
 
@@ -92,10 +90,7 @@ def status(
 @app.command()
 def results(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print what a job that succeeded found: models, convergence and verdict, or an evaluation, or a diagnosis."""
-    from service.cli.client import Client
-    from service.cli.output import reported
-
-    with reported(), Client(url) as client:
+    with connected(url) as client:
         _print_results(client.results(job_id), as_json=as_json)
 
 
@@ -148,11 +143,11 @@ def _wait(client: Any, job_id: str, *, as_json: bool) -> None:
     _print_results(client.results(job_id), as_json=as_json)
 
 
-def _print_results(found: dict[str, Any], *, as_json: bool) -> None:
-    from service.cli.output import output
+def _print_results(answer: dict[str, Any], *, as_json: bool) -> None:
+    from service.cli.output import standard_output
     from service.cli.show import show_results
 
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        show_results(output(), found)
+        show_results(standard_output(), answer)

@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import httpx
 
+from service.contract.values.media_types import JSON
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
@@ -128,7 +130,7 @@ class Client:
         self._http = httpx.Client(
             base_url=self.base_url,
             timeout=TIMEOUT_S,
-            headers={"Accept": "application/json"},
+            headers={"Accept": JSON},
             transport=httpx.HTTPTransport(retries=CONNECT_RETRIES),
         )
 
@@ -271,7 +273,7 @@ class Client:
 
     def _post_spec(self, spec: Mapping[str, Any] | bytes, **options: Any) -> Json:
         body = spec if isinstance(spec, bytes) else json.dumps(spec, allow_nan=False).encode()
-        headers = options.pop("headers", {}) | {"Content-Type": "application/json"}
+        headers = options.pop("headers", {}) | {"Content-Type": JSON}
         return self._json("POST", "/v1/jobs", content=body, headers=headers, **options)
 
     def _json(self, method: str, path: str, **options: Any) -> Json:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from service.cli.options import DEFAULT_URL, AsJson, Url, print_json
+from service.cli.options import DEFAULT_URL, AsJson, Url, connected, print_json
+from service.contract.values import media_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 app = typer.Typer(
     help="List, show and delete uploaded data sets.",
@@ -18,12 +22,12 @@ app = typer.Typer(
 )
 
 MEDIA_TYPES: Final = {
-    ".csv": "text/csv",
-    ".npz": "application/x-npz",
-    ".parquet": "application/vnd.apache.parquet",
-    ".safetensors": "application/vnd.safetensors",
+    ".csv": media_types.CSV,
+    ".npz": media_types.NPZ,
+    ".parquet": media_types.PARQUET,
+    ".safetensors": media_types.SAFETENSORS,
 }
-"""Of the files that can be uploaded, by their ending."""
+"""Media types of the files that can be uploaded, by their ending."""
 
 DatasetId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a data set.")]
 
@@ -38,55 +42,43 @@ def upload(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Upload a data set, or the weights K and b of a network, and print its id."""
-    from service.cli.client import Client
-    from service.cli.output import REFUSED, messages, output, reported
+    from service.cli.output import REFUSED, messages, standard_output
 
     media_type = MEDIA_TYPES.get(file.suffix.lower())
     if media_type is None or not file.is_file():
         messages().print(f"{file}: not a file that ends in {', '.join(MEDIA_TYPES)}", style="red", markup=False)
         raise typer.Exit(REFUSED)
-    with reported(), Client(url) as client:
-        found = client.upload(
+    with connected(url) as client:
+        dataset = client.upload(
             file.read_bytes(), media_type, name=name, targets=target or (), inputs=inputs or (), inputs_only=inputs_only
         )
     if as_json:
-        print_json(found)
+        print_json(dataset)
     else:
-        output().print(found["id"])
-        messages().print(_contents(found), markup=False)
+        standard_output().print(dataset["id"])
+        messages().print(_contents(dataset), markup=False)
 
 
 @app.command("list")
 def list_datasets(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print the data sets, newest first, a line each: id, what it holds, name."""
-    from service.cli.client import Client
-    from service.cli.output import output, reported
-
-    with reported(), Client(url) as client:
-        found = list(client.datasets())
+    with connected(url) as client:
+        datasets = list(client.datasets())
     if as_json:
-        print_json(found)
-        return
-    console = output()
-    for dataset in found:
-        line = "  ".join(filter(None, (dataset["id"], _contents(dataset), dataset["name"])))
-        console.print(line, markup=False, soft_wrap=True)
+        print_json(datasets)
+    else:
+        _print("  ".join(filter(None, (one["id"], _contents(one), one["name"]))) for one in datasets)
 
 
 @app.command("show")
 def show_dataset(dataset_id: DatasetId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Print what is known of a data set."""
-    from service.cli.client import Client
-    from service.cli.output import output, reported
-
-    with reported(), Client(url) as client:
-        found = client.dataset(dataset_id)
+    with connected(url) as client:
+        dataset = client.dataset(dataset_id)
     if as_json:
-        print_json(found)
-        return
-    console = output()
-    for line in _lines(found):
-        console.print(line, markup=False, soft_wrap=True)
+        print_json(dataset)
+    else:
+        _print(_lines(dataset))
 
 
 @app.command("delete")
@@ -95,13 +87,20 @@ def delete_datasets(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Delete data sets. Jobs that were given them keep their own copies."""
-    from service.cli.client import Client
-    from service.cli.output import messages, reported
+    from service.cli.output import messages
 
-    with reported(), Client(url) as client:
+    with connected(url) as client:
         for dataset_id in ids:
             client.delete_dataset(dataset_id)
             messages().print(f"deleted {dataset_id}", markup=False)
+
+
+def _print(lines: Iterable[str]) -> None:
+    from service.cli.output import standard_output
+
+    console = standard_output()
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _contents(dataset: dict[str, Any]) -> str:

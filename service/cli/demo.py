@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from service.cli.client import Client
-from service.cli.output import FAILED, messages, output, reported
+from service.cli.options import connected
+from service.cli.output import FAILED, messages, standard_output
 from service.cli.progress import watch
 from service.cli.show import job_lines, show_results
 from service.config import Settings
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from rich.console import Console
+
+    from service.cli.client import Client
 
 SPEC: Final[dict[str, Any]] = {
     "kind": "train",
@@ -65,14 +67,14 @@ def run() -> int:
             _show_logs(Path(place), progress)
     progress.print("the service has been stopped")
     if status == 0:
-        output().print(NEXT, markup=False)
+        standard_output().print(NEXT, markup=False)
     return status
 
 
 def _study(place: Path, progress: Console) -> int:
     """Start the service in `place`, run the job, print its results; the service is stopped on the way out."""
     progress.print("starting a service of its own (API, worker, Valkey) on free ports")
-    with embedded_service(_settings(place), log_dir=place / LOGS) as url, reported(), Client(url) as client:
+    with embedded_service(_settings(place), log_dir=place / LOGS) as url, connected(url) as client:
         _wait_for_a_worker(client)
         job = client.submit(SPEC)
         progress.print(f"training on breast_cancer: job {job['id']} at {url}", markup=False)
@@ -81,7 +83,7 @@ def _study(place: Path, progress: Console) -> int:
             for line in job_lines(job):
                 progress.print(line, style="red", markup=False)
             return FAILED
-        show_results(output(), client.results(job["id"]))
+        show_results(standard_output(), client.results(job["id"]))
     return 0
 
 

@@ -28,7 +28,7 @@ UNLIMITED: Final = 10_000
 NOTHING: Final = "-"
 
 
-def output() -> Console:
+def standard_output() -> Console:
     """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal."""
     console = Console(highlight=False)
     return Console(highlight=False, width=max(console.width, NARROWEST) if console.is_terminal else UNLIMITED)

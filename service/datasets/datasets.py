@@ -20,6 +20,7 @@ from obstore.exceptions import BaseError as ObjectStoreError
 
 from service.contract import names
 from service.contract.data.dataset import DatasetRecord, UploadFormat
+from service.contract.values.media_types import SAFETENSORS
 from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate
 from service.datasets.uploads.child import read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SAFETENSORS: Final = "application/vnd.safetensors"
 LOST_AFTER_S: Final = 3600.0
 """Time that writing one object may take; one that has no record by then never gets one, and is deleted."""
 _ID: Final = re.compile(r"[0-9a-f]{64}")

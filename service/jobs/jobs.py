@@ -12,6 +12,7 @@ from service.contract import names
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.contract.train.resolved import spec_sha256
 from service.contract.values.errors import FieldError, SpecInvalidError
+from service.contract.values.media_types import SAFETENSORS
 from service.jobs.plans import encode
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from service.jobstore import JobQuery, Page
 
 LOG = logging.getLogger(__name__)
-SAFETENSORS = "application/vnd.safetensors"
 _ID = re.compile(r"[a-z0-9-]{8,64}")
 
 

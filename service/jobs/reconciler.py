@@ -52,15 +52,15 @@ class Reconciler:
         if not lock.acquire(blocking=False):
             return False
         try:
-            found = self._store.reconcile()
-            if found.requeued or found.failed or found.cancelled:
+            lost = self._store.reconcile()
+            if lost.requeued or lost.failed or lost.cancelled:
                 LOG.warning(
                     "workers were lost: %d jobs requeued, %d failed, %d cancelled",
-                    found.requeued,
-                    found.failed,
-                    found.cancelled,
+                    lost.requeued,
+                    lost.failed,
+                    lost.cancelled,
                 )
-            for _ in range(min(found.queued - self._dispatcher.pending(), MOST_HINTS)):
+            for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
                 if not self._dispatcher.send():
                     break
             swept = self._datasets.sweep()

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from service.api.negotiate import JSON, NPZ, accepted
+from service.api.negotiate import accepted
 from service.api.problems import MEDIA_TYPE, ProblemError, invalid_parameter
 from service.contract.values.errors import ErrorCode
-from service.jobs.jobs import SAFETENSORS
+from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from service.api.bodies import receive
+from service.api.bodies import check_charset, media_type_of, receive
 from service.api.problems import ProblemError, invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
 from service.api.state import DatasetsOf, State
@@ -43,17 +43,11 @@ ChosenName = Annotated[str, Query(max_length=LIMITS.name_length)]
 
 
 def _format(request: Request) -> UploadFormat:
-    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    if media_type not in MEDIA_TYPES:
-        detail = f"Send one of {', '.join(MEDIA_TYPES)}."
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+    media_type = media_type_of(request, MEDIA_TYPES)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         detail = "Send the file as it is, without a Content-Encoding."
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+    check_charset(request)
     return MEDIA_TYPES[media_type]
 
 

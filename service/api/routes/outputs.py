@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from service.api.forms import arrays as arrays_out
 from service.api.forms.parameters import as_lists
-from service.api.negotiate import JSON, NPZ
 from service.api.routes.common import Responses, choose_form, problems, ref
 from service.api.state import JobsOf
 from service.contract import names
-from service.jobs.jobs import SAFETENSORS, Jobs
+from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
+from service.jobs.jobs import Jobs
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 

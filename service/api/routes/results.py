@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from service.api.forms import parameters as forms
-from service.api.negotiate import JSON, NPZ
 from service.api.problems import invalid_parameter
 from service.api.routes.common import answers, choose_form, json_response, problems, ref
 from service.api.state import JobsOf
@@ -19,7 +18,8 @@ from service.contract import names
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
 from service.contract.values.limits import LIMITS
-from service.jobs.jobs import SAFETENSORS, Jobs, ResultsUnavailableError
+from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
+from service.jobs.jobs import Jobs, ResultsUnavailableError
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.job import ArtifactRef
+from service.contract.values import media_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,11 @@ class UploadFormat(StrEnum):
 
 MEDIA_TYPES: Mapping[str, UploadFormat] = MappingProxyType(
     {
-        "text/csv": UploadFormat.CSV,
-        "application/x-npz": UploadFormat.NPZ,
-        "application/vnd.apache.parquet": UploadFormat.PARQUET,
+        media_types.CSV: UploadFormat.CSV,
+        media_types.NPZ: UploadFormat.NPZ,
+        media_types.PARQUET: UploadFormat.PARQUET,
         "application/x-parquet": UploadFormat.PARQUET,
-        "application/vnd.safetensors": UploadFormat.SAFETENSORS,
+        media_types.SAFETENSORS: UploadFormat.SAFETENSORS,
     }
 )
 """Media types that an upload may come as."""
