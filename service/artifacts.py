@@ -21,13 +21,9 @@ class ArtifactNotFoundError(Exception):
 
 
 class ArtifactStore:
-    """Objects by path.
+    """Objects by path, in a directory or at the URL of an object store such as ``s3://bucket/prefix``.
 
-    Parameters
-    ----------
-    location
-        Directory, or URL of an object store such as ``s3://bucket/prefix``. Credentials come from where the store's own
-        tools look for them.
+    Credentials come from where the store's own tools look for them.
     """
 
     def __init__(self, location: str | Path) -> None:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from service.artifacts import ArtifactNotFoundError
-from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError
+from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.datasets.datasets import DatasetNotFoundError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
@@ -92,40 +92,6 @@ _CODES: Mapping[int, tuple[ErrorCode, str]] = MappingProxyType(
 
 
 _RETRY = MappingProxyType({"Retry-After": str(RETRY_AFTER_S)})
-_Refusal = tuple[HTTPStatus, ErrorCode, str]
-_REFUSALS: Mapping[type[Exception], _Refusal] = MappingProxyType(
-    {
-        JobNotFound: (HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
-        ModelNotFoundError: (HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),
-        ResultsUnavailableError: (
-            HTTPStatus.NOT_FOUND,
-            ErrorCode.RESULTS_UNAVAILABLE,
-            "The job ended without such results.",
-        ),
-        ResultsNotReadyError: (HTTPStatus.CONFLICT, ErrorCode.RESULTS_NOT_READY, "The job has not ended yet."),
-        JobFinished: (HTTPStatus.CONFLICT, ErrorCode.JOB_FINISHED, "The job has ended already."),
-        JobActive: (HTTPStatus.CONFLICT, ErrorCode.JOB_ACTIVE, "The job has not ended; cancel it first."),
-        IdempotencyKeyReused: (
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            ErrorCode.IDEMPOTENCY_KEY_REUSED,
-            "The idempotency key was used with another body.",
-        ),
-        DatasetNotFoundError: (HTTPStatus.NOT_FOUND, ErrorCode.DATASET_NOT_FOUND, "There is no such data set."),
-        TooManyDatasets: (
-            HTTPStatus.CONFLICT,
-            ErrorCode.TOO_MANY_DATASETS,
-            "As many data sets are kept as may; delete one first.",
-        ),
-        QueueFull: (HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.QUEUE_FULL, "As many jobs wait as may."),
-    }
-)
-"""What the layers below refuse, and how that is said over HTTP."""
-
-
-def _of_refusal(error: Exception) -> ProblemError:
-    status, code, detail = _REFUSALS[type(error)]
-    later = code in {ErrorCode.RESULTS_NOT_READY, ErrorCode.QUEUE_FULL}
-    return ProblemError(status, code, detail, headers=_RETRY if later else None)
 
 
 def respond(error: ProblemError, request: Request) -> Response:
@@ -145,15 +111,12 @@ def respond(error: ProblemError, request: Request) -> Response:
 def of_spec(error: SpecInvalidError) -> ProblemError:
     """Return the 422 for a body that breaks the contract."""
     items = [ProblemItem(**asdict(item)) for item in error.errors]
-    only = error.errors[0].code if len(error.errors) == 1 else ""
-    code = ErrorCode.DEVICE_UNAVAILABLE if only == ErrorCode.DEVICE_UNAVAILABLE else ErrorCode.INVALID_SPEC
-    count = "1 error" if len(items) == 1 else f"{len(items)} errors"
-    detail = f"The specification has {count}; the first, at {_place(error.errors[0])}: {error.errors[0].detail}."
+    first, *others = error.errors
+    no_device = first.code == ErrorCode.DEVICE_UNAVAILABLE and not others
+    code = ErrorCode.DEVICE_UNAVAILABLE if no_device else ErrorCode.INVALID_SPEC
+    count = f"{len(items)} errors" if others else "1 error"
+    detail = f"The specification has {count}; the first, at {first.pointer or 'the whole body'}: {first.detail}."
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=items)
-
-
-def _place(error: FieldError) -> str:
-    return error.pointer or "the whole body"
 
 
 def of_upload(refusal: Refusal) -> ProblemError:
@@ -213,15 +176,10 @@ def _methods(app: FastAPI, path: str) -> list[str]:
 def _of_parameters(error: RequestValidationError) -> ProblemError:
     items = []
     for item in error.errors():
-        name = str(item["loc"][-1])
-        kind = "required" if item["type"] == "missing" else item["type"]
-        items.append(ProblemItem(parameter=name, code=kind, detail=_without_input(kind, item["msg"])))
+        kind, detail = ("required", "is required") if item["type"] == "missing" else (item["type"], item["msg"])
+        items.append(ProblemItem(parameter=str(item["loc"][-1]), code=kind, detail=detail))
     detail = f"The parameter {items[0].parameter} is wrong: {items[0].detail}."
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, detail, errors=items)
-
-
-def _without_input(kind: str, message: str) -> str:
-    return "is required" if kind == "required" else message
 
 
 def _of_store(error: redis.RedisError) -> ProblemError:
@@ -235,8 +193,9 @@ def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
 
 
-def _of_cursor(_: InvalidCursor) -> ProblemError:
-    return invalid_parameter("cursor", "must be the next_cursor of a page")
+def _refusal(status: HTTPStatus, code: ErrorCode, detail: str, *, later: bool = False) -> Callable[[Any], ProblemError]:
+    """How a refusal that needs no words about its case is said; `later` asks the client to try again."""
+    return lambda _: ProblemError(status, code, detail, headers=_RETRY if later else None)
 
 
 _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProxyType(
@@ -245,10 +204,31 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         SpecInvalidError: of_spec,
         UploadRefusedError: lambda error: of_upload(error.refusal),
         RequestValidationError: _of_parameters,
-        InvalidCursor: _of_cursor,
+        InvalidCursor: lambda _: invalid_parameter("cursor", "must be the next_cursor of a page"),
         redis.RedisError: _of_store,
         ArtifactNotFoundError: _of_missing,
-        **dict.fromkeys(_REFUSALS, _of_refusal),
+        JobNotFound: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
+        ModelNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),
+        ResultsUnavailableError: _refusal(
+            HTTPStatus.NOT_FOUND, ErrorCode.RESULTS_UNAVAILABLE, "The job ended without such results."
+        ),
+        ResultsNotReadyError: _refusal(
+            HTTPStatus.CONFLICT, ErrorCode.RESULTS_NOT_READY, "The job has not ended yet.", later=True
+        ),
+        JobFinished: _refusal(HTTPStatus.CONFLICT, ErrorCode.JOB_FINISHED, "The job has ended already."),
+        JobActive: _refusal(HTTPStatus.CONFLICT, ErrorCode.JOB_ACTIVE, "The job has not ended; cancel it first."),
+        IdempotencyKeyReused: _refusal(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            ErrorCode.IDEMPOTENCY_KEY_REUSED,
+            "The idempotency key was used with another body.",
+        ),
+        DatasetNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.DATASET_NOT_FOUND, "There is no such data set."),
+        TooManyDatasets: _refusal(
+            HTTPStatus.CONFLICT, ErrorCode.TOO_MANY_DATASETS, "As many data sets are kept as may; delete one first."
+        ),
+        QueueFull: _refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.QUEUE_FULL, "As many jobs wait as may.", later=True
+        ),
     }
 )
-"""What each error says over HTTP."""
+"""What each error of the layers below says over HTTP."""

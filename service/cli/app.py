@@ -37,7 +37,7 @@ def worker() -> None:
     """Run one more worker, here, for the service whose Redis and object store the settings name."""
     from service.runtime import supervisor
 
-    raise typer.Exit(supervisor.serve_workers(_settings()))
+    raise typer.Exit(supervisor.serve_worker(_settings()))
 
 
 @app.command()

@@ -46,14 +46,12 @@ class Unreachable(ClientError):  # noqa: N818 - says what is the matter; ClientE
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One entry of a problem's ``errors``.
+    """One entry of a problem's ``errors``: a code for programs, and a detail for people.
 
     Attributes
     ----------
     pointer
         JSON pointer into the body; empty for a rule over the whole of it.
-    code, detail
-        Stable name, and the words for people.
     parameter
         Name of the query parameter or header at fault, where it is not the body.
     """
@@ -69,16 +67,10 @@ class Refused(ClientError):  # noqa: N818 - see Unreachable
 
     Attributes
     ----------
-    status
-        HTTP status.
     code
         Stable name of the problem, or ``http_error`` where the answer was no problem document.
-    detail
-        The words for people.
-    errors
-        What is wrong with a body, and where.
     request_id
-        Under which the service's log has the request.
+        Name under which the service's log has the request.
     retry_after_s
         When to try again, where the service says that it is worth it.
     """
@@ -115,14 +107,9 @@ class Refused(ClientError):  # noqa: N818 - see Unreachable
 
 
 class Client:
-    """The calls of the API as methods; close it, or use it as a context manager.
+    """The calls of the API at ``http://host:port`` as methods; close it, or use it as a context manager.
 
     Jobs and results are the JSON objects of the contract, as dictionaries.
-
-    Parameters
-    ----------
-    base_url
-        Where the service is, for example ``http://127.0.0.1:8000``.
     """
 
     def __init__(self, base_url: str) -> None:

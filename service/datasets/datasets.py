@@ -65,15 +65,8 @@ class Datasets:
             As many are kept as may.
         """
         limits = self.limits
-        bounds = UploadLimits(
-            samples=limits.samples,
-            features=limits.features,
-            outputs=limits.outputs,
-            depth=limits.depth,
-            state_dim=limits.state_dim,
-            numbers=limits.upload_numbers,
-            magnitude=limits.magnitude,
-        )
+        same = limits.model_dump(include=UploadLimits.model_fields.keys() - {"numbers"})
+        bounds = UploadLimits(numbers=limits.upload_numbers, **same)
         with tempfile.TemporaryDirectory(prefix="deeplimit-upload-") as folder:
             canonical = Path(folder) / "canonical.safetensors"
             request = UploadRequest(
@@ -115,17 +108,14 @@ class Datasets:
         DatasetNotFoundError
             There is none, or the id cannot be one.
         """
-        record = self._store.get(dataset_id) if _ID.fullmatch(dataset_id) else None
+        record = self.find(dataset_id)
         if record is None:
             raise DatasetNotFoundError
         return record
 
     def find(self, dataset_id: str) -> DatasetRecord | None:
-        """Read a record, or return ``None``."""
-        try:
-            return self.get(dataset_id)
-        except DatasetNotFoundError:
-            return None
+        """Read a record, or return ``None`` where there is none or the id cannot be one."""
+        return self._store.get(dataset_id) if _ID.fullmatch(dataset_id) else None
 
     def list(self, *, limit: int, cursor: str | None) -> Page[DatasetRecord]:
         """Read a page, newest first.

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
@@ -10,36 +9,14 @@ from pydantic import BaseModel, TypeAdapter
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.jobstore.times import from_microseconds
 
-LISTED: Final = (
-    "id",
-    "kind",
-    "status",
-    "revision",
-    "attempt",
-    "name",
-    "external_id",
-    "metadata",
-    "progress",
-    "fraction",
-    "error",
-    "created",
-    "started",
-    "finished",
-    "updated",
-    "spec_sha256",
-    "artifacts",
-)
+PLAIN: Final = ("id", "kind", "status", "revision", "attempt", "name", "external_id", "spec_sha256")
+WRITTEN_AS_JSON: Final = ("metadata", "progress", "error", "artifacts", "spec")
+MOMENTS: Final = ("created", "started", "finished", "updated")
+"""Fields that a record calls ``created_at`` and so on."""
+LISTED: Final = (*PLAIN, *WRITTEN_AS_JSON[:-1], "fraction", *MOMENTS)
 """Fields a listing reads: all that a record shows but its specification."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
-
-
-def _moment(field: str | None) -> datetime | None:
-    return None if field is None else from_microseconds(field)
-
-
-def _loads(field: str | None, empty: Any = None) -> Any:
-    return empty if field is None else json.loads(field)
 
 
 def from_flat(reply: Iterable[str]) -> dict[str, str]:
@@ -54,34 +31,15 @@ def to_flat(fields: Mapping[str, str]) -> list[str]:
 
 
 def decode(fields: Mapping[str, str]) -> JobRecord:
-    """Record of the fields of a job's hash."""
-    status = JobStatus(fields["status"])
-    progress = _loads(fields.get("progress"))
-    if progress is not None:
+    """Record of the fields of a job's hash; its progress and the fraction of it are fields of their own."""
+    record: dict[str, Any] = {name: fields[name] for name in PLAIN if name in fields}
+    record |= {name: json.loads(fields[name]) for name in WRITTEN_AS_JSON if name in fields}
+    record |= {f"{name}_at": from_microseconds(fields[name]) for name in MOMENTS if name in fields}
+    if progress := record.get("progress"):
         progress["fraction"] = float(fields["fraction"])
-        if status is JobStatus.SUCCEEDED:
+        if record["status"] == JobStatus.SUCCEEDED:
             progress["eta_s"] = 0.0
-    return JobRecord.model_validate(
-        {
-            "id": fields["id"],
-            "kind": fields["kind"],
-            "status": status,
-            "revision": int(fields["revision"]),
-            "attempt": int(fields["attempt"]),
-            "name": fields.get("name"),
-            "external_id": fields.get("external_id"),
-            "metadata": _loads(fields.get("metadata"), {}),
-            "progress": progress,
-            "error": _loads(fields.get("error")),
-            "created_at": _moment(fields["created"]),
-            "started_at": _moment(fields.get("started")),
-            "finished_at": _moment(fields.get("finished")),
-            "updated_at": _moment(fields["updated"]),
-            "spec": _loads(fields.get("spec"), {}),
-            "spec_sha256": fields["spec_sha256"],
-            "artifacts": _loads(fields.get("artifacts"), {}),
-        }
-    )
+    return JobRecord.model_validate(record)
 
 
 def encode(model: BaseModel) -> str:

@@ -16,13 +16,7 @@ PR_SET_PDEATHSIG: Final = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process killed when the thread that started it ends.
-
-    Parameters
-    ----------
-    parent
-        Process id of the parent. If it is gone already, the process ends at once.
-    """
+    """Have this process killed when the thread of its parent that started it ends; at once if it has ended already."""
     if sys.platform != "linux":
         return
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:

@@ -32,12 +32,10 @@ GAVE_UP_PAUSE_S: Final = 60.0
 class Role:
     """A process that is to run.
 
-    Parameters
+    Attributes
     ----------
-    name
-        For logs.
-    command, environment
-        What runs; the variables are added to those of this process.
+    environment
+        Variables beside those of this process.
     rank
         Lower ranks are stopped first.
     stop_within
@@ -98,12 +96,8 @@ class Member:
 class Crew:
     """Runs roles until it is told to stop.
 
-    All processes are started by the thread that calls :meth:`start` and :meth:`watch`, and die with it.
-
-    Parameters
-    ----------
-    log_dir
-        Directory of one log per role; None: they write where this process writes.
+    All processes are started by the thread that calls :meth:`start` and :meth:`watch`, and die with it. They write one
+    log per role into `log_dir`, or where this process writes if that is None.
     """
 
     def __init__(self, log_dir: Path | None = None) -> None:
@@ -132,15 +126,8 @@ class Crew:
     def watch(self, *, give_up: bool = False) -> int:
         """Restart whichever dies, with a pause that doubles while it keeps dying young.
 
-        Parameters
-        ----------
-        give_up
-            Whether to return as soon as a process has given up, for whoever restarts this one to see.
-
-        Returns
-        -------
-        int
-            Exit status: 0 when asked to stop, ``os.EX_UNAVAILABLE`` when a process gave up.
+        Return the exit status: 0 when asked to stop and, with `give_up`, ``os.EX_UNAVAILABLE`` as soon as a process has
+        given up, for whoever restarts this one to see.
         """
         while True:
             due = min((moment for moment, _ in self._due.values()), default=None)

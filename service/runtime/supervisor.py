@@ -40,25 +40,8 @@ class ServeError(Exception):
     """The service cannot or may not start; the text says why."""
 
 
-def serve(
-    settings: Settings,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    data_dir: Path | None = None,
-    workers: int | None = None,
-) -> int:
-    """Run the service in the foreground until SIGTERM or Ctrl-C, and return the exit status.
-
-    Parameters
-    ----------
-    settings
-        What is not given by the arguments; an argument that is None leaves the setting.
-    host, port, data_dir, workers
-        Where the API listens, where data is kept, and how many workers run.
-    """
-    given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers}
-    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+def serve(settings: Settings) -> int:
+    """Run the service in the foreground until SIGTERM or Ctrl-C, and return the exit status."""
     _log_to_stderr(settings)
     crew = Crew()
     with contextlib.ExitStack() as opened:
@@ -73,13 +56,13 @@ def serve(
     return 0
 
 
-def serve_workers(settings: Settings, *, workers: int = 1) -> int:
-    """Run workers alone against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C, or until one gives up.
+def serve_worker(settings: Settings) -> int:
+    """Run one worker against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C, or until it gives up.
 
     Returns
     -------
     int
-        Exit status; ``os.EX_UNAVAILABLE`` where a worker cannot start a trainer, for whoever restarts this process.
+        Exit status; ``os.EX_UNAVAILABLE`` where it cannot start a trainer, for whoever restarts this process.
     """
     _log_to_stderr(settings)
     if settings.redis_url is None:
@@ -89,7 +72,7 @@ def serve_workers(settings: Settings, *, workers: int = 1) -> int:
     with contextlib.ExitStack() as opened:
         _stop_on_signals(crew)
         opened.callback(crew.stop)
-        for role in _worker_roles(_for_children(settings, settings.redis_url, workers)):
+        for role in _worker_roles(_for_children(settings, settings.redis_url, workers=1)):
             crew.start(role)
         return crew.watch(give_up=True)
 
@@ -98,12 +81,7 @@ def serve_workers(settings: Settings, *, workers: int = 1) -> int:
 def embedded_service(settings: Settings, *, log_dir: Path | None = None) -> Iterator[str]:
     """Run the service beside the caller, and give its address once it is ready.
 
-    Parameters
-    ----------
-    settings
-        Port 0 takes a free one.
-    log_dir
-        Where each process writes its log; None: to the streams of the caller.
+    Each process writes its log into `log_dir`, or to the streams of the caller where that is None.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import Parsed, limits_of
+from service.contract.values.numbers import Parsed, Real, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,17 +142,13 @@ def _bad_numbers(value: list[Any], columns: tuple[int, ...]) -> Iterator[FieldEr
 
 
 def _bad_number(entry: object, pointer: str) -> Iterator[FieldError]:
-    if isinstance(entry, bool) or not isinstance(entry, int | float):
-        yield FieldError(pointer, "not_a_number", "must be a number")
-        return
     try:
-        number = float(entry)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        yield FieldError(pointer, "not_finite", "must be a finite number")
-    elif abs(number) > LIMITS.magnitude:
-        yield FieldError(pointer, "too_large", f"must be at most {LIMITS.magnitude:g} in absolute value")
+        number = Real().parse(entry)
+    except PydanticCustomError as error:
+        yield FieldError(pointer, error.type, error.message())
+    else:
+        if abs(number) > LIMITS.magnitude:
+            yield FieldError(pointer, "too_large", f"must be at most {LIMITS.magnitude:g} in absolute value")
 
 
 def _first(errors: Iterator[FieldError]) -> list[FieldError]:
