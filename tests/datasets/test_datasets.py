@@ -35,9 +35,9 @@ class Faulty(ArtifactStore):
     jammed = False
 
     def put_file(self, path: str, file: Path, media_type: str) -> ArtifactRef:
-        found = super().put_file(path, file, media_type)
+        stored = super().put_file(path, file, media_type)
         self.then()
-        return found
+        return stored
 
     def delete(self, path: str) -> None:
         if self.jammed:

@@ -124,20 +124,20 @@ def test_a_claim_whose_reply_was_lost_is_given_again(store: JobStore) -> None:
 
 def test_many_workers_never_get_the_same_job(redis_url: str, store: JobStore) -> None:
     jobs = {submit(store).id for _ in range(60)}
-    found: SimpleQueue[str] = SimpleQueue()
+    claims: SimpleQueue[str] = SimpleQueue()
 
     def work() -> None:
         with connect(redis_url) as client:
             mine = JobStore(client)
             while (claim := mine.claim("worker")) is not None:
-                found.put(claim.record.id)
+                claims.put(claim.record.id)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    taken = [found.get_nowait() for _ in range(found.qsize())]
+    taken = [claims.get_nowait() for _ in range(claims.qsize())]
     assert len(taken) == len(jobs)
     assert set(taken) == jobs
 
@@ -322,17 +322,17 @@ def test_a_delete_whose_reply_was_lost_gives_the_same_answer(store: JobStore) ->
 
 def test_pages_hold_every_job_once_newest_first(store: JobStore) -> None:
     jobs = [submit(store).id for _ in range(250)]
-    found: list[str] = []
+    listed: list[str] = []
     cursor = None
     while True:
         page = store.list(JobQuery(limit=40, cursor=cursor))
-        found += [record.id for record in page.items]
+        listed += [record.id for record in page.items]
         assert all(record.spec == {} for record in page.items)
         cursor = page.next_cursor
         if cursor is None:
             break
         submit(store)  # what comes later does not shift the pages
-    assert found == jobs[::-1]
+    assert listed == jobs[::-1]
 
 
 def test_a_listing_is_narrowed_by_all_of_its_filters(store: JobStore) -> None:

@@ -20,17 +20,17 @@ INTEGER: TypeAdapter[int] = TypeAdapter(Annotated[int, Whole()])
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**300), 10**300))
 def test_numbers(value: float) -> None:
-    found = NUMBER.validate_python(value)
-    assert isinstance(found, float)
-    assert found == float(value)
+    read = NUMBER.validate_python(value)
+    assert isinstance(read, float)
+    assert read == float(value)
 
 
 @given(st.integers(-(2**53), 2**53))
 def test_whole_numbers_are_integers_however_they_are_written(value: int) -> None:
     for written in (value, float(value)):
-        found = INTEGER.validate_python(written)
-        assert type(found) is int
-        assert found == value
+        read = INTEGER.validate_python(written)
+        assert type(read) is int
+        assert read == value
 
 
 @given(st.floats().filter(lambda value: not value.is_integer()))
