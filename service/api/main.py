@@ -36,20 +36,7 @@ DESCRIPTION = "Trains residual networks of growing depth and their continuum lim
 
 
 def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> FastAPI:
-    """Make the application. It connects when it starts.
-
-    Parameters
-    ----------
-    settings
-        Read from the environment unless given.
-    limits
-        The published limits.
-
-    Returns
-    -------
-    FastAPI
-        An ASGI application.
-    """
+    """Make the application, with settings from the environment unless given. It connects when it starts."""
     settings = settings or Settings()
     registry = CollectorRegistry()
 

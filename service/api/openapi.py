@@ -36,26 +36,16 @@ def _models() -> Iterator[tuple[type[BaseModel], Literal["validation", "serializ
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Describe an application.
+    """Describe an application, once.
 
     Bodies are read and written by our own code, so the routes refer to schemas by name and this adds them.
-
-    Parameters
-    ----------
-    app
-        With its routes.
-
-    Returns
-    -------
-    dict
-        The OpenAPI document.
     """
     if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        described = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         _, schemas = models_json_schema(list(_models()), ref_template="#/components/schemas/{model}")
-        components = found.setdefault("components", {}).setdefault("schemas", {})
+        components = described.setdefault("components", {}).setdefault("schemas", {})
         components.update(schemas["$defs"])
         for unused in ("HTTPValidationError", "ValidationError"):
             components.pop(unused, None)
-        app.openapi_schema = found
+        app.openapi_schema = described
     return app.openapi_schema

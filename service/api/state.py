@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The parts of a running service.
-
-    Attributes
-    ----------
-    upload_turns
-        Bounds how many uploads are read at once.
-    registry
-        Metrics of this application.
-    """
+    """The parts of a running service; ``upload_turns`` bounds how many uploads are read at once."""
 
     jobs: Jobs
     planner: Planner

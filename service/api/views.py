@@ -149,18 +149,7 @@ def job_path(job_id: str) -> str:
 
 
 def links_of(record: JobRecord) -> dict[str, str]:
-    """Name what exists of a job.
-
-    Parameters
-    ----------
-    record
-        The job.
-
-    Returns
-    -------
-    dict[str, str]
-        ``results`` unless it ended without, ``cancel`` while there is something to cancel.
-    """
+    """Name what exists of a job: ``results`` unless it ended without, ``cancel`` while there is something to cancel."""
     path = job_path(record.id)
     links = {"self": path}
     if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
@@ -178,18 +167,7 @@ def _listed(record: JobRecord) -> dict[str, Any]:
 
 
 def job_json(record: JobRecord) -> str:
-    """Write a job.
-
-    Parameters
-    ----------
-    record
-        As the store has it.
-
-    Returns
-    -------
-    str
-        JSON. The specification is passed through: it was checked when it was written.
-    """
+    """Write a job as JSON. The specification is passed through: it was checked when it was written."""
     return Job.model_construct(**_listed(record), spec=record.spec).model_dump_json(warnings=False)
 
 

@@ -20,18 +20,7 @@ def text() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the document, or compare it.
-
-    Parameters
-    ----------
-    arguments
-        Of the command line.
-
-    Returns
-    -------
-    int
-        0; or 1 when ``--check`` finds the file untrue.
-    """
+    """Write the document, or compare it; the exit status is 1 when ``--check`` finds the file untrue."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     if parser.parse_args(arguments).check:

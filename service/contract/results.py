@@ -16,18 +16,7 @@ if TYPE_CHECKING:
 
 
 def to_json(model: BaseModel) -> bytes:
-    """Write a result.
-
-    Parameters
-    ----------
-    model
-        Of this module.
-
-    Returns
-    -------
-    bytes
-        Strict JSON in UTF-8, without the fields that were never set.
-    """
+    """Write a result as strict JSON in UTF-8, without the fields that were never set."""
     return model.model_dump_json(exclude_unset=True).encode()
 
 

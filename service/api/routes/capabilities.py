@@ -39,7 +39,7 @@ def get_capabilities(jobs: JobsOf) -> Response:
         )
         for name, known in BUILTINS.items()
     }
-    found = Capabilities(
+    capabilities = Capabilities(
         version=VERSION,
         kinds={name: kind.request.model_json_schema() for name, kind in KINDS.items()},
         activations=list(Activation),
@@ -51,4 +51,4 @@ def get_capabilities(jobs: JobsOf) -> Response:
         devices=sorted({device for worker in workers for device in worker.devices}),
         workers=[Worker(id=worker.id, devices=list(worker.devices)) for worker in workers],
     )
-    return json_response(found.model_dump_json())
+    return json_response(capabilities.model_dump_json())

@@ -61,24 +61,7 @@ def ref(name: str) -> dict[str, str]:
 def answers(
     status: HTTPStatus, description: str, schema: str | None = None, headers: tuple[str, ...] = ()
 ) -> Responses:
-    """Declare an answer.
-
-    Parameters
-    ----------
-    status
-        Of the answer.
-    description
-        When it is given.
-    schema
-        Name of the JSON body's schema; ``None`` without a body.
-    headers
-        That it carries.
-
-    Returns
-    -------
-    dict
-        For ``responses=`` of a route.
-    """
+    """Declare an answer for ``responses=`` of a route; without a schema's name it has no body."""
     answer: dict[str, Any] = {"description": description}
     if schema is not None:
         answer["content"] = {"application/json": {"schema": ref(schema)}}
@@ -88,59 +71,23 @@ def answers(
 
 
 def problems(*statuses: HTTPStatus) -> Responses:
-    """Declare the errors of a route; every route may fail with 500.
-
-    Parameters
-    ----------
-    statuses
-        Of the errors.
-
-    Returns
-    -------
-    dict
-        For ``responses=`` of a route.
-    """
+    """Declare the errors of a route for ``responses=``; every route may fail with 500."""
     content = {MEDIA_TYPE: {"schema": ref("Problem")}}
-    found = (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return {int(status): {"description": status.phrase, "content": content} for status in found}
+    every = (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return {int(status): {"description": status.phrase, "content": content} for status in every}
 
 
 def json_response(
     content: str | bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer JSON that is written already.
-
-    Parameters
-    ----------
-    content
-        UTF-8 JSON.
-    status
-        Of the answer.
-    headers
-        Beside the content's own.
-
-    Returns
-    -------
-    Response
-        ``application/json``.
-    """
+    """Answer JSON that is written already."""
     return Response(content, status, headers=headers, media_type="application/json")
 
 
 def choose_form(accept: str, numbers: int, most: int) -> str:
-    """Return the form to answer arrays in. Binary forms are never sent to who did not name them.
+    """Return the media type to answer arrays in, with JSON for ``most`` numbers at most.
 
-    Parameters
-    ----------
-    accept
-        The header.
-    numbers, most
-        How many there are, and how many are sent as JSON.
-
-    Returns
-    -------
-    str
-        A media type.
+    Binary forms are never sent to who did not name them.
 
     Raises
     ------

@@ -26,21 +26,7 @@ BYTES = 8
 def resolve_diagnose(
     spec: DiagnoseSpec, datasets: Mapping[str, DatasetRecord], limits: Limits = LIMITS
 ) -> tuple[ResolvedDiagnoseSpec, Estimate]:
-    """Look up every network's weights, and check that they have one size.
-
-    Parameters
-    ----------
-    spec
-        Well-formed field by field.
-    datasets
-        Those of its data sets that there are, by id.
-    limits
-        The published limits.
-
-    Returns
-    -------
-    tuple[ResolvedDiagnoseSpec, Estimate]
-        With depths and sizes filled in, and what it costs.
+    """Look up every network's weights by the data set's id, and check that they have one size.
 
     Raises
     ------

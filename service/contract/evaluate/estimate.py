@@ -18,29 +18,16 @@ CONTINUUM_STEPS: Final = 256
 SOLVER_SAMPLES: Final = 1000
 """The table of solvers is made on so many at most."""
 REFERENCE_STEPS: Final = 100
-"""Of the Dormand–Prince method of order 8; for the lift of a network at least one in every layer."""
+"""Steps of the Dormand–Prince method of order 8; for the lift of a network at least one in every layer."""
 REFERENCE_STAGES: Final = 14
-"""Of one step and the choice of its size."""
+"""Evaluations of the right-hand side for one such step and the choice of its size."""
 CHUNKS: Final = 8
 """States that are kept at once for a sample, as long as nobody asks for all."""
 BYTES: Final = 8
 
 
 def largest_output(spec: ResolvedEvaluateSpec, sizes: Sizes) -> int:
-    """Return the numbers of the largest array that an evaluation gives out.
-
-    Parameters
-    ----------
-    spec
-        The resolved specification.
-    sizes
-        Samples that are evaluated, and outputs.
-
-    Returns
-    -------
-    int
-        Of all states of the deepest model if they are asked for, else of predictions.
-    """
+    """Count the largest array that is given out: all states of the deepest model if asked for, else predictions."""
     if OutputKind.STATES not in spec.outputs:
         return sizes.samples * sizes.outputs
     kept = max((STATE_STEPS if depth is None else depth) + 1 for depth in _depths(spec))
@@ -48,20 +35,7 @@ def largest_output(spec: ResolvedEvaluateSpec, sizes: Sizes) -> int:
 
 
 def estimate_evaluate(spec: ResolvedEvaluateSpec, sizes: Sizes) -> Estimate:
-    """Estimate the cost of an evaluation.
-
-    Parameters
-    ----------
-    spec
-        The resolved specification.
-    sizes
-        Samples that are evaluated, and outputs.
-
-    Returns
-    -------
-    Estimate
-        Parameters, memory in bytes, work in floating-point operations.
-    """
+    """Estimate the cost of an evaluation of so many samples and outputs."""
     network, layer = spec.trained.network, LayerCost.of(spec.trained.network)
     d, m = network.state_dim, sizes.outputs
     constant = network.weights is Weights.CONSTANT

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 CONTINUUM_STEPS: Final = 64
 EVALUATIONS: Final = 150
-"""Of the gradient, for one model: in increment coordinates the number hardly depends on depth."""
+"""Evaluations of the gradient for one model: in increment coordinates the number hardly depends on depth."""
 BRANCHES: Final = 4
-"""Carried from the coarsest depth at most."""
+"""Most that are carried from the coarsest depth."""
 QUASI_NEWTON_MEMORY: Final = 20
 
 
@@ -37,20 +37,8 @@ class _Model:
 def estimate_train(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> Estimate:
     """Estimate the cost of a train job.
 
-    Parameters
-    ----------
-    spec
-        The resolved specification.
-    sizes
-        Samples and outputs, which for inline data only the body knows.
-    limits
-        The published limits, which bound a depth that is sought.
-
-    Returns
-    -------
-    Estimate
-        Parameters, memory in bytes, work in floating-point operations. Where a depth is sought they are of the networks
-        that predict it, with a bound beside them.
+    Where a depth is sought it is the cost of the networks that predict it, beside that of the deepest one that may come
+    of it within the limits.
     """
     bound = None if spec.wanted is None else deepest_affordable(spec, sizes, limits)
     return Estimate(**_cost(spec, sizes, spec.depths).model_dump(), at_most=bound)
@@ -59,25 +47,15 @@ def estimate_train(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> Est
 def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> AtMost:
     """Return the largest depth that a job may train at beside the networks that predict it, and what the job costs.
 
-    Parameters
-    ----------
-    spec, sizes
-        As for `estimate_train`.
-    limits
-        The published limits: of depth, memory and work.
-
-    Returns
-    -------
-    AtMost
-        Its depth is at least the deepest of those networks, whatever they cost.
+    The limits of depth, memory and work bound it, but it is at least the deepest of those networks, whatever they cost.
     """
 
     def cost(depth: int) -> Cost:
         return _cost(spec, sizes, sorted({*spec.depths, depth}))
 
     def fits(depth: int) -> bool:
-        found = cost(depth)
-        return found.memory_bytes <= limits.memory_bytes and found.work_flops <= limits.work_flops
+        needed = cost(depth)
+        return needed.memory_bytes <= limits.memory_bytes and needed.work_flops <= limits.work_flops
 
     low, high = max(spec.depths), max(limits.depth, *spec.depths)
     while low < high:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CONTINUUM_DEGREE: Final = 16
 STAGES: Final = 4
-"""Of the classical Runge–Kutta method, which the continuum is integrated by."""
+"""Evaluations of the right-hand side in a step of the classical Runge–Kutta method, which integrates the continuum."""
 FLOPS_FORWARD: Final = 2
 """A product with K takes a multiplication and an addition for each of its entries."""
 FLOPS_GRADIENT: Final = 3 * FLOPS_FORWARD
@@ -26,12 +26,12 @@ SYSTEMS_GRADIENT: Final = SYSTEMS_FORWARD + 1
 class LayerCost:
     """What one layer of a network costs, or one step of the flow.
 
-    Parameters
+    Attributes
     ----------
     state_dim, width
         d, and the entries w of b.
     entries
-        Of K, and of V in a two-layer block.
+        Numbers of K, and of V in a two-layer block.
     stages
         Evaluations of the right-hand side.
     implicit

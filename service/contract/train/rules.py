@@ -23,18 +23,7 @@ def resolved_width(spec: TrainSpec, state_dim: int) -> int | None:
 
 
 def regime_errors(spec: TrainSpec) -> list[FieldError]:
-    """Check the regime's fields against each other and the rest.
-
-    Parameters
-    ----------
-    spec
-        Well-formed field by field.
-
-    Returns
-    -------
-    list[FieldError]
-        One for each broken rule.
-    """
+    """Check the regime's fields against each other and the rest."""
     network, scaling = spec.network, spec.objective.scaling
     trains_continuum = spec.continuum is not None and has_continuum(spec)
     two_layer = network.block is Block.TWO_LAYER
@@ -66,18 +55,7 @@ def regime_errors(spec: TrainSpec) -> list[FieldError]:
 
 
 def wanted_errors(spec: TrainSpec) -> list[FieldError]:
-    """Check that there is a limit to be near to, where a gap is wanted, and a model of it for a prediction error.
-
-    Parameters
-    ----------
-    spec
-        Well-formed field by field.
-
-    Returns
-    -------
-    list[FieldError]
-        None or one.
-    """
+    """Check that there is a limit to be near to, where a gap is wanted, and a model of it for a prediction error."""
     wanted = spec.discrete.depths if spec.discrete is not None else None
     if not isinstance(wanted, Wanted):
         return []
