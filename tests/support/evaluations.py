@@ -79,7 +79,7 @@ class Trained:
         self.store, self._runs = store, 0
         parsed = parse_train({**TRAIN, **parts})
         resolution = resolve_train(parsed, LIMITS, dataset)
-        self.spec, self._targets = resolution.spec, resolution.targets
+        self.spec, self._targets = resolution.spec, resolution.spec.objective.loss.target_kind
         self._data = dataset.object if dataset is not None else None
         if parsed.data.source == "inline":
             content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, self._targets))

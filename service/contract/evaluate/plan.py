@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.contract import names
-from service.contract.data.sources import TargetKind
 from service.contract.evaluate.request import DatasetEvaluationData, InlineEvaluationData
 from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
 from service.contract.job import JobStatus
 from service.contract.model_name import CONTINUUM
 from service.contract.plan import InlineSamples, Plan
 from service.contract.request import Device
-from service.contract.train.request import Loss
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError
 
@@ -43,9 +41,7 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
         names.trained_key(model): record.artifacts[names.parameters_key(model)] for model in needed
     }
     if isinstance(data, InlineEvaluationData):
-        classes = trained.objective.loss is Loss.CROSS_ENTROPY
-        target_kind = TargetKind.CLASSES if classes else TargetKind.NUMBERS
-        given[names.DATA] = InlineSamples(data.inputs, data.targets, target_kind)
+        given[names.DATA] = InlineSamples(data.inputs, data.targets, trained.objective.loss.target_kind)
     elif dataset is not None:
         given[names.DATA] = dataset.object
     elif data is None and names.DATA in record.artifacts:

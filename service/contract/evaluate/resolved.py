@@ -1,13 +1,12 @@
 """An evaluate specification with nothing left open: what a job record holds, and what the worker is given."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
-from service.contract.data.sources import BuiltinName
 from service.contract.evaluate.request import Noise, OutputKind, Solvers
 from service.contract.request import Device, JobLimits, ResolvedRequest, Strict
-from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.train.resolved import ChosenBuiltin, ResolvedTrainSpec
 
 
 class ResolvedInlineEvaluation(Strict):
@@ -20,18 +19,8 @@ class ResolvedInlineEvaluation(Strict):
     targets: bool
 
 
-class ResolvedBuiltinEvaluation(Strict):
+class ResolvedBuiltinEvaluation(ChosenBuiltin):
     """A built-in data set; ``samples``, ``noise`` and ``seed`` appear for the generated ones."""
-
-    source: Literal["builtin"]
-    name: BuiltinName
-    samples: int | None = None
-    noise: float | None = None
-    seed: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _leave_out_what_does_not_apply(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None}
 
 
 class ResolvedDatasetEvaluation(Strict):
@@ -54,10 +43,9 @@ class ResolvedOwnData(Strict):
     samples: int
 
 
-ResolvedEvaluationData = Annotated[
-    ResolvedInlineEvaluation | ResolvedBuiltinEvaluation | ResolvedDatasetEvaluation | ResolvedOwnData,
-    Field(discriminator="source"),
-]
+ResolvedEvaluationData = (
+    ResolvedInlineEvaluation | ResolvedBuiltinEvaluation | ResolvedDatasetEvaluation | ResolvedOwnData
+)
 
 
 class ResolvedEvaluateSpec(ResolvedRequest):
@@ -68,7 +56,7 @@ class ResolvedEvaluateSpec(ResolvedRequest):
     trained: ResolvedTrainSpec
     models: list[str]
     depths: list[int]
-    data: ResolvedEvaluationData
+    data: Annotated[ResolvedEvaluationData, Field(discriminator="source")]
     outputs: list[OutputKind]
     solvers: Solvers
     noise: Noise

@@ -22,7 +22,7 @@ def plan_train(spec: TrainSpec, references: References) -> Plan:
     resolution = resolve_train(spec, references.limits, dataset)
     given: dict[str, Given] = {}
     if isinstance(data, InlineData):
-        given[names.DATA] = InlineSamples(data.inputs, data.targets, resolution.targets)
+        given[names.DATA] = InlineSamples(data.inputs, data.targets, resolution.spec.objective.loss.target_kind)
     elif dataset is not None:
         given[names.DATA] = dataset.object
     cuda_at = "/training/device" if spec.training.device is Device.CUDA else None

@@ -10,7 +10,7 @@ from pydantic import (
     ValidationInfo,
 )
 
-from service.contract.data.sources import DataSource
+from service.contract.data.sources import DataSource, TargetKind
 from service.contract.request import Device, JobLimits, JobRequest, Strict
 from service.contract.train.depths import Depths
 from service.contract.train.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
@@ -48,6 +48,11 @@ class Loss(StrEnum):
     SQUARED_ERROR = "squared_error"
     CROSS_ENTROPY = "cross_entropy"
     LOGISTIC = "logistic"
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """What a target is to it; the logistic loss takes the numbers -1 and 1."""
+        return TargetKind.CLASSES if self is Loss.CROSS_ENTROPY else TargetKind.NUMBERS
 
 
 class BasisChoice(StrEnum):

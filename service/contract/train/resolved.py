@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from service.contract.data.sources import BuiltinName, DataOptions
-from service.contract.request import JobLimits, ResolvedRequest
+from service.contract.data.sources import BUILTINS, BuiltinName, DataOptions
+from service.contract.request import JobLimits, ResolvedRequest, Strict
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
 from service.contract.train.request import Continuum, Discrete, Loss, Network, Objective, Output, Training
 
@@ -43,8 +43,8 @@ class ResolvedDataset(ResolvedDataOptions):
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
 
 
-class ResolvedBuiltin(ResolvedDataOptions):
-    """A built-in data set; ``samples``, ``noise`` and ``seed`` appear for the generated ones."""
+class ChosenBuiltin(Strict):
+    """A built-in data set, chosen to train or to evaluate on."""
 
     source: Literal["builtin"]
     name: BuiltinName
@@ -55,6 +55,18 @@ class ResolvedBuiltin(ResolvedDataOptions):
     @model_serializer(mode="wrap")
     def _leave_out_what_does_not_apply(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in handler(self).items() if value is not None}
+
+    @property
+    def features(self) -> int:
+        """Entries of one input."""
+        return BUILTINS[self.name].features
+
+
+class ResolvedBuiltin(ChosenBuiltin, ResolvedDataOptions):
+    """A built-in data set; ``samples``, ``noise`` and ``seed`` appear for the generated ones."""
+
+
+ResolvedData = ResolvedInline | ResolvedBuiltin | ResolvedDataset
 
 
 class ResolvedNetwork(Network):
@@ -80,7 +92,7 @@ class ResolvedTrainSpec(ResolvedRequest):
     """A train specification with nothing left open."""
 
     kind: Literal["train"]
-    data: Annotated[ResolvedInline | ResolvedBuiltin | ResolvedDataset, Field(discriminator="source")]
+    data: Annotated[ResolvedData, Field(discriminator="source")]
     network: ResolvedNetwork
     objective: ResolvedObjective
     discrete: Discrete | None

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from service.contract.train.depths import Wanted, WantedPredictionError, depths_form
 from service.contract.train.regimes import Block, DepthStart, Integrator, Scaling, Weights
+from service.contract.train.request import Dtype
 from service.contract.values.errors import FieldError
+from service.contract.values.limits import LEAST_POSITIVE_FLOAT32
 
 if TYPE_CHECKING:
     from service.contract.train.request import TrainSpec
@@ -22,7 +24,15 @@ def resolved_width(spec: TrainSpec, state_dim: int) -> int | None:
     return (spec.network.width or state_dim) if spec.network.block is Block.TWO_LAYER else spec.network.width
 
 
-def regime_errors(spec: TrainSpec) -> list[FieldError]:
+def rule_errors(spec: TrainSpec) -> list[FieldError]:
+    """Check fields against each other that say enough without the data."""
+    errors = _regime_errors(spec) + _wanted_errors(spec) + _precision_errors(spec)
+    if spec.discrete is None and (spec.continuum is None or not has_continuum(spec)):
+        errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
+    return errors
+
+
+def _regime_errors(spec: TrainSpec) -> list[FieldError]:
     """Check the regime's fields against each other and the rest."""
     network, scaling = spec.network, spec.objective.scaling
     trains_continuum = spec.continuum is not None and has_continuum(spec)
@@ -54,7 +64,7 @@ def regime_errors(spec: TrainSpec) -> list[FieldError]:
     return [FieldError(pointer, "not_applicable", detail) for broken, pointer, detail in rules if broken]
 
 
-def wanted_errors(spec: TrainSpec) -> list[FieldError]:
+def _wanted_errors(spec: TrainSpec) -> list[FieldError]:
     """Check that there is a limit to be near to, where a gap is wanted, and a model of it for a prediction error."""
     wanted = spec.discrete.depths if spec.discrete is not None else None
     if not isinstance(wanted, Wanted):
@@ -66,3 +76,16 @@ def wanted_errors(spec: TrainSpec) -> list[FieldError]:
     else:
         return []
     return [FieldError(f"/discrete/depths/{depths_form(wanted)}", "not_applicable", detail)]
+
+
+def _precision_errors(spec: TrainSpec) -> list[FieldError]:
+    """Refuse weights that single precision would round, up to nothing at all."""
+    if spec.training.dtype is not Dtype.FLOAT32:
+        return []
+    detail = f"must be at least {LEAST_POSITIVE_FLOAT32:.2g} in float32"
+    return [
+        FieldError(f"/objective/{part}/{name}", "too_small", detail)
+        for part, weights in (("alpha", spec.objective.alpha), ("tau", spec.objective.tau))
+        for name, weight in weights
+        if weight < LEAST_POSITIVE_FLOAT32
+    ]

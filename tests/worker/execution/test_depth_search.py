@@ -29,7 +29,7 @@ def run(folder: Path, body: dict[str, Any]) -> tuple[dict[str, Any], list[float]
     store, fractions, data, spec = ArtifactStore(str(folder)), [], None, parse_train(body)
     found = resolve_train(spec)
     if spec.data.source == "inline":
-        content = encode(InlineSamples(spec.data.inputs, spec.data.targets, found.targets))
+        content = encode(InlineSamples(spec.data.inputs, spec.data.targets, found.spec.objective.loss.target_kind))
         data = store.put(data_path("job"), content, "application/vnd.safetensors")
     job = JobInput("job", 1, found.spec.model_dump(mode="json"), store, data)
     outcome = execute(job, lambda at: fractions.append(at.fraction), lambda: False)

@@ -39,7 +39,9 @@ def job_of(place: Path, **spec: Any) -> JobInput:
     store = ArtifactStore(place)
     data = None
     if parsed.data.source == "inline":
-        content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.targets))
+        content = encode(
+            InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.spec.objective.loss.target_kind)
+        )
         data = store.put(data_path(JOB), content, "application/vnd.safetensors")
     return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, data)
 
