@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from service.api import problems
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
-from service.api.routes import capabilities, datasets, health, jobs, outputs, results
+from service.api.routes import capabilities, datasets, health, jobs, results
 from service.api.routes.common import known_parameters
 from service.api.state import ServiceState
 from service.api.waiting import Waiters
@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     )
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
     problems.install(app)
-    for router in (jobs.router, results.router, outputs.router, datasets.router, capabilities.router):
+    for router in (jobs.router, results.router, datasets.router, capabilities.router):
         app.include_router(router, dependencies=[Depends(known_parameters)])
     app.include_router(health.router)  # probes may add what they like
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it

@@ -89,5 +89,5 @@ def test_legendre_values_are_the_polynomials(coefficients: list[float], grid: in
 
 def test_numbers_that_are_not_finite_are_spelt() -> None:
     content = file_of({"family": "legendre", "degree": 2}, np.array([np.nan, np.inf, -np.inf]))
-    found = decode(parameters.to_json(parameters.read(content)))
+    found = decode(parameters.read(content).to_json())
     assert found["coefficients"]["b"] == [["NaN"], ["Infinity"], ["-Infinity"]]

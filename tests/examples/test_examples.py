@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.api.forms import parameters as forms
+from service.api.forms import parameters
 from service.artifacts import ArtifactStore
 from service.contract.data.dataset import UploadFormat
 from service.contract.job import JobRecord, JobStatus
@@ -133,7 +133,7 @@ def test_two_moons_are_trained_evaluated_and_diagnosed(service: Service, tmp_pat
     body, ids = example("diagnose.json"), {}
     for depth in (16, 32, 64):
         stored = service.artifacts.get(trained.artifacts[parameters_key(f"discrete-{depth}")])
-        ids[f"ID-{depth}"] = service.upload(forms.to_npz(forms.read(stored, None)), tmp_path / f"net-{depth}.npz")
+        ids[f"ID-{depth}"] = service.upload(parameters.read(stored).to_npz(), tmp_path / f"net-{depth}.npz")
     networks = [{"dataset_id": ids[network["dataset_id"]]} for network in body["networks"]]
     diagnosed = service.results(service.run(body | {"networks": networks}))
     assert [network["depth"] for network in diagnosed["networks"]] == [16, 32, 64]

@@ -1,12 +1,12 @@
-"""Arrays that an evaluation computed, as they are kept and as NPZ."""
+"""Arrays as JSON and as NPZ, whatever they are of."""
 
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors.numpy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,14 +14,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read(content: bytes) -> dict[str, NDArray[Any]]:
-    """Read a safetensors file."""
-    return dict(safetensors.numpy.load(content))
+def to_json(body: object) -> bytes:
+    """Write what JSON has as strict JSON without spaces, numbers with full round-trip digits."""
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
-def count(arrays: Mapping[str, NDArray[Any]]) -> int:
-    """Count the numbers."""
-    return sum(array.size for array in arrays.values())
+def as_lists(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return arrays as nested lists, numbers that JSON does not have spelt out."""
+    return {
+        name: array.tolist() if np.isfinite(array).all() else _spelt(array.tolist()) for name, array in arrays.items()
+    }
+
+
+def _spelt(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_spelt(entry) for entry in value]
+    if np.isfinite(value):
+        return value
+    if np.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def to_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -53,9 +53,10 @@ async def known_parameters(request: Request) -> None:
             raise invalid_parameter(name, "is there twice", "twice")
 
 
-def ref(name: str) -> dict[str, str]:
-    """Return a reference to a schema that `service.api.openapi` puts into the document."""
-    return {"$ref": f"#/components/schemas/{name}"}
+def ref(*names: str) -> dict[str, Any]:
+    """Refer to a schema, or to one of several, that `service.api.openapi` puts into the document."""
+    schemas = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def answers(

@@ -1,17 +1,22 @@
-"""Results of a job: models and diagnostics, fitted parameters, losses."""
+"""Results of a job: models and diagnostics, losses, and arrays: fitted parameters, predictions, states."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any
 
+import safetensors.numpy
 from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
 from starlette.responses import Response
 
-from service.api.forms import parameters as forms
+from service.api.forms import arrays as forms
+from service.api.forms import parameters
 from service.api.problems import invalid_parameter
-from service.api.routes.common import answers, choose_form, json_response, problems, ref
+from service.api.routes.common import Responses, answers, choose_form, json_response, problems, ref
 from service.api.state import JobsOf
 from service.api.views import job_path
 from service.contract import names
@@ -23,6 +28,8 @@ from service.jobs.jobs import Jobs, ResultsUnavailableError
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 
+ENDINGS: Mapping[str, str] = MappingProxyType({SAFETENSORS: "safetensors", NPZ: "npz"})
+"""Of the files that arrays are sent as."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -34,8 +41,26 @@ def _results(jobs: Jobs, job_id: str) -> dict[str, Any]:
     return results
 
 
-def _write(body: object) -> bytes:
-    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+def _array_answers(description: str, *schemas: str) -> Responses:
+    content = {JSON: {"schema": ref(*schemas)}, SAFETENSORS: _BINARY, NPZ: _BINARY}
+    ok: Responses = {200: {"description": f"{description}, in the form that `Accept` asks for.", "content": content}}
+    return ok | _ERRORS | problems(HTTPStatus.NOT_ACCEPTABLE)
+
+
+def _send(
+    request: Request,
+    jobs: Jobs,
+    file: str,
+    arrays: Mapping[str, NDArray[Any]],
+    forms_of: Mapping[str, Callable[[], bytes]],
+) -> Response:
+    """Answer with arrays in the form that is asked for; ``file`` is the name of a binary one, without its ending."""
+    numbers = sum(array.size for array in arrays.values())
+    form = choose_form(request.headers.get("accept", ""), numbers, jobs.limits.json_numbers)
+    headers = {"Vary": "Accept"}
+    if form in ENDINGS:
+        headers["Content-Disposition"] = f'attachment; filename="{file}.{ENDINGS[form]}"'
+    return Response(forms_of[form](), headers=headers, media_type=form)
 
 
 @router.get(
@@ -46,7 +71,7 @@ def _write(body: object) -> bytes:
     | {
         200: {
             "description": "Results, by the kind of job.",
-            "content": {JSON: {"schema": {"anyOf": [ref(kind.results.__name__) for kind in KINDS.values()]}}},
+            "content": {JSON: {"schema": ref(*(kind.results.__name__ for kind in KINDS.values()))}},
         }
     },
 )
@@ -59,7 +84,7 @@ def get_results(job_id: str, jobs: JobsOf) -> Response:
             if model.get(part) is not None:
                 model[part] = {"href": f"{path}/{part}?model={model['model']}", **model[part]}
     links = {"self": path, "job": job_path(job_id)} | {name: f"{path}/{name}" for name in kind.documents}
-    return json_response(_write({"job_id": job_id, **results, "links": links}))
+    return json_response(forms.to_json({"job_id": job_id, **results, "links": links}))
 
 
 @router.get(
@@ -84,25 +109,14 @@ def get_diagnostics(job_id: str, jobs: JobsOf) -> Response:
     results = _results(jobs, job_id)
     if "diagnostics" not in results:
         raise ResultsUnavailableError
-    return json_response(_write(results["diagnostics"]))
+    return json_response(forms.to_json(results["diagnostics"]))
 
 
 @router.get(
     "/parameters",
     response_model=None,
     summary="Read fitted parameters",
-    responses={
-        200: {
-            "description": "The parameters of one model, in the form that `Accept` asks for.",
-            "content": {
-                JSON: {"schema": {"anyOf": [ref("DiscreteParameters"), ref("ContinuumParameters")]}},
-                SAFETENSORS: _BINARY,
-                NPZ: _BINARY,
-            },
-        }
-    }
-    | _ERRORS
-    | problems(HTTPStatus.NOT_ACCEPTABLE),
+    responses=_array_answers("The parameters of one model", "DiscreteParameters", "ContinuumParameters"),
 )
 def get_parameters(
     request: Request,
@@ -119,17 +133,47 @@ def get_parameters(
     if grid is not None and model != CONTINUUM:
         raise invalid_parameter("grid", "is for the continuum")
     try:
-        found = forms.read(content, grid)
-    except forms.GridTooLargeError:
-        raise invalid_parameter("grid", f"gives more than {forms.MOST_GRID_NUMBERS} numbers", "too_large") from None
-    chosen = choose_form(request.headers.get("accept", ""), found.numbers, jobs.limits.json_numbers)
-    headers = {"Vary": "Accept"}
-    if chosen == JSON:
-        return Response(forms.to_json(found), headers=headers, media_type=JSON)
-    file = f"{model}.{'npz' if chosen == NPZ else 'safetensors'}"
-    headers["Content-Disposition"] = f'attachment; filename="{file}"'
-    if chosen == NPZ:
-        content = forms.to_npz(found)
-    elif found.grid:
-        content = forms.to_safetensors(found)
-    return Response(content, headers=headers, media_type=chosen)
+        fitted = parameters.read(content, grid)
+    except parameters.GridTooLargeError:
+        detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
+        raise invalid_parameter("grid", detail, "too_large") from None
+    forms_of = {JSON: fitted.to_json, SAFETENSORS: fitted.to_safetensors, NPZ: fitted.to_npz}
+    return _send(request, jobs, model, fitted.named, forms_of)
+
+
+EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`, `continuum`, or `sampled-256`.")]
+
+
+@router.get(
+    "/predictions",
+    response_model=None,
+    summary="Read predictions",
+    responses=_array_answers("Predictions of one model", "ModelPredictions"),
+)
+def get_predictions(request: Request, job_id: str, jobs: JobsOf, model: EvaluatedName) -> Response:
+    """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
+    names_of_classes = jobs.get(job_id).spec.get("trained", {}).get("data", {}).get("class_names")
+    return _send_output(request, jobs, job_id, "predictions", model, class_names=names_of_classes)
+
+
+@router.get(
+    "/states",
+    response_model=None,
+    summary="Read states",
+    responses=_array_answers("Trajectories of one model", "ModelStates"),
+)
+def get_states(request: Request, job_id: str, jobs: JobsOf, model: EvaluatedName) -> Response:
+    """Read the trajectories of one evaluated model, in its own units, as JSON, safetensors or NPZ."""
+    return _send_output(request, jobs, job_id, "states", model)
+
+
+def _send_output(request: Request, jobs: Jobs, job_id: str, output: str, model: str, **more: Any) -> Response:
+    """Answer with what an evaluation computed, and with ``more`` beside it in JSON."""
+    content = jobs.artifact(job_id, names.output_key(output, model))
+    arrays = safetensors.numpy.load(content)
+    forms_of = {
+        JSON: lambda: forms.to_json({"model": model, **forms.as_lists(arrays), **more}),
+        SAFETENSORS: lambda: content,
+        NPZ: lambda: forms.to_npz(arrays),
+    }
+    return _send(request, jobs, f"{output}-{model}", arrays, forms_of)

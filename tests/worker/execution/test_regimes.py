@@ -42,7 +42,7 @@ class Run:
 
     def parameters(self, model: str, grid: int | None = None) -> dict[str, Any]:
         content = self.store.get(self.outcome.artifacts[f"parameters/{model}"])
-        read: dict[str, Any] = json.loads(parameters.to_json(parameters.read(content, grid)))
+        read: dict[str, Any] = json.loads(parameters.read(content, grid).to_json())
         return read
 
 
