@@ -15,7 +15,7 @@ class JobInput:
     Parameters
     ----------
     job_id, fence
-        The attempt; results go below ``service.contract.names.results_prefix(job_id, fence)``.
+        The attempt; results go where `service.contract.names.results_path` says.
     spec
         Resolved specification.
     artifacts

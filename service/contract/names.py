@@ -10,7 +10,6 @@ QUEUE: Final = "deeplimit"
 """Celery queue, and so the Redis list, that hints go through."""
 
 DATA: Final = "data"
-TRAINED: Final = "trained"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
 """Keys of :attr:`service.contract.job.JobRecord.artifacts`."""
@@ -34,7 +33,7 @@ def network_key(index: int) -> str:
 
 def trained_key(model: str) -> str:
     """Key under ``artifacts`` of the parameters that an evaluation was given, such as ``trained/discrete-64``."""
-    return f"{TRAINED}/{model}"
+    return f"trained/{model}"
 
 
 def output_key(output: str, model: str) -> str:
@@ -43,7 +42,7 @@ def output_key(output: str, model: str) -> str:
 
 
 def job_prefix(job_id: str) -> str:
-    """Folder of everything that belongs to one job."""
+    """Folder of all that belongs to one job."""
     return f"jobs/{job_id}"
 
 
@@ -62,26 +61,6 @@ def dataset_path(dataset_id: str, upload: str) -> str:
     return f"datasets/{dataset_id}/{upload}.safetensors"
 
 
-def results_prefix(job_id: str, fence: int) -> str:
-    """Folder of the results of one attempt; the fence keeps attempts apart."""
-    return f"{job_prefix(job_id)}/results/{fence}"
-
-
-def results_path(job_id: str, fence: int) -> str:
-    """Object that holds models, diagnostics and provenance."""
-    return f"{results_prefix(job_id, fence)}/results.json"
-
-
-def losses_path(job_id: str, fence: int) -> str:
-    """Object that holds the histories."""
-    return f"{results_prefix(job_id, fence)}/losses.json"
-
-
-def parameters_path(job_id: str, fence: int, model: str) -> str:
-    """Object that holds the fitted parameters of one model."""
-    return f"{results_prefix(job_id, fence)}/parameters/{model}.safetensors"
-
-
-def output_path(job_id: str, fence: int, output: str, model: str) -> str:
-    """Object that holds predictions or states of one model."""
-    return f"{results_prefix(job_id, fence)}/{output}/{model}.safetensors"
+def results_path(job_id: str, fence: int, key: str = RESULTS) -> str:
+    """Object that one attempt wrote under a key of ``artifacts``; the fence keeps attempts apart."""
+    return f"{job_prefix(job_id)}/results/{fence}/{key}.{'safetensors' if '/' in key else 'json'}"

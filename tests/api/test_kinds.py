@@ -233,7 +233,9 @@ def finished_evaluation(api: httpx.Client, worker: HandWorker, trained: str, sam
     record, fence = worker.claim()
     file = safetensors.numpy.save({"predictions": np.ones((samples, 2)), "labels": np.zeros(samples, np.int64)})
     stored = worker.artifacts.put(
-        names.output_path(record.id, fence, "predictions", "discrete-8"), file, "application/vnd.safetensors"
+        names.results_path(record.id, fence, names.output_key("predictions", "discrete-8")),
+        file,
+        "application/vnd.safetensors",
     )
     shapes = {"predictions": {"shape": [samples, 2], "dtype": "float64"}}
     results = {

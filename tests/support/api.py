@@ -69,13 +69,14 @@ class HandWorker:
         record, fence = self.claim()
         files = {
             names.RESULTS: (names.results_path(record.id, fence), json.dumps(results(depth, d)).encode()),
-            names.LOSSES: (names.losses_path(record.id, fence), json.dumps(losses(record.id)).encode()),
+            names.LOSSES: (names.results_path(record.id, fence, names.LOSSES), json.dumps(losses(record.id)).encode()),
         }
         for model, content in (
             (f"discrete-{depth}", discrete_file(depth, d)),
             ("continuum", continuum_file(d)),
         ):
-            files[names.parameters_key(model)] = (names.parameters_path(record.id, fence, model), content)
+            key = names.parameters_key(model)
+            files[key] = (names.results_path(record.id, fence, key), content)
         written = {
             key: self.artifacts.put(path, content, "application/octet-stream") for key, (path, content) in files.items()
         }

@@ -13,7 +13,7 @@ from safetensors.numpy import save as save_safetensors
 from service.contract.evaluate import results as contract
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
 from service.contract.evaluate.resolved import ResolvedEvaluateSpec
-from service.contract.names import RESULTS, output_key, output_path, results_path
+from service.contract.names import RESULTS, output_key, results_path
 from service.contract.results import Metrics, Provenance, to_json
 from service.contract.train.resolved import spec_sha256
 from worker.deeplimit.evaluation.robustness import Noise, robustness
@@ -137,11 +137,12 @@ class _Work:
         return {"predictions": values, "labels": values.argmax(axis=1).astype(np.int64)}
 
     def _keep(self, output: str, model: str, arrays: Arrays) -> contract.OutputArrays:
-        path = output_path(self._job.job_id, self._job.fence, output, model)
+        key = output_key(output, model)
+        path = results_path(self._job.job_id, self._job.fence, key)
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         content = save_safetensors(contiguous, metadata={"model": model})
         stored = self._job.artifacts.put(path, content, "application/vnd.safetensors")
-        self.artifacts[output_key(output, model)] = stored
+        self.artifacts[key] = stored
         shapes = {
             name: contract.OutputArray.model_validate({"shape": list(array.shape), "dtype": str(array.dtype)})
             for name, array in arrays.items()

@@ -10,14 +10,7 @@ import torch
 
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
-from service.contract.names import (
-    LOSSES,
-    RESULTS,
-    losses_path,
-    parameters_key,
-    parameters_path,
-    results_path,
-)
+from service.contract.names import LOSSES, RESULTS, parameters_key, results_path
 from service.contract.results import Provenance, to_json
 from service.contract.train import results as contract
 from service.contract.train.estimate import deepest_affordable
@@ -89,9 +82,9 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     artifacts: dict[str, ArtifactRef] = {}
     entries = []
     for model in models:
-        path = parameters_path(job.job_id, job.fence, model.name)
-        stored = job.artifacts.put(path, model.parameters_file(), _SAFETENSORS)
-        artifacts[parameters_key(model.name)] = stored
+        key = parameters_key(model.name)
+        stored = job.artifacts.put(results_path(job.job_id, job.fence, key), model.parameters_file(), _SAFETENSORS)
+        artifacts[key] = stored
         entries.append(model.result(stored))
     results = contract.ResultsFile(
         models=entries,
@@ -107,11 +100,8 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         ),
     )
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
-    for key, path, body in (
-        (RESULTS, results_path(job.job_id, job.fence), results),
-        (LOSSES, losses_path(job.job_id, job.fence), losses),
-    ):
-        artifacts[key] = job.artifacts.put(path, to_json(body), _JSON)
+    for key, body in ((RESULTS, results), (LOSSES, losses)):
+        artifacts[key] = job.artifacts.put(results_path(job.job_id, job.fence, key), to_json(body), _JSON)
     return Outcome(artifacts)
 
 
