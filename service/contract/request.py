@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError, token
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import Real, TextOf
+from service.contract.values.numbers import Real, TextOf, limits_of
 
 
 class Strict(BaseModel):
@@ -32,6 +32,25 @@ class JobLimits(Strict):
     """What the job may spend."""
 
     wall_time_s: Annotated[float, Real(gt=0, most="wall_time_s")] = 3600.0
+
+
+def entries(most: str = "", *, some: bool = True) -> BeforeValidator:
+    """Check how many entries a list has, before any is looked at; ``most`` names a published limit, if there is one."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        limits = limits_of(info)
+        if some and value == []:
+            raise nested([FieldError("", "empty", "must have at least one entry")])
+        if most and limits is not None and isinstance(value, list) and len(value) > getattr(limits, most):
+            raise nested([FieldError("", "too_many", f"must have at most {getattr(limits, most)} entries")])
+        return value
+
+    return BeforeValidator(check)
+
+
+def distinct_schema(items: dict[str, Any], least: int = 1) -> WithJsonSchema:
+    """Describe a list whose entries are all different."""
+    return WithJsonSchema({"type": "array", "items": items, "uniqueItems": True, "minItems": least})
 
 
 def _metadata(value: object) -> dict[str, Any]:

@@ -55,16 +55,14 @@ def resolve_diagnose(
         )
     if errors:
         raise SpecInvalidError(tuple(errors))
-    resolved = ResolvedDiagnoseSpec.model_validate(
-        spec.model_dump(exclude={"networks"}) | {"networks": [network.model_dump() for network in networks]}
-    )
-    sizes = [network.state_dim * (network.state_dim + 1) for network in networks]
-    entries = [network.depth * size for network, size in zip(networks, sizes, strict=True)]
-    pairs = [float(network.depth) ** 2 * size for network, size in zip(networks, sizes, strict=True)]
+    resolved = ResolvedDiagnoseSpec.model_validate(spec.model_dump(exclude={"networks"}) | {"networks": networks})
+    sizes = [(network.depth, network.state_dim * (network.state_dim + 1)) for network in networks]
+    entries = [depth * layer for depth, layer in sizes]
+    pairs = sum(float(depth) ** 2 * layer for depth, layer in sizes)
     cost = Estimate(
         parameters=max(entries),
         memory_bytes=4 * BYTES * sum(entries),
-        work_flops=float(FLOPS_PER_ENTRY * sum(entries) + FLOPS_PER_PAIR * sum(pairs)),
+        work_flops=FLOPS_PER_ENTRY * sum(entries) + FLOPS_PER_PAIR * pairs,
     )
     check_cost(cost, limits)
     return resolved, cost

@@ -1,23 +1,16 @@
-"""Evaluation of trained models on data: the request, and the same with nothing left open."""
+"""An evaluate specification as a client writes it: which trained models, on which data, and what to compute."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, ConfigDict, Field
 
 from service.contract.data.sources import BuiltinName
-from service.contract.request import Device, JobLimits, JobRequest, Strict
+from service.contract.request import Device, JobLimits, JobRequest, Strict, distinct_schema, entries
 from service.contract.values.arrays import ArrayOf, Table, nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import Real, TextOf, Whole, limits_of
+from service.contract.values.numbers import Real, TextOf, Whole
 
 STATE_STEPS = 128
 """Steps between the states of the continuum that an evaluation gives out."""
@@ -35,19 +28,7 @@ class OutputKind(StrEnum):
     ROBUSTNESS = "robustness"
 
 
-def _most(limit: str) -> BeforeValidator:
-    """Return a check that a list has no more entries than a published limit, before any is looked at."""
-
-    def check(value: object, info: ValidationInfo) -> object:
-        limits = limits_of(info)
-        if isinstance(value, list) and limits is not None and len(value) > getattr(limits, limit):
-            raise nested([FieldError("", "too_many", f"must have at most {getattr(limits, limit)} entries")])
-        return value
-
-    return BeforeValidator(check)
-
-
-def _distinct(values: list[Any]) -> list[Any]:
+def _all_different(values: list[Any]) -> list[Any]:
     errors = [
         FieldError(f"/{index}", "twice", "is there twice")
         for index, value in enumerate(values)
@@ -58,20 +39,14 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-def _some(values: list[Any]) -> list[Any]:
-    if not values:
-        raise nested([FieldError("", "empty", "must have at least one entry")])
-    return values
-
-
+_Distinct = AfterValidator(_all_different)
 _ModelName = Annotated[str, TextOf(max_length=100)]
+_ModelNames = Annotated[
+    list[_ModelName], entries("models", some=False), _Distinct, distinct_schema({"type": "string"}, 0)
+]
 _Depth = Annotated[int, Whole(ge=2, most="depth")]
 _Steps = Annotated[int, Whole(ge=1, most="depth")]
 _Level = Annotated[float, Real(gt=0, le=1e6)]
-
-
-def _array(items: dict[str, Any], least: int = 0) -> WithJsonSchema:
-    return WithJsonSchema({"type": "array", "items": items, "uniqueItems": True, "minItems": least})
 
 
 class InlineEvaluationData(Strict):
@@ -113,13 +88,9 @@ EvaluationData = Annotated[
 class Solvers(Strict):
     """How the table of solvers is made: each of them with each number of steps."""
 
-    steps: Annotated[
-        list[_Steps],
-        _most("depths"),
-        AfterValidator(_distinct),
-        AfterValidator(_some),
-        _array({"type": "integer", "minimum": 1}, 1),
-    ] = Field(default=list(DEFAULT_STEPS), description="Steps over [0, 1].")
+    steps: Annotated[list[_Steps], entries("depths"), _Distinct, distinct_schema({"type": "integer", "minimum": 1})] = (
+        Field(default=list(DEFAULT_STEPS), description="Steps over [0, 1].")
+    )
     tolerance: Annotated[float, Real(gt=0, lt=1)] = Field(
         default=0.01, description="Change of predictions, relative to their spread, below which a solver agrees."
     )
@@ -132,11 +103,7 @@ class Noise(Strict):
     """
 
     levels: Annotated[
-        list[_Level],
-        _most("noise_levels"),
-        AfterValidator(_distinct),
-        AfterValidator(_some),
-        _array({"type": "number", "exclusiveMinimum": 0}, 1),
+        list[_Level], entries("noise_levels"), _Distinct, distinct_schema({"type": "number", "exclusiveMinimum": 0})
     ] = Field(default=list(DEFAULT_LEVELS), description="Standard deviations.")
     repeats: Annotated[int, Whole(ge=1, most="repeats")] = Field(default=8, description="Draws at each level.")
     seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
@@ -147,18 +114,18 @@ class EvaluateSpec(JobRequest):
 
     kind: Literal["evaluate"]
     job_id: Annotated[str, TextOf(max_length=200)] = Field(description="A train job that succeeded.")
-    models: (
-        Annotated[list[_ModelName], _most("models"), AfterValidator(_distinct), _array({"type": "string"})] | None
-    ) = Field(default=None, description="`discrete-64`, `continuum`; all of the job's unless said.")
+    models: _ModelNames | None = Field(
+        default=None, description="`discrete-64`, `continuum`; all of the job's unless said."
+    )
     depths: Annotated[
-        list[_Depth], _most("depths"), AfterValidator(_distinct), _array({"type": "integer", "minimum": 2})
+        list[_Depth],
+        entries("depths", some=False),
+        _Distinct,
+        distinct_schema({"type": "integer", "minimum": 2}, 0),
     ] = Field(default=[], description="Depths to sample the continuum at, without training; named `sampled-256`.")
     data: EvaluationData | None = Field(default=None, description="The job's own data, all of it, unless said.")
     outputs: Annotated[
-        list[OutputKind],
-        AfterValidator(_distinct),
-        AfterValidator(_some),
-        _array({"enum": [str(kind) for kind in OutputKind]}, 1),
+        list[OutputKind], entries(), _Distinct, distinct_schema({"enum": [str(kind) for kind in OutputKind]})
     ] = Field(default=[OutputKind.PREDICTIONS, OutputKind.METRICS])
     solvers: Solvers = Solvers()
     noise: Noise = Noise()

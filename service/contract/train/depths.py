@@ -5,22 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from service.contract.request import Strict, distinct_schema, entries
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LEAST_POSITIVE
-from service.contract.values.numbers import Real, Whole, limits_of
+from service.contract.values.numbers import Real, Whole
 
 LADDER = (8, 16, 32)
 """What a study trains to predict the depth for a wanted gap or prediction error."""
@@ -30,10 +21,8 @@ _HOW = (
 )
 
 
-class Wanted(BaseModel):
+class Wanted(Strict):
     """What the deepest network is wanted to achieve."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class WantedGap(Wanted):
@@ -62,15 +51,6 @@ def _increasing(depths: list[int]) -> list[int]:
     return depths
 
 
-def _some_depths(value: object, info: ValidationInfo) -> object:
-    limits = limits_of(info)
-    if isinstance(value, list) and not value:
-        raise nested([FieldError("", "empty", "must have at least one entry")])
-    if isinstance(value, list) and limits is not None and len(value) > limits.depths:
-        raise nested([FieldError("", "too_many", f"must have at most {limits.depths} entries")])
-    return value
-
-
 def _one_wanted(value: object) -> object:
     if isinstance(value, dict):
         if "gap" in value and "prediction_error" in value:
@@ -92,16 +72,9 @@ def depths_form(value: object) -> str:
 
 _DepthList = Annotated[
     list[Annotated[int, Whole(ge=2, most="depth")]],
-    BeforeValidator(_some_depths),
+    entries("depths"),
     AfterValidator(_increasing),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 2},
-            "minItems": 1,
-            "uniqueItems": True,
-        }
-    ),
+    distinct_schema({"type": "integer", "minimum": 2}),
 ]
 Depths = Annotated[
     Annotated[_DepthList, Tag("list")]
