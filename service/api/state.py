@@ -1,4 +1,4 @@
-"""What the routes work with: made when the application starts, and found again from a request."""
+"""What the routes work with: made when the application starts, and reached from a request."""
 
 from __future__ import annotations
 

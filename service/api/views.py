@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from service.contract.data.dataset import SampleFacts, UploadFormat
 from service.contract.estimate import Estimate
 from service.contract.job import JobError, JobRecord, JobStatus, Progress
 from service.contract.kinds import KINDS
+from service.contract.values.answer import Answer
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ else:
     AnyResolvedSpec = Union[tuple(kind.resolved for kind in KINDS.values())]  # noqa: UP007 - made from the kinds
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
-
-
-class ListedJob(_View):
+class ListedJob(Answer):
     """A job in a listing: all but its specification."""
 
     id: str
@@ -57,21 +54,21 @@ class Job(ListedJob):
     spec: AnyResolvedSpec | dict[str, Any] = Field(description="Resolved: every default is filled in.")
 
 
-class JobPage(_View):
+class JobPage(Answer):
     """Part of a listing."""
 
     items: list[ListedJob]
     next_cursor: str | None = Field(description="Null on the last page.")
 
 
-class DryRun(_View):
+class DryRun(Answer):
     """What a specification comes to."""
 
     spec: AnyResolvedSpec
     estimate: Estimate
 
 
-class BuiltinSet(_View):
+class BuiltinSet(Answer):
     """A built-in data set; ``samples`` is null where the request chooses."""
 
     features: int
@@ -80,7 +77,7 @@ class BuiltinSet(_View):
     classes: int | None
 
 
-class UploadedTargets(_View):
+class UploadedTargets(Answer):
     """Targets of an uploaded data set."""
 
     kind: Literal["classes", "numbers"]
@@ -89,7 +86,7 @@ class UploadedTargets(_View):
     class_names: list[str] | None = Field(description="Labels in the order of the classes they became.")
 
 
-class Dataset(_View):
+class Dataset(Answer):
     """An uploaded data set; what does not apply to its kind is null."""
 
     id: str = Field(description="SHA-256 of the canonical content: the same content has the same id.")
@@ -108,21 +105,21 @@ class Dataset(_View):
     links: dict[str, str]
 
 
-class DatasetPage(_View):
+class DatasetPage(Answer):
     """Part of a listing."""
 
     items: list[Dataset]
     next_cursor: str | None = Field(description="Null on the last page.")
 
 
-class Worker(_View):
+class Worker(Answer):
     """A live worker."""
 
     id: str
     devices: list[str]
 
 
-class Capabilities(_View):
+class Capabilities(Answer):
     """What this service offers."""
 
     version: str
@@ -137,7 +134,7 @@ class Capabilities(_View):
     workers: list[Worker]
 
 
-class Health(_View):
+class Health(Answer):
     """Answer of a probe."""
 
     status: str

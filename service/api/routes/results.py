@@ -29,7 +29,7 @@ from service.jobs.jobs import Jobs, ResultsUnavailableError
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 
 ENDINGS: Mapping[str, str] = MappingProxyType({SAFETENSORS: "safetensors", NPZ: "npz"})
-"""Of the files that arrays are sent as."""
+"""Endings of the files that arrays are sent as."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE

@@ -19,15 +19,19 @@ def has_continuum(spec: TrainSpec) -> bool:
     return spec.objective.scaling is Scaling.H1
 
 
+def _trains_continuum(spec: TrainSpec) -> bool:
+    return spec.continuum is not None and has_continuum(spec)
+
+
 def resolved_width(spec: TrainSpec, state_dim: int) -> int | None:
     """Return the width of two_layer blocks, d unless said, and nothing for single ones."""
-    return (spec.network.width or state_dim) if spec.network.block is Block.TWO_LAYER else spec.network.width
+    return (spec.network.width or state_dim) if spec.network.block is Block.TWO_LAYER else None
 
 
 def rule_errors(spec: TrainSpec) -> list[FieldError]:
     """Check fields against each other that say enough without the data."""
     errors = _regime_errors(spec) + _wanted_errors(spec) + _precision_errors(spec)
-    if spec.discrete is None and (spec.continuum is None or not has_continuum(spec)):
+    if spec.discrete is None and not _trains_continuum(spec):
         errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
     return errors
 
@@ -35,7 +39,6 @@ def rule_errors(spec: TrainSpec) -> list[FieldError]:
 def _regime_errors(spec: TrainSpec) -> list[FieldError]:
     """Check the regime's fields against each other and the rest."""
     network, scaling = spec.network, spec.objective.scaling
-    trains_continuum = spec.continuum is not None and has_continuum(spec)
     two_layer = network.block is Block.TWO_LAYER
     rules = (
         (
@@ -49,7 +52,7 @@ def _regime_errors(spec: TrainSpec) -> list[FieldError]:
             "constant weights have the regulariser τ‖A‖², which knows no scaling; use h1",
         ),
         (
-            spec.training.depth_start is DepthStart.RECOVERY and not trains_continuum,
+            spec.training.depth_start is DepthStart.RECOVERY and not _trains_continuum(spec),
             "/training/depth_start",
             "the recovery sequence is sampled from a continuum model, which is not trained",
         ),
