@@ -13,7 +13,7 @@ from worker.deeplimit.problem.learning_problem import Problem, Regularisation
 from worker.deeplimit.problem.regime import Block, Integrator, Regime, Scaling, Weights
 from worker.deeplimit.study.continuum_fit import ContinuumOptions
 from worker.deeplimit.study.training import DepthStart, Follow, Training
-from worker.deeplimit.train import TrainedStudy, train
+from worker.deeplimit.trained_study import TrainedStudy, train
 
 __all__ = [
     "Block",

@@ -17,7 +17,7 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec, spec_sha256
 from service.contract.values.limits import LIMITS
 from worker.deeplimit import train
-from worker.deeplimit.train_for_error import train_for_error
+from worker.deeplimit.depth_search import train_for_error
 from worker.execution.problems import continuum_of, learning_of, training_of, wanted_of
 from worker.execution.threads import suited_threads
 from worker.execution.train_diagnostics import diagnostics_of

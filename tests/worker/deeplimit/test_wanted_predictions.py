@@ -16,11 +16,11 @@ from worker.deeplimit import (
     TrainedStudy,
     Training,
 )
+from worker.deeplimit.depth_search import train_for_error
 from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
-from worker.deeplimit.study.deepen import deepen
-from worker.deeplimit.train_for_error import train_for_error
+from worker.deeplimit.study.deepen import add_depth
 
 ERROR = 1e-4
 WANTED = Wanted(Quantity.PREDICTION_ERROR, ERROR)
@@ -53,7 +53,7 @@ def deviation(found: TrainedStudy, depth: int, inputs: tuple[float, ...] = (1.0,
     """Train one more depth, and return how far its predictions are from the continuum's."""
     limit = found.study.verdict_branch.continuum
     assert limit is not None
-    network = deepen(found.study, depth, CLOSELY).parameters
+    network = add_depth(found.study, depth, CLOSELY).parameters
     return max(abs(by_network(network, x) - by_flow(limit.parameters, x)) for x in inputs)
 
 
@@ -61,7 +61,7 @@ def largest_deviation(found: TrainedStudy, depth: int) -> float:
     """The same for any problem with numbers as targets, by the library's own models, on the training data."""
     limit, x = found.study.verdict_branch.continuum, found.study.problem.x
     assert limit is not None
-    point = deepen(found.study, depth, CLOSELY)
+    point = add_depth(found.study, depth, CLOSELY)
     outputs = point.network.output(point.solution.u, x) - limit.flow.output(limit.solution.u, x)
     return float(outputs.abs().max())
 

@@ -30,8 +30,8 @@ _SHARP: Final = (1e-5, 120)
 """Tolerance, relative to θ, and most products; for few coordinates and for random starts."""
 _QUICK: Final = (1e-2, 60)
 """The same for many coordinates from a nearby eigenvector; θ errs by about ρ², not ρ."""
-SMALL: Final = 4096
-"""Coordinates that are few."""
+FEW_COORDINATES: Final = 4096
+"""Up to so many coordinates a sharp certificate costs little beside the training, so that every point gets one."""
 _MIX: Final = 0.3
 """Share of a random vector in a warm start, so that a new direction is found as well."""
 _MOST_NUMBERS: Final = 3 * 2**24
@@ -105,7 +105,7 @@ def certify(
     if not solution.status.optimised:
         return _null(f"the optimisation ended as {solution.status.value}")
     length = objective.coordinates.length
-    tolerance, most = _SHARP if start is None or length <= SMALL else _QUICK
+    tolerance, most = _SHARP if start is None or length <= FEW_COORDINATES else _QUICK
     most = min(most, _MOST_NUMBERS // length)
     if most < min(_FEWEST, length):
         return _null(f"{length} coordinates are too many for Lanczos' method in the memory that it may use")

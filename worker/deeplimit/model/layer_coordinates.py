@@ -111,7 +111,7 @@ class LiftSampling:
         return self._layers.transpose(out, tau)
 
 
-def layer_coordinates(regime: Regime, depth: int) -> LayerCoordinates:
+def coordinates_for(regime: Regime, depth: int) -> LayerCoordinates:
     """Return the coordinates in which the regime's regulariser is a multiple of ‖u‖²."""
     if regime.constant:
         return SharedLayer(depth)

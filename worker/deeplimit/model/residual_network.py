@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from worker.deeplimit.model.layer_coordinates import layer_coordinates, stage_map
+from worker.deeplimit.model.layer_coordinates import coordinates_for, stage_map
 from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 
@@ -35,7 +35,7 @@ class ResidualNetwork(DiscretisedObjective):
 
     def __init__(self, problem: Problem, depth: int) -> None:
         self.depth = depth
-        self.layers = layer_coordinates(problem.regime, depth)
+        self.layers = coordinates_for(problem.regime, depth)
         kernel = problem.kernel(problem.regime.integrator.tableau, depth)
         super().__init__(problem, kernel, stage_map(problem.regime, self.layers), self.layers.size)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from worker.deeplimit.minimise.certificate import SMALL, Certificate, certify
+from worker.deeplimit.minimise.certificate import FEW_COORDINATES, Certificate, certify
 from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.model.flow import Flow
 from worker.deeplimit.model.residual_network import ResidualNetwork
@@ -87,7 +87,7 @@ def _finest_vector(branch: Branch, below: float = math.inf) -> tuple[BranchPoint
 
 def _cheaper(fit: ContinuumFit) -> Flow | None:
     """Return the flow with as few steps as its basis allows: the eigenvector needs no more."""
-    if not isinstance(fit.flow.basis, LegendreIncrements) or fit.flow.coordinates.length <= SMALL:
+    if not isinstance(fit.flow.basis, LegendreIncrements) or fit.flow.coordinates.length <= FEW_COORDINATES:
         return None
     steps = max(16, fit.flow.basis.size)
     return Flow(fit.flow.problem, fit.flow.basis, steps) if 2 * steps <= fit.flow.steps else None

@@ -12,7 +12,7 @@ from worker.deeplimit.study.sweep import Study
 from worker.deeplimit.study.training import Training
 
 
-def deepen(
+def add_depth(
     study: Study,
     depth: int,
     training: Training,

@@ -15,7 +15,7 @@ _FAR: Final = 0.25
 """A point is on the branch when it is nearer to its restriction than this share of the parameters' size."""
 
 
-def follow_back(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None:
+def follow_to_coarse(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None:
     """Seek the branch again at depths that seem to be on another, from the next finer depth's restriction.
 
     What is found replaces the depth's point where it is nearer to the branch; depths that stay away from it are noted

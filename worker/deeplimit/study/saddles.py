@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import torch
 from torch import Tensor
 
-from worker.deeplimit.minimise.certificate import SMALL, Certificate, Kind, certify
+from worker.deeplimit.minimise.certificate import FEW_COORDINATES, Certificate, Kind, certify
 from worker.deeplimit.study.branches import StationaryPoint
 
 _STEPS: Final = (0.3, 0.1, 0.03, 0.01)
@@ -33,7 +33,7 @@ def settle(
 ) -> tuple[_Point, list[_Point]]:
     """Certify a network's or the continuum's point, and leave it for a minimum if it is a saddle.
 
-    Only where the objective is smooth and has at most ``SMALL`` coordinates: a certificate takes tens of
+    Only where the objective is smooth and has at most ``FEW_COORDINATES`` coordinates: a certificate takes tens of
     Hessian-vector products. The diagnostics certify what is left out here on the verdict branch.
 
     Parameters
@@ -55,7 +55,7 @@ def settle(
     saddles: list[_Point] = []
     for _ in range(_MOST_LEFT):
         model = point.model
-        if not model.problem.smooth or model.coordinates.length > SMALL:
+        if not model.problem.smooth or model.coordinates.length > FEW_COORDINATES:
             break
         point.certificate = certify(model, point.solution, direction, stop=stop)
         if point.certificate.kind is not Kind.SADDLE:

@@ -25,7 +25,7 @@ from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.model.symmetry import aligned, distance
 from worker.deeplimit.model.transfer import prolong
 from worker.deeplimit.study.branches import BranchPoint, BranchStatus, found_interval, select
-from worker.deeplimit.study.deepen import deepen
+from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.saddles import settle
 
 DEPTH = 8
@@ -149,7 +149,7 @@ def test_one_more_depth_leaves_its_saddle() -> None:
     """The recovery sequence of a null continuum is a saddle of a network whose threshold lies lower."""
     study = train(bifurcation(1.01 * THRESHOLD), (4,), None, Training(1e-10, starts=1)).study
     assert float(study.verdict_branch.points[4].parameters.b.abs().max()) < 1e-9
-    point = deepen(study, 2 * DEPTH, Training(1e-10))
+    point = add_depth(study, 2 * DEPTH, Training(1e-10))
     assert "discrete-16" in study.verdict_branch.left_saddles
     assert point.certificate is not None
     assert point.certificate.kind is Kind.STRICT_MINIMUM

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tests.support import sequences
 from tests.support.small_problems import bifurcating
 from worker.deeplimit import ContinuumOptions, Integrator, Problem, Regime, Scaling, TrainedStudy, Training, train
+from worker.deeplimit.depth_search import train_for_error
 from worker.deeplimit.diagnostics.advice.depth_advice import STANDARD, Quantity, Wanted
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw
-from worker.deeplimit.study.deepen import deepen
+from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.progress import StudyProgress
-from worker.deeplimit.train_for_error import train_for_error
 
 GAP = 2e-4
 WANTED = Wanted(Quantity.GAP, GAP)
@@ -32,7 +32,7 @@ def gap_at(study: TrainedStudy, depth: int) -> float:
     """Train one more depth, and return E_n* − E_∞*."""
     continuum = study.study.verdict_branch.continuum
     assert continuum is not None
-    return deepen(study.study, depth, Training()).solution.objective - continuum.solution.objective
+    return add_depth(study.study, depth, Training()).solution.objective - continuum.solution.objective
 
 
 def test_the_advised_depth_meets_the_gap_and_a_smaller_one_does_not(found: TrainedStudy) -> None:
@@ -170,7 +170,7 @@ def test_progress_never_falls() -> None:
 
 
 def test_deepening_twice_trains_once(found: TrainedStudy) -> None:
-    point = deepen(found.study, 16, Training())
+    point = add_depth(found.study, 16, Training())
     assert point is found.study.verdict_branch.points[16]
 
 

@@ -31,15 +31,16 @@ from worker.deeplimit.problem.learning_problem import Problem
 from worker.deeplimit.study.branch_certificates import certify_branch
 from worker.deeplimit.study.branches import BranchPoint
 from worker.deeplimit.study.continuum_fit import ContinuumOptions
-from worker.deeplimit.study.deepen import deepen
+from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
 from worker.deeplimit.study.sweep import run_study
 from worker.deeplimit.study.training import Training
-from worker.deeplimit.train import TrainedStudy
+from worker.deeplimit.trained_study import TrainedStudy
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""
-MOST_DEPTH: Final = 4096
+DEEPEST_TRAINED: Final = 4096
+"""The deepest network that is trained unless another limit is given."""
 _UNDECIDED: Final = 1.0
 """A measured error that is known less well than this share of its distance from the wanted one decides nothing."""
 
@@ -51,7 +52,7 @@ def train_for_error(
     continuum: ContinuumOptions | None = ContinuumOptions(),  # noqa: B008 - frozen, shared safely
     training: Training | None = None,
     *,
-    most_depth: int = MOST_DEPTH,
+    most_depth: int = DEEPEST_TRAINED,
     validation_inputs: ArrayLike | None = None,
     prediction_scale: ArrayLike | None = None,
     observer: ProgressObserver | None = None,
@@ -95,7 +96,7 @@ def train_for_error(
     law = _law(subject, wanted.quantity)
     depth = None if law is None else law.depth_for(wanted.error)
     if depth is not None:
-        deepen(study, min(depth, most_depth), training, deadline=deadline, observer=_part(observer, 0.5, 1.0))
+        add_depth(study, min(depth, most_depth), training, deadline=deadline, observer=_part(observer, 0.5, 1.0))
         # The points of a subject are read once: the deeper network needs a new one.
         subject = replace(subject)
     checkpoint = diagnostics_checkpoint(_part(observer, 1.0, 1.0), *study.verdict_branch.last)
