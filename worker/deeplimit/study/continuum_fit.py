@@ -3,7 +3,8 @@
 Both estimates compare with a refined discretisation at the minimiser found, where E is stationary, so that the change
 of the minimum is the change of E to first order:
 
-* steps: E with 2N steps or more against N, times 16/15 for a method of order 4 (4/3 across kinks, where it is 2);
+* steps: E with 2N steps or more against N, times 2^p/(2^p − 1) for a method of order p, which leaves 1/2^p of its error
+  (Richardson); p is 4, and 2 across the kinks of σ;
 * basis: in white coordinates the Hessian in directions that the basis lacks is close to 2α, so the gradient there, at
   the refined basis, promises a decrease of ‖g‖²/(4α).
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
+from worker.deeplimit.kernels.tableau import RK4
 from worker.deeplimit.minimise import Budget, HistoryRow, Observer, Solution, minimise
 from worker.deeplimit.minimise.solution import rounding
 from worker.deeplimit.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
@@ -26,12 +28,30 @@ from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 if TYPE_CHECKING:
     from worker.deeplimit.minimise.certificate import Certificate
 
-SCALE_FLOOR: Final = 1e-3
+_SCALE_FLOOR: Final = 1e-3
 """The tolerance is relative to max(|E_∞|, this)."""
 _DEGREES: Final = (8, 12, 16, 24, 32, 48, 64)
 _CELLS: Final = (16, 32, 64, 128)
 _FIRST_STEPS: Final = 16
-_MAX_STEPS: Final = 2048
+_MOST_STEPS: Final = 2048
+_SHARE: Final = 0.4
+"""Share of the tolerance that the steps may take, and the basis as much; a fifth is left to the optimisation."""
+_OPTIMISATION_SHARE: Final = 0.5
+"""An optimisation error above this share of the tolerance, and above the other two, is what refinement cannot help."""
+_BELOW_BASIS: Final = 0.1
+"""Steps are not refined for an error below this share of the basis', beside which it does not show."""
+_STEP_MARGIN: Final = 4.0
+"""The next steps aim so many times below the error that is worthwhile, since their order holds only in the limit."""
+_GROWTH: Final = (2, 8)
+"""Least and most factor of the steps: fewer change little, and more would trust a coarse estimate too far."""
+_STAGNANT: Final = 0.9
+"""An estimate that keeps more than this share of the one before is not worth a refinement."""
+_ROUNDINGS: Final = 4.0
+"""A discretisation error below so many roundings of E is not told from 0."""
+_KINK_ORDER: Final = 2
+"""Order of a Runge-Kutta method whose steps cross kinks of σ."""
+_FURTHER_HALVINGS: Final = 4.0 / 3.0
+"""Halving cells on and on adds 1 + 1/4 + 1/16 + … of the first halving's decrease, for functions of H²."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +89,6 @@ class ContinuumFit:
         The minimisation at the finest resolution, with the counts and history of every resolution.
     step_error, basis_error
         Estimated |error of E_∞| from the integration and from the basis, absolute.
-    tolerance_reached
-        Estimated |error of E_∞| / max(|E_∞|, 1e-3), optimisation included.
     limited
         Why refinement stopped before the asked tolerance, or None.
     certificate
@@ -82,8 +100,7 @@ class ContinuumFit:
     solution: Solution
     step_error: float
     basis_error: float
-    tolerance_reached: float
-    limited: str | None
+    limited: str | None = None
     certificate: Certificate | None = None
 
     @property
@@ -98,8 +115,13 @@ class ContinuumFit:
 
     @property
     def error(self) -> float:
-        """Estimated |error of E_∞|, absolute."""
+        """Estimated |error of E_∞|, absolute, optimisation included."""
         return self.step_error + self.basis_error + self.solution.error_estimate
+
+    @property
+    def tolerance_reached(self) -> float:
+        """``error`` relative to max(|E_∞|, 1e-3)."""
+        return self.error / _scale(self.solution)
 
 
 def fit_continuum(
@@ -122,7 +144,7 @@ def fit_continuum(
         A lift, or a generator to draw a start from: refinement begins at the coarsest resolution. A flow in one of the
         bases of ``options`` and flat coordinates (length,) in it: refinement goes on from there.
     start_scale
-        Of a drawn start.
+        Standard deviation of a drawn start's coordinates.
 
     Raises
     ------
@@ -148,23 +170,22 @@ def fit_continuum(
         left = replace(budget, max_iterations=max(1, budget.max_iterations - merged.work))
         solution = merged.add(minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor))
         step_error, basis_error = _discretisation_errors(flow, solution)
-        fit = _fit(flow, solution, step_error, basis_error)
-        target = options.tolerance * max(abs(solution.objective), SCALE_FLOOR)
+        fit = ContinuumFit(flow, flow.parameters(solution.u), solution, step_error, basis_error)
+        target = options.tolerance * _scale(solution)
         if fit.error <= target:
             return fit
         fit.limited = _limit(fit, budget, ladder, level, previous, target)
         if fit.limited is not None:
             return fit
         previous = fit.error
-        if basis_error > 0.4 * target and level + 1 < len(ladder):
+        if basis_error > _SHARE * target and level + 1 < len(ladder):
             level += 1
-        worthwhile = max(target, 0.1 * basis_error)
-        if step_error > 0.4 * worthwhile or basis_error <= 0.4 * target:
-            growth = math.ceil((4.0 * step_error / worthwhile) ** 0.25)
-            steps = min(_MAX_STEPS, flow.steps * min(max(growth, 2), 8))
-        parameters = flow.parameters(solution.u)
+        worthwhile = max(target, _BELOW_BASIS * basis_error)
+        if step_error > _SHARE * worthwhile or basis_error <= _SHARE * target:
+            growth = math.ceil((_STEP_MARGIN * step_error / worthwhile) ** (1.0 / RK4.order))
+            steps = min(_MOST_STEPS, flow.steps * min(max(growth, _GROWTH[0]), _GROWTH[1]))
         flow = Flow(problem, ladder[level], _steps_for(ladder[level], max(steps, flow.steps)))
-        u = flow.encode(parameters)
+        u = flow.encode(fit.parameters)
 
 
 class _Merged:
@@ -201,17 +222,9 @@ class _Merged:
         return replace(row, iteration=row.iteration + sum(s.iterations for s in self._done))
 
 
-def _fit(flow: Flow, solution: Solution, step_error: float, basis_error: float) -> ContinuumFit:
-    total = step_error + basis_error + solution.error_estimate
-    return ContinuumFit(
-        flow=flow,
-        parameters=flow.parameters(solution.u),
-        solution=solution,
-        step_error=step_error,
-        basis_error=basis_error,
-        tolerance_reached=total / max(abs(solution.objective), SCALE_FLOOR),
-        limited=None,
-    )
+def _scale(solution: Solution) -> float:
+    """Return what the tolerance is relative to."""
+    return max(abs(solution.objective), _SCALE_FLOOR)
 
 
 def _steps_for(basis: ContinuumBasis, steps: int) -> int:
@@ -224,8 +237,8 @@ def _steps_for(basis: ContinuumBasis, steps: int) -> int:
 def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float]:
     """Return the estimated errors of E_∞ by steps and by basis, from one evaluation with both refined.
 
-    Σ_A ‖P g_A‖²/(4 α_A), P the projection onto what the refined basis adds. The steps are refined with it: a gradient
-    along oscillations that the steps do not resolve is aliasing.
+    The second is Σ_A ‖P g_A‖²/(4 α_A), P the projection onto what the refined basis adds. The steps are refined with
+    it: a gradient along oscillations that the steps do not resolve is aliasing.
     """
     finer: ContinuumBasis
     if isinstance(flow.basis, LegendreIncrements):
@@ -244,12 +257,11 @@ def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float
         if isinstance(flow.basis, LegendreIncrements):
             extra = g[flow.basis.size :]
         else:
-            # Halving a cell splits its increment in two equal parts; what is new is their difference.
-            # Further halvings add a quarter as much each time for functions of H²: 4/3 in all.
-            extra = (g[1::2] - g[2::2]) * math.sqrt(2.0 / 3.0)
+            # Halving a cell splits its increment in two equal parts; what is new is their difference, over √2.
+            extra = (g[1::2] - g[2::2]) * math.sqrt(_FURTHER_HALVINGS / 2.0)
         basis_error += float(extra.square().sum()) / (4.0 * flow.problem.weight(name))
-    # Halving the steps of a method of order 4 leaves 1/16 of its error; across the kinks of a non-smooth σ, 1/4.
-    step_error = change * (16.0 / 15.0 if flow.problem.smooth else 4.0 / 3.0)
+    left = 0.5 ** (RK4.order if flow.problem.smooth else _KINK_ORDER)
+    step_error = change * (1.0 / (1.0 - left))
     return (step_error if math.isfinite(step_error) else math.inf), basis_error
 
 
@@ -262,14 +274,14 @@ def _limit(  # noqa: PLR0911 - a list of reasons, each with its own answer
     if budget.out_of_time():
         return "the time limit was reached"
     discretisation = fit.step_error + fit.basis_error
-    if solution.error_estimate > max(discretisation, 0.5 * target):
+    if solution.error_estimate > max(discretisation, _OPTIMISATION_SHARE * target):
         return "the optimisation error is larger than the discretisation error"
-    if discretisation <= 4.0 * rounding(solution.evaluation):
+    if discretisation <= _ROUNDINGS * rounding(solution.evaluation):
         return "rounding"
-    if fit.error > 0.9 * previous:
+    if fit.error > _STAGNANT * previous:
         return "refinement no longer reduces the estimate"
-    if level + 1 == len(ladder) and fit.basis_error > 0.4 * target:
+    if level + 1 == len(ladder) and fit.basis_error > _SHARE * target:
         return "the finest basis was reached"
-    if fit.flow.steps >= _MAX_STEPS:
+    if fit.flow.steps >= _MOST_STEPS:
         return "the finest step was reached"
     return None

@@ -149,7 +149,7 @@ def stuck() -> TrainedStudy:
     branch = study.verdict_branch
     flow = Flow(study.problem, LegendreIncrements(8), 32)
     solution = null_solution(flow, y)
-    branch.continuum = ContinuumFit(flow, flow.parameters(solution.u), solution, 1e-16, 1e-16, 1e-12, None)
+    branch.continuum = ContinuumFit(flow, flow.parameters(solution.u), solution, 1e-16, 1e-16)
     return TrainedStudy(study, diagnose(Subject(study, study.problem.x, "train")))
 
 
