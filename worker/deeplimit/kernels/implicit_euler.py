@@ -22,38 +22,23 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.kernels.activations import Activation
-from worker.deeplimit.kernels.protocol import Adjoint, Tangent, Trajectory
-from worker.deeplimit.kernels.tableau import Tableau
+from worker.deeplimit.kernels.kernel import Adjoint, Kernel, Tangent, Trajectory
 
 _ITERATIONS: Final = 50
 _CLOSE: Final = 1e-8
 """A Newton correction below this (relative, in double precision) is squared by the next, which ends the solve."""
 
 
-class ImplicitEuler:
+class ImplicitEuler(Kernel):
     """``steps`` equal steps over [0, T], stage i reading X_{i+1}, K and b at the end of its step."""
 
-    stages = 1
-
-    def __init__(
-        self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
-    ) -> None:
-        if tableau.a != ((1.0,),):
-            raise ValueError(f"{tableau.name} is not implicit Euler")
-        self.tableau = tableau
-        self.steps = steps
-        self.h = horizon / steps
-        self.activation = activation
-        self.running = running
-
     def running_cost(self, trajectory: Trajectory) -> Tensor:
-        """Return ρ h Σ_i ‖X_{i+1}‖²; see ``Kernel``."""
+        """Return ρ h Σ_i ‖X_{i+1}‖² in one sum, the only weight being 1; see ``Kernel``."""
         return trajectory.inputs.square().sum() * (self.running * self.h)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (n, d, d), b (n, d); see ``Kernel``."""
-        run = reuse if reuse is not None and reuse.states.shape[1] == len(x) else self._allocate(x)
+        run = self._buffers(x, b, reuse)
         run.states[0].copy_(x)
         for i in range(self.steps):
             self._solve(K[i], b[i], run.states[i], run.states[i + 1])
@@ -72,11 +57,6 @@ class ImplicitEuler:
             torch.mul(slope[i], costates[i], out=delta[i])
         gradient_K = torch.bmm(delta.transpose(1, 2), trajectory.inputs).mul_(self.h)
         return Adjoint(costates, costates[:-1], slope, delta, gradient_K, delta.sum(1).mul_(self.h))
-
-    def gradient(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the adjoint's parameter gradients; see ``Kernel``."""
-        adjoint = self.backward(trajectory, K, p)
-        return adjoint.gradient_K, adjoint.gradient_b
 
     def tangent(self, trajectory: Trajectory, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor) -> Tangent:
         """Differentiate the trajectory along (dK, db); see ``Kernel``."""
@@ -132,8 +112,3 @@ class ImplicitEuler:
         matrices = self._jacobian(K, slope).transpose(1, 2)
         solution: Tensor = torch.linalg.solve_ex(matrices, right, check_errors=False).result
         return solution
-
-    def _allocate(self, x: Tensor) -> Trajectory:
-        states = x.new_empty((self.steps + 1, *x.shape))
-        z, a = x.new_empty((self.steps, *x.shape)), x.new_empty((self.steps, *x.shape))
-        return Trajectory(states, states[1:], z, a)

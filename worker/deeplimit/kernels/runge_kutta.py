@@ -6,10 +6,11 @@ With h the step, k_j = σ(z_j), z_j = K_j Y_j + b_j, Y_j = X + h Σ a_jl k_l and
     ∂K_j = h δ_jᵀ Y_j,   ∂b_j = h Σ_s δ_j
 
 (Hager 2000, *Runge-Kutta methods in optimal control and the transformed adjoint system*), with 2ρ b_j Y_j added to V_j
-for a running cost of weight ρ, and one more differentiation
-gives Hessian-vector products. Only what depends on the stage before stays in the loop over stages: a residual layer
-costs three calls forward and two backward; σ', σ'' and every parameter gradient are batched over all stages.
-No automatic differentiation: its graph over n layers would hold several more tensors a layer.
+for a running cost of weight ρ, and one more differentiation gives Hessian-vector products.
+
+Only what depends on the stage before stays in the loop over stages: a residual layer costs three calls forward and two
+backward; σ', σ'' and every parameter gradient are batched over all stages. No automatic differentiation: its graph over
+n layers would hold several more tensors a layer.
 """
 
 from __future__ import annotations
@@ -20,31 +21,23 @@ import torch
 from torch import Tensor
 
 from worker.deeplimit.kernels.activations import Activation
-from worker.deeplimit.kernels.protocol import Adjoint, Tangent, Trajectory
+from worker.deeplimit.kernels.kernel import Adjoint, Kernel, Tangent, Trajectory
 from worker.deeplimit.kernels.tableau import Tableau
 
 
-class ExplicitRungeKutta:
-    """``steps`` equal steps of an explicit method over [0, T]; with Euler, ``steps`` residual layers.
-
-    ``running`` is ρ: the quadrature h Σ_q b_j ‖Y_q‖² is what the method makes of ∫‖X‖² as one more state.
-    """
+class ExplicitRungeKutta(Kernel):
+    """``steps`` equal steps of an explicit method over [0, T]; with Euler, ``steps`` residual layers."""
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
     ) -> None:
-        self.tableau = tableau
-        self.steps = steps
-        self.stages = tableau.stages
-        self.h = horizon / steps
-        self.activation = activation
-        self.running = running
+        super().__init__(tableau, steps, activation, horizon=horizon, running=running)
         self._feeds = [tableau.feeds(stage) for stage in range(self.stages)]
         self._fed_by = [tableau.fed_by(stage) for stage in range(self.stages)]
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""
-        run = reuse if reuse is not None and reuse.states.shape[1] == len(x) else self._allocate(x)
+        run = self._buffers(x, b, reuse)
         write, h, single = self.activation.write, self.h, self.stages == 1
         transposed, bias = K.transpose(1, 2).unbind(0), b.unbind(0)
         states, inputs, z, a = run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0)
@@ -65,11 +58,6 @@ class ExplicitRungeKutta:
                 write(z[q], a[q])
             torch.addmv(states[i].view(-1), flat[i], weights, out=states[i + 1].view(-1))
         return run
-
-    def running_cost(self, trajectory: Trajectory) -> Tensor:
-        """Return ρ h Σ_q b_j ‖Y_q‖²; see ``Kernel``."""
-        squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
-        return (squares @ squares.new_tensor(self.tableau.b)).sum() * (self.running * self.h)
 
     def backward(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> Adjoint:
         """Propagate the final costate p (S, d) back; see ``Kernel``."""
@@ -176,12 +164,6 @@ class ExplicitRungeKutta:
         dgradient_K = torch.bmm(ddelta.transpose(1, 2), trajectory.inputs)
         torch.baddbmm(dgradient_K, adjoint.delta.transpose(1, 2), tangent.inputs, out=dgradient_K)
         return dgradient_K.mul_(h), ddelta.sum(1).mul_(h)
-
-    def _allocate(self, x: Tensor) -> Trajectory:
-        q = self.steps * self.stages
-        states = x.new_empty((self.steps + 1, *x.shape))
-        z, a = x.new_empty((q, *x.shape)), x.new_empty((q, *x.shape))
-        return Trajectory(states, states[:-1] if self.stages == 1 else torch.empty_like(z), z, a)
 
 
 def _combine(base: Tensor, terms: list[tuple[Tensor, float]], out: Tensor) -> None:

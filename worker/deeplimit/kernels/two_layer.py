@@ -13,34 +13,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worker.deeplimit.kernels.activations import Activation
-from worker.deeplimit.kernels.protocol import Adjoint, Tangent, Trajectory
-from worker.deeplimit.kernels.tableau import Tableau
+from worker.deeplimit.kernels.kernel import Adjoint, Kernel, Tangent, Trajectory
 
 
-class TwoLayerRungeKutta:
+class TwoLayerRungeKutta(Kernel):
     """``steps`` equal steps of an explicit method over [0, T]; K (Q, 2w, d) holds K and Vᵀ, b is (Q, w)."""
-
-    def __init__(
-        self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
-    ) -> None:
-        if not tableau.explicit:
-            raise ValueError(f"{tableau.name} is implicit, which two-layer blocks do not offer")
-        self.tableau = tableau
-        self.steps = steps
-        self.stages = tableau.stages
-        self.h = horizon / steps
-        self.activation = activation
-        self.running = running
-
-    def running_cost(self, trajectory: Trajectory) -> Tensor:
-        """Return ρ h Σ_q b_j ‖Y_q‖²; see ``Kernel``."""
-        squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
-        return (squares @ squares.new_tensor(self.tableau.b)).sum() * (self.running * self.h)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d); see ``Kernel``."""
-        run = reuse if reuse is not None and reuse.states.shape[1] == len(x) else self._allocate(x, b)
+        run = self._buffers(x, b, reuse)
         inner, outer = K.chunk(2, 1)
         run.states[0].copy_(x)
         for i in range(self.steps):
@@ -81,11 +62,6 @@ class TwoLayerRungeKutta:
         by_outer = torch.bmm(trajectory.a.transpose(1, 2), kappa)
         gradient_K = torch.cat([by_inner, by_outer], 1).mul_(self.h)
         return Adjoint(costates, kappa, slope, delta, gradient_K, delta.sum(1).mul_(self.h))
-
-    def gradient(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the adjoint's parameter gradients; see ``Kernel``."""
-        adjoint = self.backward(trajectory, K, p)
-        return adjoint.gradient_K, adjoint.gradient_b
 
     def tangent(self, trajectory: Trajectory, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor) -> Tangent:
         """Differentiate the trajectory along (dK, db); see ``Kernel``."""
@@ -137,9 +113,3 @@ class TwoLayerRungeKutta:
         by_outer = torch.bmm(da.transpose(1, 2), adjoint.kappa)
         by_outer.baddbmm_(trajectory.a.transpose(1, 2), dkappa)
         return torch.cat([by_inner, by_outer], 1).mul_(self.h), ddelta.sum(1).mul_(self.h)
-
-    def _allocate(self, x: Tensor, b: Tensor) -> Trajectory:
-        q = self.steps * self.stages
-        states, inputs = x.new_empty((self.steps + 1, *x.shape)), x.new_empty((q, *x.shape))
-        z, a = x.new_empty((q, len(x), b.shape[1])), x.new_empty((q, len(x), b.shape[1]))
-        return Trajectory(states, inputs, z, a)

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.kernels.protocol import Adjoint, Kernel, Trajectory
+from worker.deeplimit.kernels.kernel import Adjoint, Kernel, Trajectory
 from worker.deeplimit.model.coordinates import StageMap
 from worker.deeplimit.problem.learning_problem import LAYERED, PARAMETERS, Problem
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from worker.deeplimit.kernels.activations import ACTIVATIONS, Activation
 from worker.deeplimit.kernels.implicit_euler import ImplicitEuler
-from worker.deeplimit.kernels.protocol import Kernel
+from worker.deeplimit.kernels.kernel import Kernel
 from worker.deeplimit.kernels.runge_kutta import ExplicitRungeKutta
-from worker.deeplimit.kernels.tableau import Tableau
+from worker.deeplimit.kernels.tableau import IMPLICIT_EULER, Tableau
 from worker.deeplimit.kernels.two_layer import TwoLayerRungeKutta
 from worker.deeplimit.problem.regime import Regime
 from worker.deeplimit.problem.terminal_loss import TERMINAL_LOSSES, TerminalLoss
@@ -168,13 +168,21 @@ class Problem:
         return self.regime.expected_orders(smooth=self.smooth, varying=varying)
 
     def kernel(self, tableau: Tableau, steps: int) -> Kernel:
-        """Return the scheme that integrates X' = σ(K X + b) over [0, T] in equal steps."""
-        running = self.regime.running_cost / self.samples
-        scheme: type[ExplicitRungeKutta | ImplicitEuler | TwoLayerRungeKutta]
-        if self.regime.two_layer:
-            scheme = TwoLayerRungeKutta
+        """Return the scheme that integrates the regime's blocks over [0, T] in equal steps.
+
+        Raises
+        ------
+        ValueError
+            If blocks of this kind are not integrated by the method.
+        """
+        scheme: type[Kernel]
+        if tableau.explicit:
+            scheme = TwoLayerRungeKutta if self.regime.two_layer else ExplicitRungeKutta
+        elif tableau is IMPLICIT_EULER and not self.regime.two_layer:
+            scheme = ImplicitEuler
         else:
-            scheme = ExplicitRungeKutta if tableau.explicit else ImplicitEuler
+            raise ValueError(f"{tableau.name} is implicit, which {self.regime.block.value} blocks do not offer")
+        running = self.regime.running_cost / self.samples
         return scheme(tableau, steps, self.activation, horizon=self.regime.horizon, running=running)
 
     def tensor(self, value: ArrayLike) -> Tensor:
