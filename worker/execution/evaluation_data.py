@@ -15,9 +15,10 @@ from service.contract.names import trained_key
 from service.contract.request import Device
 from service.contract.train.request import Dtype
 from service.contract.train.results import LegendreBasis, ParametersMetadata
-from worker.deeplimit.evaluation.fitted import Fitted, continuum_parameters
+from worker.deeplimit.evaluation.fitted import Fitted
 from worker.deeplimit.model.blocks import together
 from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.problem.datasets import Dataset, Standardisation, load
 from worker.execution.problems import dataset_of, problem_of, stored_arrays, uploaded
@@ -73,7 +74,7 @@ class StoredModel:
             increments = LegendreIncrements(basis.degree)
         else:
             increments = PiecewiseLinearIncrements(basis.cells)
-        return Fitted(self.name, problem, continuum_parameters(increments, K, b, W, c))
+        return Fitted(self.name, problem, ContinuumParameters.from_coefficients(increments, K, b, W, c))
 
 
 @dataclass(frozen=True)

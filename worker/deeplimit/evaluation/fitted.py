@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -10,8 +9,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from worker.deeplimit.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from worker.deeplimit.kernels.tableau import RK4
+from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import ContinuumParameters, integrate
+from worker.deeplimit.model.objective import samples_at_once
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.model.transfer import lift
 from worker.deeplimit.problem.learning_problem import Problem
@@ -20,37 +21,6 @@ FIRST_STEPS: Final = 32
 MOST_STEPS: Final = 4096
 SMOOTH_ERROR: Final = 1e-12
 """Wanted error of the states of a flow, relative to their size."""
-_CHUNK_BYTES: Final = 96 * 2**20
-
-
-def polynomial_increments(coefficients: Tensor) -> Tensor:
-    """Return the τ = 1 increment coordinates of A(t) = Σ_k c_k P_k(2t − 1) from c (p + 1, ...).
-
-    The inverse of ``LegendreIncrements.polynomial``: with w_k = 1/(2√(2k+1)) its map is c_0 = u_0 + w_0 u_1 − w_1 u_2
-    and c_j = w_{j−1} u_j − w_{j+1} u_{j+2}, solved from the highest degree down.
-    """
-    u = torch.zeros_like(coefficients)
-    degree = len(coefficients) - 1
-
-    def w(k: int) -> float:
-        return 0.5 / math.sqrt(2.0 * k + 1.0)
-
-    for j in range(degree, 0, -1):
-        rest = w(j + 1) * u[j + 2] if j + 2 <= degree else 0.0
-        u[j] = (coefficients[j] + rest) / w(j - 1)
-    u[0] = coefficients[0]
-    if degree >= 1:
-        u[0] -= w(0) * u[1]
-    if degree >= 2:
-        u[0] += w(1) * u[2]
-    return u
-
-
-def continuum_parameters(basis: ContinuumBasis, K: Tensor, b: Tensor, W: Tensor, c: Tensor) -> ContinuumParameters:
-    """Return θ from the coefficients that a client is given: in P_k(2t − 1), or nodal values at i/M."""
-    if isinstance(basis, LegendreIncrements):
-        return ContinuumParameters(basis, polynomial_increments(K), polynomial_increments(b), W, c)
-    return ContinuumParameters(basis, basis.coordinates(K, 1.0), basis.coordinates(b, 1.0), W, c)
 
 
 @dataclass
@@ -144,9 +114,7 @@ class Fitted:
         return integrate(self.problem, self.flow, steps, x)
 
     def _parts(self, x: Tensor, steps: int) -> tuple[Tensor, ...]:
-        entries = max(self.problem.state_dim, self.problem.width)
-        size = _CHUNK_BYTES // (4 * steps * entries * x.element_size())
-        return torch.split(x, max(1, size))
+        return torch.split(x, samples_at_once(self.problem, RK4.stages * steps))
 
 
 def changed_labels(own: Tensor, other: Tensor) -> float:

@@ -16,18 +16,6 @@ import torch
 from torch import Tensor
 
 
-class IncrementCoordinates(Protocol):
-    """A family of functions A on [0, 1] written as q coordinates per entry of A."""
-
-    size: int
-
-    def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
-        """Return A at times t (T,) for u (q, ...): shape (T, ...)."""
-
-    def derivative(self, u: Tensor, t: Tensor) -> Tensor:
-        """Return A' at times t (T,): shape (T, ...)."""
-
-
 class StageMap(Protocol):
     """The linear map from coordinates (q, ...) to the values that a kernel's Q stages read, and its transpose."""
 
@@ -88,11 +76,11 @@ class LegendreIncrements:
         self.size = degree + 1
 
     def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
-        """Return A(t); see ``IncrementCoordinates``."""
+        """Return A (T, ...) at times t (T,) from u (q, ...)."""
         return _contract(self.matrix(t, tau), u)
 
     def derivative(self, u: Tensor, t: Tensor) -> Tensor:
-        """Return A'(t); see ``IncrementCoordinates``."""
+        """Return A' (T, ...) at times t (T,), which does not depend on τ."""
         p = _legendre(t, self.degree)
         scale = torch.sqrt(2.0 * torch.arange(self.degree, dtype=t.dtype, device=t.device) + 1.0)
         return _contract(p[:, : self.degree] * scale, u[1:])
@@ -109,7 +97,7 @@ class LegendreIncrements:
         columns += [(p[:, k + 1] - p[:, k - 1]) / (2.0 * math.sqrt(2.0 * k + 1.0)) for k in range(1, self.degree)]
         return torch.stack(columns[: self.size], 1)
 
-    def polynomial(self, u: Tensor, tau: float) -> Tensor:
+    def coefficients(self, u: Tensor, tau: float) -> Tensor:
         """Return the coefficients of A in the plain P_k(2t−1), k = 0..p, shape (p + 1, ...)."""
         out = torch.zeros_like(u)
         out[0] += u[0] / math.sqrt(tau)
@@ -122,6 +110,25 @@ class LegendreIncrements:
             out[k + 1] += weight * u[k + 1]
             out[k - 1] -= weight * u[k + 1]
         return out
+
+    def coordinates(self, coefficients: Tensor, tau: float) -> Tensor:
+        """Return u from A's coefficients c in the plain P_k(2t−1), both (p + 1, ...); the inverse of ``coefficients``.
+
+        With w_k = 1/(2√(2k+1)), c_0 = u_0/√τ + w_0 u_1 − w_1 u_2 and c_j = w_{j−1} u_j − w_{j+1} u_{j+2}, solved from
+        the highest degree down.
+        """
+        w = [0.5 / math.sqrt(2.0 * k + 1.0) for k in range(self.degree + 2)]
+        u = torch.zeros_like(coefficients)
+        for j in range(self.degree, 0, -1):
+            beyond = w[j + 1] * u[j + 2] if j + 2 <= self.degree else 0.0
+            u[j] = (coefficients[j] + beyond) / w[j - 1]
+        u[0] = coefficients[0]
+        if self.degree >= 1:
+            u[0] -= w[0] * u[1]
+        if self.degree >= 2:
+            u[0] += w[1] * u[2]
+        u[0] *= math.sqrt(tau)
+        return u
 
     def project(self, nodes: Tensor, tau: float) -> Tensor:
         """Project a piecewise-linear A with equispaced nodes (M+1, ...): A(0) is kept, A' is projected in L².
@@ -141,34 +148,28 @@ class LegendreIncrements:
         return torch.cat([u, u.new_zeros((finer.size - self.size, *u.shape[1:]))])
 
 
-class PiecewiseLinearIncrements:
-    """Continuous A, linear on M equal cells: u_0 = √τ A(0), u_i = √M (A(t_i) − A(t_{i−1})). q = M + 1."""
+class PiecewiseLinearIncrements(DiscreteIncrements):
+    """Continuous A, linear on M equal cells: u_0 = √τ A(0), u_i = √M (A(t_i) − A(t_{i−1})). q = M + 1.
+
+    Its coefficients are the values at the nodes i/M, which ``coordinates`` maps back.
+    """
 
     family = "piecewise_linear"
 
     def __init__(self, cells: int) -> None:
+        super().__init__(cells + 1, math.sqrt(cells))
         self.cells = cells
-        self.size = cells + 1
 
-    def nodes(self, u: Tensor, tau: float) -> Tensor:
-        """Return A at the M + 1 nodes i/M."""
-        scaled = u * (1.0 / math.sqrt(self.cells))
-        scaled[0] = u[0] / math.sqrt(tau)
-        return torch.cumsum(scaled, 0)
-
-    def coordinates(self, nodes: Tensor, tau: float) -> Tensor:
-        """Return u from the nodal values (M + 1, ...)."""
-        u = torch.empty_like(nodes)
-        u[0] = nodes[0] * math.sqrt(tau)
-        u[1:] = (nodes[1:] - nodes[:-1]) * math.sqrt(self.cells)
-        return u
+    def coefficients(self, u: Tensor, tau: float) -> Tensor:
+        """Return A at the nodes, (M + 1, ...)."""
+        return self.apply(u, tau)
 
     def sample(self, u: Tensor, tau: float, t: Tensor) -> Tensor:
-        """Return A(t); see ``IncrementCoordinates``."""
+        """Return A (T, ...) at times t (T,) from u (q, ...)."""
         return InterpolatedStages(self, t).apply(u, tau)
 
     def derivative(self, u: Tensor, t: Tensor) -> Tensor:
-        """Return A'(t), from the right at a node; see ``IncrementCoordinates``."""
+        """Return A' (T, ...) at times t (T,), from the right at a node."""
         return u[self.cell(t) + 1] * math.sqrt(self.cells)
 
     def project(self, nodes: Tensor, tau: float) -> Tensor:
@@ -206,7 +207,7 @@ class InterpolatedStages:
 
     def apply(self, u: Tensor, tau: float) -> Tensor:
         """Return A at the stage times, (Q, ...)."""
-        nodes = self._basis.nodes(u, tau)
+        nodes = self._basis.apply(u, tau)
         weight = self._weight.view(-1, *[1] * (nodes.ndim - 1))
         return torch.lerp(nodes.index_select(0, self._cell), nodes.index_select(0, self._cell + 1), weight)
 
@@ -215,11 +216,7 @@ class InterpolatedStages:
         upper = gradient * self._weight.view(-1, *[1] * (gradient.ndim - 1))
         by_node = gradient.new_zeros((self._basis.size, *gradient.shape[1:]))
         by_node.index_add_(0, self._cell, gradient - upper).index_add_(0, self._cell + 1, upper)
-        out = torch.flip(torch.cumsum(torch.flip(by_node, (0,)), 0), (0,))
-        first = out[0] / math.sqrt(tau)
-        out.mul_(1.0 / math.sqrt(self._basis.cells))
-        out[0] = first
-        return out
+        return self._basis.transpose(by_node, tau)
 
 
 class MatrixStages:

@@ -1,17 +1,19 @@
-"""The continuum model: X' = σ(K(t) X + b(t)) on [0, 1], and its objective E_∞, discretised by basis and steps.
+"""The continuum model: X' = σ(K(t) X + b(t)) on [0, T], and its objective E_∞, discretised by basis and steps.
 
-The flow map is computed with N steps of the classical Runge-Kutta method, and the scheme is differentiated exactly.
+K and b are functions of t/T in [0, 1]; times below are in that unit, and T is 1 but for the regime. The flow map is
+computed with N steps of the classical Runge-Kutta method, and the scheme is differentiated exactly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from worker.deeplimit.kernels.tableau import RK4, Tableau
-from worker.deeplimit.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements, stages_of
+from worker.deeplimit.model.coordinates import ContinuumBasis, PiecewiseLinearIncrements, stages_of
 from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 
@@ -36,9 +38,12 @@ class ContinuumParameters:
 
     def coefficients(self) -> tuple[Tensor, Tensor]:
         """Return what a client is given: coefficients in P_k(2t−1), or nodal values at i/M."""
-        if isinstance(self.basis, LegendreIncrements):
-            return self.basis.polynomial(self.K, 1.0), self.basis.polynomial(self.b, 1.0)
-        return self.basis.nodes(self.K, 1.0), self.basis.nodes(self.b, 1.0)
+        return self.basis.coefficients(self.K, 1.0), self.basis.coefficients(self.b, 1.0)
+
+    @classmethod
+    def from_coefficients(cls, basis: ContinuumBasis, K: Tensor, b: Tensor, W: Tensor, c: Tensor) -> Self:
+        """Return θ from what a client is given; the inverse of ``coefficients``."""
+        return cls(basis, basis.coordinates(K, 1.0), basis.coordinates(b, 1.0), W, c)
 
 
 class Flow(DiscretisedObjective):
@@ -53,10 +58,12 @@ class Flow(DiscretisedObjective):
 
     def parameters(self, u: Tensor) -> ContinuumParameters:
         """Return θ at flat coordinates u, with fixed parameters as constant functions."""
-        parts = {name: value.clone() for name, value in self.coordinates.unpack(u).items()}
-        for name in LAYERED:
-            if name in parts:
-                parts[name][0] /= self.problem.tau(name) ** 0.5
+
+        def without_tau(part: Tensor, tau: float) -> Tensor:
+            part[0] /= tau**0.5
+            return part
+
+        parts = self._layerwise(self.coordinates.unpack(u.clone()), without_tau)
         for name, value in self.problem.fixed.items():
             if name in LAYERED:
                 parts[name] = value.new_zeros((self.basis.size, *value.shape))
@@ -67,21 +74,20 @@ class Flow(DiscretisedObjective):
 
     def encode(self, parameters: ContinuumParameters) -> Tensor:
         """Return the flat coordinates of parameters in this basis or one that it refines."""
-        parts = {"W": parameters.W, "c": parameters.c}
-        for name, value in (("K", parameters.K), ("b", parameters.b)):
-            refined = parameters.basis.refine(value, self.basis)  # type: ignore[arg-type]  # one family a model
-            refined[0] *= self.problem.tau(name) ** 0.5
-            parts[name] = refined
-        return self.coordinates.pack({name: parts[name] for name in self.problem.trained})
+
+        def refined(u: Tensor, tau: float) -> Tensor:
+            finer = parameters.basis.refine(u, self.basis)  # type: ignore[arg-type]  # one family a model
+            finer[0] *= tau**0.5
+            return finer
+
+        return self._encoded(parameters, refined)
 
     def project(self, lifted: ContinuumParameters) -> Tensor:
         """Return the flat coordinates of a lift's projection: K(0), b(0) kept, K' and b' projected in L²."""
-        if not isinstance(lifted.basis, PiecewiseLinearIncrements):
+        basis = lifted.basis
+        if not isinstance(basis, PiecewiseLinearIncrements):
             raise TypeError("a lift is piecewise linear")
-        parts = {"W": lifted.W, "c": lifted.c}
-        for name, nodes in zip(LAYERED, lifted.coefficients(), strict=True):
-            parts[name] = self.basis.project(nodes, self.problem.tau(name))
-        return self.coordinates.pack({name: parts[name] for name in self.problem.trained})
+        return self._encoded(lifted, lambda u, tau: self.basis.project(basis.apply(u, 1.0), tau))
 
 
 def stage_times(steps: int, tableau: Tableau = RK4) -> Tensor:

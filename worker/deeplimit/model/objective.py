@@ -1,5 +1,7 @@
 """The objective E(θ) = (1/S) Σ_s L(h(W X_N + c), y_s) + Σ_A α_A R(A) of either problem, in increment coordinates.
 
+A regime may add a running cost, which is a part of the kernel.
+
 ``DiscretisedObjective`` is the residual network's objective when its kernel is Euler and its stage map the cumulative
 sum, and the continuum's when they are Runge-Kutta and a basis (residual_network.py, flow.py). The mean over samples
 stands where Thorpe and van Gennip sum, which rescales α by S.
@@ -7,7 +9,7 @@ stands where Thorpe and van Gennip sum, which rescales α by S.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +63,7 @@ class Coordinates:
         """Return views of the trained parts of u (length,) by name."""
         return {name: u[part].view(self.shapes[name]) for name, part in self.slices.items()}
 
-    def pack(self, parts: dict[str, Tensor]) -> Tensor:
+    def pack(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Return the flat vector of the trained parts."""
         return torch.cat([parts[name].reshape(-1) for name in self.slices])
 
@@ -74,6 +76,7 @@ class DiscretisedObjective:
         self.kernel = kernel
         self.coordinates = Coordinates(problem, size)
         self._stage_map = stage_map
+        self._stages = kernel.steps * kernel.stages
         self._buffers: Trajectory | None = None
 
     def evaluate(self, u: Tensor) -> Evaluation:
@@ -95,7 +98,7 @@ class DiscretisedObjective:
         theta = self.stage_parameters(u)
         for x, y in self.chunks():
             run = self.kernel.forward(theta["K"], theta["b"], x)
-            z = torch.addmm(theta["c"], run.states[-1], theta["W"].T)
+            z = read_out(theta, run.states[-1])
             total += float(self.problem.loss.total(z, y)) / self.problem.samples
             if self.problem.regime.running_cost:
                 total += float(self.kernel.running_cost(run))
@@ -113,34 +116,20 @@ class DiscretisedObjective:
     def output(self, u: Tensor, x: Tensor) -> Tensor:
         """Return the linear output W X_N + c (S', m) from lifted inputs x (S', d), in parts of bounded memory."""
         theta = self.stage_parameters(u)
-        parts = []
-        for part in torch.split(x, self.chunk_size()):
-            final = self.kernel.forward(theta["K"], theta["b"], part).states[-1]
-            parts.append(torch.addmm(theta["c"], final, theta["W"].T))
-        return torch.cat(parts)
+        parts = torch.split(x, self.chunk_size())
+        return torch.cat([read_out(theta, self.kernel.forward(theta["K"], theta["b"], p).states[-1]) for p in parts])
 
     def stage_parameters(self, u: Tensor) -> dict[str, Tensor]:
         """Return K (Q, d, d), b (Q, d), W (m, d) and c (m,) as the kernel reads them, fixed ones included."""
-        theta = self._map(self.coordinates.unpack(u))
-        count = self.kernel.steps * self.kernel.stages
-        for name, value in self.problem.fixed.items():
-            theta[name] = value.expand(count, *value.shape) if name in LAYERED else value
-        return theta
+        return self._stage_values(u, self.problem.fixed)
 
     def directions(self, v: Tensor) -> dict[str, Tensor]:
         """Return the stage values of a direction v, zero for fixed parameters."""
-        parts = self._map(self.coordinates.unpack(v))
-        count = self.kernel.steps * self.kernel.stages
-        for name, value in self.problem.fixed.items():
-            zero = torch.zeros_like(value)
-            parts[name] = zero.expand(count, *value.shape) if name in LAYERED else zero
-        return parts
+        return self._stage_values(v, {name: torch.zeros_like(value) for name, value in self.problem.fixed.items()})
 
     def chunk_size(self) -> int:
         """Return how many samples are gone through at once."""
-        entries = max(self.problem.state_dim, self.problem.width)
-        stage_bytes = self.kernel.steps * self.kernel.stages * entries * self.problem.x.element_size()
-        return max(1, _CHUNK_BYTES // stage_bytes)
+        return samples_at_once(self.problem, self._stages)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the lifted inputs and targets in parts of bounded memory."""
@@ -150,51 +139,56 @@ class DiscretisedObjective:
     def sweep(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
         """Return trajectory and adjoint of some samples; costates are derivatives of the mean over all samples."""
         run = self.kernel.forward(theta["K"], theta["b"], x)
-        z = torch.addmm(theta["c"], run.states[-1], theta["W"].T)
-        r = self.problem.loss.gradient(z, y).div_(self.problem.samples)
+        r = self.problem.loss.gradient(read_out(theta, run.states[-1]), y).div_(self.problem.samples)
         return run, self.kernel.backward(run, theta["K"], r @ theta["W"])
 
-    def to_coordinates(self, gradient: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Apply the transpose of the map u → stage values."""
+    def by_coordinates(self, data: Mapping[str, Tensor], u: Tensor) -> Tensor:
+        """Return the flat gradient in u from the data's by stage values, with 2α u of the regularisers.
+
+        The regularisers are quadratic, so that a Hessian-vector product is the same of a direction and its product.
+        """
+        flat = self.coordinates.pack(self._layerwise(data, self._stage_map.transpose))
+        for name, part in self.coordinates.slices.items():
+            flat[part].add_(u[part], alpha=2.0 * self.problem.weight(name))
+        return flat
+
+    def _layerwise(self, parts: Mapping[str, Tensor], function: Callable[[Tensor, float], Tensor]) -> dict[str, Tensor]:
+        """Return the parts by name; of those that depend on the layer, ``function`` of the part and its τ."""
         return {
-            name: self._stage_map.transpose(value, self.problem.tau(name)) if name in LAYERED else value
-            for name, value in gradient.items()
+            name: function(part, self.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()
         }
 
-    def _map(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {
-            name: self._stage_map.apply(value, self.problem.tau(name)) if name in LAYERED else value
-            for name, value in parts.items()
-        }
+    def _encoded(self, parameters: object, function: Callable[[Tensor, float], Tensor]) -> Tensor:
+        """Return flat coordinates (length,) of parameters by attribute, ``function`` giving those of K and b."""
+        trained = {name: getattr(parameters, name) for name in self.problem.trained}
+        return self.coordinates.pack(self._layerwise(trained, function))
+
+    def _stage_values(self, u: Tensor, fixed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        values = self._layerwise(self.coordinates.unpack(u), self._stage_map.apply)
+        for name, value in fixed.items():
+            values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
+        return values
 
     def _accumulate(self, theta: dict[str, Tensor], run: Trajectory, y: Tensor, gradient: dict[str, Tensor]) -> Tensor:
         """Add one part's data gradient by stage values into ``gradient``; return its terminal sum."""
         final = run.states[-1]
-        z = torch.addmm(theta["c"], final, theta["W"].T)
+        z = read_out(theta, final)
         r = self.problem.loss.gradient(z, y).div_(self.problem.samples)
         if "W" in gradient:
             gradient["W"].addmm_(r.T, final)
         if "c" in gradient:
             gradient["c"].add_(r.sum(0))
-        if "K" in gradient or "b" in gradient:
-            by_K, by_b = self.kernel.gradient(run, theta["K"], r @ theta["W"])
-            if "K" in gradient:
-                gradient["K"].add_(by_K)
-            if "b" in gradient:
-                gradient["b"].add_(by_b)
+        if self.problem.varying:
+            _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
         return self.problem.loss.total(z, y)
 
     def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
-        weight = {name: self.problem.weight(name) for name in self.problem.trained}
         parts = self.coordinates.unpack(u)
-        flat = self.coordinates.pack(self.to_coordinates(gradient))
-        for name, part in self.coordinates.slices.items():
-            flat[part].add_(u[part], alpha=2.0 * weight[name])
-        norms = [weight[name] * part.square().sum() for name, part in parts.items()]
+        norms = [self.problem.weight(name) * part.square().sum() for name, part in parts.items()]
         values: list[float] = torch.stack([terminal, running, *norms]).tolist()
         terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
         terms.update(zip(parts, values[2:], strict=True))
-        return Evaluation(sum(values), terms, flat)
+        return Evaluation(sum(values), terms, self.by_coordinates(gradient, u))
 
 
 class Linearisation:
@@ -211,16 +205,13 @@ class Linearisation:
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Return ∇²E(u) v for a flat direction v."""
-        objective, problem = self._objective, self._objective.problem
+        objective = self._objective
         direction = objective.directions(v)
-        gradient = {name: torch.zeros_like(self._theta[name]) for name in problem.trained}
+        gradient = {name: torch.zeros_like(self._theta[name]) for name in objective.problem.trained}
         for index, (x, y) in enumerate(objective.chunks()):
             run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
             self._add(direction, run, adjoint, y, gradient)
-        flat = objective.coordinates.pack(objective.to_coordinates(gradient))
-        for name, part in objective.coordinates.slices.items():
-            flat[part].add_(v[part], alpha=2.0 * problem.weight(name))
-        return flat
+        return objective.by_coordinates(gradient, v)
 
     def _single(self) -> bool:
         return self._objective.problem.samples <= self._objective.chunk_size()
@@ -234,7 +225,7 @@ class Linearisation:
         objective, problem, theta = self._objective, self._objective.problem, self._theta
         tangent = objective.kernel.tangent(run, adjoint.slope, theta["K"], direction["K"], direction["b"])
         final = run.states[-1]
-        z = torch.addmm(theta["c"], final, theta["W"].T)
+        z = read_out(theta, final)
         dz = torch.addmm(direction["c"], tangent.final, theta["W"].T).addmm_(final, direction["W"].T)
         r = problem.loss.gradient(z, y).div_(problem.samples)
         dr = problem.loss.hessian_product(z, y, dz).div_(problem.samples)
@@ -242,10 +233,25 @@ class Linearisation:
             gradient["W"].addmm_(dr.T, final).addmm_(r.T, tangent.final)
         if "c" in gradient:
             gradient["c"].add_(dr.sum(0))
-        if "K" in gradient or "b" in gradient:
+        if problem.varying:
             dp = (dr @ theta["W"]).addmm_(r, direction["W"])
-            dK, db = objective.kernel.second_adjoint(run, adjoint, tangent, theta["K"], direction["K"], dp)
-            if "K" in gradient:
-                gradient["K"].add_(dK)
-            if "b" in gradient:
-                gradient["b"].add_(db)
+            second = objective.kernel.second_adjoint(run, adjoint, tangent, theta["K"], direction["K"], dp)
+            _add_layered(gradient, second)
+
+
+def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
+    """Return the linear output z = W X + c (S, m) of last states X (S, d)."""
+    return torch.addmm(theta["c"], final, theta["W"].T)
+
+
+def samples_at_once(problem: Problem, stages: int) -> int:
+    """Return how many samples may go through a kernel of Q stages at once, at least 1."""
+    entries = max(problem.state_dim, problem.width)
+    return max(1, _CHUNK_BYTES // (stages * entries * problem.x.element_size()))
+
+
+def _add_layered(gradient: Mapping[str, Tensor], terms: tuple[Tensor, Tensor]) -> None:
+    """Add a kernel's derivatives by K and b to those that are trained, in place."""
+    for name, term in zip(LAYERED, terms, strict=True):
+        if name in gradient:
+            gradient[name].add_(term)

@@ -41,19 +41,14 @@ class ResidualNetwork(DiscretisedObjective):
 
     def parameters(self, u: Tensor) -> DiscreteParameters:
         """Return θ_n at flat coordinates u."""
-        parts = self.coordinates.unpack(u)
-        for name in parts.keys() & set(LAYERED):
-            parts[name] = self.layers.apply(parts[name], self.problem.tau(name))
+        parts = self._layerwise(self.coordinates.unpack(u), self.layers.apply)
         for name, value in self.problem.fixed.items():
             parts[name] = value.expand(self.depth, *value.shape) if name in LAYERED else value
         return DiscreteParameters(**{name: value.clone() for name, value in parts.items()})
 
     def encode(self, parameters: DiscreteParameters) -> Tensor:
         """Return the flat coordinates of θ_n; what is fixed is left out."""
-        parts = {"W": parameters.W, "c": parameters.c}
-        parts["K"] = self.layers.coordinates(parameters.K, self.problem.tau("K"))
-        parts["b"] = self.layers.coordinates(parameters.b, self.problem.tau("b"))
-        return self.coordinates.pack({name: parts[name] for name in self.problem.trained})
+        return self._encoded(parameters, self.layers.coordinates)
 
     def random(self, generator: torch.Generator, scale: float) -> Tensor:
         """Return standard normal coordinates times ``scale``, drawn on the CPU so that devices agree."""

@@ -22,15 +22,16 @@ EXACT_PADDING: Final = 4
 """Padded coordinates up to which the whole group is searched (4!·2⁴ = 384 elements); beyond, an assignment is."""
 
 _Element = tuple[Tensor, Tensor]
+"""A permutation of all d coordinates and their signs, (d,) each."""
 
 
 def aligned(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> DiscreteParameters:
     """Return the image of ``other`` under the padded coordinates' symmetries that is nearest to ``reference``."""
     best, nearest = other, distance(reference, other)
     for element in _group(problem, reference, other):
-        if not _keeps_fixed(problem, element):
+        if not all(torch.equal(_image(element, name, value), value) for name, value in problem.fixed.items()):
             continue
-        image = _act(element, other)
+        image = DiscreteParameters(**{name: _image(element, name, value) for name, value in vars(other).items()})
         candidate = distance(reference, image)
         if candidate < nearest:
             best, nearest = image, candidate
@@ -98,18 +99,11 @@ def _signature(p: DiscreteParameters, first: int) -> np.ndarray[tuple[int, int],
     return out
 
 
-def _act(element: _Element, p: DiscreteParameters) -> DiscreteParameters:
+def _image(element: _Element, name: str, value: Tensor) -> Tensor:
+    """Return the image of one parameter, of one layer or, with a leading axis, of all."""
     index, sign = element
-    K = p.K[:, index][:, :, index] * sign[:, None] * sign
-    return DiscreteParameters(K, p.b[:, index] * sign, p.W[:, index] * sign, p.c)
-
-
-def _keeps_fixed(problem: Problem, element: _Element) -> bool:
-    index, sign = element
-    images = {
-        "K": lambda v: v[index][:, index] * sign[:, None] * sign,
-        "b": lambda v: v[index] * sign,
-        "W": lambda v: v[:, index] * sign,
-        "c": lambda v: v,
-    }
-    return all(torch.equal(images[name](value), value) for name, value in problem.fixed.items())
+    if name == "c":
+        return value
+    if name == "K":
+        value = value[..., index, :] * sign[:, None]
+    return value[..., index] * sign

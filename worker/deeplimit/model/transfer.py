@@ -1,4 +1,4 @@
-"""Between depths and the continuum: prolong, restrict, lift and the recovery sequence.
+"""Between depths and the continuum: lifting, the recovery sequence, prolonging and restricting.
 
 Nodes are t_i = i/n. The H¹ lift is piecewise linear through the nodes and constant beyond the last; prolongation
 samples it. Repeating layers instead would double the seminorm.
@@ -16,12 +16,8 @@ from worker.deeplimit.model.residual_network import DiscreteParameters
 def lift(parameters: DiscreteParameters) -> ContinuumParameters:
     """Return the H¹ lift of θ_n: R_∞(lift) = R_n(θ_n); W and c are copied."""
     basis = PiecewiseLinearIncrements(parameters.depth)
-    nodes = {
-        "K": torch.cat([parameters.K, parameters.K[-1:]]),
-        "b": torch.cat([parameters.b, parameters.b[-1:]]),
-    }
-    functions = {name: basis.coordinates(value, 1.0) for name, value in nodes.items()}
-    return ContinuumParameters(basis=basis, W=parameters.W, c=parameters.c, **functions)
+    K, b = (torch.cat([nodes, nodes[-1:]]) for nodes in (parameters.K, parameters.b))
+    return ContinuumParameters.from_coefficients(basis, K, b, parameters.W, parameters.c)
 
 
 def recover(parameters: ContinuumParameters, depth: int) -> DiscreteParameters:

@@ -146,6 +146,11 @@ class Problem:
         return self.activation.smooth
 
     @property
+    def varying(self) -> bool:
+        """Whether any parameter that depends on the layer is trained."""
+        return any(name in self.trained for name in LAYERED)
+
+    @property
     def curvature_floor(self) -> float:
         """2 min α over the trained parameters: the Hessian's value in directions that the data do not see.
 
@@ -164,8 +169,7 @@ class Problem:
 
     def expected_orders(self) -> dict[str, float]:
         """Return the orders in 1/n that minima, minimisers and states should have, none without a limit problem."""
-        varying = any(name not in self.fixed for name in LAYERED)
-        return self.regime.expected_orders(smooth=self.smooth, varying=varying)
+        return self.regime.expected_orders(smooth=self.smooth, varying=self.varying)
 
     def kernel(self, tableau: Tableau, steps: int) -> Kernel:
         """Return the scheme that integrates the regime's blocks over [0, T] in equal steps.

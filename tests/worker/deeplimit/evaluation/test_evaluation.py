@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
 from worker.deeplimit import Problem, Regime
 from worker.deeplimit.evaluation import fitted, solvers
-from worker.deeplimit.evaluation.fitted import Fitted, continuum_parameters, polynomial_increments
+from worker.deeplimit.evaluation.fitted import Fitted
 from worker.deeplimit.evaluation.robustness import Noise, robustness
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import solver_consistency
@@ -23,11 +23,12 @@ from worker.deeplimit.model.flow import ContinuumParameters, integrate
 from worker.deeplimit.problem.regime import Block
 
 
+@pytest.mark.parametrize("tau", [1.0, 2.5])
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 8])
-def test_coefficients_give_the_function_back(degree: int) -> None:
+def test_coefficients_give_the_function_back(degree: int, tau: float) -> None:
     basis = LegendreIncrements(degree)
     u = torch.randn(degree + 1, 2, 2, generator=torch.Generator().manual_seed(degree), dtype=torch.float64)
-    back = polynomial_increments(basis.polynomial(u, 1.0))
+    back = basis.coordinates(basis.coefficients(u, tau), tau)
     torch.testing.assert_close(back, u, rtol=1e-13, atol=1e-13)
 
 
@@ -37,7 +38,7 @@ def test_parameters_as_a_client_has_them_give_the_same_flow(basis: ContinuumBasi
     K, b = (torch.randn(basis.size, *shape, generator=generator, dtype=torch.float64) for shape in ((2, 2), (2,)))
     W, c = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     original = ContinuumParameters(basis, K, b, W, c)
-    again = continuum_parameters(basis, *original.coefficients(), W, c)
+    again = ContinuumParameters.from_coefficients(basis, *original.coefficients(), W, c)
     t = torch.linspace(0.0, 1.0, 11, dtype=torch.float64)
     for one, other in zip(original.sample(t), again.sample(t), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
@@ -121,7 +122,7 @@ def test_the_integration_error_is_that_of_the_flow(monkeypatch: pytest.MonkeyPat
         torch.from_numpy(np.polynomial.legendre.legfit(2.0 * t - 1.0, values, 16))
         for values in (3.0 * np.cos(3.0 * t), t)
     ]
-    flow = continuum_parameters(
+    flow = ContinuumParameters.from_coefficients(
         LegendreIncrements(16), coefficients[0][:, None, None], coefficients[1][:, None], *constant_readout()
     )
     exact = solve_ivp(
@@ -149,7 +150,7 @@ def test_the_integration_error_bounds_that_of_a_kink(monkeypatch: pytest.MonkeyP
     """X' = relu(t − a): X(1) = (1 − a)²/2, and no order that a change could be divided by."""
     monkeypatch.setattr(fitted, "MOST_STEPS", 256)
     problem = Problem([[0.0]], [[0.0]], activation="relu")
-    flow = continuum_parameters(
+    flow = ContinuumParameters.from_coefficients(
         LegendreIncrements(1),
         torch.zeros(2, 1, 1, dtype=torch.float64),
         tensor(0.5 - kink, 0.5, shape=(2, 1)),

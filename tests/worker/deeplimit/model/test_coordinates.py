@@ -117,7 +117,7 @@ def test_legendre_against_numpy(degree: int, tau: float, seed: int) -> None:
     slope = np.sqrt(2.0 * np.arange(degree) + 1.0) * u[1:].numpy()
     series = legendre.legint(slope, lbnd=-1.0) / 2.0 if degree else np.zeros(1)
     series[0] += float(u[0]) / math.sqrt(tau)
-    np.testing.assert_allclose(basis.polynomial(u, tau).numpy(), series, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(basis.coefficients(u, tau).numpy(), series, rtol=1e-12, atol=1e-12)
     x = 2.0 * t.numpy() - 1.0
     np.testing.assert_allclose(basis.sample(u, tau, t).numpy(), legendre.legval(x, series), rtol=1e-10, atol=1e-10)
     if degree:
@@ -127,7 +127,7 @@ def test_legendre_against_numpy(degree: int, tau: float, seed: int) -> None:
 @given(cells=st.integers(1, 20), tau=taus, seed=seeds)
 def test_piecewise_linear_against_numpy(cells: int, tau: float, seed: int) -> None:
     basis, u, t = PiecewiseLinearIncrements(cells), normal(seed, cells + 1), times(37)
-    nodes = basis.nodes(u, tau)
+    nodes = basis.apply(u, tau)
     expected = np.interp(t.numpy(), np.arange(cells + 1) / cells, nodes.numpy())
     np.testing.assert_allclose(basis.sample(u, tau, t).numpy(), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(basis.coordinates(nodes, tau), u, rtol=1e-11, atol=1e-11)
@@ -167,7 +167,7 @@ def test_refining_and_interpolating_piecewise_linear_functions_is_exact(cells: i
     refined = coarse.refine(u, fine)
     torch.testing.assert_close(fine.sample(refined, 1.0, times(41)), coarse.sample(u, 1.0, times(41)))
     assert float(refined.square().sum()) == pytest.approx(float(u.square().sum()), rel=1e-11)
-    projected = fine.project(coarse.nodes(u, 1.0), 2.5)
+    projected = fine.project(coarse.apply(u, 1.0), 2.5)
     refined[0] *= math.sqrt(2.5)
     torch.testing.assert_close(projected, refined)
 
