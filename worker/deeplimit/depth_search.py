@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -35,7 +34,7 @@ from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
 from worker.deeplimit.study.sweep import run_study
 from worker.deeplimit.study.training import Training
-from worker.deeplimit.trained_study import TrainedStudy
+from worker.deeplimit.trained_study import TrainedStudy, subject_of
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""
@@ -85,14 +84,11 @@ def train_for_error(
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is None:
         raise ValueError("a prediction error is a deviation from a continuum model, which is not trained")
     training = training or Training()
-    deadline = None if training.wall_time_s is None else time.monotonic() + training.wall_time_s
+    deadline = training.deadline()
     study = run_study(problem, ladder, continuum, training, _part(observer, 0.0, 0.5))
-    inputs = problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs)
-    scale = None if prediction_scale is None else problem.tensor(prediction_scale)
-    data = "train" if validation_inputs is None else "validation"
     checkpoint = diagnostics_checkpoint(_part(observer, 0.0, 0.5), *study.verdict_branch.last)
     certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
-    subject = Subject(study=study, inputs=inputs, data=data, prediction_scale=scale, certificates=certificates)
+    subject = replace(subject_of(study, validation_inputs, prediction_scale), certificates=certificates)
     law = _law(subject, wanted.quantity)
     depth = None if law is None else law.depth_for(wanted.error)
     if depth is not None:

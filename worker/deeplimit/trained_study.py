@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,14 +65,19 @@ def train(
         If depths or shapes do not fit.
     """
     training = training or Training()
-    deadline = None if training.wall_time_s is None else time.monotonic() + training.wall_time_s
+    deadline = training.deadline()
     study = run_study(problem, depths, continuum, training, observer)
-    inputs = problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs)
-    subject = Subject(
+    subject = subject_of(study, validation_inputs, prediction_scale)
+    checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
+    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
+
+
+def subject_of(study: Study, validation_inputs: ArrayLike | None, prediction_scale: ArrayLike | None) -> Subject:
+    """Return what is diagnosed of a study, from what `train` takes."""
+    problem = study.problem
+    return Subject(
         study=study,
-        inputs=inputs,
+        inputs=problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs),
         data="train" if validation_inputs is None else "validation",
         prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
     )
-    checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
-    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import torch
@@ -32,7 +31,7 @@ class Fitter:
     meter
         Counts the work and reports progress.
     deadline
-        In seconds of ``time.monotonic``; by default what is left of ``training.wall_time_s``, all of it.
+        In seconds of ``time.monotonic``; by default the training's wall time from now.
     """
 
     def __init__(
@@ -43,12 +42,10 @@ class Fitter:
         options: ContinuumOptions | None = None,
         deadline: float | None = None,
     ) -> None:
-        if deadline is None and training.wall_time_s is not None:
-            deadline = time.monotonic() + training.wall_time_s
         self.budget = Budget(
             gradient_tolerance=training.gradient_tolerance,
             max_iterations=training.max_iterations,
-            deadline=deadline,
+            deadline=training.deadline() if deadline is None else deadline,
             smooth=problem.smooth,
         )
         self._problem, self._training, self._meter = problem, training, meter

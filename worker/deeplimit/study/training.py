@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,3 +53,7 @@ class Training:
     depth_start: DepthStart = DepthStart.PROLONG
     follow: Follow = Follow.BEST
     wall_time_s: float | None = None
+
+    def deadline(self) -> float | None:
+        """Return when the wall time ends that begins now, in seconds of ``time.monotonic``, or None."""
+        return None if self.wall_time_s is None else time.monotonic() + self.wall_time_s
