@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _LEAK: Final = 0.01
+"""Slope of leaky_relu left of 0."""
 _LOG_2: Final = math.log(2.0)
 
 
@@ -34,7 +35,7 @@ class Activation:
     second
         ``second(z, a)`` is σ''(z) (0 where σ is piecewise linear).
     smooth
-        Whether σ is continuously differentiable; a minimiser can sit on kinks where it is not.
+        Whether σ is twice continuously differentiable; where it is not, it has kinks that a minimiser can sit on.
     odd
         Whether σ(−z) = −σ(z): zero-padded coordinates then have sign flips as exact symmetries.
     vanishes_at_zero

@@ -25,6 +25,7 @@ from torch import Tensor
 from worker.deeplimit.kernels.kernel import Adjoint, Kernel, Tangent, Trajectory
 
 _ITERATIONS: Final = 50
+"""Newton corrections after which a step counts as not solved."""
 _CLOSE: Final = 1e-8
 """A Newton correction below this (relative, in double precision) is squared by the next, which ends the solve."""
 

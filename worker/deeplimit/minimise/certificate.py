@@ -27,7 +27,7 @@ from worker.deeplimit.problem.learning_problem import Problem
 
 _SEED: Final = 0
 _SHARP: Final = (1e-5, 120)
-"""Tolerance, relative to θ, and most products; for few coordinates and for random starts."""
+"""Tolerance of the residual, relative to θ, and most products; for few coordinates and for random starts."""
 _QUICK: Final = (1e-2, 60)
 """The same for many coordinates from a nearby eigenvector; θ errs by about ρ², not ρ."""
 FEW_COORDINATES: Final = 4096
@@ -37,7 +37,7 @@ _MIX: Final = 0.3
 _MOST_NUMBERS: Final = 3 * 2**24
 """Numbers in a Lanczos basis; fewer products are made when they do not fit, and none below ``_FEWEST``."""
 _FEWEST: Final = 20
-_FLAT: Final = 1e-4
+_FLAT_SHARE: Final = 1e-4
 """A curvature below this share of 2 min α is not told from 0."""
 _SETTLED: Final = 0.1
 """A residual below this share of what is not told from 0 is small enough."""
@@ -92,7 +92,7 @@ def certify(
     Parameters
     ----------
     start
-        A direction near the eigenvector sought, or None.
+        (length,) A direction near the eigenvector sought, or None.
     cheaper
         An objective in the same coordinates, close to ``objective``, to seek the eigenvector with; λ_min and its error
         are then the Rayleigh quotient and residual of ``objective`` itself.
@@ -169,7 +169,7 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
 
 def _flat(problem: Problem, solution: Solution) -> float:
     """Return the curvature that is not told from 0."""
-    return max(solution.gradient_norm, _FLAT * problem.curvature_floor)
+    return max(solution.gradient_norm, _FLAT_SHARE * problem.curvature_floor)
 
 
 def _rayleigh(objective: DiscretisedObjective, u: Tensor, pair: RitzPair) -> RitzPair:

@@ -26,10 +26,20 @@ from worker.deeplimit.model.objective import Evaluation
 
 _WINDOW: Final = 50
 """Iterations over which a non-smooth E must still decrease."""
-_FLAT: Final = 10.0
-"""It is flat when the relative decrease over them is below this many gradient tolerances (and above rounding)."""
+_FLAT_DECREASE: Final = 10.0
+"""It is flat when the relative decrease over them is below this many gradient tolerances, or a few roundings."""
+_SCALE_FLOOR: Final = 1e-3
+"""Relative is to max(|E|, this)."""
+_ROUNDINGS: Final = 4.0
+"""A decrease below so many roundings of E is none."""
 _NEWTON_STEPS: Final = 12
+"""Newton's method converges quadratically from where it starts; what needs more steps stalls."""
+_SHRINKS: Final = 0.9
+"""A Newton step shrinks the gradient when it leaves at most this share of it."""
 _NOISE: Final = 1e4
+"""Roundings of E that a Newton step may seem to rise by."""
+_LEAST_NORM: Final = 1e-300
+"""What a gradient's norm is taken for where it is 0, to divide by."""
 
 
 def minimise(
@@ -108,21 +118,21 @@ class _Minimisation:
                 return early
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
-            found = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
-            trial = self.u + found.direction
+            newton = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
+            trial = self.u + newton.direction
             evaluation = self.evaluate(trial)
-            shrinks = gradient_norm(evaluation) < 0.9 * gradient_norm(self.now)
-            if shrinks and not found.negative_curvature and evaluation.objective <= self.ceiling():
+            shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
+            if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
                 self.move(trial, evaluation)
                 continue
-            step = self.step(found.direction)
+            step = self.step(newton.direction)
             if step is None:
                 return Status.STALLED
             self.move(step.u, step.evaluation)
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
     def step(self, direction: Tensor) -> Step | None:
-        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), 1e-300))
+        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
         return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -153,8 +163,8 @@ class _Minimisation:
 
     def negligible(self) -> float:
         """Return the decrease of a non-smooth E that is not worth another window of iterations."""
-        scale = max(abs(self.now.objective), 1e-3)
-        return max(4.0 * rounding(self.now), _FLAT * self.budget.gradient_tolerance * scale)
+        scale = max(abs(self.now.objective), _SCALE_FLOOR)
+        return max(_ROUNDINGS * rounding(self.now), _FLAT_DECREASE * self.budget.gradient_tolerance * scale)
 
     def ceiling(self) -> float:
         """Return how high E may seem after a Newton step that shrinks the gradient along positive curvature.

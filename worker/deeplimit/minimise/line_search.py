@@ -19,9 +19,18 @@ from worker.deeplimit.minimise.solution import rounding
 from worker.deeplimit.model.objective import Evaluation
 
 _DECREASE: Final = 1e-4
+"""Least share of the decrease that the first slope promises (Nocedal and Wright 2006, section 3.1)."""
 _CURVATURE: Final = 0.9
+"""Share of the first slope that an accepted step's slope may have, as is usual for quasi-Newton directions."""
 _APPROXIMATE: Final = 0.1
+"""δ of the approximate Wolfe condition, Hager and Zhang's value."""
 _TRIALS: Final = 30
+_GROWTH: Final = 3.0
+"""Factor of a step that is too short, where E is smooth; Lewis and Overton double it where it is not."""
+_INSIDE: Final = 0.1
+"""Share of the bracket that the cubic's minimiser keeps from either end, so that the bracket shrinks."""
+_NARROW: Final = 1e-15
+"""A bracket of less than this relative width holds no further number."""
 _BLIND_TRIALS: Final = 4
 """Trials after which a search ends if even the decrease that the slope promises is rounding."""
 
@@ -83,7 +92,7 @@ def search(
             else:
                 low = trial
         step = _next(low, high, smooth=smooth)
-        if high is not None and high.step - low.step <= 1e-15 * high.step:
+        if high is not None and high.step - low.step <= _NARROW * high.step:
             break
     if best.step > 0.0:
         return Step(u + best.step * direction, best.evaluation)
@@ -111,7 +120,7 @@ def _too_far(slope: float, start: float, trial: _Point, noise: float, *, smooth:
 
 def _next(low: _Point, high: _Point | None, *, smooth: bool) -> float:
     if high is None:
-        return 2.0 * low.step if not smooth else 3.0 * low.step
+        return low.step * (_GROWTH if smooth else 2.0)
     width = high.step - low.step
     if not smooth or not math.isfinite(high.value):
         return low.step + 0.5 * width if smooth or low.step else 0.5 * high.step
@@ -124,5 +133,5 @@ def _next(low: _Point, high: _Point | None, *, smooth: bool) -> float:
         denominator = high.slope - low.slope + 2.0 * d2
         if denominator:
             candidate = high.step - width * (high.slope + d2 - d1) / denominator
-    margin = 0.1 * width
+    margin = _INSIDE * width
     return min(max(candidate, low.step + margin), high.step - margin)

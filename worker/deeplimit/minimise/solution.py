@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from worker.deeplimit.model.objective import Evaluation
+
+_UNITS: Final = 8.0
+"""Units in the last place that sums over samples and layers are taken to err by."""
 
 
 class Status(StrEnum):
@@ -141,6 +144,6 @@ def gradient_norm(evaluation: Evaluation) -> float:
 
 
 def rounding(evaluation: Evaluation) -> float:
-    """Return how far rounding may move E: some units in the last place of its largest term."""
+    """Return how far rounding may move E: `_UNITS` in the last place of its largest term."""
     largest = max((abs(value) for value in evaluation.terms.values()), default=0.0)
-    return 8.0 * torch.finfo(evaluation.gradient.dtype).eps * max(largest, abs(evaluation.objective))
+    return _UNITS * torch.finfo(evaluation.gradient.dtype).eps * max(largest, abs(evaluation.objective))

@@ -28,7 +28,7 @@ class Scaling(StrEnum):
         minima allow n Σ‖A_i − A_{i−1}‖² to grow like n, and nothing is left in the limit that controls A'.
     ``none``
         0. W and c stay penalised. E is still bounded below, but minimisers need not exist, and if they do they need
-        not be isolated: what is found depends on the start.
+        not be isolated: what a minimisation ends at depends on the start.
     """
 
     H1 = "h1"
@@ -148,7 +148,7 @@ class Regime:
         Parameters
         ----------
         smooth
-            Of σ: a scheme steps across the kinks of another one, which holds it to order 2.
+            Whether σ is smooth: a scheme steps across the kinks of another one, which holds it to order 2.
         varying
             Whether K or b is trained as a function of the layer.
         """
@@ -163,20 +163,22 @@ class Regime:
 
     def departures(self) -> list[tuple[str, str]]:
         """Return (name, words) of every departure from the paper's problem that its theorem does not cover."""
-        found = []
+        departures = []
         if self.scaling is not Scaling.H1:
-            found.append(("regulariser_h1", f"{_SCALING_WORDS[self.scaling]}, so that no limit in H¹ is claimed"))
+            departures.append(("regulariser_h1", f"{_SCALING_WORDS[self.scaling]}, so that no limit in H¹ is claimed"))
         if self.constant:
             words = "all layers have one K and b, whose limit is that of Avelin and Nyström (2021)"
-            found.append(("weights_vary", words))
+            departures.append(("weights_vary", words))
         if self.two_layer:
-            found.append(("single_layer_blocks", "blocks are V σ(K X + b), not σ(K X + b)"))
+            departures.append(("single_layer_blocks", "blocks are V σ(K X + b), not σ(K X + b)"))
         if self.integrator is not Integrator.EULER:
             words = f"layers are steps of {_INTEGRATOR_WORDS[self.integrator]}, not of forward Euler"
-            found.append(("layers_are_euler_steps", words))
+            departures.append(("layers_are_euler_steps", words))
         if self.running_cost:
-            found.append(("terminal_loss_only", f"the objective has a running cost of weight {self.running_cost:g}"))
-        return found
+            departures.append(
+                ("terminal_loss_only", f"the objective has a running cost of weight {self.running_cost:g}")
+            )
+        return departures
 
 
 _INTEGRATOR_WORDS: Final[Mapping[Integrator, str]] = {

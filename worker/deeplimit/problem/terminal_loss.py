@@ -1,7 +1,8 @@
 """Terminal losses L(h(z), y) as functions of the linear output z = W X + c, with their outputs h.
 
-Values are means over the S samples. Derivatives are taken in z, where softmax with cross-entropy and the logistic loss
-are convex and free of overflow.
+Values and derivatives are sums over the samples given, so that a caller may go through the data in parts and divide by
+S once. Derivatives are taken in z, where softmax with cross-entropy and the logistic loss are convex and free of
+overflow.
 """
 
 from __future__ import annotations
@@ -14,11 +15,7 @@ from torch.nn import functional
 
 
 class TerminalLoss(Protocol):
-    """L(h(z), y), its gradient and its Hessian in z, z of shape (S, m).
-
-    ``total`` and the derivatives are sums over the samples given, so that a caller may go through the data in parts
-    and divide by S once.
-    """
+    """L(h(z), y), its gradient and its Hessian in z, z of shape (S, m)."""
 
     name: str
     output: str

@@ -51,19 +51,19 @@ def certify_branch(
             checkpoint()
         return deadline is not None and time.monotonic() > deadline
 
-    found: dict[int, Certificate] = {}
+    depths: dict[int, Certificate] = {}
     for depth, point in sorted(branch.points.items()):
         if point.certificate is None:
             start = direction_at_depth(branch, point.network)
             point.certificate = certify(point.network, point.solution, start, stop=stop)
-        found[depth] = point.certificate
+        depths[depth] = point.certificate
     fit = branch.continuum
     if fit is None:
-        return Certificates(found)
+        return Certificates(depths)
     if fit.certificate is None:
         start = direction_in_continuum(branch, fit.flow)
         fit.certificate = certify(fit.flow, fit.solution, start, cheaper=_cheaper(fit), stop=stop)
-    return Certificates(found, fit.certificate)
+    return Certificates(depths, fit.certificate)
 
 
 def direction_at_depth(branch: Branch, network: ResidualNetwork) -> Tensor | None:

@@ -23,6 +23,21 @@ from worker.deeplimit.study.training import Follow
 NEAR_BEST: Final = 0.1
 """Minima within this share of the best objective at the coarsest depth are carried."""
 MOST_CARRIED: Final = 4
+"""Distinct minima that are carried, unless all are to be followed."""
+_EQUAL: Final = 1e-7
+"""Objectives that differ relatively by less are equal, however sharply they were minimised."""
+_LEAST_SCALE: Final = 1e-12
+"""Objectives below this are as good as 0."""
+_ALIKE: Final = 2e-3
+"""Parameters of one minimum differ by less than this share of their size, at the usual tolerances of the gradient."""
+_ALIKE_NONSMOOTH: Final = 5e-2
+"""The same where E has kinks, on which minimisations end less sharply."""
+_LEAST_SIZE: Final = 1e-3
+"""Parameters smaller than this are compared as if they had this size."""
+_RESOLUTION: Final = 1e3
+"""Roundings of the parameters' size below which a distance says nothing of where a depth is."""
+_NORMAL_QUANTILE: Final = 1.959963984540054
+"""Quantile of 97.5 %, for two-sided intervals of 95 %."""
 _OFF: Final = 2.0
 """On a branch n‖θ_n − recovery_n‖ tends to a constant; a depth above this many times the least is looked at again."""
 
@@ -60,7 +75,7 @@ class StationaryPoint(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
 
     @property
     def model(self) -> DiscretisedObjective:
@@ -149,12 +164,12 @@ def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
     Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, and units of two-layer blocks are not
     aligned at all, so equal objectives decide alone.
     """
-    scale = max(abs(left[0]), abs(right[0]), 1e-12)
-    if not abs(left[0] - right[0]) <= max(1e-7 * scale, 2.0 * (left[1] + right[1])):
+    scale = max(abs(left[0]), abs(right[0]), _LEAST_SCALE)
+    if not abs(left[0] - right[0]) <= max(_EQUAL * scale, 2.0 * (left[1] + right[1])):
         return False
     if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
         return True
-    tolerance = (2e-3 if problem.smooth else 5e-2) * max(norm(left[2]), 1e-3)
+    tolerance = (_ALIKE if problem.smooth else _ALIKE_NONSMOOTH) * max(norm(left[2]), _LEAST_SIZE)
     return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
 
 
@@ -195,10 +210,10 @@ def continuum_facts(fit: ContinuumFit, depth: int = 64) -> Facts:
     return fit.solution.objective, fit.error, recover(fit.parameters, depth)
 
 
-def found_interval(found: int, starts: int) -> tuple[float, float]:
+def found_interval(successes: int, starts: int) -> tuple[float, float]:
     """Return the 95 % interval of the chance that a start leads to a minimum (Wilson 1927)."""
-    z = 1.959963984540054
-    share, scale = found / starts, 1.0 + z * z / starts
+    z = _NORMAL_QUANTILE
+    share, scale = successes / starts, 1.0 + z * z / starts
     centre = (share + z * z / (2.0 * starts)) / scale
     half = z / scale * math.sqrt(share * (1.0 - share) / starts + z * z / (4.0 * starts * starts))
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -246,7 +261,6 @@ def off_branch(branch: Branch) -> list[int]:
         else:
             continue
         scaled[depth] = factor * distance(point.parameters, target)
-    # Below rounding a distance says nothing of where a depth is.
-    resolution = 1e3 * torch.finfo(finest.parameters.W.dtype).eps * norm(finest.parameters) * finest.depth
+    resolution = _RESOLUTION * torch.finfo(finest.parameters.W.dtype).eps * norm(finest.parameters) * finest.depth
     least = max(min(scaled.values()), resolution)
     return [depth for depth, value in sorted(scaled.items(), reverse=True) if value > _OFF * least]

@@ -1,6 +1,6 @@
 """Fitting the continuum model: minimise in a basis, estimate what basis and steps still hide, refine, repeat.
 
-Both estimates compare with a refined discretisation at the minimiser found, where E is stationary, so that the change
+Both estimates compare with a refined discretisation at the minimiser reached, where E is stationary, so that the change
 of the minimum is the change of E to first order:
 
 * steps: E with 2N steps or more against N, times 2^p/(2^p − 1) for a method of order p, which leaves 1/2^p of its error

@@ -18,16 +18,16 @@ _FAR: Final = 0.25
 def follow_to_coarse(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None:
     """Seek the branch again at depths that seem to be on another, from the next finer depth's restriction.
 
-    What is found replaces the depth's point where it is nearer to the branch; depths that stay away from it are noted
-    in ``branch.left``.
+    The minimum reached from there replaces the depth's point where it is nearer to the branch; depths that stay away
+    from it are noted in ``branch.left``.
 
     Parameters
     ----------
     prolonged
-        Whether every depth was trained from the one before it. A depth that is found again from the next finer one then
-        leads there and back, and is on the branch however far it is.
+        Whether every depth was trained from the one before it. A depth whose point is reached again from the next finer
+        one then leads there and back, and is on the branch however far it is.
     """
-    found, held = set[int](), set[int]()
+    replaced, held = set[int](), set[int]()
     for depth in off_branch(branch):
         point, start = branch.points[depth], _restricted(branch, depth)
         if start is None:
@@ -40,21 +40,21 @@ def follow_to_coarse(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None
             held.add(depth)
         if followed.solution.status.optimised and nearer and not same:
             branch.points[depth] = followed
-            found.add(depth)
-    branch.left = _away(branch, found, held)
+            replaced.add(depth)
+    branch.left = _away(branch, replaced, held)
 
 
-def _away(branch: Branch, found: set[int], held: set[int]) -> list[int]:
+def _away(branch: Branch, replaced: set[int], held: set[int]) -> list[int]:
     """Return the depths, fine to coarse, that are on another branch, or hang together with one that is.
 
-    Those coarser than a model at which a saddle was left are on what bifurcated there, unless they were ``found``.
+    Those coarser than a model at which a saddle was left are on what bifurcated there, unless they were ``replaced``.
     """
     suspects, away = off_branch(branch), list[int]()
     ends = [point.depth if isinstance(point, BranchPoint) else math.inf for point in branch.left_saddles.values()]
     begin = max(ends, default=0)
     for depth in sorted(branch.points, reverse=True):
         finer = min((n for n in branch.points if n > depth), default=depth)
-        if depth < begin and depth not in found:
+        if depth < begin and depth not in replaced:
             away.append(depth)
         elif finer in away:
             point, limit = branch.points[depth].parameters, _limit(branch, depth)

@@ -47,7 +47,7 @@ class Study:
     Attributes
     ----------
     branches
-        Every branch, in the order found; ``verdict`` is the index of the one that results are about.
+        Every branch, in the order of discovery; ``verdict`` is the index of the one that results are about.
     """
 
     problem: Problem
@@ -188,14 +188,14 @@ class _Sweep:
 
         One point of each group is certified for all: they are one point up to the exact symmetries.
         """
-        found: list[_Point] = []
+        trained: list[_Point] = []
         for _ in range(self.training.starts):
-            found.append(train())
+            trained.append(train())
             if self.fitter.budget.out_of_time():
                 break
         settled: list[_Point] = []
         saddles: list[list[_Point]] = []
-        for group in cluster(self.problem, found, facts) or [found]:
+        for group in cluster(self.problem, trained, facts) or [trained]:
             point, left = settle(group[0])
             settled += [point, *group[1:]] if not left else [point] * len(group)
             saddles += [[saddle] * len(group) for saddle in left]
@@ -207,8 +207,8 @@ class _Sweep:
             if not branch.status.carried:
                 continue
             if self.training.depth_start is DepthStart.INDEPENDENT:
-                found = self._minima(network)[0][0][0]
-                branch.points[depth] = nearest_image(found, prolong(branch.latest.parameters, depth))
+                lowest = self._minima(network)[0][0][0]
+                branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
                 continue
             if self.from_continuum and branch.continuum is not None:
                 start = recover(branch.continuum.parameters, depth)

@@ -40,7 +40,7 @@ class Training:
         ``starts`` random starts of its own, of which the lowest stays (one branch, of unrelated minima where nothing
         selects one); ``recovery``, the recovery sequence of the continuum, which is trained first, from the starts.
     follow
-        ``best``: the minima within 10 % of the lowest, four at the most; ``all``: every one that was found.
+        ``best``: the minima within 10 % of the lowest, four at the most; ``all``: every one.
     wall_time_s
         Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
     """
