@@ -43,8 +43,8 @@ class Activation:
     """
 
     name: str
-    write: Callable[[Tensor, Tensor], None]
-    write_first: Callable[[Tensor, Tensor, Tensor], None]
+    write: Callable[[Tensor, Tensor], object]
+    write_first: Callable[[Tensor, Tensor, Tensor], object]
     second: Callable[[Tensor, Tensor], Tensor]
     smooth: bool = True
     odd: bool = False
@@ -63,74 +63,25 @@ class Activation:
         return out
 
 
-def _write_identity(z: Tensor, a: Tensor) -> None:
-    a.copy_(z)
-
-
-def _write_tanh(z: Tensor, a: Tensor) -> None:
-    torch.tanh(z, out=a)
-
-
-def _write_sin(z: Tensor, a: Tensor) -> None:
-    torch.sin(z, out=a)
-
-
-def _write_relu(z: Tensor, a: Tensor) -> None:
-    torch.clamp(z, min=0.0, out=a)
-
-
 def _write_leaky_relu(z: Tensor, a: Tensor) -> None:
     # max(z, slope·z) is the same function for a slope below 1, in two passes without a mask.
     torch.mul(z, _LEAK, out=a)
     torch.maximum(z, a, out=a)
 
 
-def _write_softplus(z: Tensor, a: Tensor) -> None:
-    a.copy_(functional.softplus(z, threshold=40.0)).sub_(_LOG_2)
+def _softplus_second(z: Tensor, _a: Tensor) -> Tensor:
+    s = torch.sigmoid(z)
+    return s * (1.0 - s)
 
 
-def _write_silu(z: Tensor, a: Tensor) -> None:
-    torch.sigmoid(z, out=a)
-    a.mul_(z)
+def _silu_first(z: Tensor, a: Tensor, out: Tensor) -> None:
+    s = torch.sigmoid(z)
+    out.copy_(s + a * (1.0 - s))
 
 
-def _write_gelu(z: Tensor, a: Tensor) -> None:
-    torch.special.ndtr(z, out=a)
-    a.mul_(z)
-
-
-def _write_sigmoid(z: Tensor, a: Tensor) -> None:
-    torch.sigmoid(z, out=a)
-
-
-def _one(_z: Tensor, _a: Tensor, out: Tensor) -> None:
-    out.fill_(1.0)
-
-
-def _tanh_first(_z: Tensor, a: Tensor, out: Tensor) -> None:
-    torch.mul(a, a, out=out).neg_().add_(1.0)
-
-
-def _cos(z: Tensor, _a: Tensor, out: Tensor) -> None:
-    torch.cos(z, out=out)
-
-
-def _sigmoid(z: Tensor, _a: Tensor, out: Tensor) -> None:
-    torch.sigmoid(z, out=out)
-
-
-def _sigmoid_first(_z: Tensor, a: Tensor, out: Tensor) -> None:
-    # s (1 - s) = s - s²
-    torch.addcmul(a, a, a, value=-1.0, out=out)
-
-
-def _relu_first(z: Tensor, _a: Tensor, out: Tensor) -> None:
-    # The derivative at the kink is taken from the left, as PyTorch does.
-    torch.gt(z, 0.0, out=out)
-
-
-def _leaky_relu_first(z: Tensor, _a: Tensor, out: Tensor) -> None:
-    torch.gt(z, 0.0, out=out).mul_(1.0 - _LEAK).add_(_LEAK)
+def _silu_second(z: Tensor, _a: Tensor) -> Tensor:
+    s = torch.sigmoid(z)
+    return s * (1.0 - s) * (2.0 + z * (1.0 - 2.0 * s))
 
 
 def _normal_density(z: Tensor) -> Tensor:
@@ -141,44 +92,56 @@ def _zero(z: Tensor, _a: Tensor) -> Tensor:
     return torch.zeros_like(z)
 
 
-def _tanh_second(_z: Tensor, a: Tensor) -> Tensor:
-    return -2.0 * a * (1.0 - a * a)
-
-
-def _silu_first(z: Tensor, a: Tensor, out: Tensor) -> None:
-    s = torch.sigmoid(z)
-    out.copy_(s + a * (1.0 - s))
-
-
-def _gelu_first(z: Tensor, _a: Tensor, out: Tensor) -> None:
-    out.copy_(torch.special.ndtr(z) + z * _normal_density(z))
-
-
-def _silu_second(z: Tensor, _a: Tensor) -> Tensor:
-    s = torch.sigmoid(z)
-    return s * (1.0 - s) * (2.0 + z * (1.0 - 2.0 * s))
-
-
-def _softplus_second(z: Tensor, _a: Tensor) -> Tensor:
-    s = torch.sigmoid(z)
-    return s * (1.0 - s)
-
-
 ACTIVATIONS: Final[dict[str, Activation]] = {
     entry.name: entry
     for entry in (
-        Activation("identity", _write_identity, _one, _zero, odd=True),
-        Activation("tanh", _write_tanh, _tanh_first, _tanh_second, odd=True),
-        Activation("sin", _write_sin, _cos, lambda _, a: -a, odd=True),
-        Activation("relu", _write_relu, _relu_first, _zero, smooth=False),
-        Activation("leaky_relu", _write_leaky_relu, _leaky_relu_first, _zero, smooth=False),
-        Activation("softplus", _write_softplus, _sigmoid, _softplus_second),
-        Activation("silu", _write_silu, _silu_first, _silu_second),
-        Activation("gelu", _write_gelu, _gelu_first, lambda z, _: _normal_density(z) * (2.0 - z * z)),
+        Activation("identity", lambda z, a: a.copy_(z), lambda _z, _a, out: out.fill_(1.0), _zero, odd=True),
+        Activation(
+            "tanh",
+            lambda z, a: torch.tanh(z, out=a),
+            lambda _, a, out: torch.mul(a, a, out=out).neg_().add_(1.0),
+            lambda _, a: -2.0 * a * (1.0 - a * a),
+            odd=True,
+        ),
+        Activation(
+            "sin",
+            lambda z, a: torch.sin(z, out=a),
+            lambda z, _, out: torch.cos(z, out=out),
+            lambda _, a: -a,
+            odd=True,
+        ),
+        # The derivative at a kink is taken from the left, as PyTorch does.
+        Activation(
+            "relu",
+            lambda z, a: torch.clamp(z, min=0.0, out=a),
+            lambda z, _, out: torch.gt(z, 0.0, out=out),
+            _zero,
+            smooth=False,
+        ),
+        Activation(
+            "leaky_relu",
+            _write_leaky_relu,
+            lambda z, _, out: torch.gt(z, 0.0, out=out).mul_(1.0 - _LEAK).add_(_LEAK),
+            _zero,
+            smooth=False,
+        ),
+        Activation(
+            "softplus",  # less log 2, so that it vanishes at 0
+            lambda z, a: a.copy_(functional.softplus(z, threshold=40.0)).sub_(_LOG_2),
+            lambda z, _, out: torch.sigmoid(z, out=out),
+            _softplus_second,
+        ),
+        Activation("silu", lambda z, a: torch.sigmoid(z, out=a).mul_(z), _silu_first, _silu_second),
+        Activation(
+            "gelu",
+            lambda z, a: torch.special.ndtr(z, out=a).mul_(z),
+            lambda z, _, out: out.copy_(torch.special.ndtr(z) + z * _normal_density(z)),
+            lambda z, _: _normal_density(z) * (2.0 - z * z),
+        ),
         Activation(
             "sigmoid",
-            _write_sigmoid,
-            _sigmoid_first,
+            lambda z, a: torch.sigmoid(z, out=a),
+            lambda _, a, out: torch.addcmul(a, a, a, value=-1.0, out=out),  # s (1 − s) = s − s²
             lambda _, a: a * (1.0 - a) * (1.0 - 2.0 * a),
             vanishes_at_zero=False,
         ),

@@ -19,6 +19,8 @@ from torch import Tensor
 
 _EVERY: Final = 4
 """Products between two looks at the tridiagonal matrix."""
+_EXHAUSTED: Final = 10.0
+"""What is left of a product below so many roundings says that the Krylov space is exhausted."""
 LEAST: Final = 12
 """Products before a Ritz value may be believed: an early one can sit beside an eigenvalue that is not the smallest."""
 
@@ -91,7 +93,7 @@ def smallest_eigenvalue(
             w = w - basis[: k + 1].T @ (basis[: k + 1] @ w)
         beta = float(torch.linalg.vector_norm(w))
         k += 1
-        exhausted = k == length or beta <= 10.0 * eps * max(map(abs, diagonal))
+        exhausted = k == length or beta <= _EXHAUSTED * eps * max(map(abs, diagonal))
         last = exhausted or k == most or (stop is not None and stop())
         if last or (k >= LEAST and k % _EVERY == 0):
             values, vectors = _tridiagonal(diagonal, off)

@@ -39,7 +39,7 @@ class Regularisation:
     """
 
     alpha: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(PARAMETERS, 1e-2))
-    tau: Mapping[str, float] = field(default_factory=lambda: {"K": 1.0, "b": 1.0})
+    tau: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(LAYERED, 1.0))
 
     def __post_init__(self) -> None:
         for symbol, weights, names in (("alpha", self.alpha, PARAMETERS), ("tau", self.tau, LAYERED)):
@@ -137,7 +137,7 @@ class Problem:
 
     @property
     def samples(self) -> int:
-        """S."""
+        """Number S of samples."""
         return len(self.x)
 
     @property

@@ -61,7 +61,7 @@ class Integrator(StrEnum):
 
     @property
     def tableau(self) -> Tableau:
-        """Its coefficients."""
+        """Coefficients of the method."""
         return _TABLEAUX[self]
 
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from torch import Tensor
 
@@ -21,6 +22,9 @@ from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.model.transfer import lift, prolong
 from worker.deeplimit.study.branches import Branch, BranchPoint
 from worker.deeplimit.study.continuum_fit import ContinuumFit
+
+_FEWEST_STEPS: Final = 16
+"""Steps of a flow that an eigenvector is sought with, at least."""
 
 
 @dataclass(frozen=True)
@@ -89,5 +93,5 @@ def _cheaper(fit: ContinuumFit) -> Flow | None:
     """Return the flow with as few steps as its basis allows: the eigenvector needs no more."""
     if not isinstance(fit.flow.basis, LegendreIncrements) or fit.flow.coordinates.length <= FEW_COORDINATES:
         return None
-    steps = max(16, fit.flow.basis.size)
+    steps = max(_FEWEST_STEPS, fit.flow.basis.size)
     return Flow(fit.flow.problem, fit.flow.basis, steps) if 2 * steps <= fit.flow.steps else None

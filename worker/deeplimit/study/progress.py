@@ -11,6 +11,8 @@ from worker.deeplimit.minimise import HistoryRow, Solution
 
 TRAINED: Final = 0.999
 """The fraction when every model is trained and only diagnostics are left."""
+_BEGUN: Final = 1e-4
+"""The fraction before any iterate, which is above 0 to tell it from a study that waits."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Meter:
         self._total = total
         self._tolerance = tolerance
         self._done = 0.0
-        self._fraction = 1e-4
+        self._fraction = _BEGUN
 
     def expect(self, total: float) -> None:
         """Replace the expected total once more is known; the fraction still never falls."""
