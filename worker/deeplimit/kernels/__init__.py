@@ -1,1 +1,1 @@
-"""Fused evaluations of a layered forward map, its adjoint and its tangents, behind one protocol."""
+"""Fused evaluations of a layered forward map, its adjoint and its tangents, behind one base class."""
