@@ -20,7 +20,7 @@ from service.datasets.uploads import child
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 from tests.support.hostile import BAD
-from tests.support.uploads import bomb, header_bomb, lying_bomb, many_arrays, npz
+from tests.support.uploads import bomb, header_bomb, label_bomb, lying_bomb, many_arrays, npz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +95,14 @@ def test_a_header_is_not_read_before_its_length(tmp_path: Path, make: Callable[[
     peak, answer = peak_memory(request(tmp_path, make(), kind))
     assert 0 < peak < MEMORY
     assert "lies_about_size" in answer
+
+
+def test_labels_are_unpacked_a_few_at_a_time(tmp_path: Path) -> None:
+    content = label_bomb()
+    assert len(content) < 6_000
+    with pytest.raises(UploadRefusedError) as refused:
+        child.read_upload(request(tmp_path, content, UploadFormat.PARQUET))
+    assert refused.value.refusal.code == "label_too_long"  # and not that its reader ran out of memory
 
 
 def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

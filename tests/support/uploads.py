@@ -79,6 +79,12 @@ def many_arrays(count: int = 200_000) -> bytes:
     return safetensors_file({str(k): tensor([0], 0, 0) for k in range(count)})
 
 
+def label_bomb(rows: int = 100_000, characters: int = 30_000) -> bytes:
+    """A Parquet of some 3 KB whose rows all have one long label: it is stored once, and unpacks to gigabytes."""
+    labels = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["x" * characters])
+    return parquet({"a": np.zeros(rows), "y": labels})
+
+
 def safetensors_file(header: Any, body: bytes = b"", length: int | None = None) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + body

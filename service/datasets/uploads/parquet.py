@@ -13,6 +13,7 @@ from service.datasets.uploads.request import Choice, UploadLimits, UploadRefused
 from service.datasets.uploads.tables import LONGEST_NAME, Roles, check_rows, classes_of, roles, target_values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,6 +23,8 @@ MOST_ROW_GROUPS: Final = 10_000
 _MAGIC: Final = b"PAR1"
 _THRIFT_STRINGS: Final = 2**20
 _THRIFT_ENTRIES: Final = 10**6
+_TEXTS_AT_ONCE: Final = 500
+"""Texts unpacked together: each may be as long as a page, and a page that says it once can repeat it for every row."""
 
 
 def read_parquet(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
@@ -102,22 +105,26 @@ def _check_sizes(metadata: Any, chosen: Roles, limits: UploadLimits) -> None:
         raise UploadRefusedError("unpacks_too_large", "unpacks to more bytes than an upload may hold")
 
 
-def _column(file: pq.ParquetFile, position: int) -> pa.ChunkedArray:
-    """Read one column, of as many rows as the footer claims and none of them missing."""
-    column = file.read(columns=[file.schema_arrow.names[position]], use_threads=False).column(0)
-    if column.null_count:
-        raise UploadRefusedError("missing_value", f"column {position + 1} has missing values")
-    if len(column) != file.metadata.num_rows:
+def _parts(file: pq.ParquetFile, position: int, rows_at_once: int) -> Iterator[pa.Array]:
+    """Yield one column in parts, of as many rows together as the footer claims and none of them missing."""
+    rows = 0
+    for batch in file.iter_batches(rows_at_once, columns=[file.schema_arrow.names[position]], use_threads=False):
+        part = batch.column(0)
+        if part.null_count:
+            raise UploadRefusedError("missing_value", f"column {position + 1} has missing values")
+        rows += len(part)
+        yield part
+    if rows != file.metadata.num_rows:
         raise UploadRefusedError("lies_about_size", "a column does not have the rows that the footer claims")
-    return column
 
 
 def _matrix(file: pq.ParquetFile, positions: list[int]) -> NDArray[np.float64]:
-    matrix = np.empty((file.metadata.num_rows, len(positions)))
+    rows = file.metadata.num_rows
+    matrix = np.empty((rows, len(positions)))
     for place, position in enumerate(positions):
-        matrix[:, place] = _column(file, position).to_numpy()
+        matrix[:, place] = np.concatenate([part.to_numpy() for part in _parts(file, position, rows)])
     return matrix
 
 
 def _labels(file: pq.ParquetFile, position: int) -> list[str]:
-    return [str(label)[:1000] for label in _column(file, position).to_pylist()]
+    return [str(label)[:1000] for part in _parts(file, position, _TEXTS_AT_ONCE) for label in part.to_pylist()]
