@@ -20,7 +20,7 @@ from service.datasets.uploads import child
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 from tests.support.hostile import BAD
-from tests.support.uploads import bomb, header_bomb, label_bomb, lying_bomb, many_arrays, npz
+from tests.support.uploads import bomb, header_bomb, label_bomb, lying_bomb, many_arrays, npz, safetensors_file, tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +154,12 @@ def test_a_chosen_column_that_is_missed_for_its_separator(tmp_path: Path) -> Non
     with pytest.raises(UploadRefusedError) as refused:
         read(request(tmp_path, b"a;b;y\n1;2;0\n", UploadFormat.CSV, targets=("y",)))
     assert (refused.value.refusal.code, refused.value.refusal.parameter) == ("wrong_separator", None)
+
+
+@pytest.mark.parametrize("content", [b"abc", b"a,b\n1,2\n3,4\n", safetensors_file({"a": tensor([9], 0, 72)}, bytes(8))])
+def test_no_safetensors_file_and_one_cut_off_are_called_so(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UploadRefusedError, match="lies_about_size: is no safetensors file, or "):
+        read(request(tmp_path, content, UploadFormat.SAFETENSORS))
 
 
 def test_labels_and_names_may_be_in_any_script(tmp_path: Path) -> None:

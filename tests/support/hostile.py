@@ -180,6 +180,12 @@ BAD: list[tuple[str, bytes, str, str]] = [
     ("npz text", npz(inputs=np.array([["a"]]), targets=np.array([1])), NPZ, "wrong_dtype"),
     ("npz complex", npz(inputs=X.astype(complex), targets=Y), NPZ, "wrong_dtype"),
     ("npz booleans", npz(inputs=X > 1, targets=Y), NPZ, "wrong_dtype"),
+    (
+        "npz array twice",
+        zipped({"inputs.npy": INPUTS, "inputz.npy": INPUTS, "targets.npy": TARGETS}).replace(b"inputz", b"inputs"),
+        NPZ,
+        "malformed",
+    ),
     ("npz not arrays", zipped({"inputs.txt": b"1"}), NPZ, "malformed"),
     ("npz many entries", zipped({f"{k}.npy": INPUTS for k in range(100)}), NPZ, "too_many_arrays"),
     ("npz bzip2", zipped({"inputs.npy": INPUTS, "targets.npy": TARGETS}, 12), NPZ, "malformed"),
@@ -279,6 +285,12 @@ BAD: list[tuple[str, bytes, str, str]] = [
     (
         "safetensors array twice",
         safetensors_file(b'{"inputs": %s, "inputs": %s}' % ((json.dumps(NUMBER).encode(),) * 2), bytes(8)),
+        SAFETENSORS,
+        "malformed",
+    ),
+    (
+        "safetensors array twice by an escape",
+        safetensors_file(b'{"inputs": %s, "\\u0069nputs": %s}' % ((json.dumps(NUMBER).encode(),) * 2), bytes(8)),
         SAFETENSORS,
         "malformed",
     ),

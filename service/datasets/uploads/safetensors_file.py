@@ -45,7 +45,8 @@ def open_safetensors(path: Path) -> ArrayFile:
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > LONGEST_HEADER:
-            raise UploadRefusedError("lies_about_size", f"the header has more than {LONGEST_HEADER} bytes")
+            detail = f"is no safetensors file, or its header has more than {LONGEST_HEADER} bytes"
+            raise UploadRefusedError("lies_about_size", detail)
         header = stream.read(length)
     try:
         with safe_open(path, framework="numpy") as file:
@@ -55,7 +56,7 @@ def open_safetensors(path: Path) -> ArrayFile:
     except SafetensorError as error:  # its words may repeat what was sent
         if str(error).startswith(_NO_HEADER):
             raise malformed("is no safetensors file, or its header cannot be read") from None
-        detail = "is no safetensors file, or has been cut off: its header does not fit the size of the file"
+        detail = "is no safetensors file, or has been cut off: shapes and offsets in its header do not fit the file"
         raise UploadRefusedError("lies_about_size", detail) from None
     json.loads(header, object_pairs_hook=_check_repetition)  # JSON it is: the library has read it
     if len(names) > MOST_ARRAYS:
@@ -80,4 +81,4 @@ def _load(path: Path, offset: int, shape: tuple[int, ...], stored: np.dtype[Any]
 def _check_repetition(pairs: list[tuple[str, Any]]) -> None:
     """Refuse a header that says a thing twice: readers differ in which they believe, and the library takes the last."""
     if len(dict(pairs)) < len(pairs):
-        raise malformed("the header names an array twice")
+        raise malformed("the header gives a name twice")
