@@ -1,18 +1,20 @@
-"""What a trainer is given, what it gives back, and how a job can end otherwise."""
+"""What does a job in the trainer: what it is given, what it gives back, and how a job can end otherwise."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.artifacts import ArtifactStore
-from service.contract.job import ArtifactRef
+from service.contract.job import ArtifactRef, Progress
+from service.contract.names import DATA
 
 
 @dataclass(frozen=True)
 class JobInput:
     """One attempt at a job.
 
-    Parameters
+    Attributes
     ----------
     job_id, fence
         The attempt; results go where `service.contract.names.results_path` says.
@@ -20,8 +22,6 @@ class JobInput:
         Resolved specification.
     artifacts
         Where data is read from and results are written to.
-    data_ref
-        Data that was inline or uploaded, where the job has some.
     given
         Every object that the job's record names, by its key there.
     """
@@ -30,8 +30,20 @@ class JobInput:
     fence: int
     spec: Mapping[str, Any]
     artifacts: ArtifactStore
-    data_ref: ArtifactRef | None
     given: Mapping[str, ArtifactRef] = field(default_factory=dict)
+
+    @property
+    def data(self) -> bytes:
+        """The object of inline or uploaded data.
+
+        Raises
+        ------
+        FileNotFoundError
+            The job was given none.
+        """
+        if DATA not in self.given:
+            raise FileNotFoundError("the job's record names no data")
+        return self.artifacts.get(self.given[DATA])
 
 
 @dataclass(frozen=True)
@@ -60,3 +72,18 @@ class UserError(Exception):
 
 class Stopped(Exception):  # noqa: N818 - not an error: the executor did as should_stop asked
     """The executor stopped because it was asked to."""
+
+
+Report = Callable[[Progress], None]
+"""Takes progress, after every iteration or piece of work."""
+ShouldStop = Callable[[], bool]
+"""Says whether the job is to stop; asked after every iteration or piece of work."""
+Executor = Callable[[JobInput, Report, ShouldStop], Outcome]
+"""Does one job and writes its results. It may raise `UserError`, and `Stopped` when it was told to stop."""
+
+
+def load_executor(name: str) -> Executor:
+    """Import the function that goes by ``module:name``."""
+    module, _, function = name.partition(":")
+    executor: Executor = getattr(importlib.import_module(module), function)
+    return executor

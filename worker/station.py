@@ -39,7 +39,6 @@ class Station:
     """
 
     def __init__(self, settings: Settings, redis_url: str, give_up: Callable[[], None]) -> None:
-        self.busy = False
         self.stopping = False
         self._settings = settings
         self._give_up = give_up
@@ -66,14 +65,11 @@ class Station:
 
     def take(self) -> None:
         """Do the job that has waited longest, if one waits; another one too where it had to be given up."""
-        self.busy = True
         try:
             while not self.stopping and self._take_one() is End.GIVEN_UP:
                 pass
         except redis.RedisError as failure:
             LOG.warning("Redis cannot be reached, another hint will come: %s", failure)
-        finally:
-            self.busy = False
 
     def _take_one(self) -> End | None:
         """Do one job; None where none waits, or where none can be done now."""

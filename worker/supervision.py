@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 
 from service.config import Settings
 from service.contract.job import ArtifactRef, JobError, JobStatus, Progress
-from service.contract.names import DATA
 from service.jobstore import Claim, JobStore, JobStoreError, LeaseState
 from worker.reporting import LatestProgress
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
@@ -75,14 +74,12 @@ class Attempt:
 
     def run(self) -> End:
         """Have the job trained, and record how it ended."""
-        data = self._record.artifacts.get(DATA)
         self._trainer.say(
             {
                 "type": "run",
                 "job_id": self._job_id,
                 "fence": self._fence,
                 "spec": self._record.spec,
-                "data": None if data is None else data.model_dump(mode="json"),
                 "given": {key: ref.model_dump(mode="json") for key, ref in self._record.artifacts.items()},
             }
         )

@@ -7,25 +7,22 @@ it cannot break a line.
 """
 
 import argparse
-import importlib
 import json
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import IO, Any
 
 from service.artifacts import ArtifactStore
 from service.config import Settings
-from service.contract.job import ArtifactRef, Progress
-from worker.executor import JobInput, Outcome, Stopped, UserError
+from service.contract.job import ArtifactRef
+from worker.executor import Executor, JobInput, Stopped, UserError, load_executor
 from worker.reporting import ThinnedReport
 
 LOG = logging.getLogger("worker.trainer")
-
-Executor = Callable[[JobInput, Callable[[Progress], None], Callable[[], bool]], Outcome]
 
 
 class Trainer:
@@ -63,13 +60,11 @@ class Trainer:
         os._exit(0)  # the supervisor is gone, or wants no more: nothing here is worth waiting for
 
     def _run(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        data = order["data"]
         job = JobInput(
             job_id=order["job_id"],
             fence=order["fence"],
             spec=order["spec"],
             artifacts=self._artifacts,
-            data_ref=None if data is None else ArtifactRef.model_validate(data),
             given={key: ArtifactRef.model_validate(ref) for key, ref in order["given"].items()},
         )
         report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
@@ -103,12 +98,6 @@ def _machine() -> dict[str, Any]:
     return {"devices": ["cpu", *gpus], "torch": torch.__version__}
 
 
-def _load(name: str) -> Executor:
-    module, _, function = name.partition(":")
-    executor: Executor = getattr(importlib.import_module(module), function)
-    return executor
-
-
 def main() -> None:
     """Take over the standard streams, import the executor, serve."""
     parser = argparse.ArgumentParser(prog="python -m worker.trainer")
@@ -121,7 +110,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     settings = Settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    executor = _load(arguments.executor)
+    executor = load_executor(arguments.executor)
     torch = sys.modules.get("torch")
     if torch is not None and settings.torch_threads is not None:
         torch.set_num_threads(settings.torch_threads)

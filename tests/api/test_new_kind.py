@@ -36,7 +36,7 @@ def done(worker: HandWorker) -> str:
     """Do the next job as a trainer would; return its id."""
     record, fence = worker.claim()
     seen: list[Progress] = []
-    job = JobInput(record.id, fence, record.spec, worker.artifacts, None, record.artifacts)
+    job = JobInput(record.id, fence, record.spec, worker.artifacts, record.artifacts)
     outcome = execute(job, seen.append, lambda: False)
     assert seen[-1].fraction == 1.0
     worker.store.finish(record.id, fence, JobStatus.SUCCEEDED, artifacts=outcome.artifacts)

@@ -63,8 +63,7 @@ class Service:
         assert claim is not None
         record = claim.record
         assert record.id == created.id
-        data = record.artifacts.get("data")
-        job = JobInput(record.id, claim.fence, record.spec, self.artifacts, data, record.artifacts)
+        job = JobInput(record.id, claim.fence, record.spec, self.artifacts, record.artifacts)
         outcome = execute(job, lambda _: None, lambda: False)
         return self.store.finish(record.id, claim.fence, JobStatus.SUCCEEDED, artifacts=outcome.artifacts)
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors.numpy import load as load_safetensors
 
 from service.contract.diagnose import results as contract
 from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
 from service.contract.names import RESULTS, network_key, results_path
-from service.contract.results import Provenance, to_json
-from service.contract.train.resolved import spec_sha256
+from service.contract.results import to_json
 from service.contract.train.sequence import Classification
+from service.contract.values.media_types import JSON
 from worker.deeplimit.diagnostics.sequence.classification import classify
 from worker.deeplimit.diagnostics.sequence.norms import network_norms
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
+from worker.execution.provenance import provenance_of
 from worker.execution.ticker import Ticker
 from worker.executor import Outcome, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from service.contract.job import Progress
-    from worker.executor import JobInput
+    from worker.executor import JobInput, Report, ShouldStop
 
 
-def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
-    """Diagnose the networks that the job was given; as `worker.execution.kinds.execute`."""
+def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
+    """Diagnose the networks that the job was given and write the results: a `worker.executor.Executor`."""
     spec = ResolvedDiagnoseSpec.model_validate(job.spec)
     ticker = Ticker(len(spec.networks) + 1, "diagnostics", report, should_stop, spec.limits.wall_time_s)
     networks: list[NetworkWeights] = []
@@ -50,15 +46,7 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     results = contract.DiagnosisResultsFile(
         networks=rows,
         classification=classification,
-        provenance=Provenance(
-            spec_sha256=spec_sha256(job.spec),
-            seed=0,
-            torch=torch.__version__,
-            device="cpu",
-            dtype="float64",
-            version=version("deeplimit"),
-            wall_time_s=ticker.elapsed,
-        ),
+        provenance=provenance_of(job, seed=0, seconds=ticker.elapsed),
     )
-    stored = job.artifacts.put(results_path(job.job_id, job.fence), to_json(results), "application/json")
+    stored = job.artifacts.put(results_path(job.job_id, job.fence), to_json(results), JSON)
     return Outcome({RESULTS: stored})

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from service.contract.kinds import KINDS
+from worker.executor import load_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from worker.executor import JobInput, Outcome, Report, ShouldStop
 
-    from service.contract.job import Progress
-    from worker.executor import JobInput, Outcome
-
-    Executor = Callable[[JobInput, Callable[[Progress], None], Callable[[], bool]], Outcome]
+for _kind in KINDS.values():
+    load_executor(_kind.executor)  # imported while the trainer warms up, not when a job waits
 
 
-def executor_of(kind: str) -> Executor:
-    """Import the function that does jobs of one kind."""
-    module, _, function = KINDS[kind].executor.partition(":")
-    executor: Executor = getattr(importlib.import_module(module), function)
-    return executor
-
-
-for _kind in KINDS:
-    executor_of(_kind)  # imported while the trainer warms up, not when a job waits
-
-
-def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
-    """Do what the job asks for and write its results.
-
-    Parameters
-    ----------
-    job
-        The attempt.
-    report
-        Takes progress.
-    should_stop
-        Asked again and again.
-
-    Raises
-    ------
-    UserError
-        If the job cannot be done as specified, or nothing usable came out.
-    Stopped
-        If ``should_stop`` said so.
-    """
-    return executor_of(job.spec["kind"])(job, report, should_stop)
+def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
+    """Do what the job asks for and write its results: a `worker.executor.Executor`."""
+    return load_executor(KINDS[job.spec["kind"]].executor)(job, report, should_stop)

@@ -127,9 +127,7 @@ def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
 
 def stored_arrays(job: JobInput) -> dict[str, npt.NDArray[np.generic]]:
     """Return the arrays of the data that the job was given."""
-    if job.data_ref is None:
-        raise FileNotFoundError("the job's record names no data")
-    return dict(load_safetensors(job.artifacts.get(job.data_ref)))
+    return dict(load_safetensors(job.data))
 
 
 def uploaded(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:

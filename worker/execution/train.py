@@ -3,58 +3,36 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
-from typing import TYPE_CHECKING
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, parameters_key, results_path
-from service.contract.results import Provenance, to_json
+from service.contract.results import to_json
 from service.contract.train import results as contract
 from service.contract.train.estimate import deepest_affordable
-from service.contract.train.resolved import ResolvedTrainSpec, spec_sha256
+from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
+from service.contract.values.media_types import JSON, SAFETENSORS
 from worker.deeplimit import train
 from worker.deeplimit.depth_search import train_for_error
 from worker.execution.problems import continuum_of, learning_of, training_of, wanted_of
+from worker.execution.provenance import provenance_of
 from worker.execution.threads import suited_threads
 from worker.execution.train_diagnostics import diagnostics_of
 from worker.execution.train_results import models_of
-from worker.executor import JobInput, Outcome, Stopped, UserError
+from worker.executor import Outcome, Stopped, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from service.contract.job import ArtifactRef
     from worker.deeplimit import TrainedStudy
     from worker.deeplimit.study.progress import ProgressObserver, StudyProgress
     from worker.execution.problems import Learning
-
-_JSON = "application/json"
-_SAFETENSORS = "application/vnd.safetensors"
+    from worker.executor import JobInput, Report, ShouldStop
 
 
-def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
-    """Train what the job asks for and write its results.
-
-    Parameters
-    ----------
-    job
-        The attempt.
-    report
-        Takes progress after every iteration.
-    should_stop
-        Asked after every iteration.
-
-    Raises
-    ------
-    UserError
-        If the job cannot be done as specified, or nothing usable came out.
-    Stopped
-        If ``should_stop`` said so.
-    """
+def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
+    """Train what the job asks for and write its results: a `worker.executor.Executor`."""
     started = time.monotonic()
     spec = ResolvedTrainSpec.model_validate(job.spec)
 
@@ -83,54 +61,37 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     entries = []
     for model in models:
         key = parameters_key(model.name)
-        stored = job.artifacts.put(results_path(job.job_id, job.fence, key), model.parameters_file(), _SAFETENSORS)
+        stored = job.artifacts.put(results_path(job.job_id, job.fence, key), model.parameters_file(), SAFETENSORS)
         artifacts[key] = stored
         entries.append(model.result(stored))
     results = contract.ResultsFile(
         models=entries,
         diagnostics=diagnostics_of(trained),
-        provenance=Provenance(
-            spec_sha256=spec_sha256(job.spec),
+        provenance=provenance_of(
+            job,
             seed=spec.training.seed,
-            torch=torch.__version__,
-            device=str(learning.problem.device),
-            dtype=spec.training.dtype.value,
-            version=version("deeplimit"),
-            wall_time_s=time.monotonic() - started,
+            seconds=time.monotonic() - started,
+            device=learning.problem.device,
+            dtype=spec.training.dtype,
         ),
     )
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     for key, body in ((RESULTS, results), (LOSSES, losses)):
-        artifacts[key] = job.artifacts.put(results_path(job.job_id, job.fence, key), to_json(body), _JSON)
+        artifacts[key] = job.artifacts.put(results_path(job.job_id, job.fence, key), to_json(body), JSON)
     return Outcome(artifacts)
 
 
 def _trained(spec: ResolvedTrainSpec, learning: Learning, observe: ProgressObserver) -> TrainedStudy:
     """Train the depths that are asked for, or seek the one for a wanted gap or prediction error."""
-    scaling = learning.standardisation
-    validation_inputs = None if learning.validation is None else learning.validation[0]
-    prediction_scale = None if scaling is None else scaling.target_scale
-    wanted = wanted_of(spec)
-    if wanted is not None:
-        problem = learning.problem
-        sizes = Sizes(problem.samples + learning.held_out, problem.output_dim)  # as the dry run counts them
-        return train_for_error(
-            problem,
-            wanted,
-            spec.depths,
-            continuum_of(spec),
-            training_of(spec),
-            most_depth=deepest_affordable(spec, sizes, LIMITS).depth,
-            validation_inputs=validation_inputs,
-            prediction_scale=prediction_scale,
-            observer=observe,
-        )
-    return train(
-        learning.problem,
-        spec.depths,
-        continuum_of(spec),
-        training_of(spec),
-        validation_inputs=validation_inputs,
-        prediction_scale=prediction_scale,
-        observer=observe,
-    )
+    problem, scaling = learning.problem, learning.standardisation
+    options: dict[str, Any] = {
+        "validation_inputs": None if learning.validation is None else learning.validation[0],
+        "prediction_scale": None if scaling is None else scaling.target_scale,
+        "observer": observe,
+    }
+    continuum, training, wanted = continuum_of(spec), training_of(spec), wanted_of(spec)
+    if wanted is None:
+        return train(problem, spec.depths, continuum, training, **options)
+    sizes = Sizes(problem.samples + learning.held_out, problem.output_dim)  # as the dry run counts them
+    most_depth = deepest_affordable(spec, sizes, LIMITS).depth
+    return train_for_error(problem, wanted, spec.depths, continuum, training, most_depth=most_depth, **options)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.artifacts import ArtifactStore
-from service.contract.names import RESULTS, data_path
+from service.contract.names import DATA, RESULTS, data_path
 from service.contract.plan import InlineSamples
 from service.contract.train.resolve import resolve_train
 from service.contract.values.limits import LIMITS
@@ -31,7 +31,7 @@ def run(folder: Path, body: dict[str, Any]) -> tuple[dict[str, Any], list[float]
     if spec.data.source == "inline":
         content = encode(InlineSamples(spec.data.inputs, spec.data.targets, found.spec.objective.loss.target_kind))
         data = store.put(data_path("job"), content, "application/vnd.safetensors")
-    job = JobInput("job", 1, found.spec.model_dump(mode="json"), store, data)
+    job = JobInput("job", 1, found.spec.model_dump(mode="json"), store, {} if data is None else {DATA: data})
     outcome = execute(job, lambda at: fractions.append(at.fraction), lambda: False)
     results: dict[str, Any] = json.loads(store.get(outcome.artifacts[RESULTS]))
     return results, fractions

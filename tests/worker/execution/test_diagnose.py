@@ -40,7 +40,7 @@ def job_of(place: Path, depths: tuple[int, ...], wall_time_s: float = 600.0) -> 
         "residual_exponent": 1.0,
         "limits": {"wall_time_s": wall_time_s},
     }
-    return JobInput(JOB, 1, spec, store, None, given)
+    return JobInput(JOB, 1, spec, store, given)
 
 
 def test_what_it_writes(tmp_path: Path) -> None:

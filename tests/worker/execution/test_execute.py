@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from service.artifacts import ArtifactStore
 from service.contract.job import Progress
-from service.contract.names import LOSSES, RESULTS, data_path, parameters_key
+from service.contract.names import DATA, LOSSES, RESULTS, data_path, parameters_key
 from service.contract.plan import InlineSamples
 from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
@@ -43,7 +43,7 @@ def job_of(place: Path, **spec: Any) -> JobInput:
             InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.spec.objective.loss.target_kind)
         )
         data = store.put(data_path(JOB), content, "application/vnd.safetensors")
-    return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, data)
+    return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, {} if data is None else {DATA: data})
 
 
 def run(job: JobInput, reports: list[Progress] | None = None) -> Outcome:

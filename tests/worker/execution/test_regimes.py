@@ -36,7 +36,7 @@ class Run:
         self.store = ArtifactStore(directory)
         body = {name: part for name, part in {**SPEC, **parts}.items() if part is not ...}
         spec = resolve_train(parse_train(body)).spec.model_dump(mode="json")
-        self.outcome: Outcome = execute(JobInput("job", 1, spec, self.store, None), lambda _: None, lambda: False)
+        self.outcome: Outcome = execute(JobInput("job", 1, spec, self.store), lambda _: None, lambda: False)
         self.results = json.loads(self.store.get(self.outcome.artifacts["results"]))
         self.models = {model["model"]: model for model in self.results["models"]}
 

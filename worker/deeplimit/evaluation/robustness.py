@@ -31,15 +31,15 @@ class NoiseRow:
     changed_labels
         Share of samples and draws whose class changes; None for numbers.
     metrics, deviations
-        Mean and population standard deviation over draws of each metric; empty without targets.
+        Mean and population standard deviation over draws of each metric; None without targets.
     """
 
     noise: float
     rms_change: float
     sup_change: float
     changed_labels: float | None
-    metrics: Mapping[str, float]
-    deviations: Mapping[str, float]
+    metrics: Mapping[str, float] | None
+    deviations: Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Noise:
     seed: int
 
 
-def robustness(
+def noise_curve(
     model: Fitted,
     noise: Noise,
     unit: Tensor,
@@ -92,7 +92,7 @@ def robustness(
     for level in noise.levels:
         generator = np.random.default_rng(noise.seed)
         squares = sup = changed = 0.0
-        found: list[dict[str, float]] = []
+        draws: list[dict[str, float]] = []
         for _ in range(noise.repeats):
             draw = generator.standard_normal((problem.samples, problem.input_dim))
             x = problem.x.clone()
@@ -105,18 +105,18 @@ def robustness(
             if classes:
                 changed += changed_labels(clean, noisy)
             if targets is not None:
-                found.append({"terminal_loss": float(loss.total(z, targets)) / len(z), **loss.metrics(z, targets)})
+                draws.append({"terminal_loss": float(loss.total(z, targets)) / len(z), **loss.metrics(z, targets)})
             if tick is not None:
                 tick()
-        names = found[0] if found else {}
+        by_name = {name: [draw[name] for draw in draws] for name in draws[0]} if draws else {}
         rows.append(
             NoiseRow(
                 noise=level,
                 rms_change=math.sqrt(squares / noise.repeats),
                 sup_change=sup,
                 changed_labels=changed / noise.repeats if classes else None,
-                metrics={name: float(np.mean([one[name] for one in found])) for name in names},
-                deviations={name: float(np.std([one[name] for one in found])) for name in names},
+                metrics={name: float(np.mean(values)) for name, values in by_name.items()} or None,
+                deviations={name: float(np.std(values)) for name, values in by_name.items()} or None,
             )
         )
     return rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,15 +22,22 @@ from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.transfer import recover
 
 
-@dataclass
+@dataclass(frozen=True)
+class SampledErrors:
+    """The largest deviation of one quantity from the continuum's, and its observed order."""
+
+    sup_error: float
+    order: float | None
+
+
+@dataclass(frozen=True)
 class SampledRow:
-    """One depth: the largest deviations of its states and predictions from the continuum's, and their orders."""
+    """One depth: its states and predictions."""
 
     depth: int
-    states: float
-    predictions: float
-    order: dict[str, float | None] = field(default_factory=dict)
-    withheld: dict[str, str] = field(default_factory=dict)
+    states: SampledErrors
+    predictions: SampledErrors
+    withheld: dict[str, str]
 
 
 def sample(continuum: Fitted, depth: int) -> Fitted:
@@ -60,23 +67,33 @@ def sampling_errors(
         max over i and s of ‖X_i[x_s] − X(i/n)[x_s]‖, and the largest entry of the difference of predictions h.
     """
     predict = continuum.problem.loss.predict
-    limit = predict(continuum.output(x))
-    rows = []
+    limit, depths = predict(continuum.output(x)), list[int]()
+    deviations: dict[str, list[float]] = {"states": [], "predictions": []}
     for network in sorted(networks, key=lambda one: one.depth or 0):
         depth = network.depth or 0
         states = 0.0
         for part in torch.split(x, max(1, 2**22 // ((depth + 1) * x.shape[1]))):
             difference = network.states(part, depth)[1] - continuum.nodal_states(part, depth)
-            found = float(torch.linalg.vector_norm(difference, dim=2).max())
-            states = float(np.maximum(states, found))  # hands on NaN, which max would lose
+            largest = float(torch.linalg.vector_norm(difference, dim=2).max())
+            states = float(np.maximum(states, largest))  # hands on NaN, which max would lose
         change = (predict(network.output(x)) - limit).abs()
-        rows.append(SampledRow(depth, states, float((change if scale is None else change * scale).max())))
+        depths.append(depth)
+        deviations["states"].append(states)
+        deviations["predictions"].append(float((change if scale is None else change * scale).max()))
     rounding = torch.finfo(x.dtype).eps * 100.0 * max(float(limit.abs().max()), 1.0) + continuum.resolved[1]
     errors = {"states": rounding, "predictions": rounding if scale is None else rounding * float(scale.max())}
-    for name, error in errors.items():
-        measured = [Observation(row.depth, getattr(row, name), error) for row in rows]
-        for row, (order, reason) in zip(rows, observed_orders(measured), strict=True):
-            row.order[name] = order if order is None or math.isfinite(order) else None
-            if reason is not None:
-                row.withheld[name] = reason
+    orders = {
+        name: observed_orders([Observation(n, value, errors[name]) for n, value in zip(depths, values, strict=True)])
+        for name, values in deviations.items()
+    }
+    rows = []
+    for row, depth in enumerate(depths):
+        parts = {name: SampledErrors(values[row], _finite(orders[name][row][0])) for name, values in deviations.items()}
+        reasons = {name: orders[name][row][1] for name in deviations}
+        withheld = {name: reason for name, reason in reasons.items() if reason is not None}
+        rows.append(SampledRow(depth, **parts, withheld=withheld))
     return rows
+
+
+def _finite(order: float | None) -> float | None:
+    return order if order is None or math.isfinite(order) else None

@@ -63,6 +63,24 @@ class SolverRow:
 
 
 @dataclass(frozen=True)
+class OwnSolver:
+    """What the model's own predictions come from."""
+
+    solver: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class SolverReference:
+    """What all are compared with: evaluations of the right-hand side, and the change from the model's predictions."""
+
+    evaluations: int
+    prediction_change: float
+    solver: str = "dop853"
+    tolerance: float = REFERENCE_TOLERANCE
+
+
+@dataclass(frozen=True)
 class SolverConsistency:
     """The table, and whether finer and better solvers leave the predictions as they are.
 
@@ -74,24 +92,18 @@ class SolverConsistency:
         What changes are compared with: 1 for probabilities, else the largest range of a prediction over the samples.
         Where none varies, as of a single sample, it is the largest factor from scaled targets to the user's units,
         which is a deviation of the training's targets, or without any the largest absolute value.
-    own_solver, own_steps
-        What the model's own predictions come from.
-    reference_change, reference_evaluations
-        Change from the model's own predictions to the reference's, and evaluations of the right-hand side it took.
     consistent
         Whether the reference's predictions are within ``tolerance`` · ``spread`` of the model's own, and so are those
-        of every row whose solver has at least the order of ``own_solver`` and whose steps are at least ``own_steps``;
+        of every row whose solver has at least the order of the model's own and whose steps are at least its own;
         without such a row the reference decides alone. None where the change to the reference is not finite.
     """
 
     samples: int
     spread: float
     tolerance: float
-    own_solver: str
-    own_steps: int
-    reference_change: float
-    reference_evaluations: int
-    rows: list[SolverRow]
+    own: OwnSolver
+    reference: SolverReference
+    table: list[SolverRow]
     consistent: bool | None
 
 
@@ -155,11 +167,9 @@ def solver_consistency(
         samples=len(x),
         spread=spread,
         tolerance=tolerance,
-        own_solver=own_solver.name,
-        own_steps=own_steps,
-        reference_change=reference_change,
-        reference_evaluations=evaluations,
-        rows=rows,
+        own=OwnSolver(own_solver.name, own_steps),
+        reference=SolverReference(evaluations, reference_change),
+        table=rows,
         consistent=consistent,
     )
 

@@ -14,7 +14,7 @@ from tests.support.flows import constant_readout, fixed_flow, tensor, trained_co
 from worker.deeplimit import Problem, Regime
 from worker.deeplimit.evaluation import fitted, solvers
 from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.evaluation.robustness import Noise, robustness
+from worker.deeplimit.evaluation.robustness import Noise, noise_curve
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import solver_consistency
 from worker.deeplimit.kernels.tableau import RK4, Tableau
@@ -52,11 +52,11 @@ def test_untrained_depths_show_order_one_in_states_and_predictions(activation: s
     assert [row.depth for row in rows] == [64, 128, 256]
     for row in rows[1:]:
         for name in ("states", "predictions"):
-            order = row.order[name]
+            order = getattr(row, name).order
             assert order is not None
             assert order == pytest.approx(1.0, abs=0.02)
     # the leading term of Euler's error halves with the step
-    assert rows[2].predictions / rows[1].predictions == pytest.approx(0.5, abs=5e-3)
+    assert rows[2].predictions.sup_error / rows[1].predictions.sup_error == pytest.approx(0.5, abs=5e-3)
 
 
 def test_another_continuum_shows_no_order() -> None:
@@ -66,14 +66,15 @@ def test_another_continuum_shows_no_order() -> None:
     off = replace(continuum.parameters, K=1.01 * continuum.parameters.K)
     networks = [sample(Fitted("continuum", continuum.problem, off), depth) for depth in (64, 128, 256)]
     for row in sampling_errors(continuum, networks, continuum.problem.x)[1:]:
-        assert row.order["states"] is None or row.order["states"] < 0.9
+        assert row.states.order is None or row.states.order < 0.9
 
 
 def test_noise_that_is_not_in_the_columns_unit_is_told_apart() -> None:
     """The control of the unit: with a third of it the same levels change a third as much."""
     model = trained_continuum("identity")
     whole, third = (
-        robustness(model, Noise((0.01,), 5, 0), torch.full((1,), unit, dtype=torch.float64))[0] for unit in (1.0, 1 / 3)
+        noise_curve(model, Noise((0.01,), 5, 0), torch.full((1,), unit, dtype=torch.float64))[0]
+        for unit in (1.0, 1 / 3)
     )
     assert whole.rms_change == pytest.approx(3.0 * third.rms_change, rel=1e-9)
 
@@ -85,17 +86,17 @@ def test_orders_of_predictions_do_not_hang_on_their_unit() -> None:
         sampling_errors(continuum, networks, continuum.problem.x, scale)
         for scale in (None, torch.tensor([1e-12], dtype=torch.float64))
     )
-    assert scaled[1].predictions == pytest.approx(1e-12 * plain[1].predictions, rel=1e-12)
-    assert scaled[1].order["predictions"] == pytest.approx(plain[1].order["predictions"], rel=1e-9)
+    assert scaled[1].predictions.sup_error == pytest.approx(1e-12 * plain[1].predictions.sup_error, rel=1e-12)
+    assert scaled[1].predictions.order == pytest.approx(plain[1].predictions.order, rel=1e-9)
 
 
 def test_what_overflows_is_no_error_of_zero() -> None:
     """X' = 40 X from 1e300: X(1) and Euler's X_64 are over the largest double, and their difference is no number."""
     continuum = fixed_flow("identity", 40.0, 1e300)
     (row,) = sampling_errors(continuum, [sample(continuum, 64)], continuum.problem.x)
-    assert not math.isfinite(row.states)
-    assert not math.isfinite(row.predictions)
-    (level,) = robustness(continuum, Noise((0.1,), 2, 0), torch.ones(1, dtype=torch.float64))
+    assert not math.isfinite(row.states.sup_error)
+    assert not math.isfinite(row.predictions.sup_error)
+    (level,) = noise_curve(continuum, Noise((0.1,), 2, 0), torch.ones(1, dtype=torch.float64))
     assert not math.isfinite(level.sup_change)
     assert not math.isfinite(level.rms_change)
     assert solver_consistency(continuum, (8,), 0.01).consistent is None
@@ -109,7 +110,7 @@ def test_a_sampled_network_is_eulers_method() -> None:
     assert float(continuum.output(continuum.problem.x)) == pytest.approx(exact, abs=1e-11)
     network = sample(continuum, 4096)
     row = sampling_errors(continuum, [network], continuum.problem.x)[0]
-    assert 4096 * row.predictions == pytest.approx(0.1076491, rel=1e-3)
+    assert 4096 * row.predictions.sup_error == pytest.approx(0.1076491, rel=1e-3)
 
 
 @pytest.mark.parametrize("wanted", [1e-6, 1e-8])
@@ -182,18 +183,19 @@ def test_noise_on_a_linear_map_is_passed_on_by_its_factor() -> None:
     )
     model = Fitted("continuum", problem, parameters)
     unit = torch.full((1,), 2.0, dtype=torch.float64)
-    rows = robustness(
+    rows = noise_curve(
         model, Noise((0.1, 0.2), 5, 0), unit, scale=torch.tensor([10.0], dtype=torch.float64), targets=problem.y
     )
     assert rows[0].rms_change == pytest.approx(10.0 * 3.0 * 2.0 * 0.1, rel=0.03)
     assert rows[1].rms_change == pytest.approx(2.0 * rows[0].rms_change, rel=1e-12)  # the same draws
-    assert rows[0].metrics["terminal_loss"] == pytest.approx((3.0 * 2.0 * 0.1) ** 2, rel=0.05)
-    assert rows[1].metrics["r2"] < rows[0].metrics["r2"] < 1.0
-    again = robustness(model, Noise((0.1,), 5, 0), unit)
-    other = robustness(model, Noise((0.1,), 5, 1), unit)
+    gentle, strong = (row.metrics or {} for row in rows)
+    assert gentle["terminal_loss"] == pytest.approx((3.0 * 2.0 * 0.1) ** 2, rel=0.05)
+    assert strong["r2"] < gentle["r2"] < 1.0
+    again = noise_curve(model, Noise((0.1,), 5, 0), unit)
+    other = noise_curve(model, Noise((0.1,), 5, 1), unit)
     assert again[0].rms_change == rows[0].rms_change / 10.0
     assert other[0].rms_change != again[0].rms_change
-    assert again[0].metrics == {}
+    assert again[0].metrics is None
 
 
 def test_noise_changes_labels_near_the_boundary() -> None:
@@ -208,8 +210,10 @@ def test_noise_changes_labels_near_the_boundary() -> None:
         torch.zeros(2, dtype=torch.float64),
     )
     model = Fitted("continuum", problem, parameters)
-    row = robustness(model, Noise((0.1,), 40, 0), torch.ones(1, dtype=torch.float64), targets=problem.y)[0]
+    row = noise_curve(model, Noise((0.1,), 40, 0), torch.ones(1, dtype=torch.float64), targets=problem.y)[0]
     assert row.changed_labels == pytest.approx(0.5 * 0.46, abs=0.1)  # of the two in the middle, Φ(−0.1) each
+    assert row.metrics is not None
+    assert row.deviations is not None
     assert row.metrics["accuracy"] == pytest.approx(1.0 - (row.changed_labels or 0.0), abs=1e-12)
     assert row.deviations["accuracy"] > 0.0
 
