@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from service.api.problems import ProblemError
 from service.contract.values.errors import ErrorCode
+from service.contract.values.media_types import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -74,3 +75,18 @@ async def receive(request: Request, limit: int, take: Callable[[bytes], object])
         raise too_large
     if not size:
         raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.EMPTY_BODY, "The body is empty.")
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """Read a JSON body whole, at most `limit` bytes; it is not decoded.
+
+    Raises
+    ------
+    ProblemError
+        415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
+    """
+    media_type_of(request, [JSON])
+    check_charset(request)
+    chunks: list[bytes] = []
+    await receive(request, limit, chunks.append)
+    return b"".join(chunks)

@@ -55,8 +55,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         datasets = Datasets(DatasetStore(client), artifacts, limits)
         reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
         ServiceState(
-            jobs=Jobs(store, artifacts, dispatcher, limits),
-            planner=Planner(store, artifacts, datasets, limits),
+            jobs=Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits)),
             datasets=datasets,
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(AT_ONCE),

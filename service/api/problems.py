@@ -17,6 +17,7 @@ from starlette.routing import compile_path
 
 from service.artifacts import ArtifactNotFoundError
 from service.contract.values.errors import ErrorCode, SpecInvalidError
+from service.contract.values.strict_json import BodyRefusedError
 from service.datasets.datasets import DatasetNotFoundError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
@@ -201,6 +202,7 @@ def _refusal(status: HTTPStatus, code: ErrorCode, detail: str, *, later: bool = 
 _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProxyType(
     {
         ProblemError: lambda error: error,
+        BodyRefusedError: lambda error: ProblemError(HTTPStatus.BAD_REQUEST, error.code, error.detail),
         SpecInvalidError: of_spec,
         UploadRefusedError: lambda error: of_upload(error.refusal),
         RequestValidationError: _of_parameters,

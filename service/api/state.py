@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from service.api.waiting import Waiters
-    from service.jobs.plans import Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,6 @@ class ServiceState:
     """The parts of a running service; ``upload_turns`` bounds how many uploads are read at once."""
 
     jobs: Jobs
-    planner: Planner
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import uuid
@@ -13,6 +14,7 @@ from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.contract.train.resolved import spec_sha256
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
+from service.contract.values.strict_json import decode
 from service.jobs.plans import encode
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
     from service.artifacts import ArtifactStore
     from service.contract.plan import Given, Plan
-    from service.contract.values.limits import Limits
     from service.jobs.dispatch import Dispatcher
+    from service.jobs.plans import Planner
     from service.jobstore import JobQuery, Page
 
 LOG = logging.getLogger(__name__)
@@ -48,70 +50,46 @@ class Jobs:
     ----------
     store, artifacts, dispatcher
         Records, objects, and hints to the workers.
-    limits
-        The published limits.
+    planner
+        Knows what specifications may refer to, and the limits.
     """
 
-    def __init__(self, store: JobStore, artifacts: ArtifactStore, dispatcher: Dispatcher, limits: Limits) -> None:
+    def __init__(self, store: JobStore, artifacts: ArtifactStore, dispatcher: Dispatcher, planner: Planner) -> None:
         self.store = store
         self.artifacts = artifacts
-        self.limits = limits
+        self.limits = planner.limits
         self._dispatcher = dispatcher
+        self._planner = planner
 
-    def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
-        """Return the job that the same key and body made before, or ``None``.
-
-        Raises
-        ------
-        IdempotencyKeyReused
-            The key came with another body.
-        """
-        return self.store.replayed(idempotency_key, body_sha256)
-
-    def create(self, plan: Plan, *, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
-        """Queue a job. When this returns it is committed.
-
-        Parameters
-        ----------
-        plan
-            From :meth:`service.jobs.plans.Planner.plan`.
-        idempotency_key
-            Chosen by the client, or ``None``.
-        body_sha256
-            Of the request, which the key is tied to.
+    def submit(self, body: bytes, idempotency_key: str | None) -> tuple[JobRecord, bool]:
+        """Queue the job that a JSON body specifies. When this returns it is committed.
 
         Returns
         -------
         tuple[JobRecord, bool]
-            The job, and whether it is that of an earlier request with the same key.
+            The job, and whether it is that of an earlier request with the same key and body.
 
         Raises
         ------
-        IdempotencyKeyReused, QueueFull, SpecInvalidError
-            Nothing was queued; the last when an object that the specification refers to was deleted just now.
+        BodyRefusedError, SpecInvalidError, IdempotencyKeyReused, QueueFull
+            Nothing was queued.
         """
-        job_id = uuid.uuid4().hex
-        spec = plan.spec.model_dump(mode="json")
-        job = NewJob(
-            id=job_id,
-            kind=plan.spec.kind,
-            spec=spec,
-            spec_sha256=spec_sha256(spec),
-            name=plan.spec.name,
-            external_id=plan.spec.external_id,
-            metadata=dict(plan.spec.metadata),
-            artifacts=self._give(job_id, plan.given),
-        )
-        try:
-            record, replayed = self.store.create(job, idempotency_key=idempotency_key, body_sha256=body_sha256)
-        except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
-            self._forget(job_id)
-            raise
-        if replayed:
-            self._forget(job_id)
-        else:
-            self._dispatcher.hint()
-        return record, replayed
+        digest = hashlib.sha256(body).hexdigest()
+        if idempotency_key is not None:
+            earlier = self.store.replayed(idempotency_key, digest)  # asked first: what it refers to may be gone by now
+            if earlier is not None:
+                return earlier, True
+        return self._create(self.plan(body), idempotency_key, digest)
+
+    def plan(self, body: bytes) -> Plan:
+        """Check, resolve and estimate the job that a JSON body specifies, without queueing it.
+
+        Raises
+        ------
+        BodyRefusedError, SpecInvalidError
+            The body is not JSON, or specifies no job that can be done here.
+        """
+        return self._planner.plan(decode(body))
 
     def get(self, job_id: str) -> JobRecord:
         """Read a job.
@@ -187,6 +165,30 @@ class Jobs:
         if key not in record.artifacts:
             raise ModelNotFoundError if "/" in key else ResultsUnavailableError
         return self.artifacts.get(record.artifacts[key])
+
+    def _create(self, plan: Plan, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
+        job_id = uuid.uuid4().hex
+        spec = plan.spec.model_dump(mode="json")
+        job = NewJob(
+            id=job_id,
+            kind=plan.spec.kind,
+            spec=spec,
+            spec_sha256=spec_sha256(spec),
+            name=plan.spec.name,
+            external_id=plan.spec.external_id,
+            metadata=dict(plan.spec.metadata),
+            artifacts=self._give(job_id, plan.given),
+        )
+        try:
+            record, replayed = self.store.create(job, idempotency_key=idempotency_key, body_sha256=body_sha256)
+        except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
+            self._forget(job_id)
+            raise
+        if replayed:
+            self._forget(job_id)
+        else:
+            self._dispatcher.hint()
+        return record, replayed
 
     def _give(self, job_id: str, given: Mapping[str, Given]) -> dict[str, ArtifactRef]:
         """Put what a job is given under its own name, so that it outlives what it came from."""

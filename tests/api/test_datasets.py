@@ -171,7 +171,7 @@ OVER_HTTP = {
     "parquet cut off",
     "parquet bomb",
 }
-"""The others are read in tests/uploads, without a process each."""
+"""The others are read in tests/datasets, without a process each."""
 CHOSEN = [row for row in BAD if row[0] in OVER_HTTP]
 
 

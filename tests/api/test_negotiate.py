@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from service.api.forms import parameters
 from service.api.negotiate import accepted, etag_of, matches, wait_of
-from service.api.strict_json import decode
 from service.contract.train.results import ParametersMetadata
+from service.contract.values.strict_json import decode
 from tests.support.api import STANDARDISATION
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from http import HTTPStatus
 from typing import Annotated
@@ -13,17 +12,15 @@ from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from service.api.bodies import read_json
 from service.api.negotiate import etag_of, matches, wait_of
 from service.api.problems import RETRY_AFTER_S
 from service.api.routes.common import Flag, Prefer, answers, json_response, problems, ref
 from service.api.state import JobsOf, State
-from service.api.strict_json import decode, read_body
 from service.api.views import dry_run_json, job_json, job_path, page_json
 from service.contract.job import JobRecord, JobStatus
 from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
-from service.jobs.jobs import Jobs
-from service.jobs.plans import Planner
 from service.jobstore import JobQuery
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -58,19 +55,6 @@ def _headers(record: JobRecord) -> dict[str, str]:
     return headers
 
 
-def _plan_and_create(jobs: Jobs, planner: Planner, body: bytes, key: str | None) -> tuple[JobRecord, bool]:
-    digest = hashlib.sha256(body).hexdigest()
-    if key is not None:
-        earlier = jobs.replayed(key, digest)
-        if earlier is not None:
-            return earlier, True
-    return jobs.create(planner.plan(decode(body)), idempotency_key=key, body_sha256=digest)
-
-
-def _dry_run(planner: Planner, body: bytes) -> str:
-    return dry_run_json(planner.plan(decode(body)))
-
-
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
@@ -79,9 +63,7 @@ def _dry_run(planner: Planner, body: bytes) -> str:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {"schema": {"anyOf": [ref(kind.request.__name__) for kind in KINDS.values()]}}
-            },
+            "content": {"application/json": {"schema": ref(*(kind.request.__name__ for kind in KINDS.values()))}},
         }
     },
     responses=answers(
@@ -90,7 +72,7 @@ def _dry_run(planner: Planner, body: bytes) -> str:
     | {
         200: {
             "description": "Done within `Prefer: wait`; or the outcome of a dry run.",
-            "content": {"application/json": {"schema": {"anyOf": [ref("Job"), ref("DryRun")]}}},
+            "content": {"application/json": {"schema": ref("Job", "DryRun")}},
         }
     }
     | problems(
@@ -114,10 +96,10 @@ async def create_job(
 ) -> Response:
     """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
     jobs = service.jobs
-    body = await read_body(request, jobs.limits.body_bytes)
+    body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:
-        return json_response(await run_in_threadpool(_dry_run, service.planner, body))
-    record, replayed = await run_in_threadpool(_plan_and_create, jobs, service.planner, body, idempotency_key)
+        return json_response(dry_run_json(await run_in_threadpool(jobs.plan, body)))
+    record, replayed = await run_in_threadpool(jobs.submit, body, idempotency_key)
     headers = {"Location": job_path(record.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.strict_json import decode
 from service.contract.values.errors import SpecInvalidError
+from service.contract.values.strict_json import decode
 
 SURROGATES = st.characters(categories=["Cs"])
 TEXT = st.text() | st.builds("".join, st.tuples(st.text(), SURROGATES, st.text()))

@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from service.api.bodies import check_charset, media_type_of, receive
-from service.api.problems import ProblemError
 from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError, token
 from service.contract.values.limits import LIMITS
-from service.contract.values.media_types import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from starlette.requests import Request
 
 NESTING = LIMITS.nesting
 LONGEST_INTEGER = 400
@@ -29,19 +23,13 @@ _TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 _MAY_BE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read a JSON body whole, at most `limit` bytes; it is never empty.
+class BodyRefusedError(Exception):
+    """A body cannot be read as JSON: a code for programs, and a detail for people that repeats nothing sent."""
 
-    Raises
-    ------
-    ProblemError
-        415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
-    """
-    media_type_of(request, [JSON])
-    check_charset(request)
-    chunks: list[bytes] = []
-    await receive(request, limit, chunks.append)
-    return b"".join(chunks)
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
 
 
 def decode(body: bytes) -> Any:
@@ -51,18 +39,18 @@ def decode(body: bytes) -> Any:
 
     Raises
     ------
-    ProblemError
-        400: not UTF-8, not JSON, a key twice, nested too deep, empty.
+    BodyRefusedError
+        Not UTF-8, not JSON, a key twice, nested too deep, empty.
     SpecInvalidError
         A text holds a lone surrogate.
     """
     if not body.strip():
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.EMPTY_BODY, "The body is empty.")
+        raise BodyRefusedError(ErrorCode.EMPTY_BODY, "The body is empty.")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         detail = f"The body must be in UTF-8; byte {error.start} is not."
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, detail) from None
+        raise BodyRefusedError(ErrorCode.WRONG_ENCODING, detail) from None
     value = _parse(text)
     if _deeper_than(body, NESTING):
         raise _too_deep()
@@ -96,17 +84,17 @@ def _parse(text: str) -> Any:
             return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except json.JSONDecodeError as error:
         detail = f"The body is not JSON: line {error.lineno}, column {error.colno}."
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.NOT_JSON, detail) from None
+        raise BodyRefusedError(ErrorCode.NOT_JSON, detail) from None
     except _DuplicateKeyError:
         detail = "An object in the body has the same key twice."
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.DUPLICATE_KEY, detail) from None
+        raise BodyRefusedError(ErrorCode.DUPLICATE_KEY, detail) from None
     except RecursionError:
         raise _too_deep() from None
 
 
-def _too_deep() -> ProblemError:
+def _too_deep() -> BodyRefusedError:
     detail = f"Arrays and objects may be nested {NESTING} deep."
-    return ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.NESTING_TOO_DEEP, detail)
+    return BodyRefusedError(ErrorCode.NESTING_TOO_DEEP, detail)
 
 
 def _deeper_than(body: bytes, limit: int) -> bool:
