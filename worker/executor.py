@@ -54,15 +54,7 @@ class Outcome:
 
 
 class UserError(Exception):
-    """The job cannot be done as it was specified, and whoever submitted it can mend that.
-
-    Parameters
-    ----------
-    code
-        For programs.
-    detail
-        For people; it must not repeat input values.
-    """
+    """The job cannot be done as it was specified; the detail says why to whoever asked, without repeating values."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)

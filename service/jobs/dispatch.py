@@ -16,12 +16,7 @@ LOG = logging.getLogger(__name__)
 class Dispatcher:
     """Sends hints. None carries a job: the job store is the truth, and the reconciler replaces a hint that is lost.
 
-    Parameters
-    ----------
-    redis_url
-        Broker.
-    client
-        Client of the same server, to count the hints that nobody has taken.
+    The client, of the server that is the broker, counts the hints that nobody has taken.
     """
 
     def __init__(self, redis_url: str, client: redis.Redis) -> None:

@@ -138,19 +138,7 @@ class Jobs:
         self._forget(job_id)
 
     def artifact(self, job_id: str, key: str) -> bytes:
-        """Read an object of a finished job.
-
-        Parameters
-        ----------
-        job_id
-            Of the job.
-        key
-            Of the record's ``artifacts``.
-
-        Returns
-        -------
-        bytes
-            Checked against its hash.
+        """Read an object of a finished job by its key in the record, checked against its hash.
 
         Raises
         ------

@@ -69,10 +69,7 @@ class Planner:
 def encode(samples: InlineSamples) -> bytes:
     """Write inline samples as a safetensors file.
 
-    Returns
-    -------
-    bytes
-        ``inputs`` (S, features) float64; ``targets`` (S,) int64 for classes, else (S, m) float64; none without any.
+    It has ``inputs`` (S, features) float64, and ``targets``, if any, (S,) int64 for classes, else (S, m) float64.
     """
     inputs, targets = samples.inputs, samples.targets
     arrays: dict[str, NDArray[np.generic]] = {"inputs": np.frombuffer(inputs.values).reshape(inputs.shape)}

@@ -59,10 +59,7 @@ def serve(settings: Settings) -> int:
 def serve_worker(settings: Settings) -> int:
     """Run one worker against the server of ``DEEPLIMIT_REDIS_URL`` until SIGTERM or Ctrl-C, or until it gives up.
 
-    Returns
-    -------
-    int
-        Exit status; ``os.EX_UNAVAILABLE`` where it cannot start a trainer, for whoever restarts this process.
+    The exit status is ``os.EX_UNAVAILABLE`` where it cannot start a trainer, for whoever restarts this process.
     """
     _log_to_stderr(settings)
     if settings.redis_url is None:

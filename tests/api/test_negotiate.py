@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.api.forms import parameters
 from service.api.negotiate import accepted, etag_of, matches, wait_of
-from service.contract.train.results import ParametersMetadata
+from service.contract.train.results import METADATA_KEY, ParametersMetadata
 from service.contract.values.strict_json import decode
 from tests.support.api import STANDARDISATION
 
@@ -67,7 +67,7 @@ def file_of(basis: Mapping[str, Any], coefficients: Any) -> bytes:
         {"model": "continuum", "input_dim": 1, "state_dim": 1, "standardisation": STANDARDISATION, "basis": basis}
     )
     arrays = {"K": coefficients[:, None, None], "b": coefficients[:, None], "W": np.ones((1, 1)), "c": np.ones(1)}
-    return safetensors.numpy.save(arrays, {parameters.METADATA_KEY: metadata.model_dump_json()})
+    return safetensors.numpy.save(arrays, {METADATA_KEY: metadata.model_dump_json()})
 
 
 @given(st.lists(st.floats(-10, 10), min_size=2, max_size=12), st.integers(2, 40))

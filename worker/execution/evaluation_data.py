@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,10 +104,7 @@ class Given:
 def stored_model(job: JobInput, name: str) -> StoredModel:
     """Read the file of a trained model that the job was given."""
     content = job.artifacts.get(job.given[trained_key(name)])
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata = ParametersMetadata.model_validate_json(header["__metadata__"]["deeplimit"])
-    return StoredModel(name, metadata, dict(load_safetensors(content)))
+    return StoredModel(name, ParametersMetadata.of_file(content), dict(load_safetensors(content)))
 
 
 def given_of(job: JobInput, spec: ResolvedEvaluateSpec, model: StoredModel) -> Given:

@@ -13,6 +13,7 @@ from worker.deeplimit.minimise import Status
 from worker.deeplimit.model.blocks import apart
 from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.problem.learning_problem import PARAMETERS
+from worker.deeplimit.study.branches import BranchPoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from worker.deeplimit.minimise import Solution
     from worker.deeplimit.model.coordinates import ContinuumBasis
     from worker.deeplimit.model.objective import DiscretisedObjective
-    from worker.deeplimit.study.branches import Branch, BranchPoint
+    from worker.deeplimit.study.branches import Branch
     from worker.deeplimit.study.continuum_fit import ContinuumFit
     from worker.execution.problems import Learning
 
@@ -34,8 +35,6 @@ class Model:
     """One trained model on its way to the contract."""
 
     def __init__(self, learning: Learning, source: BranchPoint | ContinuumFit) -> None:
-        from worker.deeplimit.study.branches import BranchPoint  # noqa: PLC0415 - the class is only needed here
-
         self.learning = learning
         self.solution: Solution = source.solution
         self.depth: int | None = None
@@ -68,7 +67,7 @@ class Model:
             standardisation=_standardisation(self.learning),
             basis=_basis(self.fit.flow.basis) if self.fit is not None else None,
         )
-        return save_safetensors(self.arrays, metadata={"deeplimit": metadata.model_dump_json()})
+        return save_safetensors(self.arrays, metadata={contract.METADATA_KEY: metadata.model_dump_json()})
 
     def result(self, stored: ArtifactRef) -> contract.ModelResult:
         """Return the model's entry in the results."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from service.api.forms import arrays as forms
-from service.contract.train.results import LegendreBasis, ParametersMetadata
+from service.contract.train.results import METADATA_KEY, LegendreBasis, ParametersMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 LAYERED = ("K", "b", "V")
 """What depends on the layer; V in two-layer blocks only."""
-METADATA_KEY = "deeplimit"
 MOST_GRID_NUMBERS = 20_000_000
 """Values on a grid in any form: 160 MB."""
 
@@ -96,9 +94,7 @@ def read(content: bytes, grid: int | None = None) -> FittedParameters:
     GridTooLargeError
         There would be more than `MOST_GRID_NUMBERS`.
     """
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata = ParametersMetadata.model_validate_json(header["__metadata__"][METADATA_KEY])
+    metadata = ParametersMetadata.of_file(content)
     arrays = safetensors.numpy.load(content)
     values: dict[str, NDArray[Any]] = {}
     if grid is not None and metadata.basis is not None:

@@ -160,18 +160,9 @@ DataSource = Annotated[InlineData | BuiltinData | DatasetData, Field(discriminat
 
 
 def validation_sizes(fraction: float, counts: Sequence[int]) -> tuple[int, ...]:
-    """Return how many samples of each group are held out.
+    """Return how many samples of each group are held out, for a validation fraction 0 ≤ f < 1.
 
-    Parameters
-    ----------
-    fraction
-        The validation fraction, 0 ≤ f < 1.
-    counts
-        Samples of each class, or the number of all samples alone where targets are numbers.
-
-    Returns
-    -------
-    tuple[int, ...]
-        f·count rounded half up, but always leaving one of each group to train on.
+    That is f·count rounded half up, but always leaves one to train on. The groups are the classes, or all samples
+    together where targets are numbers.
     """
     return tuple(min(math.floor(fraction * count + 0.5), count - 1) for count in counts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field
 
@@ -11,6 +12,9 @@ from service.contract.results import Metrics, Provenance
 from service.contract.train.diagnostics import Diagnostics, PerParameter
 from service.contract.values.answer import Answer
 from service.contract.values.numbers import Finding
+
+METADATA_KEY: Final = "deeplimit"
+"""Of what a parameters file says of itself."""
 
 
 class SolutionStatus(StrEnum):
@@ -147,13 +151,19 @@ class Standardisation(Answer):
 
 
 class ParametersMetadata(Answer):
-    """JSON under the key ``deeplimit`` of a parameters file's metadata."""
+    """JSON under the key `METADATA_KEY` of a parameters file's metadata."""
 
     model: str
     input_dim: int
     state_dim: int
     standardisation: Standardisation
     basis: Basis | None = None
+
+    @classmethod
+    def of_file(cls, content: bytes) -> Self:
+        """Read them from a parameters file: a safetensors file starts with the length of its JSON header."""
+        length = int.from_bytes(content[:8], "little")
+        return cls.model_validate_json(json.loads(content[8 : 8 + length])["__metadata__"][METADATA_KEY])
 
 
 Vector = list[Any]
