@@ -27,7 +27,7 @@ class Plain:
     def to_increments(self, flat: Tensor) -> Tensor:
         """Return the increment coordinates of plain parameters."""
         parts = self._network.coordinates.unpack(flat)
-        increments, tau = self._network.increments, self._network.problem.regularisation.tau
+        increments, tau = self._network.layers, self._network.problem.regularisation.tau
         mixed = {k: increments.coordinates(v, tau[k]) if k in tau else v for k, v in parts.items()}
         return self._network.coordinates.pack(mixed)
 

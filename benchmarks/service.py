@@ -1,4 +1,4 @@
-"""Latency of an idle service: start and stop, a small job from POST to succeeded, a GET of a job, a large dry run.
+"""Latency of an idle service: start and stop, a small job, a cancellation, a GET of a job, a large dry run.
 
 Run from the project's root:  .venv/bin/python -m benchmarks.service
 """
@@ -26,6 +26,7 @@ SPEC = {
     "objective": {"loss": "squared_error", "alpha": {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}},
     "discrete": {"depths": [8, 16, 32, 64]},
 }  # fmt: skip
+LONG = {"kind": "train", "data": {"source": "builtin", "name": "breast_cancer"}, "discrete": {"depths": [256]}}
 JOBS = 7
 GETS = 300
 
@@ -36,6 +37,19 @@ def large_body() -> bytes:
     inputs = [[round(generator.gauss(0, 1), 12) for _ in range(8)] for _ in range(90_000)]
     data = {"source": "inline", "inputs": inputs, "targets": [0, 1] * 45_000}
     return json.dumps({"kind": "train", "data": data}).encode()
+
+
+def cancel(client: httpx.Client) -> float:
+    """Return the seconds from asking a running job to end until it is cancelled."""
+    path = client.post("/v1/jobs", json=LONG).json()["links"]["self"]
+    while client.get(path).json()["progress"] is None:
+        time.sleep(0.05)
+    start = time.perf_counter()
+    client.post(f"{path}/cancel")
+    job = client.get(path, headers={"Prefer": "wait=30"}).json()
+    if job["status"] != "cancelled":
+        raise SystemExit(f"the job {job['status']}")
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -63,6 +77,7 @@ def main() -> None:
                 start = time.perf_counter()
                 client.get(job["links"]["self"])
                 gets.append(1e3 * (time.perf_counter() - start))
+            cancelled = cancel(client)
             body = large_body()
             start = time.perf_counter()
             client.post("/v1/jobs?dry_run=true", content=body, headers={"Content-Type": "application/json"})
@@ -75,6 +90,7 @@ def main() -> None:
     print(f"POST to succeeded: {statistics.median(totals):.2f} s ({min(totals):.2f} to {max(totals):.2f})")
     print(f"training's share of it: {statistics.median(shares):.0%}")
     print(f"ready after {ready:.1f} s, stopped after {stopped:.1f} s")
+    print(f"a running fit is cancelled after {cancelled:.2f} s")
     print(f"dry run of {len(body) / 2**20:.0f} MiB: {checked / decoded:.1f} times json.loads ({checked:.2f} s)")
     print(f"GET of a job: {statistics.median(gets):.1f} ms median, {sorted(gets)[int(0.99 * GETS)]:.1f} ms at 99 %")
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,10 +145,8 @@ def test_a_demo_that_is_interrupted_leaves_nothing(number: signal.Signals, tmp_p
                 break
         below = descendants(demo.pid)
         assert any("celery" in command for command in below.values())
-        begin = time.monotonic()
         demo.send_signal(number)
         demo.stderr.read()
         assert demo.wait(20) == 128 + number
-    assert time.monotonic() - begin < 12
     assert gone(below)
     assert not list(tmp_path.glob("deeplimit-demo-*"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
@@ -13,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MOST_MODULES = 16
 MOST_LINES = 400
+WALL_TIME = re.compile(r"assert .*(?:monotonic|perf_counter|time)\(\) - \w+ <|assert .*\b(?:took|taken|elapsed)\b.* <")
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -54,6 +56,10 @@ def endless(files: list[Path]) -> dict[Path, int]:
     return {path: length for path, length in lengths.items() if length > MOST_LINES}
 
 
+def timed(files: list[Path]) -> list[Path]:
+    return [path for path in files if WALL_TIME.search(path.read_text())]
+
+
 def test_no_module_imports_itself_in_the_end() -> None:
     check_circles(ROOT, tracked("service/*.py", "worker/*.py"))
 
@@ -66,6 +72,10 @@ def test_no_file_is_endless() -> None:
     assert endless(tracked("*.py", "*.lua")) == {}
 
 
+def test_no_test_asserts_a_wall_time() -> None:
+    assert timed([path for path in tracked("tests/*.py") if path != Path(__file__)]) == []
+
+
 def test_the_checks_can_fail(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from b import x\n")
     (tmp_path / "b.py").write_text("import a\n")
@@ -73,6 +83,8 @@ def test_the_checks_can_fail(tmp_path: Path) -> None:
         check_circles(tmp_path, sorted(tmp_path.glob("*.py")))
     (tmp_path / "long.py").write_text("x = 1\n" * (MOST_LINES + 1))
     assert list(endless(sorted(tmp_path.glob("*.py")))) == [tmp_path / "long.py"]
+    (tmp_path / "timed.py").write_text("import time\nbegin = time.monotonic()\nassert time.monotonic() - begin < 2\n")
+    assert timed(sorted(tmp_path.glob("*.py"))) == [tmp_path / "timed.py"]
     for number in range(MOST_MODULES):
         (tmp_path / f"m{number}.py").write_text("")
-    assert crowded(sorted(tmp_path.glob("*.py"))) == {tmp_path: MOST_MODULES + 3}
+    assert crowded(sorted(tmp_path.glob("*.py"))) == {tmp_path: MOST_MODULES + 4}
