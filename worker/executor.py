@@ -7,7 +7,7 @@ from typing import Any
 
 from service.artifacts import ArtifactStore
 from service.contract.job import ArtifactRef, Progress
-from service.contract.names import DATA
+from service.contract.names import results_path
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class JobInput:
     Attributes
     ----------
     job_id, fence
-        The attempt; results go where `service.contract.names.results_path` says.
+        The attempt.
     spec
         Resolved specification.
     artifacts
-        Where data is read from and results are written to.
+        Where objects are read from and written to.
     given
-        Every object that the job's record names, by its key there.
+        Every object that the job's record names, by its key there; inline and uploaded samples are ``data``.
     """
 
     job_id: str
@@ -32,18 +32,13 @@ class JobInput:
     artifacts: ArtifactStore
     given: Mapping[str, ArtifactRef] = field(default_factory=dict)
 
-    @property
-    def data(self) -> bytes:
-        """The object of inline or uploaded data.
+    def read(self, key: str) -> bytes:
+        """Read an object that the job was given."""
+        return self.artifacts.get(self.given[key])
 
-        Raises
-        ------
-        FileNotFoundError
-            The job was given none.
-        """
-        if DATA not in self.given:
-            raise FileNotFoundError("the job's record names no data")
-        return self.artifacts.get(self.given[DATA])
+    def write(self, key: str, content: bytes, media_type: str) -> ArtifactRef:
+        """Write an object of the results, which the job's record is to name by this key."""
+        return self.artifacts.put(results_path(self.job_id, self.fence, key), content, media_type)
 
 
 @dataclass(frozen=True)

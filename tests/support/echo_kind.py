@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from service.contract.estimate import Estimate, check_cost
 from service.contract.job import Progress
 from service.contract.kinds import Kind
-from service.contract.names import RESULTS, results_path
+from service.contract.names import RESULTS
 from service.contract.plan import Plan
 from service.contract.request import JobLimits, JobRequest, ResolvedRequest
 from service.contract.results import to_json
 from service.contract.values.answer import Answer
+from service.contract.values.media_types import JSON
 from service.contract.values.numbers import TextOf, Whole
 from worker.executor import Outcome
 
@@ -58,7 +59,7 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     spec = ResolvedEchoSpec.model_validate(job.spec)
     report(Progress(phase="echo", fraction=1.0))
     content = to_json(EchoResults(words=[spec.word] * spec.times))
-    return Outcome({RESULTS: job.artifacts.put(results_path(job.job_id, job.fence), content, "application/json")})
+    return Outcome({RESULTS: job.write(RESULTS, content, JSON)})
 
 
 ECHO = Kind(

@@ -84,9 +84,8 @@ class Trained:
         if parsed.data.source == "inline":
             content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, self._targets))
             self._data = store.put(data_path("train"), content, _SAFETENSORS)
-        job = JobInput(
-            "train", 1, self.spec.model_dump(mode="json"), store, {} if self._data is None else {DATA: self._data}
-        )
+        given = {} if self._data is None else {DATA: self._data}
+        job = JobInput("train", 1, self.spec.model_dump(mode="json"), store, given)
         self.outcome = execute(job, lambda _: None, lambda: False)
         self.results = json.loads(store.get(self.outcome.artifacts[RESULTS]))
         self.models = tuple(model["model"] for model in self.results["models"])
@@ -113,13 +112,7 @@ class Trained:
         self._runs += 1  # results of one run lie beside those of the others
         if data is not None:
             given[DATA] = data
-        return JobInput(
-            "evaluate",
-            self._runs,
-            resolved.model_dump(mode="json"),
-            self.store,
-            given if data is None else {**given, DATA: data},
-        )
+        return JobInput("evaluate", self._runs, resolved.model_dump(mode="json"), self.store, given)
 
     def evaluate(self, dataset: DatasetRecord | None = None, **parts: Any) -> Evaluated:
         """Resolve and run an evaluation, with an upload where its data name one."""

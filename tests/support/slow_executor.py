@@ -11,7 +11,8 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from service.contract.job import Progress
-from service.contract.names import RESULTS, results_path
+from service.contract.names import RESULTS
+from service.contract.values.media_types import JSON
 from worker.executor import JobInput, Outcome, Stopped, UserError
 
 STEP_S = 0.01
@@ -44,5 +45,4 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     if behaviour is Behaviour.REFUSING:
         raise UserError("nothing_usable", "Every depth diverged.")
     text = b'{"models": [], "diagnostics": {}, "provenance": {}}'
-    ref = job.artifacts.put(results_path(job.job_id, job.fence), text, "application/json")
-    return Outcome({RESULTS: ref})
+    return Outcome({RESULTS: job.write(RESULTS, text, JSON)})

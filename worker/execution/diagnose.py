@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safetensors.numpy import load as load_safetensors
-
 from service.contract.diagnose import results as contract
 from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
-from service.contract.names import RESULTS, network_key, results_path
+from service.contract.names import RESULTS, network_key
 from service.contract.results import to_json
 from service.contract.train.sequence import Classification
 from service.contract.values.media_types import JSON
 from worker.deeplimit.diagnostics.sequence.classification import classify
 from worker.deeplimit.diagnostics.sequence.norms import network_norms
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
+from worker.execution.arrays import read_arrays
 from worker.execution.provenance import provenance_of
 from worker.execution.ticker import Ticker
 from worker.executor import Outcome, UserError
@@ -30,7 +29,7 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     networks: list[NetworkWeights] = []
     rows: list[contract.DiagnosedNetwork] = []
     for index, asked in enumerate(spec.networks):
-        arrays = load_safetensors(job.artifacts.get(job.given[network_key(index)]))
+        arrays = read_arrays(job, network_key(index))
         weights = NetworkWeights({name: arrays[name] for name in ("K", "b")})
         networks.append(weights)
         norms = network_norms(weights, ticker.check)
@@ -48,5 +47,4 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         classification=classification,
         provenance=provenance_of(job, seed=0, seconds=ticker.elapsed),
     )
-    stored = job.artifacts.put(results_path(job.job_id, job.fence), to_json(results), JSON)
-    return Outcome({RESULTS: stored})
+    return Outcome({RESULTS: job.write(RESULTS, to_json(results), JSON)})

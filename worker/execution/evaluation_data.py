@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load as load_safetensors
+from safetensors.numpy import load
 
 from service.contract.evaluate.resolved import ResolvedBuiltinEvaluation, ResolvedDatasetEvaluation, ResolvedOwnData
-from service.contract.names import trained_key
+from service.contract.names import DATA, trained_key
 from service.contract.request import Device
 from service.contract.train.request import Dtype
 from service.contract.train.results import LegendreBasis, ParametersMetadata
@@ -19,8 +19,10 @@ from worker.deeplimit.model.blocks import together
 from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
-from worker.deeplimit.problem.datasets import Dataset, Standardisation, load
-from worker.execution.problems import dataset_of, problem_of, stored_arrays, uploaded
+from worker.deeplimit.problem.datasets import Dataset, Standardisation
+from worker.deeplimit.problem.datasets import load as builtin_dataset
+from worker.execution.arrays import read_arrays
+from worker.execution.problems import dataset_of, problem_of, uploaded_dataset
 from worker.executor import UserError
 
 if TYPE_CHECKING:
@@ -51,15 +53,10 @@ class StoredModel:
     @property
     def standardisation(self) -> Standardisation | None:
         """How the data it was trained on were scaled."""
-        scaling = self.metadata.standardisation
-        if scaling.mean is None or scaling.scale is None:
-            return None
-        targets = (scaling.target_mean, scaling.target_scale)
-        return Standardisation(
-            np.array(scaling.mean),
-            np.array(scaling.scale),
-            *(None if values is None else np.array(values) for values in targets),
-        )
+        values: dict[str, Any] = {
+            name: None if value is None else np.array(value) for name, value in self.metadata.standardisation
+        }
+        return None if values["mean"] is None else Standardisation(**values)
 
     def fitted(self, problem: Problem) -> Fitted:
         """Rebuild the model."""
@@ -77,8 +74,8 @@ class StoredModel:
 
 
 @dataclass(frozen=True)
-class Given:
-    """Data in the models' units.
+class EvaluationData:
+    """Samples in the units of the models that are evaluated on them.
 
     Parameters
     ----------
@@ -101,13 +98,13 @@ class Given:
     unit: torch.Tensor
 
 
-def stored_model(job: JobInput, name: str) -> StoredModel:
+def read_model(job: JobInput, name: str) -> StoredModel:
     """Read the file of a trained model that the job was given."""
-    content = job.artifacts.get(job.given[trained_key(name)])
-    return StoredModel(name, ParametersMetadata.of_file(content), dict(load_safetensors(content)))
+    content = job.read(trained_key(name))
+    return StoredModel(name, ParametersMetadata.of_file(content), load(content))
 
 
-def given_of(job: JobInput, spec: ResolvedEvaluateSpec, model: StoredModel) -> Given:
+def load_evaluation_data(job: JobInput, spec: ResolvedEvaluateSpec, model: StoredModel) -> EvaluationData:
     """Load the data and scale them as the models' were.
 
     Raises
@@ -137,7 +134,7 @@ def given_of(job: JobInput, spec: ResolvedEvaluateSpec, model: StoredModel) -> G
     else:
         deviation = inputs.std(axis=0)
         unit = np.where(deviation > 0.0, deviation, 1.0)
-    return Given(problem, problem.y if with_targets else None, scale, scaling, problem.tensor(unit))
+    return EvaluationData(problem, problem.y if with_targets else None, scale, scaling, problem.tensor(unit))
 
 
 def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset, bool]:
@@ -145,14 +142,14 @@ def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset
     if isinstance(source, ResolvedOwnData):
         return dataset_of(job, spec.trained), True
     if isinstance(source, ResolvedBuiltinEvaluation):
-        return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0), True
-    arrays = stored_arrays(job)
+        return builtin_dataset(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0), True
+    arrays = read_arrays(job, DATA)
     inputs, targets = arrays["inputs"], arrays.get("targets")
     if targets is None:
         return Dataset(inputs.astype(np.float64), np.zeros(len(inputs)), None), False
     if isinstance(source, ResolvedDatasetEvaluation) and source.classes is not None:
         targets = np.array(source.classes, np.float64)[targets.astype(np.int64)]
-    return uploaded(inputs, targets, loss), True
+    return uploaded_dataset(inputs, targets, loss), True
 
 
 def _made_up(samples: int, outputs: int, loss: str) -> Floats:

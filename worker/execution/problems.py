@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.numpy import load as load_safetensors
 
+from service.contract.names import DATA
 from service.contract.train.depths import WantedGap, WantedPredictionError
 from service.contract.train.resolved import ResolvedDataset, ResolvedInline, ResolvedTrainSpec
 from worker.deeplimit import (
@@ -27,6 +27,7 @@ from worker.deeplimit import (
 )
 from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
 from worker.deeplimit.problem.datasets import Dataset, Standardisation, load, split
+from worker.execution.arrays import read_arrays
 from worker.executor import JobInput, UserError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Learning:
-    """A learning problem with what its data were scaled by, and its validation part, or None."""
+class PreparedProblem:
+    """A learning problem with what its data were scaled by, and the scaled part that was held out for validation."""
 
     problem: Problem
     standardisation: Standardisation | None
@@ -49,7 +50,7 @@ class Learning:
         return 0 if self.validation is None else len(self.validation[0])
 
 
-def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
+def prepare_problem(job: JobInput, spec: ResolvedTrainSpec) -> PreparedProblem:
     """Load, split and scale the data, and build the problem.
 
     Raises
@@ -73,7 +74,7 @@ def learning_of(job: JobInput, spec: ResolvedTrainSpec) -> Learning:
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     validation = (inputs[held_out], targets[held_out]) if len(held_out) else None
-    return Learning(problem, scaling, validation)
+    return PreparedProblem(problem, scaling, validation)
 
 
 def continuum_of(spec: ResolvedTrainSpec) -> ContinuumOptions | None:
@@ -113,10 +114,10 @@ def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
     """Return the data that a train specification names, as they came."""
     source = spec.data
     if isinstance(source, ResolvedDataset):
-        arrays = stored_arrays(job)
-        return uploaded(arrays["inputs"], arrays["targets"], spec.objective.loss.value)
+        arrays = read_arrays(job, DATA)
+        return uploaded_dataset(arrays["inputs"], arrays["targets"], spec.objective.loss.value)
     if isinstance(source, ResolvedInline):
-        arrays = stored_arrays(job)
+        arrays = read_arrays(job, DATA)
         targets, inputs = arrays["targets"], arrays["inputs"].astype(np.float64)
         if targets.dtype == np.int64:
             labels = targets.astype(np.int64)
@@ -125,12 +126,7 @@ def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
     return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0)
 
 
-def stored_arrays(job: JobInput) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the arrays of the data that the job was given."""
-    return dict(load_safetensors(job.data))
-
-
-def uploaded(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:
+def uploaded_dataset(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:
     """Return an uploaded data set as a loss takes it: its targets are kept as numbers, whatever they will be."""
     x = inputs.astype(np.float64)
     if loss == "squared_error":

@@ -3,162 +3,128 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from safetensors.numpy import save as save_safetensors
-
+from service.contract.names import parameters_key
 from service.contract.results import Metrics
 from service.contract.train import results as contract
 from worker.deeplimit.minimise import Status
 from worker.deeplimit.model.blocks import apart
-from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.problem.learning_problem import PARAMETERS
 from worker.deeplimit.study.branches import BranchPoint
+from worker.execution.arrays import write_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
     import torch
 
     from service.contract.job import ArtifactRef
-    from worker.deeplimit.minimise import Solution
-    from worker.deeplimit.model.coordinates import ContinuumBasis
-    from worker.deeplimit.model.objective import DiscretisedObjective
     from worker.deeplimit.study.branches import Branch
     from worker.deeplimit.study.continuum_fit import ContinuumFit
-    from worker.execution.problems import Learning
+    from worker.execution.problems import PreparedProblem
+    from worker.executor import JobInput
+
+OF_SOLUTION: Final = (
+    "status", "objective", "gradient_norm", "iterations", "evaluations", "hessian_products", "wall_time_s",
+)  # fmt: skip
+"""What results take from a solution as it is."""
 
 
-class Model:
-    """One trained model on its way to the contract."""
+class TrainedModel:
+    """One trained model on its way to the contract.
 
-    def __init__(self, learning: Learning, source: BranchPoint | ContinuumFit) -> None:
-        self.learning = learning
-        self.solution: Solution = source.solution
-        self.depth: int | None = None
-        self.fit: ContinuumFit | None = None
-        self.objective: DiscretisedObjective
-        if isinstance(source, BranchPoint):
-            self.depth, self.objective = source.depth, source.network
-            self.name = f"discrete-{source.depth}"
-            K, b = source.parameters.K, source.parameters.b
+    Parameters
+    ----------
+    prepared
+        What it was trained on.
+    point
+        The minimiser at one depth, or the continuum's.
+    """
+
+    def __init__(self, prepared: PreparedProblem, point: BranchPoint | ContinuumFit) -> None:
+        self._prepared, self._problem = prepared, prepared.problem
+        self.name, self._objective, self._solution = point.name, point.model, point.solution
+        parameters = point.parameters
+        if isinstance(point, BranchPoint):
+            self._model: dict[str, Any] = {"kind": "discrete", "depth": point.depth}
+            K, b = point.parameters.K, point.parameters.b
         else:
-            self.fit, self.objective, self.name = source, source.flow, "continuum"
-            K, b = source.parameters.coefficients()
-        arrays = {**apart(learning.problem, K), "b": b, "W": source.parameters.W, "c": source.parameters.c}
-        self.arrays: dict[str, npt.NDArray[np.floating[Any]]] = {
-            name: value.detach().cpu().contiguous().numpy() for name, value in arrays.items()
-        }
-        self.train, self.validation = self._metrics()
+            self._model = {
+                "kind": "continuum",
+                "basis": point.flow.basis,
+                "steps": point.flow.steps,
+                "tolerance_reached": point.tolerance_reached,
+                "limited": point.limited,
+            }
+            K, b = point.parameters.coefficients()
+        tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
+        self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+        self._metrics = {"train": self._measure(self._problem.x, self._problem.y), "validation": None}
+        if prepared.validation is not None:
+            inputs, targets = prepared.validation
+            x, y = self._problem.lift_inputs(inputs), self._problem.lift_targets(targets)
+            self._metrics["validation"] = self._measure(x, y)
 
     @property
     def usable(self) -> bool:
         """Whether anybody can do anything with it."""
-        return self.solution.status is not Status.DIVERGED and math.isfinite(self.solution.objective)
+        return self._solution.status is not Status.DIVERGED and math.isfinite(self._solution.objective)
 
-    def parameters_file(self) -> bytes:
-        """Return the safetensors file of the fitted parameters."""
-        metadata = contract.ParametersMetadata(
-            model=self.name,
-            input_dim=self.learning.problem.input_dim,
-            state_dim=self.learning.problem.state_dim,
-            standardisation=_standardisation(self.learning),
-            basis=_basis(self.fit.flow.basis) if self.fit is not None else None,
-        )
-        return save_safetensors(self.arrays, metadata={contract.METADATA_KEY: metadata.model_dump_json()})
-
-    def result(self, stored: ArtifactRef) -> contract.ModelResult:
-        """Return the model's entry in the results."""
-        solution, terms = self.solution, self.solution.evaluation.terms
-        common: dict[str, Any] = {
+    def write_parameters(self, job: JobInput) -> tuple[ArtifactRef, contract.ModelResult]:
+        """Write the fitted parameters; return their object, and the model's entry in the results."""
+        metadata = {
             "model": self.name,
-            "status": solution.status.value,
-            "objective": solution.objective,
-            "terminal_loss": terms["terminal"],
-            "regularisation": {name: terms[name] for name in PARAMETERS},
-            "gradient_norm": solution.gradient_norm,
-            "iterations": solution.iterations,
-            "evaluations": solution.evaluations,
-            "hessian_products": solution.hessian_products,
-            "wall_time_s": solution.wall_time_s,
-            "train": self.train,
-            "validation": self.validation,
-            "parameters": {
-                "arrays": {
-                    name: {"shape": list(value.shape), "dtype": str(value.dtype)} for name, value in self.arrays.items()
-                },
-                "sha256": stored.sha256,
-            },
+            "input_dim": self._problem.input_dim,
+            "state_dim": self._problem.state_dim,
+            "standardisation": _standardisation(self._prepared),
+            "basis": self._model.get("basis"),
         }
-        if self.learning.problem.regime.running_cost:
-            common["running_cost"] = terms["running"]
-        if self.fit is None:
-            return contract.DiscreteResult(kind="discrete", depth=self.depth, **common)
-        return contract.ContinuumResult(
-            kind="continuum",
-            basis=_basis(self.fit.flow.basis),
-            steps=self.fit.flow.steps,
-            tolerance_reached=self.fit.tolerance_reached,
-            limited=self.fit.limited,
-            **common,
-        )
+        text = contract.ParametersMetadata.model_validate(metadata, from_attributes=True).model_dump_json()
+        written, summary = write_arrays(job, parameters_key(self.name), self._arrays, {contract.METADATA_KEY: text})
+        entry = {
+            "model": self.name,
+            **self._model,
+            **{name: getattr(self._solution, name) for name in OF_SOLUTION},
+            **self._terms(self._solution.evaluation.terms),
+            **self._metrics,
+            "parameters": summary,
+        }
+        answer = contract.DiscreteResult if entry["kind"] == "discrete" else contract.ContinuumResult
+        return written, answer.model_validate(entry, from_attributes=True)
 
     def losses(self) -> contract.ModelLosses:
         """Return the history of the fit."""
-        rows = self.solution.history
-        running = {}
-        if self.learning.problem.regime.running_cost:
-            running["running_cost"] = [row.terms["running"] for row in rows]
-        return contract.ModelLosses(
-            model=self.name,
-            objective=[row.objective for row in rows],
-            terminal_loss=[row.terms["terminal"] for row in rows],
-            regularisation=contract.RegularisationHistory(
-                **{name: [row.terms[name] for row in rows] for name in PARAMETERS}
-            ),
-            gradient_norm=[row.gradient_norm for row in rows],
-            **running,
-            train=self.train,
-            validation=self.validation,
+        rows = self._solution.history
+        columns = {name: [row.terms[name] for row in rows] for name in self._solution.evaluation.terms}
+        return contract.ModelLosses.model_validate(
+            {
+                "model": self.name,
+                "objective": [row.objective for row in rows],
+                "gradient_norm": [row.gradient_norm for row in rows],
+                **self._terms(columns),
+                **self._metrics,
+            }
         )
 
-    def _metrics(self) -> tuple[Metrics, Metrics | None]:
-        problem = self.learning.problem
-        train = self._measure(problem.x, problem.y)
-        if self.learning.validation is None:
-            return train, None
-        inputs, targets = self.learning.validation
-        return train, self._measure(problem.lift_inputs(inputs), problem.lift_targets(targets))
+    def _terms(self, terms: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the terms of E, at one iterate or at all, by the contract's names."""
+        parts = {"terminal_loss": terms["terminal"], "regularisation": {name: terms[name] for name in PARAMETERS}}
+        return parts | ({"running_cost": terms["running"]} if self._problem.regime.running_cost else {})
 
     def _measure(self, x: torch.Tensor, y: torch.Tensor) -> Metrics:
-        z = self.objective.output(self.solution.u, x)
-        loss = self.learning.problem.loss
+        z, loss = self._objective.output(self._solution.u, x), self._problem.loss
         return Metrics(terminal_loss=float(loss.total(z, y)) / len(x), **loss.metrics(z, y))
 
 
-def models_of(learning: Learning, branch: Branch) -> list[Model]:
+def trained_models(prepared: PreparedProblem, branch: Branch) -> list[TrainedModel]:
     """Return every model of the verdict branch, by depth, the continuum last."""
-    sources: Sequence[BranchPoint | ContinuumFit] = [point for _, point in sorted(branch.points.items())]
+    points: Sequence[BranchPoint | ContinuumFit] = [point for _, point in sorted(branch.points.items())]
     if branch.continuum is not None:
-        sources = [*sources, branch.continuum]
-    return [Model(learning, source) for source in sources]
+        points = [*points, branch.continuum]
+    return [TrainedModel(prepared, point) for point in points]
 
 
-def _basis(basis: ContinuumBasis) -> contract.Basis:
-    if isinstance(basis, LegendreIncrements):
-        return contract.LegendreBasis(family="legendre", degree=basis.degree)
-    return contract.PiecewiseLinearBasis(family="piecewise_linear", cells=basis.cells)
-
-
-def _standardisation(learning: Learning) -> contract.Standardisation:
-    scaling = learning.standardisation
-    if scaling is None:
-        return contract.Standardisation(mean=None, scale=None, target_mean=None, target_scale=None)
-    return contract.Standardisation(
-        mean=scaling.mean.tolist(),
-        scale=scaling.scale.tolist(),
-        target_mean=None if scaling.target_mean is None else scaling.target_mean.tolist(),
-        target_scale=None if scaling.target_scale is None else scaling.target_scale.tolist(),
-    )
+def _standardisation(prepared: PreparedProblem) -> dict[str, list[float] | None]:
+    values = {name: getattr(prepared.standardisation, name, None) for name in contract.Standardisation.model_fields}
+    return {name: None if value is None else value.tolist() for name, value in values.items()}

@@ -21,7 +21,7 @@ from service.jobs.plans import encode
 from tests.support.specs import parse_train
 from worker.deeplimit import Problem
 from worker.execution import execute
-from worker.execution.problems import learning_of
+from worker.execution.problems import prepare_problem
 from worker.execution.threads import WORTH_SHARING, suited_threads
 from worker.executor import JobInput, Outcome, Stopped, UserError
 
@@ -103,16 +103,16 @@ def test_logistic_targets_of_ones_own_are_split_by_class(tmp_path: Path) -> None
         objective={"loss": "logistic"},
         **TINY,
     )
-    learning = learning_of(job, _resolved(job))
-    assert int((learning.problem.y > 0).sum()) == 2
-    assert learning.validation is not None
-    assert int((np.asarray(learning.validation[1], np.float64) > 0).sum()) == 2
+    prepared = prepare_problem(job, _resolved(job))
+    assert int((prepared.problem.y > 0).sum()) == 2
+    assert prepared.validation is not None
+    assert int((np.asarray(prepared.validation[1], np.float64) > 0).sum()) == 2
 
 
 def test_classes_of_a_built_in_set_become_signs_for_the_logistic_loss(tmp_path: Path) -> None:
     job = job_of(tmp_path, data={"source": "builtin", "name": "moons"}, objective={"loss": "logistic"}, **TINY)
-    learning = learning_of(job, _resolved(job))
-    assert sorted(np.unique(learning.problem.y.numpy())) == [-1.0, 1.0]
+    prepared = prepare_problem(job, _resolved(job))
+    assert sorted(np.unique(prepared.problem.y.numpy())) == [-1.0, 1.0]
 
 
 def test_words_for_fixed_parameters(tmp_path: Path) -> None:
