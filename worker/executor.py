@@ -66,7 +66,15 @@ Report = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
 """Says whether the job is to stop; asked after every iteration or piece of work."""
 Executor = Callable[[JobInput, Report, ShouldStop], Outcome]
-"""Does one job and writes its results. It may raise `UserError`, and `Stopped` when it was told to stop."""
+"""Does one job and writes its results; it is named ``module:function`` in the job's `Kind`.
+
+Raises
+------
+UserError
+    If the job cannot be done as specified, or nothing usable came out.
+Stopped
+    If ``should_stop`` said so.
+"""
 
 
 def load_executor(name: str) -> Executor:

@@ -13,6 +13,7 @@ from service.contract.model_name import CONTINUUM, ModelName
 from service.contract.names import RESULTS, output_key
 from service.contract.results import to_json
 from service.contract.values.media_types import JSON
+from worker.deeplimit.evaluation.metrics import metrics_of
 from worker.deeplimit.evaluation.robustness import Noise, noise_curve
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import solver_consistency
@@ -87,8 +88,7 @@ class ModelEvaluator:
         steps, error = model.resolved
         parts: dict[str, Any] = {"metrics": None}
         if OutputKind.METRICS in asked and data.targets is not None:
-            loss_mean = float(loss.total(z, data.targets)) / len(x)
-            parts["metrics"] = {"terminal_loss": loss_mean, **loss.metrics(z, data.targets)}
+            parts["metrics"] = metrics_of(loss, z, data.targets)
         self._ticker.tick()
         if OutputKind.PREDICTIONS in asked:
             parts["predictions"] = self._written("predictions", model.name, self._predictions(loss.predict(z)))

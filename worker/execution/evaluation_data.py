@@ -20,9 +20,8 @@ from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLine
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.problem.datasets import Dataset, Standardisation
-from worker.deeplimit.problem.datasets import load as builtin_dataset
 from worker.execution.arrays import read_arrays
-from worker.execution.problems import dataset_of, problem_of, uploaded_dataset
+from worker.execution.problems import builtin_dataset, dataset_for, dataset_of, problem_of
 from worker.executor import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A trained model as its file has it."""
+    """A trained model as its parameters file has it."""
 
     name: str
     metadata: ParametersMetadata
@@ -65,11 +64,11 @@ class StoredModel:
         basis = self.metadata.basis
         if basis is None:
             return Fitted(self.name, problem, DiscreteParameters(K, b, W, c))
-        increments: ContinuumBasis
-        if isinstance(basis, LegendreBasis):
-            increments = LegendreIncrements(basis.degree)
-        else:
-            increments = PiecewiseLinearIncrements(basis.cells)
+        increments: ContinuumBasis = (
+            LegendreIncrements(basis.degree)
+            if isinstance(basis, LegendreBasis)
+            else PiecewiseLinearIncrements(basis.cells)
+        )
         return Fitted(self.name, problem, ContinuumParameters.from_coefficients(increments, K, b, W, c))
 
 
@@ -80,13 +79,14 @@ class EvaluationData:
     Parameters
     ----------
     problem
-        With the data, in float64 whatever the models were trained in; without targets it has some made up.
+        Learning problem of these samples, in float64 whatever the models were trained in; targets that are not there
+        are made up in it.
     targets
-        As the loss takes them, or None.
+        Targets in the form that the loss takes, or None.
     scale
         (m,) factors from scaled targets back to the user's units, or None.
     standardisation
-        Of all models of one job.
+        How the training's data were scaled, the same for all models of one job, or None.
     unit
         (f,) standard deviations of the input columns in the models' units.
     """
@@ -142,14 +142,14 @@ def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset
     if isinstance(source, ResolvedOwnData):
         return dataset_of(job, spec.trained), True
     if isinstance(source, ResolvedBuiltinEvaluation):
-        return builtin_dataset(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0), True
+        return builtin_dataset(source), True
     arrays = read_arrays(job, DATA)
     inputs, targets = arrays["inputs"], arrays.get("targets")
     if targets is None:
         return Dataset(inputs.astype(np.float64), np.zeros(len(inputs)), None), False
     if isinstance(source, ResolvedDatasetEvaluation) and source.classes is not None:
         targets = np.array(source.classes, np.float64)[targets.astype(np.int64)]
-    return uploaded_dataset(inputs, targets, loss), True
+    return dataset_for(loss, inputs, targets), True
 
 
 def _made_up(samples: int, outputs: int, loss: str) -> Floats:

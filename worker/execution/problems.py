@@ -11,7 +11,7 @@ import torch
 
 from service.contract.names import DATA
 from service.contract.train.depths import WantedGap, WantedPredictionError
-from service.contract.train.resolved import ResolvedDataset, ResolvedInline, ResolvedTrainSpec
+from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
 from worker.deeplimit import (
     Block,
     ContinuumOptions,
@@ -32,6 +32,8 @@ from worker.executor import JobInput, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from service.contract.evaluate.resolved import ResolvedBuiltinEvaluation
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,22 +114,19 @@ def training_of(spec: ResolvedTrainSpec) -> Training:
 
 def dataset_of(job: JobInput, spec: ResolvedTrainSpec) -> Dataset:
     """Return the data that a train specification names, as they came."""
-    source = spec.data
-    if isinstance(source, ResolvedDataset):
-        arrays = read_arrays(job, DATA)
-        return uploaded_dataset(arrays["inputs"], arrays["targets"], spec.objective.loss.value)
-    if isinstance(source, ResolvedInline):
-        arrays = read_arrays(job, DATA)
-        targets, inputs = arrays["targets"], arrays["inputs"].astype(np.float64)
-        if targets.dtype == np.int64:
-            labels = targets.astype(np.int64)
-            return Dataset(inputs, labels, int(labels.max()) + 1)
-        return Dataset(inputs, targets.astype(np.float64), None)
+    if isinstance(spec.data, ResolvedBuiltin):
+        return builtin_dataset(spec.data)
+    arrays = read_arrays(job, DATA)
+    return dataset_for(spec.objective.loss.value, arrays["inputs"], arrays["targets"])
+
+
+def builtin_dataset(source: ResolvedBuiltin | ResolvedBuiltinEvaluation) -> Dataset:
+    """Return a built-in data set, whole or as many samples as are wanted of a generated one."""
     return load(source.name, samples=source.samples, noise=source.noise, seed=source.seed or 0)
 
 
-def uploaded_dataset(inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic], loss: str) -> Dataset:
-    """Return an uploaded data set as a loss takes it: its targets are kept as numbers, whatever they will be."""
+def dataset_for(loss: str, inputs: npt.NDArray[np.generic], targets: npt.NDArray[np.generic]) -> Dataset:
+    """Return samples as a loss takes them: an upload's targets are kept as numbers, whatever they will be."""
     x = inputs.astype(np.float64)
     if loss == "squared_error":
         return Dataset(x, targets.astype(np.float64).reshape(len(targets), -1), None)
@@ -150,16 +149,14 @@ def problem_of(
     spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None
 ) -> Problem:
     """Return the learning problem of scaled data."""
-    alpha, tau, loss = spec.objective.alpha, spec.objective.tau, spec.objective.loss.value
+    loss = spec.objective.loss.value
     outputs = classes if loss == "cross_entropy" and classes else int(np.prod(targets.shape[1:]))
     return Problem(
         inputs,
         np.asarray(targets, np.float64),
         activation=spec.network.activation.value,
         loss=loss,
-        regularisation=Regularisation(
-            alpha={"K": alpha.K, "b": alpha.b, "W": alpha.W, "c": alpha.c}, tau={"K": tau.K, "b": tau.b}
-        ),
+        regularisation=Regularisation(dict(spec.objective.alpha), dict(spec.objective.tau)),
         regime=_regime(spec),
         state_dim=spec.network.state_dim,
         classes=classes if loss == "cross_entropy" else None,
@@ -186,16 +183,16 @@ def _fixed(spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
     d, asked = spec.network.state_dim, spec.network.fixed
     width = spec.network.width or d
     shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (width,), "W": (outputs, d), "c": (outputs,)}
-    out: dict[str, Floats] = {}
+    values: dict[str, Floats] = {}
     for name, shape in shapes.items():
         value = getattr(asked, name)
         if value == "zero":
-            out[name] = np.zeros(shape)
+            values[name] = np.zeros(shape)
         elif value == "identity":
-            out[name] = np.eye(shape[0], shape[1])
+            values[name] = np.eye(shape[0], shape[1])
         elif value is not None:
-            out[name] = np.asarray(value, np.float64)
-    return out
+            values[name] = np.asarray(value, np.float64)
+    return values
 
 
 def _device(asked: str) -> torch.device:

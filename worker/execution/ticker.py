@@ -9,7 +9,7 @@ from service.contract.job import Progress
 from worker.executor import Stopped, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from worker.executor import Report, ShouldStop
 
 
 class Ticker:
@@ -20,9 +20,9 @@ class Ticker:
     pieces
         How many there are, at least 1.
     phase
-        Of the progress.
+        Name that progress is reported under.
     report, should_stop
-        As an executor is given them.
+        What the executor is given.
     wall_time_s
         Time the job may take.
     """
@@ -31,8 +31,8 @@ class Ticker:
         self,
         pieces: int,
         phase: str,
-        report: Callable[[Progress], None],
-        should_stop: Callable[[], bool],
+        report: Report,
+        should_stop: ShouldStop,
         wall_time_s: float,
     ) -> None:
         self._pieces = pieces

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from service.contract.names import parameters_key
-from service.contract.results import Metrics
 from service.contract.train import results as contract
+from worker.deeplimit.evaluation.metrics import metrics_of
 from worker.deeplimit.minimise import Status
 from worker.deeplimit.model.blocks import apart
 from worker.deeplimit.problem.learning_problem import PARAMETERS
@@ -60,11 +60,11 @@ class TrainedModel:
             K, b = point.parameters.coefficients()
         tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
         self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-        self._metrics = {"train": self._measure(self._problem.x, self._problem.y), "validation": None}
+        self._metrics = {"train": self._measured(self._problem.x, self._problem.y), "validation": None}
         if prepared.validation is not None:
             inputs, targets = prepared.validation
             x, y = self._problem.lift_inputs(inputs), self._problem.lift_targets(targets)
-            self._metrics["validation"] = self._measure(x, y)
+            self._metrics["validation"] = self._measured(x, y)
 
     @property
     def usable(self) -> bool:
@@ -112,9 +112,8 @@ class TrainedModel:
         parts = {"terminal_loss": terms["terminal"], "regularisation": {name: terms[name] for name in PARAMETERS}}
         return parts | ({"running_cost": terms["running"]} if self._problem.regime.running_cost else {})
 
-    def _measure(self, x: torch.Tensor, y: torch.Tensor) -> Metrics:
-        z, loss = self._objective.output(self._solution.u, x), self._problem.loss
-        return Metrics(terminal_loss=float(loss.total(z, y)) / len(x), **loss.metrics(z, y))
+    def _measured(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
+        return metrics_of(self._problem.loss, self._objective.output(self._solution.u, x), y)
 
 
 def trained_models(prepared: PreparedProblem, branch: Branch) -> list[TrainedModel]:

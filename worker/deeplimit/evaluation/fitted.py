@@ -30,7 +30,7 @@ class Fitted:
     Attributes
     ----------
     name
-        As in a specification.
+        As results name it, such as ``discrete-64``.
     problem
         Activation, terminal loss and regime; its data are those of the evaluation.
     parameters
@@ -115,10 +115,3 @@ class Fitted:
 
     def _parts(self, x: Tensor, steps: int) -> tuple[Tensor, ...]:
         return torch.split(x, samples_at_once(self.problem, RK4.stages * steps))
-
-
-def changed_labels(own: Tensor, other: Tensor) -> float:
-    """Return the share of samples whose class changes; one probability stands for a class and its complement."""
-    if own.shape[1] == 1:
-        return float(((own[:, 0] > 0.5) != (other[:, 0] > 0.5)).double().mean())
-    return float((own.argmax(1) != other.argmax(1)).double().mean())

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from worker.deeplimit.evaluation.fitted import Fitted, changed_labels
+from worker.deeplimit.evaluation.fitted import Fitted
+from worker.deeplimit.evaluation.metrics import changed_labels, metrics_of
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class NoiseRow:
     Attributes
     ----------
     rms_change, sup_change
-        Of predictions h from those on clean inputs, in the user's units: root mean square over samples, outputs and
-        draws, and the largest.
+        Changes of predictions h from those on clean inputs, in the user's units: root mean square over samples, outputs
+        and draws, and the largest.
     changed_labels
         Share of samples and draws whose class changes; None for numbers.
     metrics, deviations
@@ -74,7 +75,7 @@ def noise_curve(
     scale
         (m,) factors from scaled targets back to the user's units.
     targets
-        As the problem's loss takes them; None without any.
+        Targets as the problem's loss takes them; None without any.
     tick
         Called after every draw; raising from it stops the evaluation.
 
@@ -105,7 +106,7 @@ def noise_curve(
             if classes:
                 changed += changed_labels(clean, noisy)
             if targets is not None:
-                draws.append({"terminal_loss": float(loss.total(z, targets)) / len(z), **loss.metrics(z, targets)})
+                draws.append(metrics_of(loss, z, targets))
             if tick is not None:
                 tick()
         by_name = {name: [draw[name] for draw in draws] for name in draws[0]} if draws else {}

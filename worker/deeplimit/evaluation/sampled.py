@@ -55,7 +55,7 @@ def sampling_errors(
     Parameters
     ----------
     continuum, networks
-        From `sample`.
+        The continuum, and members of its recovery sequence (`sample`).
     x
         (S, d) lifted inputs.
     scale

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from worker.deeplimit.evaluation.fitted import Fitted, changed_labels
+from worker.deeplimit.evaluation.fitted import Fitted
+from worker.deeplimit.evaluation.metrics import changed_labels
 from worker.deeplimit.kernels.tableau import EULER, IMPLICIT_EULER, MIDPOINT, RK4, Tableau
 from worker.deeplimit.model.blocks import apart
 from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
@@ -119,7 +120,7 @@ def solver_consistency(
     steps
         Over [0, 1].
     tolerance
-        Of predictions, relative to their spread.
+        Change of predictions that still counts as none, relative to their spread.
     scale
         (m,) factors from scaled targets back to the user's units.
 
@@ -199,11 +200,11 @@ def reference_final(model: Fitted, x: Tensor) -> tuple[Tensor, int]:
             return np.asarray((horizon * value).cpu().numpy().reshape(-1), np.float64)
 
         with np.errstate(over="ignore", invalid="ignore"):  # a flow that overflows is found out below
-            found = solve_ivp(slope, (begin, end), state, "DOP853", rtol=REFERENCE_TOLERANCE, atol=REFERENCE_TOLERANCE)
-        evaluations += int(found.nfev)
-        if not found.success or not np.isfinite(found.y[:, -1]).all():
+            path = solve_ivp(slope, (begin, end), state, "DOP853", rtol=REFERENCE_TOLERANCE, atol=REFERENCE_TOLERANCE)
+        evaluations += int(path.nfev)
+        if not path.success or not np.isfinite(path.y[:, -1]).all():
             return torch.full_like(x, math.nan), evaluations
-        state = found.y[:, -1]
+        state = path.y[:, -1]
     return torch.as_tensor(state, dtype=x.dtype, device=x.device).view(shape), evaluations
 
 

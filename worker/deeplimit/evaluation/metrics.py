@@ -1,0 +1,19 @@
+"""How good predictions are, and how many of them change."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from worker.deeplimit.problem.terminal_loss import TerminalLoss
+
+
+def metrics_of(loss: TerminalLoss, z: Tensor, y: Tensor) -> dict[str, float]:
+    """Return the mean terminal loss of outputs z (S, m) on targets y, and the loss's own metrics."""
+    return {"terminal_loss": float(loss.total(z, y)) / len(z), **loss.metrics(z, y)}
+
+
+def changed_labels(own: Tensor, other: Tensor) -> float:
+    """Return the share of samples whose class changes; one probability stands for a class and its complement."""
+    if own.shape[1] == 1:
+        return float(((own[:, 0] > 0.5) != (other[:, 0] > 0.5)).double().mean())
+    return float((own.argmax(1) != other.argmax(1)).double().mean())
