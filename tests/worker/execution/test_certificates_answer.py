@@ -11,7 +11,7 @@ from worker.execution.train_diagnostics import diagnostics_of
 
 
 def test_every_field_of_the_contract_is_there() -> None:
-    found = trained("tanh").diagnostics
+    measured = trained("tanh").diagnostics
     answer = json.loads(to_json(diagnostics_of(trained("tanh"))))
     rows = answer["certificates"]["depths"]
     assert [row["depth"] for row in rows] == list(DEPTHS)
@@ -21,7 +21,7 @@ def test_every_field_of_the_contract_is_there() -> None:
         assert row["lambda_min"] == pytest.approx(0.1, rel=5e-3)
     for name in ("K", "b"):
         assert {"residual", "boundary_0", "boundary_1"} <= answer["euler_lagrange"][name].keys()
-    for row, ours in zip(answer["regularity"]["depths"], found.regularity, strict=True):
+    for row, ours in zip(answer["regularity"]["depths"], measured.regularity, strict=True):
         assert {"depth", "second_difference", "bound", "boundary_0", "boundary_1"} <= row.keys()
         assert row["holds"] is True
         assert row["b"]["holds"] is True

@@ -27,11 +27,11 @@ SMALL: dict[str, Any] = {
 def run(folder: Path, body: dict[str, Any]) -> tuple[dict[str, Any], list[float]]:
     """Execute a specification; return the results and every fraction of its progress."""
     store, fractions, data, spec = ArtifactStore(str(folder)), [], None, parse_train(body)
-    found = resolve_train(spec)
+    resolution = resolve_train(spec)
     if spec.data.source == "inline":
-        content = encode(InlineSamples(spec.data.inputs, spec.data.targets, found.spec.objective.loss.target_kind))
+        content = encode(InlineSamples(spec.data.inputs, spec.data.targets, resolution.spec.objective.loss.target_kind))
         data = store.put(data_path("job"), content, "application/vnd.safetensors")
-    job = JobInput("job", 1, found.spec.model_dump(mode="json"), store, {} if data is None else {DATA: data})
+    job = JobInput("job", 1, resolution.spec.model_dump(mode="json"), store, {} if data is None else {DATA: data})
     outcome = execute(job, lambda at: fractions.append(at.fraction), lambda: False)
     results: dict[str, Any] = json.loads(store.get(outcome.artifacts[RESULTS]))
     return results, fractions
@@ -90,9 +90,9 @@ def test_nothing_is_trained_that_is_deeper_than_the_dry_run_said(
 
 def test_every_study_is_classified(tmp_path: Path) -> None:
     results, _ = run(tmp_path, SMALL | {"discrete": {"depths": [8, 16, 32, 64]}})
-    found = results["diagnostics"]["classification"]
-    assert found["class"] == "h1_limit"
-    growth = next(row for row in found["evidence"] if row["name"] == "growth_R")
+    classified = results["diagnostics"]["classification"]
+    assert classified["class"] == "h1_limit"
+    growth = next(row for row in classified["evidence"] if row["name"] == "growth_R")
     assert set(growth) == {"name", "value", "interval", "supports", "detail"}
     assert growth["interval"][0] <= growth["value"] <= growth["interval"][1]
     assert all("check" not in row or row["check"] is None for row in results["diagnostics"]["depth_advice"])

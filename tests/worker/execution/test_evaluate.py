@@ -95,8 +95,8 @@ def flow(layers: Layers, x: Floats, horizon: float) -> Floats:
     def right(t: float, flat: Floats) -> Floats:
         return horizon * slope(layers(t), flat.reshape(x.shape)).reshape(-1)
 
-    found = solve_ivp(right, (0.0, 1.0), x.reshape(-1), "DOP853", rtol=1e-12, atol=1e-12)
-    return np.asarray(found.y[:, -1].reshape(x.shape))
+    path = solve_ivp(right, (0.0, 1.0), x.reshape(-1), "DOP853", rtol=1e-12, atol=1e-12)
+    return np.asarray(path.y[:, -1].reshape(x.shape))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_predictions_and_states_are_those_of_the_formulas(
 ) -> None:
     trained = Trained(store, network=network | {"integrator": integrator})
     outputs = ["predictions", "states", "metrics", "solvers"]
-    found = trained.evaluate(data=NEW, models=["discrete-4", "continuum"], depths=[6], outputs=outputs)
+    evaluated = trained.evaluate(data=NEW, models=["discrete-4", "continuum"], depths=[6], outputs=outputs)
     horizon = network.get("horizon", 1.0)
     curve, facts = trained.file("continuum")
     of_flow = layers_of(curve, facts["basis"])
@@ -126,35 +126,35 @@ def test_predictions_and_states_are_those_of_the_formulas(
     x = (np.array(NEW["inputs"]) - standard["mean"]) / standard["scale"]
     x = np.pad(x, ((0, 0), (0, facts["state_dim"] - 2)))
     finals = {"continuum": flow(of_flow, x, horizon)}
-    np.testing.assert_allclose(found.arrays("states", "continuum")["states"][-1], finals["continuum"], atol=1e-10)
+    np.testing.assert_allclose(evaluated.arrays("states", "continuum")["states"][-1], finals["continuum"], atol=1e-10)
     for name, depth in (("discrete-4", 4), ("sampled-6", 6)):
         states = trajectory(layers[name], depth, x, integrator, horizon)
-        np.testing.assert_allclose(found.arrays("states", name)["states"], states, rtol=0.0, atol=1e-12)
+        np.testing.assert_allclose(evaluated.arrays("states", name)["states"], states, rtol=0.0, atol=1e-12)
         finals[name] = states[-1]
     for name, final in finals.items():
         arrays = trained.file("discrete-4")[0] if name == "discrete-4" else curve
         z = final @ arrays["W"].T + arrays["c"]
-        written = found.arrays("predictions", name)
+        written = evaluated.arrays("predictions", name)
         np.testing.assert_allclose(written["predictions"], softmax(z, axis=1), rtol=0.0, atol=1e-10)
         assert written["labels"].tolist() == z.argmax(axis=1).tolist()
-        metrics = found.models[name]["metrics"]
+        metrics = evaluated.models[name]["metrics"]
         assert metrics["accuracy"] == np.mean(z.argmax(axis=1) == NEW["targets"])
         entropy = -np.mean(log_softmax(z, axis=1)[range(4), NEW["targets"]])
         assert metrics["terminal_loss"] == pytest.approx(entropy, rel=1e-9)
-        own = found.models[name]["solvers"]["own"]
+        own = evaluated.models[name]["solvers"]["own"]
         assert own["solver"] == ("rk4" if name == "continuum" else integrator)
     # another integrator through the same layers is another network, by far more than the bounds above
     other = "midpoint" if integrator != "midpoint" else "euler"
     final = trajectory(layers["discrete-4"], 4, x, other, horizon)[-1]
     assert np.abs(final - finals["discrete-4"]).max() > 1e-5
-    assert found.reports[-1].fraction == 1.0
+    assert evaluated.reports[-1].fraction == 1.0
 
 
 @pytest.mark.parametrize(("integrator", "order"), [("euler", 1.0), ("implicit_euler", 1.0), ("midpoint", 2.0)])
 def test_untrained_depths_have_the_order_of_the_integrator(store: ArtifactStore, integrator: str, order: float) -> None:
     trained = Trained(store, network={"integrator": integrator})
-    found = trained.evaluate(data=NEW, models=[], depths=[64, 128, 256], outputs=["predictions"])
-    rows = found.results["sampled"]["depths"]
+    evaluated = trained.evaluate(data=NEW, models=[], depths=[64, 128, 256], outputs=["predictions"])
+    rows = evaluated.results["sampled"]["depths"]
     assert [row["depth"] for row in rows] == [64, 128, 256]
     for row in rows[1:]:
         for name in ("states", "predictions"):
@@ -180,14 +180,14 @@ def test_labels_of_a_part_are_the_classes_of_the_whole(
     trained = Trained(store, upload(store, tmp_path, table(ANIMALS)), data=UPLOAD, continuum=None)
     assert trained.spec.data.model_dump()["class_names"] == ["ant", "bee", "cat"]
     rows = [row for row in ANIMALS if row[1] in wanted]
-    found = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD)
+    evaluated = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD)
     whole = trained.evaluate(outputs=["predictions"]).arrays("predictions", "discrete-4")["predictions"]
     places = [i for i, row in enumerate(ANIMALS) if row[1] in wanted]
     classes = [["ant", "bee", "cat"].index(row[1]) for row in rows]
-    assert found.models["discrete-4"]["metrics"]["accuracy"] == 1.0
+    assert evaluated.models["discrete-4"]["metrics"]["accuracy"] == 1.0
     entropy = -np.mean(np.log(whole[places, classes]))
-    assert found.models["discrete-4"]["metrics"]["terminal_loss"] == pytest.approx(entropy, rel=1e-9)
-    assert found.arrays("predictions", "discrete-4")["labels"].tolist() == classes
+    assert evaluated.models["discrete-4"]["metrics"]["terminal_loss"] == pytest.approx(entropy, rel=1e-9)
+    assert evaluated.arrays("predictions", "discrete-4")["labels"].tolist() == classes
     with pytest.raises(SpecInvalidError, match="1 of its 2 labels"):
         trained.evaluate(upload(store, tmp_path, table([*ANIMALS[:2], (1.0, "dog")])), data=UPLOAD)
 
@@ -197,10 +197,10 @@ def test_classes_by_number_need_not_all_occur(store: ArtifactStore, tmp_path: Pa
     numbered = [(size, ["ant", "bee", "cat"].index(animal)) for size, animal in ANIMALS]
     trained = Trained(store, upload(store, tmp_path, table(numbered)), data=UPLOAD, continuum=None)
     rows = [(4.0 * k + 0.1, k) for k in classes]
-    found = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD).models["discrete-4"]
-    assert found["metrics"]["accuracy"] == 1.0
+    model = trained.evaluate(upload(store, tmp_path, table(rows)), data=UPLOAD).models["discrete-4"]
+    assert model["metrics"]["accuracy"] == 1.0
     inline = {"source": "inline", "inputs": [[size] for size, _ in rows], "targets": classes}
-    assert trained.evaluate(data=inline).models["discrete-4"]["metrics"] == found["metrics"]
+    assert trained.evaluate(data=inline).models["discrete-4"]["metrics"] == model["metrics"]
 
 
 @pytest.mark.parametrize("training", [("-1", "1"), ("0", "1"), ("no", "yes")])
@@ -213,12 +213,12 @@ def test_the_two_classes_of_logistic_are_read_either_way(
     for sizes, signs in (([0.1, 4.1], [-1, 1]), ([4.1, 4.3], [1, 1]), ([0.1], [-1])):
         inputs = [[size] for size in sizes]
         ways = [signs, [(sign + 1) // 2 for sign in signs]]
-        found = [trained.evaluate(data={"source": "inline", "inputs": inputs, "targets": way}) for way in ways]
+        evaluations = [trained.evaluate(data={"source": "inline", "inputs": inputs, "targets": way}) for way in ways]
         names = [training] if training[0] == "no" else [("-1", "1"), ("0", "1")]
         for name in names:
             part = [(size, name[sign > 0]) for size, sign in zip(sizes, signs, strict=True)]
-            found.append(trained.evaluate(upload(store, tmp_path, table(part)), data=UPLOAD))
-        first, *others = [one.models["discrete-4"]["metrics"] for one in found]
+            evaluations.append(trained.evaluate(upload(store, tmp_path, table(part)), data=UPLOAD))
+        first, *others = [one.models["discrete-4"]["metrics"] for one in evaluations]
         assert first["accuracy"] == 1.0
         assert all(other == first for other in others)
     wrong = trained.evaluate(data={"source": "inline", "inputs": [[0.1], [4.1]], "targets": [1, 0]})
@@ -227,11 +227,11 @@ def test_the_two_classes_of_logistic_are_read_either_way(
 
 def test_small_layers_get_one_thread(store: ArtifactStore) -> None:
     job = Trained(store, continuum=None).evaluation(data=NEW)
-    given, found = torch.get_num_threads(), []
+    given, counts = torch.get_num_threads(), []
     torch.set_num_threads(given + 1)
     try:
-        execute(job, lambda _: found.append(torch.get_num_threads()), lambda: False)
+        execute(job, lambda _: counts.append(torch.get_num_threads()), lambda: False)
         assert torch.get_num_threads() == given + 1
     finally:
         torch.set_num_threads(given)
-    assert set(found[:-1]) == {1}  # the last is reported when the models are done
+    assert set(counts[:-1]) == {1}  # the last is reported when the models are done

@@ -48,8 +48,8 @@ class Run:
 
 def test_two_layer_blocks_come_out_as_K_and_V(tmp_path: Path) -> None:
     run = Run(tmp_path, network={"block": "two_layer", "width": 3})
-    found = run.parameters("discrete-8")
-    shapes = {name: np.shape(found[name]) for name in ("K", "b", "V", "W", "c")}
+    network = run.parameters("discrete-8")
+    shapes = {name: np.shape(network[name]) for name in ("K", "b", "V", "W", "c")}
     assert shapes == {"K": (8, 3, 2), "b": (8, 3), "V": (8, 2, 3), "W": (2, 2), "c": (2,)}
     X = np.array([0.3, -0.4])
     continuum = run.parameters("continuum", 5)
@@ -59,7 +59,7 @@ def test_two_layer_blocks_come_out_as_K_and_V(tmp_path: Path) -> None:
         "V": (5, 2, 3),
     }
     assert set(continuum["coefficients"]) == {"K", "b", "V"}
-    for K, b, V in zip(found["K"], found["b"], found["V"], strict=True):
+    for K, b, V in zip(network["K"], network["b"], network["V"], strict=True):
         X = X + np.array(V) @ np.tanh(np.array(K) @ X + np.array(b)) / 8  # the shapes are those of the formula
     assert np.isfinite(X).all()
     assert "V" not in Run(tmp_path / "single").parameters("discrete-8")

@@ -24,13 +24,13 @@ DEFAULT_STEPS = (8, 16, 32, 64, 128, 256)
 
 def test_solvers_have_their_orders_and_agree_on_a_smooth_flow() -> None:
     continuum = fixed_flow("tanh", 1.0)
-    found = solver_consistency(continuum, (8, 16, 32, 64), 0.05)
-    assert found.reference.prediction_change < 1e-10
-    assert found.reference.evaluations > 0
-    final = {row.solver: row for row in found.table if row.steps == 64}
+    consistency = solver_consistency(continuum, (8, 16, 32, 64), 0.05)
+    assert consistency.reference.prediction_change < 1e-10
+    assert consistency.reference.evaluations > 0
+    final = {row.solver: row for row in consistency.table if row.steps == 64}
     for solver, order, slack in (("euler", 1, 0.05), ("implicit_euler", 1, 0.05), ("midpoint", 2, 0.1)):
         assert final[solver].state_order == pytest.approx(order, abs=slack)
-    rk4 = next(row for row in found.table if row.solver == "rk4" and row.steps == 16)
+    rk4 = next(row for row in consistency.table if row.solver == "rk4" and row.steps == 16)
     assert rk4.state_order is not None
     assert rk4.state_order >= 3.5
     assert 64 * final["euler"].state_error == pytest.approx(0.1076491, rel=0.02)
@@ -42,8 +42,8 @@ def test_sampling_a_smooth_function_at_stage_times_keeps_the_methods_order() -> 
     problem = Problem(np.random.default_rng(0).normal(size=(7, 3)), np.zeros((7, 1)))
     W, c = torch.ones(1, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     model = Fitted("continuum", problem, ContinuumParameters(LegendreIncrements(4), K, b, W, c))
-    found = solver_consistency(model, (64, 128), 1e-2)
-    order = {row.solver: row.state_order for row in found.table if row.steps == 128}
+    consistency = solver_consistency(model, (64, 128), 1e-2)
+    order = {row.solver: row.state_order for row in consistency.table if row.steps == 128}
     assert order["midpoint"] == pytest.approx(2.0, abs=0.1)
     assert order["rk4"] is not None
     assert order["rk4"] >= 3.5
@@ -78,20 +78,20 @@ def test_a_network_that_is_no_flow_is_inconsistent() -> None:
     parameters = DiscreteParameters(
         tensor(-5.0, -5.0, shape=(2, 1, 1)), torch.zeros(2, 1, dtype=torch.float64), *constant_readout()
     )
-    found = solver_consistency(Fitted("discrete-2", problem, parameters), (2, 64, 256), 0.01)
-    assert found.consistent is False
-    assert found.own.steps == 2
+    consistency = solver_consistency(Fitted("discrete-2", problem, parameters), (2, 64, 256), 0.01)
+    assert consistency.consistent is False
+    assert consistency.own.steps == 2
     own = (1.0 - 2.5) ** 2
-    assert found.reference.prediction_change == pytest.approx(own - math.exp(-5.0), rel=1e-9)
+    assert consistency.reference.prediction_change == pytest.approx(own - math.exp(-5.0), rel=1e-9)
 
 
 @pytest.mark.parametrize("tolerance", [0.01, 1e-4])
 def test_a_trained_continuum_is_consistent(tolerance: float) -> None:
     """Known answer C. Euler's rows are off by more than the smaller tolerance, and say nothing of the flow."""
-    found = solver_consistency(trained_continuum("tanh"), DEFAULT_STEPS, tolerance)
-    assert found.consistent is True
-    assert (found.own.solver, found.reference.prediction_change < 1e-10) == ("rk4", True)
-    euler = next(row for row in found.table if (row.solver, row.steps) == ("euler", 256))
+    consistency = solver_consistency(trained_continuum("tanh"), DEFAULT_STEPS, tolerance)
+    assert consistency.consistent is True
+    assert (consistency.own.solver, consistency.reference.prediction_change < 1e-10) == ("rk4", True)
+    euler = next(row for row in consistency.table if (row.solver, row.steps) == ("euler", 256))
     assert euler.agrees is (tolerance == 0.01)
 
 
@@ -100,19 +100,19 @@ def test_a_steep_flow_that_is_resolved_is_consistent() -> None:
     one = torch.ones(1, 1, dtype=torch.float64)
     problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity")
     flow = ContinuumParameters(LegendreIncrements(0), 4.0 * one[None], 0.0 * one, one, torch.zeros_like(one[0]))
-    found = solver_consistency(Fitted("continuum", problem, flow), DEFAULT_STEPS, 0.01)
-    assert not any(row.agrees for row in found.table if row.solver == "euler")
-    assert found.own.steps > max(DEFAULT_STEPS)  # no row is as good: the reference decides
-    assert found.consistent is True
+    consistency = solver_consistency(Fitted("continuum", problem, flow), DEFAULT_STEPS, 0.01)
+    assert not any(row.agrees for row in consistency.table if row.solver == "euler")
+    assert consistency.own.steps > max(DEFAULT_STEPS)  # no row is as good: the reference decides
+    assert consistency.consistent is True
 
 
 def test_a_coarse_network_read_as_a_flow_is_inconsistent_and_a_deep_one_is_not() -> None:
     """Known answer C again: two Euler steps were trained to fit where the flow through the same weights does not."""
     problem = odd_pair("tanh")
     coarse = train(problem, (2,), None, Training(starts=1)).study.verdict_branch.points[2].parameters
-    found = solver_consistency(Fitted("discrete-2", problem, coarse), DEFAULT_STEPS, 0.01)
-    assert (found.own.solver, found.own.steps, found.consistent) == ("euler", 2, False)
-    assert found.reference.prediction_change > 0.02 * found.spread
+    consistency = solver_consistency(Fitted("discrete-2", problem, coarse), DEFAULT_STEPS, 0.01)
+    assert (consistency.own.solver, consistency.own.steps, consistency.consistent) == ("euler", 2, False)
+    assert consistency.reference.prediction_change > 0.02 * consistency.spread
     deep = trained("tanh").study.verdict_branch.points[128].parameters
     assert solver_consistency(Fitted("discrete-128", problem, deep), DEFAULT_STEPS, 0.01).consistent is True
 
@@ -122,17 +122,17 @@ def test_rows_below_the_models_own_order_do_not_count() -> None:
     problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity", regime=Regime(integrator=Integrator.RK4))
     weights = torch.ones(8, 1, 1, dtype=torch.float64), torch.zeros(8, 1, dtype=torch.float64)
     model = Fitted("discrete-8", problem, DiscreteParameters(*weights, *constant_readout()))
-    found = solver_consistency(model, (64,), 1e-4)
-    agrees = {row.solver: row.agrees for row in found.table}
+    consistency = solver_consistency(model, (64,), 1e-4)
+    agrees = {row.solver: row.agrees for row in consistency.table}
     assert agrees == {"euler": False, "implicit_euler": False, "midpoint": True, "rk4": True}
-    assert (found.own.solver, found.consistent) == ("rk4", True)
+    assert (consistency.own.solver, consistency.consistent) == ("rk4", True)
 
 
 def test_one_sample_is_compared_with_its_size_or_the_trainings_deviation() -> None:
     """One prediction has no range; that rounding errors are over 1 % of nothing says nothing of the flow."""
-    found = solver_consistency(fixed_flow("tanh", 1.0), DEFAULT_STEPS, 0.01)
-    assert found.spread == pytest.approx(1.8782301658, rel=1e-9)
-    assert found.consistent is True
+    consistency = solver_consistency(fixed_flow("tanh", 1.0), DEFAULT_STEPS, 0.01)
+    assert consistency.spread == pytest.approx(1.8782301658, rel=1e-9)
+    assert consistency.consistent is True
     coarse = sample(fixed_flow("tanh", 1.0), 2)
     assert solver_consistency(coarse, DEFAULT_STEPS, 0.01).consistent is False
     scaled = solver_consistency(coarse, DEFAULT_STEPS, 0.01, torch.tensor([30.0], dtype=torch.float64))
@@ -147,5 +147,5 @@ def test_a_deep_network_of_small_weights_is_consistent() -> None:
         torch.zeros(depth, 1, dtype=torch.float64),
         *constant_readout(),
     )
-    found = solver_consistency(Fitted("discrete-256", problem, parameters), (64, 256, 512), 0.01)
-    assert found.consistent is True
+    consistency = solver_consistency(Fitted("discrete-256", problem, parameters), (64, 256, 512), 0.01)
+    assert consistency.consistent is True
