@@ -150,6 +150,19 @@ def test_predictions_and_states_are_those_of_the_formulas(
     assert evaluated.reports[-1].fraction == 1.0
 
 
+def test_what_was_not_asked_for_is_absent_and_what_has_no_value_is_null(store: ArtifactStore) -> None:
+    bare = {name: part for name, part in NEW.items() if name != "targets"}
+    trained = Trained(store, continuum=None)
+    evaluated = trained.evaluate(data=bare, models=["discrete-4"], outputs=["metrics", "solvers", "robustness"])
+    model = evaluated.models["discrete-4"]
+    described = {"model", "kind", "depth", "steps", "integration_error"}
+    assert set(model) == described | {"metrics", "solvers", "robustness"}
+    assert model["metrics"] is model["steps"] is model["integration_error"] is None
+    assert all(level["metrics"] is level["deviations"] is None for level in model["robustness"]["levels"])
+    assert model["solvers"]["table"][0]["state_order"] is None
+    assert "sampled" not in evaluated.results
+
+
 @pytest.mark.parametrize(("integrator", "order"), [("euler", 1.0), ("implicit_euler", 1.0), ("midpoint", 2.0)])
 def test_untrained_depths_have_the_order_of_the_integrator(store: ArtifactStore, integrator: str, order: float) -> None:
     trained = Trained(store, network={"integrator": integrator})
