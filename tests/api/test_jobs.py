@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from service.contract import names
 from service.contract.job import JobError, JobStatus, Progress, WorkerInfo
 from service.contract.values import arrays
 from tests.support.api import MOONS
+from tests.support.service import pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,8 +193,11 @@ def test_a_missing_cuda_device_is_said_at_once(api: httpx.Client, store: JobStor
 
 def test_reading_a_job_asks_redis_once(api: httpx.Client, store: JobStore) -> None:
     path = submit(api)["links"]["self"]
-    while not store.redis.llen(names.QUEUE):  # the hint is sent by a thread of its own, after the answer
-        time.sleep(0.01)
+    for _ in range(1000):  # the hint is sent by a thread of its own, after the answer
+        if hinted := store.redis.llen(names.QUEUE):
+            break
+        pause(0.01)
+    assert hinted
     store.redis.config_resetstat()
     assert api.get(path).status_code == 200
     calls = {

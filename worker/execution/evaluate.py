@@ -13,7 +13,7 @@ from service.contract.model_name import CONTINUUM, ModelName
 from service.contract.names import RESULTS, output_key
 from service.contract.results import to_json
 from service.contract.values.media_types import JSON
-from worker.deeplimit.evaluation.metrics import metrics_of
+from worker.deeplimit.evaluation.metrics import EVEN, metrics_of
 from worker.deeplimit.evaluation.robustness import Noise, noise_curve
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import solver_consistency
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from worker.execution.arrays import Arrays
     from worker.execution.evaluation_data import EvaluationData
     from worker.executor import JobInput, Report, ShouldStop
-
-EVEN = 0.5
-"""Probability of the class +1 above which it is predicted."""
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.execution.problems import PreparedProblem
     from worker.executor import JobInput
 
-OF_SOLUTION: Final = (
+SOLUTION_FIELDS: Final = (
     "status", "objective", "gradient_norm", "iterations", "evaluations", "hessian_products", "wall_time_s",
 )  # fmt: skip
 """What results take from a solution as it is."""
@@ -85,7 +85,7 @@ class TrainedModel:
         entry = {
             "model": self.name,
             **self._model,
-            **{name: getattr(self._solution, name) for name in OF_SOLUTION},
+            **{name: getattr(self._solution, name) for name in SOLUTION_FIELDS},
             **self._terms(self._solution.evaluation.terms),
             **self._metrics,
             "parameters": summary,

@@ -98,7 +98,7 @@ async def create_job(
     jobs = service.jobs
     body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:
-        return json_response(dry_run_json(await run_in_threadpool(jobs.plan, body)))
+        return json_response(await run_in_threadpool(lambda: dry_run_json(jobs.plan(body))))
     record, replayed = await run_in_threadpool(jobs.submit, body, idempotency_key)
     headers = {"Location": job_path(record.id)}
     if replayed:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from torch import Tensor
 
 from worker.deeplimit.problem.terminal_loss import TerminalLoss
+
+EVEN: Final = 0.5
+"""Probability of the class +1 above which it is predicted."""
 
 
 def metrics_of(loss: TerminalLoss, z: Tensor, y: Tensor) -> dict[str, float]:
@@ -15,5 +20,5 @@ def metrics_of(loss: TerminalLoss, z: Tensor, y: Tensor) -> dict[str, float]:
 def changed_labels(own: Tensor, other: Tensor) -> float:
     """Return the share of samples whose class changes; one probability stands for a class and its complement."""
     if own.shape[1] == 1:
-        return float(((own[:, 0] > 0.5) != (other[:, 0] > 0.5)).double().mean())
+        return float(((own[:, 0] > EVEN) != (other[:, 0] > EVEN)).double().mean())
     return float((own.argmax(1) != other.argmax(1)).double().mean())
