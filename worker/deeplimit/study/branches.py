@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
-import torch
-
 from worker.deeplimit.minimise import Solution
 from worker.deeplimit.minimise.certificate import Certificate
 from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.model.symmetry import EXACT_PADDING, aligned, distance, norm
-from worker.deeplimit.model.transfer import recover, restrict
+from worker.deeplimit.model.transfer import recover
 from worker.deeplimit.problem.learning_problem import Problem
 from worker.deeplimit.study.continuum_fit import ContinuumFit
 from worker.deeplimit.study.training import Follow
@@ -24,7 +22,7 @@ NEAR_BEST: Final = 0.1
 """Minima within this share of the best objective at the coarsest depth are carried."""
 MOST_CARRIED: Final = 4
 """Distinct minima that are carried, unless all are to be followed."""
-_EQUAL: Final = 1e-7
+EQUAL: Final = 1e-7
 """Objectives that differ relatively by less are equal, however sharply they were minimised."""
 _LEAST_SCALE: Final = 1e-12
 """Objectives below this are as good as 0."""
@@ -34,12 +32,8 @@ _ALIKE_NONSMOOTH: Final = 5e-2
 """The same where E has kinks, on which minimisations end less sharply."""
 _LEAST_SIZE: Final = 1e-3
 """Parameters smaller than this are compared as if they had this size."""
-_RESOLUTION: Final = 1e3
-"""Roundings of the parameters' size below which a distance says nothing of where a depth is."""
 _NORMAL_QUANTILE: Final = 1.959963984540054
 """Quantile of 97.5 %, for two-sided intervals of 95 %."""
-_OFF: Final = 2.0
-"""On a branch n‖θ_n − recovery_n‖ tends to a constant; a depth above this many times the least is looked at again."""
 
 
 @dataclass
@@ -108,7 +102,7 @@ class Branch:
     points
         By depth.
     left
-        Depths whose minimiser is not on the branch, although it was sought by restriction.
+        Depths that continuation from the limit does not reach: their minimisers are not on the branch.
     merged_into
         Index of the branch it coincided with from some depth on, when ``status`` is ``merges``.
     left_saddles
@@ -165,7 +159,7 @@ def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
     aligned at all, so equal objectives decide alone.
     """
     scale = max(abs(left[0]), abs(right[0]), _LEAST_SCALE)
-    if not abs(left[0] - right[0]) <= max(_EQUAL * scale, 2.0 * (left[1] + right[1])):
+    if not abs(left[0] - right[0]) <= max(EQUAL * scale, 2.0 * (left[1] + right[1])):
         return False
     if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
         return True
@@ -241,26 +235,3 @@ def merge_coinciding(problem: Problem, branches: Sequence[Branch], facts: Callab
                 break
         else:
             kept.append((index, mine))
-
-
-def off_branch(branch: Branch) -> list[int]:
-    """Return the depths that are too far from the continuum, or without one from the finest depth, to be on a branch.
-
-    On a branch the distance to the continuum's recovery sequence is C/n + O(1/n²), and to the finest depth N restricted
-    C(1/n − 1/N).
-    """
-    if len(branch.points) < 2:
-        return []
-    finest = branch.points[max(branch.points)]
-    scaled = {}
-    for depth, point in branch.points.items():
-        if branch.continuum is not None:
-            factor, target = float(depth), recover(branch.continuum.parameters, depth)
-        elif depth < finest.depth:
-            factor, target = 1.0 / (1.0 / depth - 1.0 / finest.depth), restrict(finest.parameters, depth)
-        else:
-            continue
-        scaled[depth] = factor * distance(point.parameters, target)
-    resolution = _RESOLUTION * torch.finfo(finest.parameters.W.dtype).eps * norm(finest.parameters) * finest.depth
-    least = max(min(scaled.values()), resolution)
-    return [depth for depth, value in sorted(scaled.items(), reverse=True) if value > _OFF * least]

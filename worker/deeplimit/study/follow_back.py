@@ -1,84 +1,130 @@
-"""Following a branch back to the coarse depths, where the lowest minimum may have been another one."""
+"""Holding a branch together: every depth is on the branch of the limit, and the limit is the lowest that is at hand.
+
+A depth may have been trained into another minimum than the one that the limit leads back to. Then its orders are about
+two minima, and say nothing of convergence. And what was trained at one depth may lead to a lower limit than the branch
+has: E_∞(lift of θ_n) < E_∞ says so at once, and a minimum of E_n below the branch's is worth the attempt.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
-from worker.deeplimit.model.residual_network import DiscreteParameters
-from worker.deeplimit.model.symmetry import distance, norm
-from worker.deeplimit.model.transfer import recover, restrict
-from worker.deeplimit.study.branches import Branch, BranchPoint, off_branch, point_facts, same_minimum
+from worker.deeplimit.minimise import Solution
+from worker.deeplimit.model.transfer import lift, prolong
+from worker.deeplimit.study.branches import EQUAL, Branch, BranchPoint, point_facts, same_minimum
+from worker.deeplimit.study.continuation import Anchor, continue_to, minimum_from, same_basin, transferred
+from worker.deeplimit.study.continuum_fit import ContinuumFit
 from worker.deeplimit.study.fitter import Fitter
 
-_FAR: Final = 0.25
-"""A point is on the branch when it is nearer to its restriction than this share of the parameters' size."""
+_MOST_ROUNDS: Final = 4
+"""Lower limits that are gone to, one after the other."""
 
 
-def follow_to_coarse(branch: Branch, fitter: Fitter, *, prolonged: bool) -> None:
-    """Seek the branch again at depths that seem to be on another, from the next finer depth's restriction.
+def hold_together(branch: Branch, fitter: Fitter) -> None:
+    """Follow a branch from its limit, or without a continuum from the finest depth, to every coarser depth.
 
-    The minimum reached from there replaces the depth's point where it is nearer to the branch; depths that stay away
-    from it are noted in ``branch.left``.
-
-    Parameters
-    ----------
-    prolonged
-        Whether every depth was trained from the one before it. A depth whose point is reached again from the next finer
-        one then leads there and back, and is on the branch however far it is.
+    What is reached at a depth replaces its point where that is another minimum. A point below what replaced it is
+    followed to its own limit, and where this is lower, the branch moves there, and all depths are followed again.
+    Depths that the branch does not reach are noted in ``branch.left``.
     """
-    replaced, held = set[int](), set[int]()
-    for depth in off_branch(branch):
-        point, start = branch.points[depth], _restricted(branch, depth)
-        if start is None:
-            continue
-        followed = fitter.network(point.network, point.network.encode(start), "follow_back")
-        followed, _ = fitter.settle(followed, "follow_back")
-        nearer = distance(followed.parameters, start) < distance(point.parameters, start)
-        same = same_minimum(point.network.problem, point_facts(point), point_facts(followed))
-        if same and prolonged:
-            held.add(depth)
-        if followed.solution.status.optimised and nearer and not same:
-            branch.points[depth] = followed
-            replaced.add(depth)
-    branch.left = _away(branch, replaced, held)
+    for _ in range(_MOST_ROUNDS):
+        limit = _limit(branch)
+        if limit is None or not limit.solution.status.optimised:
+            return
+        before = dict(branch.points)
+        _follow(branch, limit, fitter)
+        if fitter.budget.out_of_time() or not _lower_limit(branch, before, fitter):
+            return
 
 
-def _away(branch: Branch, replaced: set[int], held: set[int]) -> list[int]:
-    """Return the depths, fine to coarse, that are on another branch, or hang together with one that is.
-
-    Those coarser than a model at which a saddle was left are on what bifurcated there, unless they were ``replaced``.
-    """
-    suspects, away = off_branch(branch), list[int]()
-    ends = [point.depth if isinstance(point, BranchPoint) else math.inf for point in branch.left_saddles.values()]
-    begin = max(ends, default=0)
-    for depth in sorted(branch.points, reverse=True):
-        finer = min((n for n in branch.points if n > depth), default=depth)
-        if depth < begin and depth not in replaced:
-            away.append(depth)
-        elif finer in away:
-            point, limit = branch.points[depth].parameters, _limit(branch, depth)
-            other = restrict(branch.points[finer].parameters, depth)
-            if distance(point, other) < distance(point, limit):
-                away.append(depth)
-        elif depth in suspects and depth not in held and not _connected(branch, depth):
-            away.append(depth)
-    return away
-
-
-def _limit(branch: Branch, depth: int) -> DiscreteParameters:
+def _limit(branch: Branch) -> Anchor | None:
     if branch.continuum is not None:
-        return recover(branch.continuum.parameters, depth)
-    return restrict(branch.points[max(branch.points)].parameters, depth)
+        return branch.continuum
+    return branch.points[max(branch.points)] if branch.points else None
 
 
-def _restricted(branch: Branch, depth: int) -> DiscreteParameters | None:
-    finer = [n for n in branch.points if n > depth]
-    if finer:
-        return restrict(branch.points[min(finer)].parameters, depth)
-    return recover(branch.continuum.parameters, depth) if branch.continuum is not None else None
+def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
+    """Go from the limit to every coarser depth; beyond a depth that is not reached there is no branch to follow."""
+    # Coarser than a model at which a saddle was left, a point is of the branch that bifurcated there.
+    ends = [point.depth if isinstance(point, BranchPoint) else math.inf for point in branch.left_saddles.values()]
+    bifurcation, anchor = max(ends, default=0), limit
+    branch.left = []
+    for depth in sorted(branch.points, reverse=True):
+        point = branch.points[depth]
+        if point is limit:
+            continue
+        if branch.left:
+            branch.left.append(depth)
+            continue
+        start = point.network.encode(transferred(anchor, depth))
+        held = point.solution.status.optimised and same_basin(point.network, start, point.solution)
+        if held and depth >= bifurcation:
+            anchor = point
+            continue
+        followed = continue_to(anchor, depth, fitter)
+        if followed is not None and not same_minimum(
+            point.network.problem, point_facts(point), point_facts(followed)
+        ):
+            branch.points[depth] = anchor = followed
+        elif followed is not None and depth >= bifurcation:
+            anchor = point
+        else:
+            _go_lower(branch, limit, depth, fitter)
+            branch.left.append(depth)
 
 
-def _connected(branch: Branch, depth: int) -> bool:
-    target, point = _restricted(branch, depth), branch.points[depth].parameters
-    return target is None or distance(point, target) <= _FAR * norm(point)
+def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None:
+    """Replace the point of a depth that the branch does not reach, where the limit's transfer is below it."""
+    point = branch.points[depth]
+    start = transferred(limit, depth)
+    if point.network.value(point.network.encode(start)) < point.solution.objective - _margin(point.solution):
+        lower = minimum_from(start, point.network, fitter)
+        if lower.solution.objective < point.solution.objective:
+            branch.points[depth] = lower
+
+
+def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter) -> bool:
+    """Move the branch to a lower limit that one of its points, or a point that was replaced, leads to."""
+    limit = _limit(branch)
+    if limit is None:
+        return False
+    candidates = {id(point): point for point in (*before.values(), *branch.points.values()) if point is not limit}
+    margin = _margin(limit.solution)
+    for point in sorted(candidates.values(), key=lambda candidate: candidate.depth):
+        if not math.isfinite(point.solution.objective):
+            continue
+        now = branch.points[point.depth].solution
+        off = point.depth in branch.left or point is not branch.points[point.depth]
+        if off and point.solution.objective <= now.objective + _margin(now):
+            found = _limit_from(point, limit, fitter)
+        elif _transferred_value(point, limit) < limit.solution.objective - margin:
+            found = _limit_from(point, limit, fitter)
+        else:
+            continue
+        if found.solution.status.optimised and found.solution.objective < limit.solution.objective - margin:
+            if isinstance(found, ContinuumFit):
+                branch.continuum = found
+            else:
+                branch.points[found.depth] = found
+            return True
+    return False
+
+
+def _transferred_value(point: BranchPoint, limit: Anchor) -> float:
+    """Return E of the limit's model at what a coarser point stands for."""
+    if isinstance(limit, ContinuumFit):
+        return limit.flow.value(limit.flow.project(lift(point.parameters)))
+    return limit.network.value(limit.network.encode(prolong(point.parameters, limit.depth)))
+
+
+def _limit_from(point: BranchPoint, limit: Anchor, fitter: Fitter) -> Anchor:
+    """Minimise the limit's model from what a coarser point stands for."""
+    if isinstance(limit, ContinuumFit):
+        return fitter.settle_continuum(fitter.continuum(lift(point.parameters)))[0]
+    return minimum_from(prolong(point.parameters, limit.depth), limit.network, fitter)
+
+
+def _margin(solution: Solution) -> float:
+    """Return what E must fall by to be lower, and not the same minimum less sharply known."""
+    return max(EQUAL * abs(solution.objective), 2.0 * solution.error_estimate)

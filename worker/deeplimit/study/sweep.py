@@ -33,7 +33,7 @@ from worker.deeplimit.study.branches import (
 )
 from worker.deeplimit.study.continuum_fit import ContinuumOptions
 from worker.deeplimit.study.fitter import CONTINUUM_WORK, Fitter
-from worker.deeplimit.study.follow_back import follow_to_coarse
+from worker.deeplimit.study.follow_back import hold_together
 from worker.deeplimit.study.progress import Meter, ProgressObserver
 from worker.deeplimit.study.training import DepthStart, Training
 
@@ -132,8 +132,7 @@ class _Sweep:
         if not self.from_continuum:
             self._carry_to_continuum(study.branches)
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
-        if self.training.depth_start is not DepthStart.INDEPENDENT:
-            follow_to_coarse(study.verdict_branch, self.fitter, prolonged=not self.from_continuum)
+        hold_together(study.verdict_branch, self.fitter)
         return study
 
     def _expected(self, branches: int) -> float:
