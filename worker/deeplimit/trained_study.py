@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from numpy.typing import ArrayLike
 
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
+from worker.deeplimit.diagnostics.resolution import wanted_share_of_errors
 from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.kernels.tableau import RK4
 from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.study.branch_certificates import certify_branch
 from worker.deeplimit.study.continuum_fit import ContinuumOptions
 from worker.deeplimit.study.progress import ProgressObserver, diagnostics_checkpoint
+from worker.deeplimit.study.sharpen import Tolerances, sharpen
 from worker.deeplimit.study.sweep import Study, run_study
 from worker.deeplimit.study.training import Training
+
+_MOST_TIMES: Final = 2
+"""A branch is minimised on this often."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ def train(
     deadline = training.deadline()
     study = run_study(problem, depths, continuum, training, observer)
     subject = subject_of(study, validation_inputs, prediction_scale)
+    subject = sharpened(subject, training, continuum, deadline=deadline, observer=observer)
     checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
 
@@ -81,3 +92,39 @@ def subject_of(study: Study, validation_inputs: ArrayLike | None, prediction_sca
         data="train" if validation_inputs is None else "validation",
         prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
     )
+
+
+def sharpened(
+    subject: Subject,
+    training: Training,
+    continuum: ContinuumOptions | None,
+    *,
+    deadline: float | None = None,
+    observer: ProgressObserver | None = None,
+) -> Subject:
+    """Minimise the verdict branch on until its orders are not hidden by its errors, as far as that is to be had.
+
+    Parameters
+    ----------
+    training, continuum
+        What the study was trained with; every model may take its iterations once more, each time.
+
+    Returns
+    -------
+    Subject
+        The same study, with the tolerances that it was minimised to at last.
+    """
+    branch, problem = subject.study.verdict_branch, subject.problem
+    tolerances = Tolerances.asked(training, continuum)
+    checkpoint = diagnostics_checkpoint(observer, *branch.last)
+    for _ in range(_MOST_TIMES):
+        certificates = certify_branch(branch, checkpoint, deadline=deadline)
+        subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
+        share = wanted_share_of_errors(subject) if problem.smooth else 1.0
+        sharper = tolerances.times(share, problem)
+        if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
+            break
+        refine = math.ceil(share ** (-1.0 / RK4.order))
+        sharpen(problem, branch, sharper, training, continuum, refine, deadline=deadline, observer=observer)
+        tolerances = sharper
+    return replace(subject, tolerances=tolerances)

@@ -19,6 +19,7 @@ from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.study.branch_certificates import Certificates
 from worker.deeplimit.study.branches import BranchPoint
 from worker.deeplimit.study.continuum_fit import ContinuumFit
+from worker.deeplimit.study.sharpen import Tolerances
 from worker.deeplimit.study.sweep import Study
 
 SMALL_SHARE: Final = 0.1
@@ -45,6 +46,8 @@ class Subject:
         What every diagnostic calls now and then, once for each depth at least; what it raises is passed on.
     deadline
         In seconds of ``time.monotonic``: what is long and optional is withheld from then on.
+    tolerances
+        What the branch was minimised to, where that is known.
     """
 
     study: Study
@@ -54,6 +57,7 @@ class Subject:
     certificates: Certificates = field(default_factory=Certificates)
     checkpoint: Callable[[], None] = lambda: None
     deadline: float | None = None
+    tolerances: Tolerances | None = None
 
     @property
     def problem(self) -> Problem:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -136,6 +136,21 @@ class Solution:
     def work(self) -> int:
         """L-BFGS iterations plus Hessian-vector products."""
         return self.iterations + self.hessian_products
+
+    def after(self, earlier: Sequence[Solution]) -> Solution:
+        """Return this solution with the counts and the history of those that it was continued from as well."""
+        every, rows, done = [*earlier, self], list[HistoryRow](), 0
+        for solution in every:
+            rows += [replace(row, iteration=row.iteration + done) for row in solution.history]
+            done += solution.iterations
+        return replace(
+            self,
+            iterations=sum(each.iterations for each in every),
+            evaluations=sum(each.evaluations for each in every),
+            hessian_products=sum(each.hessian_products for each in every),
+            wall_time_s=sum(each.wall_time_s for each in every),
+            history=rows,
+        )
 
 
 def gradient_norm(evaluation: Evaluation) -> float:

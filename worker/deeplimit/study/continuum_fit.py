@@ -33,7 +33,8 @@ _SCALE_FLOOR: Final = 1e-3
 _DEGREES: Final = (8, 12, 16, 24, 32, 48, 64)
 _CELLS: Final = (16, 32, 64, 128)
 _FIRST_STEPS: Final = 16
-_MOST_STEPS: Final = 2048
+MOST_STEPS: Final = 2048
+"""Steps of a flow, at the most."""
 _SHARE: Final = 0.4
 """Share of the tolerance that the steps may take, and the basis as much; a fifth is left to the optimisation."""
 _OPTIMISATION_SHARE: Final = 0.5
@@ -183,7 +184,7 @@ def fit_continuum(
         worthwhile = max(target, _BELOW_BASIS * basis_error)
         if step_error > _SHARE * worthwhile or basis_error <= _SHARE * target:
             growth = math.ceil((_STEP_MARGIN * step_error / worthwhile) ** (1.0 / RK4.order))
-            steps = min(_MOST_STEPS, flow.steps * min(max(growth, _GROWTH[0]), _GROWTH[1]))
+            steps = min(MOST_STEPS, flow.steps * min(max(growth, _GROWTH[0]), _GROWTH[1]))
         flow = Flow(problem, ladder[level], _steps_for(ladder[level], max(steps, flow.steps)))
         u = flow.encode(fit.parameters)
 
@@ -194,7 +195,6 @@ class _Merged:
     def __init__(self, observer: Observer | None) -> None:
         self._observer = observer
         self._done: list[Solution] = []
-        self._rows: list[HistoryRow] = []
 
     def __call__(self, row: HistoryRow) -> None:
         if self._observer is not None:
@@ -207,16 +207,9 @@ class _Merged:
 
     def add(self, solution: Solution) -> Solution:
         """Return ``solution`` with the counts and the history of every resolution so far, this one included."""
-        self._rows += [self._renumbered(row) for row in solution.history]
+        merged = solution.after(self._done)
         self._done.append(solution)
-        return replace(
-            solution,
-            iterations=sum(s.iterations for s in self._done),
-            evaluations=sum(s.evaluations for s in self._done),
-            hessian_products=sum(s.hessian_products for s in self._done),
-            wall_time_s=sum(s.wall_time_s for s in self._done),
-            history=list(self._rows),
-        )
+        return merged
 
     def _renumbered(self, row: HistoryRow) -> HistoryRow:
         return replace(row, iteration=row.iteration + sum(s.iterations for s in self._done))
@@ -282,6 +275,6 @@ def _limit(  # noqa: PLR0911 - a list of reasons, each with its own answer
         return "refinement no longer reduces the estimate"
     if level + 1 == len(ladder) and fit.basis_error > _SHARE * target:
         return "the finest basis was reached"
-    if fit.flow.steps >= _MOST_STEPS:
+    if fit.flow.steps >= MOST_STEPS:
         return "the finest step was reached"
     return None

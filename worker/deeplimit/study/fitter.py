@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -11,8 +12,8 @@ from worker.deeplimit.minimise import Budget, minimise
 from worker.deeplimit.model.flow import ContinuumParameters, Flow
 from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.problem.learning_problem import Problem
-from worker.deeplimit.study.branches import BranchPoint
-from worker.deeplimit.study.continuum_fit import ContinuumFit, ContinuumOptions, fit_continuum
+from worker.deeplimit.study.branches import BranchPoint, StationaryPoint
+from worker.deeplimit.study.continuum_fit import MOST_STEPS, ContinuumFit, ContinuumOptions, fit_continuum
 from worker.deeplimit.study.progress import Meter
 from worker.deeplimit.study.saddles import settle
 from worker.deeplimit.study.training import Training
@@ -68,6 +69,19 @@ class Fitter:
         self._meter.finish(CONTINUUM_WORK)
         return fit
 
+    def sharpen(self, point: BranchPoint, phase: str) -> BranchPoint:
+        """Minimise on from a network's solution; what does not end better than it began is left as it was."""
+        found = self.network(point.network, point.solution.u, phase)
+        return replace(found, solution=found.solution.after([point.solution])) if _better(found, point) else point
+
+    def sharpen_continuum(self, fit: ContinuumFit, refine: int = 1) -> ContinuumFit:
+        """Minimise, and refine, on from a continuum model, from ``refine`` times its steps as far as those are made."""
+        flow = fit.flow
+        if refine * flow.steps <= MOST_STEPS:
+            flow = Flow(flow.problem, flow.basis, refine * flow.steps)
+        found = self.continuum((flow, fit.solution.u))
+        return replace(found, solution=found.solution.after([fit.solution])) if _better(found, fit) else fit
+
     def settle(
         self, point: BranchPoint, phase: str, direction: Tensor | None = None
     ) -> tuple[BranchPoint, list[BranchPoint]]:
@@ -87,3 +101,8 @@ class Fitter:
             return self.continuum((left.flow, start))
 
         return settle(fit, again, direction=direction, stop=self.budget.out_of_time)
+
+
+def _better(found: StationaryPoint, before: StationaryPoint) -> bool:
+    """Whether a minimisation that was continued ended well, and no less sharply than it began."""
+    return found.solution.status.optimised and found.solution.error_estimate <= before.solution.error_estimate

@@ -2,9 +2,9 @@
 
 A computed number differs from the one that the theorem speaks of because a minimisation stopped (optimisation), because
 the flow was stepped (integration) and because K and b were sought in a basis (discretisation). An order
-p = log(e_{k−1}/e_k)/log(n_k/n_{k−1}) of two numbers known to ±δ lies in
+p = log(e_{k−1}/e_k)/log(h_{k−1}/h_k) of two numbers known to ±δ lies in
 
-    [log((e_{k−1} − δ_{k−1})/(e_k + δ_k)), log((e_{k−1} + δ_{k−1})/(e_k − δ_k))] / log(n_k/n_{k−1})
+    [log((e_{k−1} − δ_{k−1})/(e_k + δ_k)), log((e_{k−1} + δ_{k−1})/(e_k − δ_k))] / log(h_{k−1}/h_k)
 
 (interval arithmetic, Moore 1966). That it is no integer at depths one can afford is not an error: the next term of the
 expansion is O(1/n).
@@ -19,7 +19,7 @@ from itertools import product
 from typing import Protocol, TypeVar
 
 from worker.deeplimit.diagnostics.errors import Errors
-from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders, order_from_three
+from worker.deeplimit.diagnostics.measure.orders import Observation, observed_orders, order_from_three, order_span
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def with_orders(
 
 def interval(before: Observation, after: Observation) -> tuple[float, float] | None:
     """Return the interval that the observed order lies in, or None if the errors do not bound it."""
-    if before.value is None or after.value is None or not after.depth > before.depth:
+    if before.value is None or after.value is None or not before.step > after.step:
         return None
     if not (before.value > before.error and after.value > after.error):
         return None
-    span = math.log(after.depth / before.depth)
+    span = order_span(before, after)
     low = math.log((before.value - before.error) / (after.value + after.error)) / span
     high = math.log((before.value + before.error) / (after.value - after.error)) / span
     return low, high

@@ -25,6 +25,8 @@ from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.model.transfer import lift
 
 _GAUSS: Final = 8
+_MOST_OFFSET: Final = 1.2
+"""A larger offset of the cells than this, in parts of 1/m − 1/n, hides what the depths differ by."""
 _NUMBERS: Final = 2**21
 """Entries of K at all nodes of the rule that are held at once."""
 
@@ -128,18 +130,46 @@ def against_continuum(subject: Subject) -> list[MinimisersRow]:
 
 
 def between_consecutive(subject: Subject) -> list[ConsecutiveRow]:
-    """Return TL² distances between consecutive depths, with orders by the coarser depth of each pair."""
+    """Return TL² distances between consecutive depths, with orders in 1/m − 1/n.
+
+    An order compares two pairs. Where the offsets of their cells differ, in parts of 1/m − 1/n, it is known no better.
+    """
     rows, observations, errors = [], [], []
+    offset = None
     for coarse, fine in pairwise(subject.points):
         subject.checkpoint()
         row = ConsecutiveRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))
         both = subject.network_errors(coarse) + subject.network_errors(fine)
-        unfit = subject.unfit(coarse) or subject.unfit(fine)
+        before, offset = offset, cell_offset(coarse.depth, fine.depth)
+        unfit = subject.unfit(coarse) or subject.unfit(fine) or _too_near(row.depths, offset)
         reason = unfit or too_noisy(row.tl2.total, both.total, SMALL_SHARE, "distance")
+        unlike = 0.0 if before is None else abs(math.log(offset / before)) * row.tl2.total
         rows.append(row)
-        observations.append(Observation(coarse.depth, row.tl2.total, both.total, reason))
+        observations.append(Observation(coarse.depth, row.tl2.total, both.total + unlike, reason, fine.depth))
         errors.append(both)
     return with_orders(rows, observations, errors, "total")
+
+
+def cell_offset(coarse: int, fine: int) -> float:
+    """Return how far the step functions of A(t) = t at two depths are apart in L², in parts of 1/m − 1/n.
+
+    They differ by where their cells begin, by 1/√2 when depths double, by 1/√3 at least; by far more than the depths
+    do when these are nearly equal.
+    """
+    cuts = np.unique(np.concatenate([np.arange(n + 1) / n for n in (coarse, fine)]).round(14))
+    middle = (cuts[1:] + cuts[:-1]) / 2.0
+    apart = np.floor(middle * coarse) / coarse - np.floor(middle * fine) / fine
+    return float(np.sqrt(np.square(apart) @ np.diff(cuts))) / (1.0 / coarse - 1.0 / fine)
+
+
+def _too_near(depths: tuple[int, int], offset: float) -> str | None:
+    if offset <= _MOST_OFFSET:
+        return None
+    coarse, fine = depths
+    return (
+        f"the step functions of depths {coarse} and {fine} differ by where their cells begin more than by their depths;"
+        f" a depth of {2 * coarse} in place of {fine} would tell"
+    )
 
 
 def _rule(

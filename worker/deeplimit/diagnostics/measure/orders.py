@@ -1,7 +1,8 @@
 """Observed orders of convergence, and when they may be reported.
 
-p = log(e_{k−1}/e_k) / log(n_k/n_{k−1}) of errors e = C n^{−p}; of values E + C n^{−p} whose limit is not known, from
-three depths (Roache 1998, *Verification and validation in computational science and engineering*, section 5.10).
+p = log(e_{k−1}/e_k) / log(h_{k−1}/h_k) of errors e = C h^p, where h is 1/n, or for what lies between two depths m < n
+1/m − 1/n; of values E + C n^{−p} whose limit is not known, from three depths (Roache 1998, *Verification and validation
+in computational science and engineering*, section 5.10).
 """
 
 from __future__ import annotations
@@ -20,18 +21,32 @@ ORDER_ERROR: Final = 0.1
 
 @dataclass(frozen=True)
 class Observation:
-    """A number that should tend to zero, its estimated error, and why it may not be used, or None."""
+    """A number that should tend to zero, its estimated error, and why it may not be used, or None.
+
+    ``between`` is the finer depth n of a number that lies between two depths; ``depth`` is then the coarser.
+    """
 
     depth: int
     value: float | None
     error: float
     reason: str | None = None
+    between: int | None = None
+
+    @property
+    def step(self) -> float:
+        """What the number is a power of: 1/n, or 1/m − 1/n between depths m < n."""
+        return 1.0 / self.depth - (0.0 if self.between is None else 1.0 / self.between)
+
+
+def order_span(before: Observation, after: Observation) -> float:
+    """Return log(h_{k−1}/h_k): what the logarithm of two numbers' ratio is divided by to be an order."""
+    return math.log(before.step / after.step)
 
 
 def observed_orders(rows: Sequence[Observation]) -> list[tuple[float | None, str | None]]:
     """Return (order, reason why not) for each row; the first has neither.
 
-    The order at row k is log(e_{k−1}/e_k) / log(n_k/n_{k−1}).
+    The order at row k is log(e_{k−1}/e_k) / log(h_{k−1}/h_k).
     """
     out: list[tuple[float | None, str | None]] = [(None, None)] if rows else []
     out.extend(_order(before, after) for before, after in pairwise(rows))
@@ -76,7 +91,9 @@ def _order(before: Observation, after: Observation) -> tuple[float | None, str |
     assert after.value is not None  # noqa: S101 - likewise
     if before.value <= 0.0 or after.value <= 0.0:
         return None, "an order needs two positive numbers"
-    span = math.log(after.depth / before.depth)
+    span = order_span(before, after)
+    if span <= 0.0:
+        return None, "the depths of the later pair are no closer, in 1/n, than those of the pair before"
     uncertainty = (before.error / before.value + after.error / after.value) / span
     if uncertainty > ORDER_ERROR:
         return None, f"the estimated errors could move the order by {uncertainty:.1e}"

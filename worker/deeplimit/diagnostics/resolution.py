@@ -1,0 +1,78 @@
+"""Whether the errors of a study let its orders be seen, and by how much they are too large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget
+from worker.deeplimit.diagnostics.measure.minimisers import against_continuum, between_consecutive
+from worker.deeplimit.diagnostics.measure.orders import ORDER_ERROR, Observation, order_span
+from worker.deeplimit.diagnostics.measure.states import state_errors
+from worker.deeplimit.diagnostics.subject import SMALL_SHARE, Subject
+
+_MARGIN: Final = 0.5
+"""Share of what an order may be moved by that is aimed at."""
+_LEAST: Final = 1e-4
+"""Errors are asked to fall to this share of what they are at the least."""
+
+
+def wanted_share_of_errors(subject: Subject) -> float:
+    """Return the share that the errors on the finest depths have to fall to for the orders there to be known.
+
+    1 where they are known, and where something else than errors keeps them from being known.
+    """
+    used = subject.points[-2:] if subject.continuum is not None else subject.points[-3:]
+    if len(used) < 2 or any(subject.unfit(point) is not None for point in used):
+        return 1.0
+    moved = max(_shares(subject), default=0.0)
+    return 1.0 if moved <= 1.0 else max(_LEAST, _MARGIN / moved)
+
+
+def _shares(subject: Subject) -> Iterator[float]:
+    """Yield what each order, or number, may be moved by, beside what it may be moved by to be told."""
+    if subject.continuum is None:
+        yield from _without_continuum(subject)
+        return
+    limit = subject.continuum.solution.objective
+    gaps = [
+        Observation(point.depth, abs(point.solution.objective - limit), subject.objective_error(point))
+        for point in subject.points
+    ]
+    yield _moved(gaps)
+    yield max(_share(gap) for gap in gaps[-2:])
+    rows = against_continuum(subject)
+    distances = [Observation(row.depth, row.tl2.total, _total(row.error_budget)) for row in rows]
+    yield _moved(distances)
+    yield max(_share(distance) for distance in distances[-2:])
+    yield _moved(
+        [Observation(row.depth, row.sup_error, _total(row.error_budget)) for row in state_errors(subject, rows)]
+    )
+
+
+def _without_continuum(subject: Subject) -> Iterator[float]:
+    rows = between_consecutive(subject)
+    pairs = [Observation(row.depths[0], row.tl2.total, _total(row.error_budget), None, row.depths[1]) for row in rows]
+    yield _moved(pairs)
+    if len(subject.points) >= 3:
+        *_, a, b, c = subject.points
+        error = 2.0 * sum(subject.objective_error(point) for point in (a, b, c))
+        yield 2.0 * _share(Observation(c.depth, abs(b.solution.objective - c.solution.objective), error))
+
+
+def _moved(observations: Sequence[Observation]) -> float:
+    if len(observations) < 2:
+        return 0.0
+    before, after = observations[-2:]
+    span = order_span(before, after)
+    if not before.value or not after.value or span <= 0.0:
+        return 0.0
+    return (before.error / before.value + after.error / after.value) / span / ORDER_ERROR
+
+
+def _share(observation: Observation) -> float:
+    return observation.error / observation.value / SMALL_SHARE if observation.value else 0.0
+
+
+def _total(budget: ErrorBudget | None) -> float:
+    return 0.0 if budget is None else budget.optimisation + budget.integration + budget.discretisation
