@@ -120,7 +120,7 @@ def sharpened(
     for _ in range(_MOST_TIMES):
         certificates = certify_branch(branch, checkpoint, deadline=deadline)
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
-        share = wanted_share_of_errors(subject) if problem.smooth else 1.0
+        share = wanted_share_of_errors(subject) if training.sharpen and problem.smooth else 1.0
         sharper = tolerances.times(share, problem)
         if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
             break

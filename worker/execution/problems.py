@@ -108,6 +108,7 @@ def training_of(spec: ResolvedTrainSpec) -> Training:
         start_scale=asked.start_scale,
         depth_start=DepthStart(asked.depth_start.value),
         follow=Follow(asked.follow.value),
+        sharpen=asked.sharpen,
         wall_time_s=spec.limits.wall_time_s,
     )
 

@@ -204,6 +204,10 @@ class Training(Strict):
     follow: Follow = Field(
         default=Follow.BEST, description="best: minima within 10 % of the lowest, four at most; all: every one found."
     )
+    sharpen: bool = Field(
+        default=True,
+        description="Minimise on, to smaller tolerances, where the errors on the finest depths hide the orders there.",
+    )
     dtype: Dtype = Dtype.FLOAT64
     device: Device = Device.AUTO
 

@@ -109,5 +109,3 @@ def _between(anchor: Anchor, depth: int) -> int | None:
     middle = round(2.0 / (step + 1.0 / depth))
     finest = math.inf if isinstance(anchor, ContinuumFit) else anchor.depth
     return middle if depth < middle < finest and finest > _SHORTEST * depth else None
-
-

@@ -63,9 +63,7 @@ def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
             anchor = point
             continue
         followed = continue_to(anchor, depth, fitter)
-        if followed is not None and not same_minimum(
-            point.network.problem, point_facts(point), point_facts(followed)
-        ):
+        if followed is not None and not same_minimum(point.network.problem, point_facts(point), point_facts(followed)):
             branch.points[depth] = anchor = followed
         elif followed is not None and depth >= bifurcation:
             anchor = point

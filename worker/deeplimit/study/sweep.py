@@ -132,7 +132,9 @@ class _Sweep:
         if not self.from_continuum:
             self._carry_to_continuum(study.branches)
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
-        hold_together(study.verdict_branch, self.fitter)
+        # Without a limit problem nothing says which of several unrelated minima is the one to follow.
+        if self.problem.regime.has_continuum or self.training.depth_start is not DepthStart.INDEPENDENT:
+            hold_together(study.verdict_branch, self.fitter)
         return study
 
     def _expected(self, branches: int) -> float:

@@ -41,6 +41,9 @@ class Training:
         selects one); ``recovery``, the recovery sequence of the continuum, which is trained first, from the starts.
     follow
         ``best``: the minima within 10 % of the lowest, four at the most; ``all``: every one.
+    sharpen
+        Whether the models of the verdict branch are minimised on, to smaller tolerances than these, where the errors on
+        the finest depths hide the orders there.
     wall_time_s
         Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
     """
@@ -52,6 +55,7 @@ class Training:
     start_scale: float = 0.5
     depth_start: DepthStart = DepthStart.PROLONG
     follow: Follow = Follow.BEST
+    sharpen: bool = True
     wall_time_s: float | None = None
 
     def deadline(self) -> float | None:

@@ -168,7 +168,7 @@ def test_what_was_not_trained_is_withheld_with_its_reason() -> None:
 
 def test_a_loose_tolerance_withholds_what_it_does_not_resolve() -> None:
     """The gap at depth 256 is 1e-4; a gradient of 3e-3 leaves E unknown by about 4e-5."""
-    found = train(known_answers.odd_pair("tanh"), (128, 256), training=Training(3e-3)).diagnostics
+    found = train(known_answers.odd_pair("tanh"), (128, 256), training=Training(3e-3, sharpen=False)).diagnostics
     assert found.minima is not None
     assert found.minima.depths[1].order is None
     assert "not small beside" in found.minima.depths[1].withheld["order"]
@@ -188,13 +188,13 @@ def unscaled_regulariser(depth: int) -> Problem:
 @pytest.mark.parametrize("wrong", [other_problem, unscaled_regulariser])
 def test_networks_that_do_not_tend_to_the_continuum(wrong: Callable[[int], Problem]) -> None:
     """Negative controls: networks that were trained on something else."""
-    study = run_study(known_answers.odd_pair("tanh"), (8, 16, 32), ContinuumOptions(), Training(1e-9))
+    study = run_study(known_answers.odd_pair("tanh"), (8, 16, 32, 64), ContinuumOptions(), Training(1e-9))
     assert diagnosed(study).verdict.converges is True
     points = {n: run_study(wrong(n), (n,), None, Training(1e-9)).verdict_branch.points[n] for n in study.depths}
     study.branches[study.verdict] = dataclasses.replace(study.verdict_branch, points=points)
     found = diagnosed(study)
     assert found.verdict.converges is False
-    assert found.verdict.statements[0].startswith("The study does not show convergence at the expected rate: the order")
+    assert found.verdict.statements[0].startswith("The study speaks against convergence: ")
     assert found.minimisers is not None
     order = found.minimisers[-1].order["total"]
     assert order is not None

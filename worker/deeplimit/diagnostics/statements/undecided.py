@@ -1,0 +1,166 @@
+"""What would decide an undecided study: which field to change, and to what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw, fitted
+from worker.deeplimit.diagnostics.resolution import wanted_share_of_errors
+from worker.deeplimit.diagnostics.statements.wording import depths, listed
+from worker.deeplimit.diagnostics.subject import Subject
+from worker.deeplimit.minimise.certificate import Kind
+from worker.deeplimit.minimise.solution import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.deeplimit.diagnostics.measured import MeasuredStudy
+
+_NEAR: Final = (0.8, 1.25)
+"""Parts of the expected order that a law's own order is to lie between, well within what decides."""
+_DEEPEST: Final = 2**20
+_IDENTITY: Final = 1e-6
+"""Parameters below this, in root mean square, leave the states where they are."""
+
+
+def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> list[str]:
+    """Say what to change so that the study decides, each in a sentence; the most telling first.
+
+    Parameters
+    ----------
+    orders
+        The orders on the finest depths by what they are of, ``minima`` and ``minimisers``, None where withheld.
+    """
+    if collapsed(subject):
+        smaller = "To decide, lower objective.alpha: with less regularisation the layers do something."
+        return [smaller]
+    if len(subject.points) < 2:
+        return [f"To decide, add depths to discrete.depths: {_more(subject)}."]
+    if ended := list(_unfinished(subject)):
+        return ended
+    if (coarse := subject.study.verdict_branch.left) and subject.points[-1].depth not in coarse:
+        return [
+            f"To decide, add depths to discrete.depths beyond {max(coarse)}, below which the branch of the limit does"
+            f" not reach: {_more(subject)}."
+        ]
+    if (share := wanted_share_of_errors(subject)) < 1.0:
+        return [_sharper(subject, share)]
+    if subject.continuum is None and len(subject.points) < 3:
+        return [f"To decide, train the continuum, or add a depth to discrete.depths: {_more(subject)}."]
+    return [_deeper(subject, measured, orders)]
+
+
+def collapsed(subject: Subject) -> bool:
+    """Whether every network is the identity network: its layers leave the states where they are."""
+    problem = subject.problem
+    names = ("V",) if problem.regime.two_layer else ("K", "b")
+    if not subject.points or any(name in problem.fixed for name in names) or not problem.activation.vanishes_at_zero:
+        return False
+    layers = [vars(point.parameters)[name] for point in subject.points for name in names]
+    return all(float(layer.square().mean().sqrt()) <= _IDENTITY for layer in layers)
+
+
+def _more(subject: Subject) -> str:
+    finest = subject.points[-1].depth if subject.points else 8
+    return listed([str(2 * finest), str(4 * finest)])
+
+
+def _unfinished(subject: Subject) -> Iterator[str]:
+    """Yield what keeps minimisations from ending, or from ending at a minimum."""
+    models = {f"depth {point.depth}": point.solution.status for point in subject.points[-3:]}
+    if subject.continuum is not None:
+        models["the continuum"] = subject.continuum.solution.status
+    remedies = {
+        Status.MAX_ITERATIONS: "raise training.max_iterations or objective.alpha",
+        Status.TIME_LIMIT: "raise limits.wall_time_s or train fewer depths",
+        Status.STALLED: "raise training.gradient_tolerance, or train in float64",
+        Status.DIVERGED: "lower training.start_scale or scale the data",
+    }
+    for status, remedy in remedies.items():
+        if at := [name for name, ended in models.items() if ended is status]:
+            yield f"To decide, {remedy}: the optimisation of {listed(at)} ended as {status.value}."
+    known = subject.certificates
+    saddles = [point.depth for point in subject.points if _saddle(known.depths.get(point.depth))]
+    if saddles or _saddle(known.continuum):
+        yield "To decide, raise training.starts or change training.seed: a start ended at a saddle that was not left."
+
+
+def _saddle(certificate: object) -> bool:
+    return getattr(certificate, "kind", None) is Kind.SADDLE
+
+
+def _sharper(subject: Subject, share: float) -> str:
+    """Say which tolerances would let the orders be seen."""
+    now = subject.tolerances
+    if not subject.problem.smooth:
+        return (
+            "To decide, choose a smooth activation, or coarser depths: E has kinks, and the errors of its minima are"
+            " estimates that do not fall with the tolerance."
+        )
+    if now is None or (sharper := now.times(share, subject.problem)) == now:
+        return (
+            "To decide, train in float64 (training.dtype), or train coarser depths, whose differences are larger:"
+            " the errors are not small beside the differences between the finest depths."
+        )
+    parts = [f"training.gradient_tolerance to {sharper.gradient:.0e}"]
+    if sharper.continuum is not None:
+        parts.append(f"continuum.tolerance to {sharper.continuum:.0e}")
+    return f"To decide, set {listed(parts)}: the errors are not small beside the differences on the finest depths."
+
+
+def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> str:
+    """Say from which depth on the orders are near the expected ones, by the errors' own expansions."""
+    expected = subject.problem.expected_orders()
+    laws = _laws(subject, measured)
+    found = [
+        _near_from(law, expected[name], subject.points[-1].depth)
+        for name, law in laws.items()
+        if name in expected and (orders.get(name) is None or not _near((orders.get(name) or 0.0) / expected[name]))
+    ]
+    known = [depth for depth in found if depth is not None]
+    if not known:
+        return f"To decide, add depths to discrete.depths: {_more(subject)}."
+    there = {point.depth for point in subject.points}
+    new = [depth for depth in (max(known) // 2, max(known)) if depth not in there]
+    return (
+        f"To decide, add {depths(new)} to discrete.depths: by the first two terms of the errors in 1/n the orders are"
+        " near the expected ones there."
+    )
+
+
+def _laws(subject: Subject, measured: MeasuredStudy) -> dict[str, ErrorLaw]:
+    """Return the first two terms of the gaps and of the distances, as far as the finest depths give them."""
+    laws, expected = dict[str, ErrorLaw](), subject.problem.expected_orders()
+    table = measured.minima
+    gaps = [(row.depth, row.gap) for row in table.depths if row.gap is not None] if table is not None else []
+    if gaps and table is not None and table.predicted_slope is not None and expected.get("minima") == 1.0:
+        n, gap = gaps[-1]
+        laws["minima"] = ErrorLaw(1.0, table.predicted_slope, n * (n * gap - table.predicted_slope), "continuum")
+    elif len(gaps) >= 2 and "minima" in expected:
+        laws["minima"] = fitted(expected["minima"], gaps)
+    distances = [(row.depth, row.tl2.total) for row in measured.minimisers or [] if math.isfinite(row.tl2.total)]
+    if len(distances) >= 2 and "minimisers" in expected:
+        laws["minimisers"] = fitted(expected["minimisers"], distances)
+    return laws
+
+
+def _near_from(law: ErrorLaw, expected: float, finest: int) -> int | None:
+    """Return the depth that a doubling up to has an order near the expected one, from the finest depth on."""
+    near: Callable[[int], bool] = lambda n: _near(_order(law, n) / expected)  # noqa: E731 - one use, beside it
+    depth = 2 * finest
+    while depth <= _DEEPEST:
+        if near(depth) and near(2 * depth):
+            return depth
+        depth *= 2
+    return None
+
+
+def _order(law: ErrorLaw, depth: int) -> float:
+    coarse, fine = law.at(depth / 2), law.at(depth)
+    return math.log2(coarse / fine) if coarse * fine > 0.0 else math.nan
+
+
+def _near(share: float) -> bool:
+    return _NEAR[0] <= share <= _NEAR[1]
