@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +23,12 @@ from worker.deeplimit.minimise import Budget, minimise
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.model.transfer import recover, restrict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LADDERS = ((8, 12), (8, 16, 32), (8, 16, 32, 64))
+WITHOUT = 0.2
+"""Share of the studies that train no continuum."""
 STEP = 1.03
 """Ratio of the depths of a continuation."""
 SAME = 1e-6
@@ -53,7 +58,7 @@ def random_study(seed: int) -> Study:
     problem = Problem(x, y, activation=activation, loss="squared_error", regularisation=Regularisation(alpha=alpha))
     start = DepthStart(str(draw.choice(["prolong", "prolong", "independent", "recovery"])))
     continuum = ContinuumOptions()
-    if draw.random() < 0.2 and start is not DepthStart.RECOVERY:
+    if draw.random() < WITHOUT and start is not DepthStart.RECOVERY:
         continuum = None
     training = Training(starts=int(draw.integers(1, 5)), seed=seed, depth_start=start)
     return Study(seed, problem, LADDERS[seed % len(LADDERS)], continuum, training)

@@ -150,4 +150,4 @@ def test_the_script_runs(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"{known_answers.C.minima[32]:.10f}" in done.stdout
-    assert "The minima and minimisers converge" in done.stdout
+    assert "converge to the continuum limit" in done.stdout

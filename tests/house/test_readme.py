@@ -185,4 +185,4 @@ def test_no_placeholder_is_left() -> None:
 def test_the_script_runs_as_it_stands() -> None:
     done = run_python(PAGE)
     assert done.returncode == 0, done.stderr
-    assert "The minima and minimisers converge" in done.stdout
+    assert "converge to the continuum limit" in done.stdout

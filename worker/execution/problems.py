@@ -11,7 +11,9 @@ import torch
 
 from service.contract.names import DATA
 from service.contract.train.depths import WantedGap, WantedPredictionError
+from service.contract.train.request import AUTO
 from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
+from service.contract.values.limits import LIMITS
 from worker.deeplimit import (
     Block,
     ContinuumOptions,
@@ -103,7 +105,9 @@ def training_of(spec: ResolvedTrainSpec) -> Training:
     return Training(
         gradient_tolerance=asked.gradient_tolerance,
         max_iterations=asked.max_iterations,
-        starts=asked.starts,
+        starts=None if asked.starts == AUTO else asked.starts,
+        most_starts=LIMITS.starts,
+        most_unseen=asked.most_unseen,
         seed=asked.seed,
         start_scale=asked.start_scale,
         depth_start=DepthStart(asked.depth_start.value),

@@ -40,7 +40,8 @@ def diagnostics_of(trained: TrainedStudy) -> diagnostics.Diagnostics:
     parts["certificates"] = _certificates(measured.certificates)
     given = {name: part for name, part in parts.items() if part}
     branches = [_branch(trained, index, branch) for index, branch in enumerate(trained.study.branches)]
-    return diagnostics.Diagnostics.model_validate({**given, "branches": branches}, from_attributes=True)
+    given |= {"branches": branches, "unseen_minima": trained.study.unseen}
+    return diagnostics.Diagnostics.model_validate(given, from_attributes=True)
 
 
 def without(model: Model, *names: str) -> Model:

@@ -162,6 +162,15 @@ class Branch(Answer):
     detail: str | None = None
 
 
+class UnseenMinima(Answer):
+    """The chance that one more start leads to a minimum that was not found, Good's and Turing's; 95 % interval."""
+
+    estimate: Finding
+    interval: list[Finding]
+    minima: int = Field(description="Distinct minima that the starts found.")
+    starts: int
+
+
 class Verdict(Answer):
     """Whether the study converges, and what can be said of it."""
 
@@ -180,6 +189,7 @@ class Diagnostics(Answer):
     recovery: Bracket | None = None
     lift: Bracket | None = None
     branches: list[Branch]
+    unseen_minima: UnseenMinima | None = None
     classification: Classification | None = None
     depth_advice: list[DepthAdvice] | None = None
     certificates: Certificates | None = None

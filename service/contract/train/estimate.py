@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from service.contract.estimate import AtMost, Cost, Estimate, Sizes
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_GRADIENT, LayerCost
 from service.contract.train.regimes import DepthStart, Weights
-from service.contract.train.request import Dtype
+from service.contract.train.request import AUTO, Dtype
+from service.contract.values.limits import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,8 @@ def _cost(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> Cost:
 
 def _models(spec: ResolvedTrainSpec, layer: LayerCost, depths: Sequence[int]) -> list[_Model]:
     """Return what is trained: from all starts at the first depth or as the first continuum, else along the branches."""
-    starts, depth_start = spec.training.starts, spec.training.depth_start
+    starts = LIMITS.starts if spec.training.starts == AUTO else spec.training.starts
+    depth_start = spec.training.depth_start
     branches = min(starts, BRANCHES)
     constant = spec.network.weights is Weights.CONSTANT
     from_continuum = not depths or depth_start is DepthStart.RECOVERY

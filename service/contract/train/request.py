@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import (
-    Field,
-    ValidationInfo,
-)
+from pydantic import Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from service.contract.data.sources import DataSource, TargetKind
 from service.contract.request import Device, JobLimits, JobRequest, Strict
@@ -18,6 +16,12 @@ from service.contract.values.arrays import ArrayOf, nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LEAST_POSITIVE, LIMITS
 from service.contract.values.numbers import Real, Whole
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+
+AUTO: Final = "auto"
+"""As many starts as it takes."""
 
 
 class Activation(StrEnum):
@@ -186,6 +190,24 @@ class Continuum(Strict):
     )
 
 
+class _Starts(Whole):
+    """A whole number, or ``auto``; another text is ``invalid_choice``."""
+
+    __slots__ = ()
+
+    def parse(self, value: object, info: ValidationInfo | None = None) -> Any:
+        """Return the number as an int, or the word."""
+        if isinstance(value, str):
+            if value != AUTO:
+                raise PydanticCustomError("invalid_choice", "must be an integer or 'auto'")
+            return value
+        return super().parse(value, info)
+
+    def schema(self) -> JsonSchemaValue:
+        """Return both forms."""
+        return {"anyOf": [super().schema(), {"const": AUTO}]}
+
+
 class Training(Strict):
     """How it is minimised."""
 
@@ -193,7 +215,14 @@ class Training(Strict):
         default=None, description="Relative to max(1, |E|); 1e-7 in float64 and 1e-4 in float32 unless said."
     )
     max_iterations: Annotated[int, Whole(ge=1, most="iterations")] = Field(default=2000, description="Of each model.")
-    starts: Annotated[int, Whole(ge=1, most="starts")] = 4
+    starts: Annotated[int | Literal["auto"], _Starts(ge=1, most="starts")] = Field(
+        default=4, description="auto: until the chance of a minimum that was not found is below most_unseen."
+    )
+    most_unseen: Annotated[float, Real(gt=0, lt=1)] = Field(
+        default=0.1,
+        description="Chance of a minimum that was not found, its upper 95 % limit: where it is larger, the lowest"
+        " minimum is called the lowest found.",
+    )
     seed: Annotated[int, Whole(ge=0, le=LIMITS.seed)] = 0
     start_scale: Annotated[float, Real(gt=0, le=100)] = 0.5
     depth_start: DepthStart = Field(

@@ -15,6 +15,18 @@ _MARGIN: Final = 0.5
 """Share of what an order may be moved by that is aimed at."""
 _LEAST: Final = 1e-4
 """Errors are asked to fall to this share of what they are at the least."""
+_IDENTITY: Final = 1e-6
+"""Parameters below this, in root mean square, leave the states where they are."""
+
+
+def collapsed(subject: Subject) -> bool:
+    """Whether every network is the identity network: its layers leave the states where they are."""
+    problem = subject.problem
+    names = ("V",) if problem.regime.two_layer else ("K", "b")
+    if not subject.points or any(name in problem.fixed for name in names) or not problem.activation.vanishes_at_zero:
+        return False
+    layers = [vars(point.parameters)[name] for point in subject.points for name in names]
+    return all(float(layer.square().mean().sqrt()) <= _IDENTITY for layer in layers)
 
 
 def wanted_share_of_errors(subject: Subject) -> float:
@@ -23,7 +35,7 @@ def wanted_share_of_errors(subject: Subject) -> float:
     1 where they are known, and where something else than errors keeps them from being known.
     """
     used = subject.points[-2:] if subject.continuum is not None else subject.points[-3:]
-    if len(used) < 2 or any(subject.unfit(point) is not None for point in used):
+    if len(used) < 2 or collapsed(subject) or any(subject.unfit(point) is not None for point in used):
         return 1.0
     moved = max(_shares(subject), default=0.0)
     return 1.0 if moved <= 1.0 else max(_LEAST, _MARGIN / moved)

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from worker.deeplimit.minimise import Solution
-from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.model.transfer import recover, restrict

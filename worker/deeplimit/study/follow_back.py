@@ -94,12 +94,10 @@ def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter)
             continue
         now = branch.points[point.depth].solution
         off = point.depth in branch.left or point is not branch.points[point.depth]
-        if off and point.solution.objective <= now.objective + _margin(now):
-            found = _limit_from(point, limit, fitter)
-        elif _transferred_value(point, limit) < limit.solution.objective - margin:
-            found = _limit_from(point, limit, fitter)
-        else:
+        low = off and point.solution.objective <= now.objective + _margin(now)
+        if not low and _transferred_value(point, limit) >= limit.solution.objective - margin:
             continue
+        found = _limit_from(point, limit, fitter)
         if found.solution.status.optimised and found.solution.objective < limit.solution.objective - margin:
             if isinstance(found, ContinuumFit):
                 branch.continuum = found

@@ -22,7 +22,7 @@ class StudyProgress:
     Attributes
     ----------
     phase
-        ``starts``, ``discrete``, ``continuum``, ``follow_back`` or ``diagnostics``.
+        ``starts``, ``discrete``, ``continuum``, ``follow_back``, ``sharpen`` or ``diagnostics``.
     model
         ``discrete-n``, ``continuum`` or ``diagnostics``.
     fraction

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 
@@ -36,8 +36,11 @@ from worker.deeplimit.study.fitter import CONTINUUM_WORK, Fitter
 from worker.deeplimit.study.follow_back import hold_together
 from worker.deeplimit.study.progress import Meter, ProgressObserver
 from worker.deeplimit.study.training import DepthStart, Training
+from worker.deeplimit.study.unseen_minima import UnseenMinima, unseen_minima
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
+_STARTS_AT_ONCE: Final = 4
+"""Starts between two looks at how many minima they found."""
 
 
 @dataclass
@@ -48,12 +51,15 @@ class Study:
     ----------
     branches
         Every branch, in the order of discovery; ``verdict`` is the index of the one that results are about.
+    most_unseen
+        The chance of a minimum that was not found above which the lowest minimum is called the lowest found.
     """
 
     problem: Problem
     depths: tuple[int, ...]
     branches: list[Branch] = field(default_factory=list)
     verdict: int = 0
+    most_unseen: float = 0.1
 
     @property
     def verdict_branch(self) -> Branch:
@@ -64,6 +70,16 @@ class Study:
     def starts(self) -> int:
         """How many starts there were; a saddle's led on to a minimum and are counted there."""
         return sum(branch.starts for branch in self.branches if branch.status is not BranchStatus.SADDLE)
+
+    @property
+    def unseen(self) -> UnseenMinima:
+        """The chance that one more start leads to a minimum that was not found."""
+        return unseen_minima([b.starts for b in self.branches if b.status is not BranchStatus.SADDLE and b.starts])
+
+    @property
+    def lowest_found(self) -> bool:
+        """Whether the lowest minimum is only the lowest that was found: a lower one is not unlikely enough."""
+        return self.unseen.interval[1] > self.most_unseen
 
     @property
     def verdict_starts(self) -> int:
@@ -119,12 +135,12 @@ class _Sweep:
         self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
         self.generator = torch.Generator().manual_seed(training.seed)
         self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
-        self.starts_work = 2.0 * training.starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
+        self.starts_work = 2.0 * self._most_starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
         self.meter = Meter(observer, self._expected(1), training.gradient_tolerance)
         self.fitter = Fitter(problem, training, self.meter, continuum)
 
     def run(self) -> Study:
-        study = Study(self.problem, self.depths)
+        study = Study(self.problem, self.depths, most_unseen=self.training.most_unseen)
         study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
         self.meter.expect(self._expected(sum(b.status.carried for b in study.branches)))
         for depth in self.depths if self.from_continuum else self.depths[1:]:
@@ -137,10 +153,14 @@ class _Sweep:
             hold_together(study.verdict_branch, self.fitter)
         return study
 
+    @property
+    def _most_starts(self) -> int:
+        return self.training.starts or self.training.most_starts
+
     def _expected(self, branches: int) -> float:
         per_branch = float(sum(self.depths[0 if self.from_continuum and self.depths else 1 :]))
         if self.training.depth_start is DepthStart.INDEPENDENT:
-            per_branch *= 2.0 * self.training.starts
+            per_branch *= 2.0 * self._most_starts
         per_branch += CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
         return self.starts_work + branches * per_branch
 
@@ -190,17 +210,28 @@ class _Sweep:
         One point of each group is certified for all: they are one point up to the exact symmetries.
         """
         trained: list[_Point] = []
-        for _ in range(self.training.starts):
-            trained.append(train())
-            if self.fitter.budget.out_of_time():
-                break
+        groups: list[list[_Point]] = []
+        while not self._enough(groups, len(trained)):
+            for _ in range(min(_STARTS_AT_ONCE, self._most_starts - len(trained))):
+                trained.append(train())
+                if self.fitter.budget.out_of_time():
+                    break
+            groups = cluster(self.problem, trained, facts) or [trained]
         settled: list[_Point] = []
         saddles: list[list[_Point]] = []
-        for group in cluster(self.problem, trained, facts) or [trained]:
+        for group in groups:
             point, left = settle(group[0])
             settled += [point, *group[1:]] if not left else [point] * len(group)
             saddles += [[saddle] * len(group) for saddle in left]
         return cluster(self.problem, settled, facts) or [settled], saddles
+
+    def _enough(self, groups: list[list[_Point]], trained: int) -> bool:
+        """Whether there are as many starts as were asked for, or another minimum is unlikely enough."""
+        if trained and (trained >= self._most_starts or self.fitter.budget.out_of_time()):
+            return True
+        if self.training.starts is not None or not trained:
+            return False
+        return unseen_minima([len(group) for group in groups]).interval[1] <= self.training.most_unseen
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
         network = ResidualNetwork(self.problem, depth)

@@ -34,7 +34,11 @@ class Training:
         For each model.
     starts, seed, start_scale
         Starts at the coarsest depth: standard normal increment coordinates times ``start_scale``, from one
-        ``torch.Generator`` on ``seed``.
+        ``torch.Generator`` on ``seed``. None starts until another minimum is unlikely.
+    most_starts, most_unseen
+        With ``starts`` None: the most that are made, and the chance of a minimum that was not found (its upper limit)
+        below which they end. ``most_unseen`` is also the chance from which on what is lowest is called a minimum, and
+        not the lowest found.
     depth_start
         What every depth starts from: ``prolong``, the depth before it, prolonged, along every branch; ``independent``,
         ``starts`` random starts of its own, of which the lowest stays (one branch, of unrelated minima where nothing
@@ -50,7 +54,9 @@ class Training:
 
     gradient_tolerance: float = 1e-7
     max_iterations: int = 2000
-    starts: int = 4
+    starts: int | None = 4
+    most_starts: int = 64
+    most_unseen: float = 0.1
     seed: int = 0
     start_scale: float = 0.5
     depth_start: DepthStart = DepthStart.PROLONG

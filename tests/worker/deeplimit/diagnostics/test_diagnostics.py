@@ -103,7 +103,7 @@ def diagnosed(study: Study) -> Diagnostics:
 def test_a_study_that_converges(tanh: TrainedStudy) -> None:
     found = tanh.diagnostics
     assert found.verdict.converges is True
-    assert found.verdict.statements[0].startswith("The minima and minimisers converge")
+    assert found.verdict.statements[0].startswith("The lowest minima found, and their minimisers, converge")
     assert any("0.0265628 agrees with" in statement for statement in found.verdict.statements)
     assert found.minima is not None
     assert found.minima.depths[0].order is None

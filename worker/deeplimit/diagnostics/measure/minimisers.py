@@ -135,7 +135,7 @@ def between_consecutive(subject: Subject) -> list[ConsecutiveRow]:
     An order compares two pairs. Where the offsets of their cells differ, in parts of 1/m − 1/n, it is known no better.
     """
     rows, observations, errors = [], [], []
-    offset = None
+    offset: float | None = None
     for coarse, fine in pairwise(subject.points):
         subject.checkpoint()
         row = ConsecutiveRow((coarse.depth, fine.depth), tl2_between(coarse.parameters, fine.parameters))

@@ -12,6 +12,7 @@ from worker.deeplimit.study.branches import BranchStatus
 if TYPE_CHECKING:
     from worker.deeplimit.diagnostics.measure.bracket import ExcessRow
     from worker.deeplimit.diagnostics.measured import MeasuredStudy
+    from worker.deeplimit.study.sweep import Study
 
 _SLOPE_SHARE: Final = 0.1
 """A predicted slope agrees with the observed one when it is this close, relative to the latter."""
@@ -88,4 +89,18 @@ def branches(subject: Subject) -> list[str]:
     if study.starts == 1:
         led = "The one random start"
     out.append(f"{led} that the study began with led to the verdict branch.")
+    out.append(_unseen(study))
     return out
+
+
+def _unseen(study: Study) -> str:
+    """Say how likely another start is to find another minimum."""
+    found = study.unseen
+    minima = "one minimum was" if found.minima == 1 else f"{found.minima} minima were"
+    chance = (
+        f"{minima} found; the chance that one more start finds another is estimated at {found.estimate:.2g}, with 95 %"
+        f" confidence at most {found.interval[1]:.2g}"
+    )
+    if study.lowest_found:
+        return f"{chance[0].upper()}{chance[1:]}: more starts (training.starts) may find a lower one."
+    return f"{chance[0].upper()}{chance[1:]}."

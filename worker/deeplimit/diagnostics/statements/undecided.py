@@ -7,22 +7,20 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw, fitted
-from worker.deeplimit.diagnostics.resolution import wanted_share_of_errors
+from worker.deeplimit.diagnostics.resolution import collapsed, wanted_share_of_errors
 from worker.deeplimit.diagnostics.statements.wording import depths, listed
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.minimise.certificate import Kind
 from worker.deeplimit.minimise.solution import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from worker.deeplimit.diagnostics.measured import MeasuredStudy
 
 _NEAR: Final = (0.8, 1.25)
 """Parts of the expected order that a law's own order is to lie between, well within what decides."""
+_WITHOUT_CONTINUUM: Final = 3
+"""Depths that an order takes without a continuum."""
 _DEEPEST: Final = 2**20
-_IDENTITY: Final = 1e-6
-"""Parameters below this, in root mean square, leave the states where they are."""
 
 
 def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> list[str]:
@@ -33,33 +31,24 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
     orders
         The orders on the finest depths by what they are of, ``minima`` and ``minimisers``, None where withheld.
     """
-    if collapsed(subject):
-        smaller = "To decide, lower objective.alpha: with less regularisation the layers do something."
-        return [smaller]
-    if len(subject.points) < 2:
-        return [f"To decide, add depths to discrete.depths: {_more(subject)}."]
     if ended := list(_unfinished(subject)):
         return ended
-    if (coarse := subject.study.verdict_branch.left) and subject.points[-1].depth not in coarse:
-        return [
-            f"To decide, add depths to discrete.depths beyond {max(coarse)}, below which the branch of the limit does"
-            f" not reach: {_more(subject)}."
-        ]
-    if (share := wanted_share_of_errors(subject)) < 1.0:
-        return [_sharper(subject, share)]
-    if subject.continuum is None and len(subject.points) < 3:
-        return [f"To decide, train the continuum, or add a depth to discrete.depths: {_more(subject)}."]
-    return [_deeper(subject, measured, orders)]
-
-
-def collapsed(subject: Subject) -> bool:
-    """Whether every network is the identity network: its layers leave the states where they are."""
-    problem = subject.problem
-    names = ("V",) if problem.regime.two_layer else ("K", "b")
-    if not subject.points or any(name in problem.fixed for name in names) or not problem.activation.vanishes_at_zero:
-        return False
-    layers = [vars(point.parameters)[name] for point in subject.points for name in names]
-    return all(float(layer.square().mean().sqrt()) <= _IDENTITY for layer in layers)
+    left, share = subject.study.verdict_branch.left, wanted_share_of_errors(subject)
+    if collapsed(subject):
+        change = "lower objective.alpha: with less regularisation the layers do something"
+    elif len(subject.points) < 2:
+        change = f"add depths to discrete.depths: {_more(subject)}"
+    elif left:
+        change = f"add depths to discrete.depths: at {depths(left)} and below, the branch of the limit was not found"
+    elif share < 1.0:
+        change = _sharper(subject, share)
+    elif subject.continuum is None and len(subject.points) < _WITHOUT_CONTINUUM:
+        change = f"train the continuum, or add a depth to discrete.depths: {_more(subject)}"
+    elif subject.continuum is None and orders.get("minimisers") is None:
+        change = "train the continuum, or choose discrete.depths that double from one to the next"
+    else:
+        change = _deeper(subject, measured, orders)
+    return [f"To decide, {change}."]
 
 
 def _more(subject: Subject) -> str:
@@ -96,18 +85,18 @@ def _sharper(subject: Subject, share: float) -> str:
     now = subject.tolerances
     if not subject.problem.smooth:
         return (
-            "To decide, choose a smooth activation, or coarser depths: E has kinks, and the errors of its minima are"
-            " estimates that do not fall with the tolerance."
+            "choose a smooth activation, or coarser depths: E has kinks, and the errors of its minima are estimates"
+            " that do not fall with the tolerance"
         )
     if now is None or (sharper := now.times(share, subject.problem)) == now:
         return (
-            "To decide, train in float64 (training.dtype), or train coarser depths, whose differences are larger:"
-            " the errors are not small beside the differences between the finest depths."
+            "train in float64 (training.dtype), or train coarser depths, whose differences are larger: the errors are"
+            " not small beside the differences between the finest depths"
         )
     parts = [f"training.gradient_tolerance to {sharper.gradient:.0e}"]
     if sharper.continuum is not None:
         parts.append(f"continuum.tolerance to {sharper.continuum:.0e}")
-    return f"To decide, set {listed(parts)}: the errors are not small beside the differences on the finest depths."
+    return f"set {listed(parts)}: the errors are not small beside the differences between the finest depths"
 
 
 def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> str:
@@ -121,12 +110,12 @@ def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float |
     ]
     known = [depth for depth in found if depth is not None]
     if not known:
-        return f"To decide, add depths to discrete.depths: {_more(subject)}."
+        return f"add depths to discrete.depths: {_more(subject)}"
     there = {point.depth for point in subject.points}
     new = [depth for depth in (max(known) // 2, max(known)) if depth not in there]
     return (
-        f"To decide, add {depths(new)} to discrete.depths: by the first two terms of the errors in 1/n the orders are"
-        " near the expected ones there."
+        f"add {depths(new)} to discrete.depths: by the first two terms of the errors in 1/n the orders are near the"
+        " expected ones there"
     )
 
 

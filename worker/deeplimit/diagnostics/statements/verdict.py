@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from worker.deeplimit.diagnostics.resolution import collapsed
 from worker.deeplimit.diagnostics.statements.convergence import bracket, branches, slopes
 from worker.deeplimit.diagnostics.statements.failure import what_speaks_against
 from worker.deeplimit.diagnostics.statements.optimality import agreement, stationary_points
-from worker.deeplimit.diagnostics.statements.undecided import collapsed, what_would_decide
+from worker.deeplimit.diagnostics.statements.undecided import what_would_decide
 from worker.deeplimit.diagnostics.statements.without_theorem import weigh_without_theorem
 from worker.deeplimit.diagnostics.statements.wording import listed, places
 from worker.deeplimit.diagnostics.subject import Subject
@@ -118,7 +119,8 @@ def _head(subject: Subject, orders: Sequence[_Order], *, converges: bool | None,
         doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
         if not covered:
             doubt += "; the theorem does not cover this problem"
-        return f"The minima and minimisers converge {limit}at {rate} {first} to {last}{doubt}."
+        what = "lowest minima found, and their minimisers," if subject.study.lowest_found else "minima and minimisers"
+        return f"The {what} converge {limit}at {rate} {first} to {last}{doubt}."
     if collapsed(subject):
         return _IDENTITY_NETWORK
     if not orders:

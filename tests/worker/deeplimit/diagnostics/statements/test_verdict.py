@@ -112,8 +112,8 @@ def test_heads_carry_orders_and_depths() -> None:
     assert found.minimisers is not None
     minima, minimisers = found.minima.depths[-1].order, found.minimisers[-1].order["total"]
     assert found.verdict.statements[0] == (
-        "The minima and minimisers converge to the continuum limit at the expected rate, with orders"
-        f" {minima:.3f} and {minimisers:.3f} from depth 8 to 16."
+        "The lowest minima found, and their minimisers, converge to the continuum limit at the expected rate, with"
+        f" orders {minima:.3f} and {minimisers:.3f} from depth 8 to 16."
     )
     assert f"From depth 8 to 16 the order of the minima is {minima:.3f}; 1 is expected." in found.verdict.statements
 
