@@ -10,6 +10,7 @@ from worker.deeplimit.diagnostics.measure.minimisers import against_continuum, b
 from worker.deeplimit.diagnostics.measure.orders import ORDER_ERROR, Observation, order_span
 from worker.deeplimit.diagnostics.measure.states import state_errors
 from worker.deeplimit.diagnostics.subject import SMALL_SHARE, Subject
+from worker.deeplimit.problem.learning_problem import LAYERED
 
 _MARGIN: Final = 0.5
 """Share of what an order may be moved by that is aimed at."""
@@ -22,10 +23,9 @@ _IDENTITY: Final = 1e-6
 def collapsed(subject: Subject) -> bool:
     """Whether every network is the identity network: its layers leave the states where they are."""
     problem = subject.problem
-    names = ("V",) if problem.regime.two_layer else ("K", "b")
-    if not subject.points or any(name in problem.fixed for name in names) or not problem.activation.vanishes_at_zero:
+    if not subject.points or any(name in problem.fixed for name in LAYERED) or not problem.activation.vanishes_at_zero:
         return False
-    layers = [vars(point.parameters)[name] for point in subject.points for name in names]
+    layers = [vars(point.parameters)[name] for point in subject.points for name in LAYERED]
     return all(float(layer.square().mean().sqrt()) <= _IDENTITY for layer in layers)
 
 
