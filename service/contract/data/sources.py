@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from service.contract.values.arrays import ArrayOf, Table
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Real, TextOf, Whole
+from service.contract.values.pointers import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -156,7 +157,11 @@ class DatasetData(DataOptions):
     id: Annotated[str, TextOf(max_length=200)] = Field(description="Of ``POST /v1/datasets``.")
 
 
-DataSource = Annotated[InlineData | BuiltinData | DatasetData, Field(discriminator="source")]
+DataSource = Annotated[
+    InlineData | BuiltinData | DatasetData,
+    Field(discriminator="source"),
+    tagged("source", InlineData, BuiltinData, DatasetData),
+]
 
 
 def validation_sizes(fraction: float, counts: Sequence[int]) -> tuple[int, ...]:

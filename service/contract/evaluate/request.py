@@ -11,6 +11,7 @@ from service.contract.values.arrays import ArrayOf, Table, nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Real, TextOf, Whole
+from service.contract.values.pointers import tagged
 
 STATE_STEPS = 128
 """Steps between the states of the continuum that an evaluation gives out."""
@@ -81,7 +82,9 @@ class DatasetEvaluationData(Strict):
 
 
 EvaluationData = Annotated[
-    InlineEvaluationData | BuiltinEvaluationData | DatasetEvaluationData, Field(discriminator="source")
+    InlineEvaluationData | BuiltinEvaluationData | DatasetEvaluationData,
+    Field(discriminator="source"),
+    tagged("source", InlineEvaluationData, BuiltinEvaluationData, DatasetEvaluationData),
 ]
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from service.contract.train.resolved import ResolvedData
     from service.contract.values.arrays import Table
 
+OPTIONS = {"solvers": OutputKind.SOLVERS, "noise": OutputKind.ROBUSTNESS}
+"""Options, and the output that each is for."""
 UNLIKE_TRAINING = "its targets are not of the kind that the models were trained on"
 
 
@@ -67,6 +69,7 @@ def resolve_evaluate(
         errors.append(FieldError("/depths", "no_continuum", "takes a job with a continuum, which is what is sampled"))
     if not models and not spec.depths:
         errors.append(FieldError("", "nothing_to_evaluate", "models and depths cannot both be empty"))
+    errors += _unused(spec)
     data = _resolve_data(spec, trained, dataset, errors)
     features = trained.spec.data.features
     if not isinstance(data, ResolvedOwnData) and data.features != features:
@@ -81,6 +84,16 @@ def resolve_evaluate(
     cost = estimate_evaluate(resolved, sizes)
     check_cost(cost, limits)
     return resolved, cost
+
+
+def _unused(spec: EvaluateSpec) -> list[FieldError]:
+    """Return an error for each option that was given for an output that was not asked for."""
+    detail = "is for the output {}; add it to outputs, or leave {} out"
+    return [
+        FieldError(f"/{field}", "not_applicable", detail.format(output, field))
+        for field, output in OPTIONS.items()
+        if field in spec.model_fields_set and output not in spec.outputs
+    ]
 
 
 def _resolve_data(

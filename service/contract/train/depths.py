@@ -12,6 +12,7 @@ from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LEAST_POSITIVE
 from service.contract.values.numbers import Real, Whole
+from service.contract.values.pointers import unknown_fields
 
 LADDER = (8, 16, 32)
 """What a study trains to predict the depth for a wanted gap or prediction error."""
@@ -52,13 +53,14 @@ def _increasing(depths: list[int]) -> list[int]:
 
 
 def _one_wanted(value: object) -> object:
-    if isinstance(value, dict):
-        if "gap" in value and "prediction_error" in value:
-            detail = "gap is there already: one of the two can be wanted"
-            raise nested([FieldError("/prediction_error", "not_applicable", detail)])
-        if "gap" not in value and "prediction_error" not in value:
-            raise nested([FieldError("/gap", "required", "is required, or prediction_error in its place")])
-    return value
+    if not isinstance(value, dict) or ("gap" in value) is not ("prediction_error" in value):
+        return value
+    if "gap" in value:
+        detail = "gap is there already: one of the two can be wanted"
+        error = FieldError("/prediction_error", "not_applicable", detail)
+    else:
+        error = FieldError("/gap", "required", "is required, or prediction_error in its place")
+    raise nested([error, *unknown_fields(value, ("gap", "prediction_error"))])
 
 
 def depths_form(value: object) -> str:

@@ -178,3 +178,58 @@ def test_labels_are_no_numbers_to_regress_on() -> None:
     assert (error.pointer, error.code) == ("/objective/loss", "targets_do_not_fit")
     assert "labels" in error.detail
     assert trained_on(upload([3, 3]), "squared_error").outputs == 1
+
+
+SOLVERS: dict[str, Any] = {"solvers": {"steps": [8]}}
+NOISE: dict[str, Any] = {"noise": {"levels": [0.1]}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointers"),
+    [
+        (SOLVERS, ["/solvers"]),
+        (NOISE, ["/noise"]),
+        (SOLVERS | NOISE, ["/solvers", "/noise"]),
+        (SOLVERS | NOISE | {"outputs": ["robustness"]}, ["/solvers"]),
+        (SOLVERS | NOISE | {"outputs": ["metrics", "solvers"]}, ["/noise"]),
+        ({"solvers": {}}, ["/solvers"]),
+        (SOLVERS | {"outputs": ["solvers"]}, []),
+        (NOISE | {"outputs": ["robustness"]}, []),
+        ({"outputs": ["solvers", "robustness"]}, []),
+        ({}, []),
+    ],
+)
+def test_options_of_an_output_that_was_not_asked_for_are_refused(parts: dict[str, Any], pointers: list[str]) -> None:
+    spec = parse({"kind": "evaluate", "job_id": "a-train-job"} | parts)
+    assert isinstance(spec, EvaluateSpec)
+    found: tuple[FieldError, ...] = ()
+    try:
+        resolve_evaluate(spec, trained_on(ABC))
+    except SpecInvalidError as refused:
+        found = refused.errors
+    assert [(error.pointer, error.code) for error in found] == [(pointer, "not_applicable") for pointer in pointers]
+    for error in found:
+        output = {"/solvers": "solvers", "/noise": "robustness"}[error.pointer]
+        assert f"the output {output}" in error.detail
+        assert "add it to outputs" in error.detail
+
+
+@pytest.mark.parametrize("kind", ["train", "evaluate"])
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({"sorce": "builtin", "name": "moons"}, [("source", "required"), ("sorce", "unknown_field")]),
+        ({"source": "builtn", "nmae": "moons"}, [("source", "invalid_choice"), ("nmae", "unknown_field")]),
+        ({"name": "moons"}, [("source", "required")]),
+        ({"source": "builtin", "nmae": "moons"}, [("name", "required"), ("nmae", "unknown_field")]),
+    ],
+)
+def test_a_misspelt_key_of_the_data_is_told_with_what_is_missing(
+    kind: str, data: dict[str, str], wrong: list[tuple[str, str]]
+) -> None:
+    more = {"job_id": "a-train-job"} if kind == "evaluate" else {}
+    with pytest.raises(SpecInvalidError) as refused:
+        parse({"kind": kind, "data": data, **more})
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        (f"/data/{n}", code) for n, code in wrong
+    ]

@@ -72,7 +72,6 @@ def test_a_list_of_depths_wants_nothing_else() -> None:
         ({"prediction_error": 1e-4, "depth": 8}, "/discrete/depths/depth", "unknown_field"),
         ({"gap": 1e-4, "prediction_error": 1e-3}, "/discrete/depths/prediction_error", "not_applicable"),
         ({"gap": 1e-4, "prediction_error": None}, "/discrete/depths/prediction_error", "not_applicable"),
-        ({"predictions": 1e-4}, "/discrete/depths/gap", "required"),
         ("gap", "/discrete/depths", "not_an_array"),
         (None, "/discrete/depths", "not_an_array"),
         ([8, {"gap": 1e-4}], "/discrete/depths/1", "not_an_integer"),
@@ -82,6 +81,18 @@ def test_a_list_of_depths_wants_nothing_else() -> None:
 )
 def test_a_bad_one_is_pointed_at(depths: object, pointer: str, code: str) -> None:
     assert errors(depths) == [(pointer, code)]
+
+
+def test_a_misspelt_key_is_told_with_the_one_that_is_missing() -> None:
+    missing, unknown = ("/discrete/depths/gap", "required"), "unknown_field"
+    assert errors({"gpa": 1e-4}) == [missing, ("/discrete/depths/gpa", unknown)]
+    assert errors({"predictions": 1e-4, "a/b": 1}) == [
+        missing,
+        ("/discrete/depths/predictions", unknown),
+        ("/discrete/depths/a~1b", unknown),
+    ]
+    both = errors({"gap": 1e-4, "prediction_error": 1e-3, "depth": 8})
+    assert both == [("/discrete/depths/prediction_error", "not_applicable"), ("/discrete/depths/depth", unknown)]
 
 
 def details(depths: object) -> list[str]:

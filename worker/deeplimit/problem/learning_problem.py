@@ -191,7 +191,8 @@ class Problem:
 
     def tensor(self, value: ArrayLike) -> Tensor:
         """Copy numbers to this problem's device and precision."""
-        return torch.tensor(np.asarray(value, dtype=np.float64), dtype=self.dtype, device=self.device)
+        values = np.array(value, dtype=np.float64, order="C")  # torch takes no negative strides
+        return torch.tensor(values, dtype=self.dtype, device=self.device)
 
     def lift_inputs(self, inputs: ArrayLike) -> Tensor:
         """Pad (S, f) inputs with zeros to states (S, d)."""
