@@ -32,6 +32,11 @@ def show_evaluation(console: Console, results: Json) -> None:
         models,
         left=1,
     )
+    for model in models:
+        absent = {**(model.get("withheld") or {}), **((model.get("metrics") or {}).get("withheld") or {})}
+        for name in ("metrics", "r2"):
+            if name in absent:
+                console.print(f"{name} of {model['model']} withheld: {absent[name]}", markup=False)
     show_table(
         console,
         "Sampled from the continuum, never trained",
@@ -66,6 +71,7 @@ def _show_solvers(console: Console, model: Json, *, full: bool) -> None:
             number("states", ".2e", "state_error", full=full),
             number("order", ".2f", "state_order", full=full),
             number("predictions", ".2e", "prediction_change", full=full),
+            number("relative", ".2e", "relative_change", full=full),
             number("labels", ".4f", "changed_labels", full=full),
             ("agrees", lambda row: "yes" if row["agrees"] else "no"),
         ],
@@ -73,12 +79,17 @@ def _show_solvers(console: Console, model: Json, *, full: bool) -> None:
         left=1,
     )
     words = {True: "do not depend on the solver", False: "depend on the solver", None: "are undecided"}
-    change = short(found["reference"]["prediction_change"], ".2e", full=full)
+    reference, spreads = found["reference"], found.get("spreads") or [found["spread"]]
+    output = reference.get("output") or 0
+    change = short(reference.get("relative_change"), ".2e", full=full)
     console.print(
-        f"{model['model']}: predictions {words[found['consistent']]}; "
-        f"the reference changes them by {change} of {short(found['spread'], '.3g', full=full)}",
+        f"{model['model']}: predictions {words[found['consistent']]}; the reference changes output {output} by {change}"
+        f" of its spread, {short(spreads[output], '.3g', full=full)}, which is the most",
         markup=False,
     )
+    reason = found.get("advice") or (found.get("withheld") or {}).get("consistent")
+    if reason:
+        console.print(f"{model['model']}: {reason}", markup=False)
 
 
 def _show_noise(console: Console, model: Json, *, full: bool) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from service.contract.values.answer import Answer
+from pydantic import Field
+
+from service.contract.values.answer import Answer, Withheld
 from service.contract.values.numbers import Finding
 
 if TYPE_CHECKING:
@@ -21,11 +23,12 @@ def to_json(model: BaseModel) -> bytes:
 
 
 class Metrics(Answer):
-    """Quality of the predictions: ``accuracy`` for classes, ``r2`` for numbers."""
+    """Quality of the predictions: ``accuracy`` for classes, ``r2`` for numbers, null where the targets do not vary."""
 
     terminal_loss: Finding | None
     accuracy: Finding | None = None
     r2: Finding | None = None
+    withheld: Withheld = Field(default={})
 
 
 class Provenance(Answer):

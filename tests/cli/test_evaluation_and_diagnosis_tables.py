@@ -16,12 +16,14 @@ EVALUATION: dict[str, Any] = {
         {
             "model": "continuum",
             "kind": "continuum",
-            "metrics": {"terminal_loss": 0.25, "accuracy": 0.75},
+            "metrics": {"terminal_loss": 0.25, "accuracy": 0.75, "r2": None, "withheld": {"r2": "one sample"}},
             "predictions": {"href": "/v1/jobs/x/results/predictions?model=continuum"},
             "solvers": {
-                "spread": 1.0,
+                "spread": 40.0,
+                "spreads": [40.0, 4.0],
                 "consistent": False,
-                "reference": {"prediction_change": 0.5},
+                "reference": {"prediction_change": 0.5, "relative_change": 0.125, "output": 1},
+                "advice": "train with more steps",
                 "table": [
                     {
                         "solver": "euler",
@@ -29,6 +31,7 @@ EVALUATION: dict[str, Any] = {
                         "state_error": 0.1,
                         "state_order": None,
                         "prediction_change": "Infinity",
+                        "relative_change": 0.375,
                         "changed_labels": 0.5,
                         "agrees": False,
                     }
@@ -80,7 +83,12 @@ def printed(results: dict[str, Any]) -> str:
 def test_an_evaluation() -> None:
     text = printed(EVALUATION)
     assert "job abc on 3 samples" in text
-    for part in ("0.25", "0.75", "0.99", "euler", "Infinity", "depend on the solver", "4 draws", "?model=continuum"):
+    for part in (
+        *("0.25", "0.75", "0.99", "euler", "Infinity", "0.375", "4 draws", "?model=continuum"),
+        "continuum: predictions depend on the solver; the reference changes output 1 by 0.125 of its spread, 4.0,",
+        "continuum: train with more steps",
+        "r2 of continuum withheld: one sample",
+    ):
         assert part in text, part
 
 

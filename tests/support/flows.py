@@ -22,11 +22,11 @@ def trained_continuum(activation: str) -> Fitted:
     """Known answers B (identity) and C (tanh)."""
     problem = odd_pair(activation)
     fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(tolerance=1e-10), Budget())
-    return Fitted("continuum", problem, fit.parameters)
+    return Fitted("continuum", problem, fit.parameters, fit.flow.steps)
 
 
 def fixed_flow(activation: str, K: float, x: float = 1.0) -> Fitted:
-    """K and b = 0 constant, W = 1, c = 0: known answer D is tanh with K = 1."""
+    """K and b = 0 constant, W = 1, c = 0, as if trained with 512 steps: known answer D is tanh with K = 1."""
     problem = Problem([[x]], [[0.0]], activation=activation)
     one = tensor(1.0, shape=(1, 1))
     zero = tensor(0.0, shape=(1,))
@@ -34,6 +34,7 @@ def fixed_flow(activation: str, K: float, x: float = 1.0) -> Fitted:
         "continuum",
         problem,
         ContinuumParameters(LegendreIncrements(0), K * one.view(1, 1, 1), zero.view(1, 1), one, zero),
+        training_steps=512,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from service.contract.model_name import CONTINUUM, ModelName
 from service.contract.names import RESULTS, output_key
 from service.contract.results import to_json
 from service.contract.values.media_types import JSON
-from worker.deeplimit.evaluation.metrics import EVEN, metrics_of
+from worker.deeplimit.evaluation.metrics import EVEN, NO_TARGETS, metrics_of
 from worker.deeplimit.evaluation.robustness import Noise, noise_curve
 from worker.deeplimit.evaluation.sampled import sample, sampling_errors
 from worker.deeplimit.evaluation.solvers import solver_consistency
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from worker.execution.arrays import Arrays
     from worker.execution.evaluation_data import EvaluationData
     from worker.executor import JobInput, Report, ShouldStop
+
+
+OF_A_FLOW: Final = ("steps", "integration_error")
+NO_FLOW: Final = "a network is its own layers, which leave no error"
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
@@ -84,7 +88,12 @@ class ModelEvaluator:
         z = model.output(x)
         steps, error = model.resolved
         parts: dict[str, Any] = {"metrics": None}
-        if OutputKind.METRICS in asked and data.targets is not None:
+        withheld = {"depth": "the continuum has no layers"} if steps else dict.fromkeys(OF_A_FLOW, NO_FLOW)
+        if OutputKind.METRICS not in asked:
+            withheld["metrics"] = "outputs do not name metrics"
+        elif data.targets is None:
+            withheld["metrics"] = NO_TARGETS
+        else:
             parts["metrics"] = metrics_of(loss, z, data.targets)
         self._ticker.tick()
         if OutputKind.PREDICTIONS in asked:
@@ -95,7 +104,7 @@ class ModelEvaluator:
         self._ticker.tick()
         if OutputKind.SOLVERS in asked:
             solvers = self._spec.solvers
-            parts["solvers"] = solver_consistency(model, solvers.steps, solvers.tolerance, data.scale)
+            parts["solvers"] = solver_consistency(model, solvers.steps, solvers.tolerance, data.scale, data.targets)
         self._ticker.tick()
         if OutputKind.ROBUSTNESS in asked:
             parts["robustness"] = self._robustness(model)
@@ -105,6 +114,7 @@ class ModelEvaluator:
             "depth": model.depth,
             "steps": steps,
             "integration_error": error if steps else None,
+            "withheld": withheld,
         }
         return contract.EvaluatedModel.model_validate(described | parts, from_attributes=True)
 

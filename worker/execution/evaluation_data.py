@@ -69,7 +69,8 @@ class StoredModel:
             if isinstance(basis, LegendreBasis)
             else PiecewiseLinearIncrements(basis.cells)
         )
-        return Fitted(self.name, problem, ContinuumParameters.from_coefficients(increments, K, b, W, c))
+        parameters = ContinuumParameters.from_coefficients(increments, K, b, W, c)
+        return Fitted(self.name, problem, parameters, self.metadata.steps)
 
 
 @dataclass(frozen=True)

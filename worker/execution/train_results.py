@@ -79,6 +79,7 @@ class TrainedModel:
             "state_dim": self._problem.state_dim,
             "standardisation": _standardisation(self._prepared),
             "basis": self._model.get("basis"),
+            "steps": self._model.get("steps"),
         }
         text = contract.ParametersMetadata.model_validate(metadata, from_attributes=True).model_dump_json()
         written, summary = write_arrays(job, parameters_key(self.name), self._arrays, {contract.METADATA_KEY: text})
@@ -112,7 +113,7 @@ class TrainedModel:
         parts = {"terminal_loss": terms["terminal"], "regularisation": {name: terms[name] for name in PARAMETERS}}
         return parts | ({"running_cost": terms["running"]} if self._problem.regime.running_cost else {})
 
-    def _measured(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
+    def _measured(self, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
         return metrics_of(self._problem.loss, self._objective.output(self._solution.u, x), y)
 
 

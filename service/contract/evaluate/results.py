@@ -24,51 +24,73 @@ class OutputArrays(Answer):
     sha256: str = Field(description="Of the safetensors file.")
 
 
-class SolverRow(Answer):
+class PredictionChange(Answer):
+    """How far predictions are from those of the model as it was trained."""
+
+    prediction_change: Finding = Field(description="Largest, in the user's units.")
+    relative_change: Finding | None = Field(
+        default=None, description="Largest over outputs, each in units of its spread."
+    )
+    output: int | None = Field(default=None, description="Which output that is of, from 0.")
+
+
+class SolverRow(PredictionChange):
     """One solver with one number of steps."""
 
     solver: str
     steps: int
     state_error: Finding = Field(description="Largest ‖X(1) − reference‖ over samples.")
     state_order: Finding | None = Field(description="Observed, from the row of fewer steps; null at rounding level.")
-    prediction_change: Finding = Field(description="Largest, from the model's own predictions, in the user's units.")
     changed_labels: Finding | None = Field(description="Share of samples whose class changes; null for numbers.")
-    agrees: bool
+    agrees: bool = Field(description="Whether every output's change is within the tolerance of its spread.")
+    withheld: Withheld = Field(default={})
 
 
-class SolverReference(Answer):
-    """The solver that all are compared with: Dormand–Prince 8(5,3) with error control."""
+class SolverReference(PredictionChange):
+    """The solver that all are compared with, which resolves the flow: Dormand–Prince 8(5,3) with error control."""
 
     solver: Literal["dop853"]
     tolerance: float
     evaluations: int
-    prediction_change: Finding
+    terminal_loss: Finding | None = Field(default=None, description="Mean over the table's samples.")
+    withheld: Withheld = Field(default={})
 
 
 class OwnSolver(Answer):
-    """What the model's own predictions come from."""
+    """What the model was trained with: the integrator and depth of a network, the continuum's method and steps."""
 
     solver: str
     steps: int
+    terminal_loss: Finding | None = Field(default=None, description="Mean over the table's samples.")
+    withheld: Withheld = Field(default={})
 
 
 class SolverConsistency(Answer):
-    """Whether predictions change when the flow is integrated by another solver or with another step."""
+    """Whether the model as it was trained is what the flow of its weights is, integrated by better solvers."""
 
     samples: int
-    spread: Finding = Field(
-        description="What the tolerance is of: 1 for probabilities, else the largest range of a prediction over the"
-        " samples; where none varies, the training targets' largest deviation if they are standardised, else the size."
+    spread: Finding = Field(description="The largest of `spreads`.")
+    spreads: list[Finding] = Field(
+        default=[],
+        description="Of each output, what the tolerance is of: 1 for probabilities, else its range over the samples;"
+        " where it does not vary, the training target's deviation if targets are standardised, else its size.",
     )
     tolerance: float
     own: OwnSolver
     reference: SolverReference
     table: list[SolverRow]
-    consistent: bool | None = Field(
-        description="Whether the reference agrees, and every row whose solver has at least the order of the model's own"
-        " and at least its number of steps; coarser rows decide nothing, and without a row the reference does alone."
-        " Null where the reference's or the model's predictions are not finite."
+    loss_scale: Finding | None = Field(
+        default=None,
+        description="What the tolerance of the terminal loss is of: the model's own, or if that is more the loss of"
+        " giving every sample the same: the targets' variance, or log m for classes.",
     )
+    consistent: bool | None = Field(
+        description="Whether predictions and terminal loss of the reference are the model's own, and predictions of"
+        " every row whose solver has at least the order of the model's own and at least its number of steps; coarser"
+        " rows decide nothing, and without a row the reference does alone."
+    )
+    advice: str | None = Field(default=None, description="Of an inconsistent model: what changes, and what to change.")
+    withheld: Withheld = Field(default={})
 
 
 class NoiseRow(Answer):
@@ -80,6 +102,7 @@ class NoiseRow(Answer):
     changed_labels: Finding | None
     metrics: Metrics | None = Field(description="Mean over draws.")
     deviations: Metrics | None = Field(description="Population standard deviation over draws.")
+    withheld: Withheld = Field(default={})
 
 
 class Robustness(Answer):
@@ -99,6 +122,7 @@ class EvaluatedModel(Answer):
     steps: int | None = Field(description="Runge–Kutta steps that resolve the continuum; null for networks.")
     integration_error: Finding | None = Field(description="Estimated, of the continuum's last states.")
     metrics: Metrics | None = Field(description="In the model's own units; null without targets, or if not asked for.")
+    withheld: Withheld = Field(default={})
     predictions: OutputArrays | None = None
     states: OutputArrays | None = None
     solvers: SolverConsistency | None = None

@@ -158,6 +158,7 @@ class ParametersMetadata(Answer):
     state_dim: int
     standardisation: Standardisation
     basis: Basis | None = None
+    steps: int | None = Field(default=None, description="Of the continuum's training; null for networks.")
 
     @classmethod
     def of_file(cls, content: bytes) -> Self:

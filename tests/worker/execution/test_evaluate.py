@@ -155,12 +155,105 @@ def test_what_was_not_asked_for_is_absent_and_what_has_no_value_is_null(store: A
     trained = Trained(store, continuum=None)
     evaluated = trained.evaluate(data=bare, models=["discrete-4"], outputs=["metrics", "solvers", "robustness"])
     model = evaluated.models["discrete-4"]
-    described = {"model", "kind", "depth", "steps", "integration_error"}
+    described = {"model", "kind", "depth", "steps", "integration_error", "withheld"}
     assert set(model) == described | {"metrics", "solvers", "robustness"}
     assert model["metrics"] is model["steps"] is model["integration_error"] is None
     assert all(level["metrics"] is level["deviations"] is None for level in model["robustness"]["levels"])
     assert model["solvers"]["table"][0]["state_order"] is None
     assert "sampled" not in evaluated.results
+
+
+def nulls_without_reason(found: Any, above: dict[str, str], at: str = "") -> list[str]:
+    """Return where null stands without a reason under ``withheld`` beside it, or for a part of it one level up."""
+    if isinstance(found, list):
+        return [place for k, item in enumerate(found) for place in nulls_without_reason(item, {}, f"{at}/{k}")]
+    if not isinstance(found, dict):
+        return []
+    reasons: dict[str, str] = found.get("withheld") or {}
+    told = above.get(at.rsplit("/", 1)[-1])
+    return [
+        place
+        for name, value in found.items()
+        for place in (
+            [f"{at}/{name}"] * (not reasons.get(name) and not told)
+            if value is None
+            else nulls_without_reason(value, reasons, f"{at}/{name}")
+        )
+    ]
+
+
+EVERYTHING = ["predictions", "states", "metrics", "solvers", "robustness"]
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize(
+    ("data", "outputs"),
+    [
+        (NEW, EVERYTHING),
+        ({"source": "inline", "inputs": NEW["inputs"]}, EVERYTHING),
+        ({"source": "inline", "inputs": NEW["inputs"][:1], "targets": [1]}, EVERYTHING),
+        (NEW, ["predictions"]),
+    ],
+    ids=["targets", "no_targets", "one_sample", "predictions"],
+)
+def test_every_null_has_its_reason(store: ArtifactStore, loss: str, data: dict[str, Any], outputs: list[str]) -> None:
+    trained = Trained(store, objective={"loss": loss})
+    few = {"solvers": {"steps": [8, 16]}, "noise": {"levels": [0.1], "repeats": 2}}
+    asked: dict[str, Any] = few if outputs == EVERYTHING else {}
+    asked |= {"models": ["discrete-4", "continuum"], "depths": [8], "outputs": outputs}
+    evaluated = trained.evaluate(data=data, **asked)
+    for part in ("evaluations", "sampled"):
+        assert nulls_without_reason(evaluated.results[part], {}) == []
+    model = evaluated.models["discrete-4"]
+    if outputs == EVERYTHING and "targets" not in data:
+        assert model["withheld"]["metrics"] == "the data have no targets"
+        assert model["robustness"]["levels"][0]["withheld"]["deviations"] == "the data have no targets"
+    elif outputs != EVERYTHING:
+        assert model["withheld"]["metrics"] == "outputs do not name metrics"
+    elif loss == "squared_error":
+        r2 = {"r2": "one sample has no variance"} if len(data["inputs"]) == 1 else None
+        for metrics in (model["metrics"], model["robustness"]["levels"][0]["metrics"]):
+            assert metrics.get("withheld") == r2
+            assert (metrics["r2"] is None) is (r2 is not None)
+            assert metrics["terminal_loss"] > 0.0
+
+
+def test_a_null_without_a_reason_is_found() -> None:
+    """The control of the test above."""
+    reasons = {"order": "it takes two"}
+    assert nulls_without_reason({"order": None, "withheld": reasons}, {}) == []
+    assert nulls_without_reason([{"states": {"order": None}, "withheld": {"states": "it takes two"}}], {}) == []
+    assert nulls_without_reason([{"order": None, "gap": None, "withheld": reasons}], {}) == ["/0/gap"]
+    assert nulls_without_reason({"a": {"order": None}}, {}) == ["/a/order"]
+
+
+def test_a_validation_of_one_sample_has_no_r2(store: ArtifactStore) -> None:
+    inputs = [[0.1 * k] for k in range(6)]
+    for fraction, samples in ((0.17, 1), (0.34, 2)):
+        data = {"source": "inline", "inputs": inputs, "targets": [3.0 * x for [x] in inputs]}
+        trained = Trained(store, data=data | {"validation_fraction": fraction}, continuum=None)
+        (model,) = trained.results["models"]
+        assert isinstance(model["train"]["r2"], float)
+        if samples == 1:
+            assert model["validation"]["r2"] is None
+            assert model["validation"]["withheld"] == {"r2": "one sample has no variance"}
+        else:
+            assert isinstance(model["validation"]["r2"], float)
+            assert "withheld" not in model["validation"]
+
+
+def test_a_continuum_is_judged_by_the_steps_of_its_training(store: ArtifactStore) -> None:
+    trained = Trained(store)
+    (steps,) = (model["steps"] for model in trained.results["models"] if model["model"] == "continuum")
+    assert trained.file("continuum")[1]["steps"] == steps
+    evaluated = trained.evaluate(models=["continuum"], outputs=["metrics", "solvers"])
+    solvers = evaluated.models["continuum"]["solvers"]
+    assert solvers["own"]["steps"] == steps < evaluated.models["continuum"]["steps"]
+    assert solvers["consistent"] is True
+    (fit,) = (model for model in trained.results["models"] if model["model"] == "continuum")
+    assert solvers["own"]["terminal_loss"] == pytest.approx(fit["terminal_loss"], rel=1e-12)
+    metrics = evaluated.models["continuum"]["metrics"]
+    assert solvers["reference"]["terminal_loss"] == pytest.approx(metrics["terminal_loss"], rel=1e-10)
 
 
 @pytest.mark.parametrize(("integrator", "order"), [("euler", 1.0), ("implicit_euler", 1.0), ("midpoint", 2.0)])

@@ -35,11 +35,14 @@ class Fitted:
         Activation, terminal loss and regime; its data are those of the evaluation.
     parameters
         θ_n, or θ of the continuum.
+    training_steps
+        Runge–Kutta steps that the continuum was trained with; None where that is not known, and for networks.
     """
 
     name: str
     problem: Problem
     parameters: DiscreteParameters | ContinuumParameters
+    training_steps: int | None = None
 
     @property
     def depth(self) -> int | None:

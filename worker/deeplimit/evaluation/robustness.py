@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.evaluation.metrics import changed_labels, metrics_of
+from worker.deeplimit.evaluation.metrics import NO_CLASSES, NO_TARGETS, changed_labels, metrics_of
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,18 @@ class NoiseRow:
     changed_labels
         Share of samples and draws whose class changes; None for numbers.
     metrics, deviations
-        Mean and population standard deviation over draws of each metric; None without targets.
+        Mean and population standard deviation over draws of what `metrics_of` gives; None without targets.
+    withheld
+        The reasons of what is None.
     """
 
     noise: float
     rms_change: float
     sup_change: float
     changed_labels: float | None
-    metrics: Mapping[str, float] | None
-    deviations: Mapping[str, float] | None
+    metrics: Mapping[str, Any] | None
+    deviations: Mapping[str, Any] | None
+    withheld: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ def noise_curve(
     predict, loss = problem.loss.predict, problem.loss
     clean = predict(model.output(problem.x))
     factor = clean.new_ones(clean.shape[1]) if scale is None else scale
-    classes = loss.name != "squared_error"
+    classes, withheld = loss.classes, dict[str, str]()
+    if not classes:
+        withheld["changed_labels"] = NO_CLASSES
+    if targets is None:
+        withheld |= {"metrics": NO_TARGETS, "deviations": NO_TARGETS}
     rows = []
     for level in noise.levels:
         generator = np.random.default_rng(noise.seed)
         squares = sup = changed = 0.0
-        draws: list[dict[str, float]] = []
+        draws: list[dict[str, Any]] = []
         for _ in range(noise.repeats):
             draw = generator.standard_normal((problem.samples, problem.input_dim))
             x = problem.x.clone()
@@ -109,15 +117,24 @@ def noise_curve(
                 draws.append(metrics_of(loss, z, targets))
             if tick is not None:
                 tick()
-        by_name = {name: [draw[name] for draw in draws] for name in draws[0]} if draws else {}
         rows.append(
             NoiseRow(
                 noise=level,
                 rms_change=math.sqrt(squares / noise.repeats),
                 sup_change=sup,
                 changed_labels=changed / noise.repeats if classes else None,
-                metrics={name: float(np.mean(values)) for name, values in by_name.items()} or None,
-                deviations={name: float(np.std(values)) for name, values in by_name.items()} or None,
+                metrics=_over(draws, np.mean) if draws else None,
+                deviations=_over(draws, np.std) if draws else None,
+                withheld=withheld,
             )
         )
     return rows
+
+
+def _over(draws: Sequence[Mapping[str, Any]], statistic: Callable[[list[float]], Any]) -> dict[str, Any]:
+    """Return a statistic of each metric over the draws; what is not defined depends on targets alone."""
+    first = draws[0]
+    return {
+        name: float(statistic([draw[name] for draw in draws])) if isinstance(value, float) else value
+        for name, value in first.items()
+    }

@@ -88,12 +88,12 @@ def sampling_errors(
     }
     rows = []
     for row, depth in enumerate(depths):
-        parts = {name: SampledErrors(values[row], _finite(orders[name][row][0])) for name, values in deviations.items()}
-        reasons = {name: orders[name][row][1] for name in deviations}
-        withheld = {name: reason for name, reason in reasons.items() if reason is not None}
+        parts, withheld = dict[str, SampledErrors](), dict[str, str]()
+        for name, values in deviations.items():
+            order, reason = orders[name][row]
+            if order is None or not math.isfinite(order):
+                order = None
+                withheld[name] = reason or ("a deviation is not finite" if row else "it takes a coarser depth")
+            parts[name] = SampledErrors(values[row], order)
         rows.append(SampledRow(depth, **parts, withheld=withheld))
     return rows
-
-
-def _finite(order: float | None) -> float | None:
-    return order if order is None or math.isfinite(order) else None

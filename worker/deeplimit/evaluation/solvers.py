@@ -1,117 +1,125 @@
-"""Solver consistency: whether predictions change when the flow is integrated by another solver or with another step.
+"""Solver consistency: whether a trained model is the flow of its weights, or hangs on the steps it was trained with.
 
 A Neural ODE whose predictions hang on the solver it was trained with is a network of that depth and no flow (Ott,
-Katiyar, Hennig and Tiemann 2021, *ResNet after all: Neural ODEs and their numerical solution*, ICLR). For the continuum
-the flow is its own; for a network of depth n it is that of its H¹ lift, which the network integrates by n steps of its
-integrator. The reference is the Dormand–Prince method of order 8 with error control (scipy), restarted where K and b
-have kinks.
+Katiyar, Hennig and Tiemann 2021, *ResNet after all: Neural ODEs and their numerical solution*, ICLR). The model is what
+was trained: a network of depth n, or the continuum integrated by the Runge–Kutta steps of its training. The flow is the
+continuum's, or that of a network's H¹ lift, which the network integrates by n steps of its integrator. The reference
+resolves it (`reference_flow`).
 
-A model is consistent when a better integration of its flow leaves its predictions: the reference, and every solver of
-the table whose order and number of steps are at least the model's own. Coarser rows show where the flow stops being
-resolved, and decide nothing: forward Euler with few steps is off on every flow.
+A model is consistent when a better integration of its flow leaves its predictions and its terminal loss: the reference,
+and of the predictions every solver of the table whose order and number of steps are at least the model's own. Coarser
+rows show where the flow stops being resolved, and decide nothing: forward Euler with few steps is off on every flow.
+Each output is judged by its own spread, and the one that changes most by that measure stands for all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.evaluation.metrics import changed_labels
+from worker.deeplimit.evaluation.comparison import Change, Comparison
+from worker.deeplimit.evaluation.fitted import FIRST_STEPS, Fitted
+from worker.deeplimit.evaluation.metrics import NO_CLASSES, NO_TARGETS, changed_labels
+from worker.deeplimit.evaluation.reference_flow import REFERENCE_TOLERANCE, reference_final
 from worker.deeplimit.kernels.tableau import EULER, IMPLICIT_EULER, MIDPOINT, RK4, Tableau
-from worker.deeplimit.model.blocks import apart
-from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import integrate
 
 SOLVERS: Final[dict[str, Tableau]] = {one.name: one for one in (EULER, IMPLICIT_EULER, MIDPOINT, RK4)}
 """Solvers of the table by name."""
 MOST_SAMPLES: Final = 1000
-REFERENCE_TOLERANCE: Final = 1e-12
 _FLOOR: Final = 100.0 * REFERENCE_TOLERANCE
+_NOT_FINITE: Final = "a state of the model, of the solver or of the reference is not finite"
 
 
-@dataclass(frozen=True)
-class SolverRow:
+@dataclass(frozen=True, kw_only=True)
+class SolverRow(Change):
     """One solver with one number of steps.
 
     Attributes
     ----------
     state_error
         Largest ‖X(1) − reference‖ over samples; ``state_order`` its observed order from the row before.
-    prediction_change
-        Largest change of a prediction h from the model's own, in the user's units.
     changed_labels
         Share of samples whose class changes; None for numbers.
     agrees
-        Whether the change is within the tolerance.
+        Whether the relative change is within the tolerance.
     """
 
     solver: str
     steps: int
     state_error: float
     state_order: float | None
-    prediction_change: float
     changed_labels: float | None
     agrees: bool
+    withheld: dict[str, str]
 
 
 @dataclass(frozen=True)
 class OwnSolver:
-    """What the model's own predictions come from."""
+    """What the model was trained with, and its terminal loss on the table's samples; None without targets."""
 
     solver: str
     steps: int
+    terminal_loss: float | None
+    withheld: dict[str, str]
 
 
-@dataclass(frozen=True)
-class SolverReference:
-    """What all are compared with: evaluations of the right-hand side, and the change from the model's predictions."""
+@dataclass(frozen=True, kw_only=True)
+class SolverReference(Change):
+    """What all are compared with: evaluations of the right-hand side, and the resolved flow's terminal loss."""
 
     evaluations: int
-    prediction_change: float
+    terminal_loss: float | None
+    withheld: dict[str, str]
     solver: str = "dop853"
     tolerance: float = REFERENCE_TOLERANCE
 
 
 @dataclass(frozen=True)
 class SolverConsistency:
-    """The table, and whether finer and better solvers leave the predictions as they are.
+    """The table, and whether finer and better solvers leave the predictions and the loss as they are.
 
     Attributes
     ----------
     samples
         That the table was made on.
-    spread
-        What changes are compared with: 1 for probabilities, else the largest range of a prediction over the samples.
-        Where none varies, as of a single sample, it is the largest factor from scaled targets to the user's units,
-        which is a deviation of the training's targets, or without any the largest absolute value.
+    spread, spreads, loss_scale
+        What changes are compared with (`Comparison`); ``spread`` is the largest.
     consistent
-        Whether the reference's predictions are within ``tolerance`` · ``spread`` of the model's own, and so are those
-        of every row whose solver has at least the order of the model's own and whose steps are at least its own;
-        without such a row the reference decides alone. None where the change to the reference is not finite.
+        Whether the reference's predictions and loss are within ``tolerance`` of the model's own, and so are the
+        predictions of every row whose solver has at least the order of the model's own and whose steps are at least its
+        own; without such a row the reference decides alone. None where that is not known, with the reason in
+        ``withheld``.
+    advice
+        Of an inconsistent model: what changes, and what to change.
     """
 
     samples: int
     spread: float
+    spreads: list[float]
     tolerance: float
     own: OwnSolver
     reference: SolverReference
     table: list[SolverRow]
+    loss_scale: float | None
     consistent: bool | None
+    advice: str | None
+    withheld: dict[str, str] = field(default_factory=dict)
 
 
 def solver_consistency(
-    model: Fitted, steps: Sequence[int], tolerance: float, scale: Tensor | None = None
+    model: Fitted,
+    steps: Sequence[int],
+    tolerance: float,
+    scale: Tensor | None = None,
+    targets: Tensor | None = None,
 ) -> SolverConsistency:
-    """Integrate a model's flow by every solver with every number of steps.
+    """Compare a trained model with its flow, integrated by the reference and by each solver with each number of steps.
 
     Parameters
     ----------
@@ -120,9 +128,11 @@ def solver_consistency(
     steps
         Over [0, 1].
     tolerance
-        Change of predictions that still counts as none, relative to their spread.
+        Change of predictions and of the terminal loss that still counts as none, relative to their scales.
     scale
         (m,) factors from scaled targets back to the user's units.
+    targets
+        Targets as the problem's loss takes them; None without any.
 
     Returns
     -------
@@ -130,88 +140,127 @@ def solver_consistency(
         On at most `MOST_SAMPLES` samples of the problem's data, evenly spread over it.
     """
     x = _some(model.problem.x)
-    predict = model.problem.loss.predict
-    own = predict(model.output(x))
-    classes = model.problem.loss.name != "squared_error"
-    units = x.new_ones(own.shape[1]) if scale is None else scale
-    spread = 1.0 if classes else _spread(own * units, scale)
+    own_solver, own_steps, own = _own(model, x)
+    comparison = Comparison(model.problem.loss, own, scale, None if targets is None else _some(targets))
     reference, evaluations = reference_final(model, x)
-
-    def compare(final: Tensor) -> tuple[float, float | None]:
-        other = predict(model.read_out(final))
-        change = float(((other - own).abs() * units).max())
-        return (change if math.isfinite(change) else math.inf), changed_labels(own, other) if classes else None
-
-    reference_change, _ = compare(reference)
-    size = max(float(reference.abs().max()), 1.0)
-    rows: list[SolverRow] = []
-    for name, tableau in SOLVERS.items():
-        if model.problem.regime.two_layer and not tableau.explicit:
-            continue  # implicit Euler is there for single blocks only
-        before: tuple[int, float] | None = None
-        for count in sorted(steps):
-            final = _final(model, x, count, tableau)
-            error = float(torch.linalg.vector_norm(final - reference, dim=1).max())
-            change, labels = compare(final)
-            order = None
-            if before is not None and min(error, before[1]) > _FLOOR * size and math.isfinite(error + before[1]):
-                order = math.log(before[1] / error) / math.log(count / before[0])
-            rows.append(SolverRow(name, count, error, order, change, labels, agrees=change <= tolerance * spread))
-            before = (count, error)
-    own_solver = model.problem.regime.integrator.tableau if model.depth else RK4
-    own_steps = model.depth or model.resolved[0] or 0
-    better = [row for row in rows if SOLVERS[row.solver].order >= own_solver.order and row.steps >= own_steps]
-    consistent: bool | None = all(row.agrees for row in better) and reference_change <= tolerance * spread
-    if not math.isfinite(reference_change):
-        consistent = None
+    table = [
+        row
+        for name, tableau in SOLVERS.items()
+        if tableau.explicit or not model.problem.regime.two_layer  # implicit Euler is there for single blocks only
+        for row in _rows(model, name, sorted(steps), (x, reference), comparison, tolerance)
+    ]
+    resolved = model.read_out(reference)
+    change, loss_change = comparison.change(resolved), comparison.loss_change(resolved)
+    better = [row for row in table if SOLVERS[row.solver].order >= own_solver.order and row.steps >= own_steps]
+    consistent, advice, withheld = _judge(model, change, loss_change, better, tolerance)
+    no_loss = {} if targets is not None else {"terminal_loss": NO_TARGETS}
     return SolverConsistency(
         samples=len(x),
-        spread=spread,
+        spread=float(comparison.spreads.max()),
+        spreads=comparison.spreads.tolist(),
         tolerance=tolerance,
-        own=OwnSolver(own_solver.name, own_steps),
-        reference=SolverReference(evaluations, reference_change),
-        table=rows,
+        own=OwnSolver(own_solver.name, own_steps, comparison.own_loss, no_loss),
+        reference=SolverReference(
+            **vars(change), evaluations=evaluations, terminal_loss=comparison.loss(resolved), withheld=no_loss
+        ),
+        table=table,
+        loss_scale=comparison.loss_scale,
         consistent=consistent,
+        advice=advice,
+        withheld=withheld | ({} if targets is not None else {"loss_scale": NO_TARGETS}),
     )
 
 
-def reference_final(model: Fitted, x: Tensor) -> tuple[Tensor, int]:
-    """Return X(1) (S, d) by Dormand–Prince 8(5,3) to `REFERENCE_TOLERANCE`, and the evaluations it took.
+def _own(model: Fitted, x: Tensor) -> tuple[Tableau, int, Tensor]:
+    """Return what a model was trained with, method and steps, and its outputs (S', m) from lifted inputs x (S', d).
 
-    A flow with kinks in K and b is integrated cell by cell. Where the method gives up the states are NaN.
+    Of a continuum that does not say its steps they are those that resolve it.
     """
-    flow, sigma, horizon = model.flow, model.problem.activation, model.problem.regime.horizon
-    basis = flow.basis
-    cells = basis.cells if isinstance(basis, PiecewiseLinearIncrements) else 1
-    shape, evaluations = x.shape, 0
-    state: NDArray[np.float64] = x.cpu().numpy().astype(np.float64).reshape(-1)
-    for cell in range(cells):
-        begin, end = cell / cells, (cell + 1) / cells
-
-        def slope(t: float, flat: NDArray[np.float64], middle: float = 0.5 * (begin + end)) -> NDArray[np.float64]:
-            # at a node the cell's own side counts: times are pulled into it by a rounding error
-            inside = t + (middle - t) * 1e-14
-            K, b = flow.sample(torch.tensor([inside], dtype=x.dtype, device=x.device))
-            states = torch.as_tensor(flat, dtype=x.dtype, device=x.device).view(shape)
-            layer = apart(model.problem, K[0])
-            value = sigma(states @ layer["K"].T + b[0])
-            if "V" in layer:
-                value = value @ layer["V"].T
-            return np.asarray((horizon * value).cpu().numpy().reshape(-1), np.float64)
-
-        with np.errstate(over="ignore", invalid="ignore"):  # a flow that overflows is found out below
-            path = solve_ivp(slope, (begin, end), state, "DOP853", rtol=REFERENCE_TOLERANCE, atol=REFERENCE_TOLERANCE)
-        evaluations += int(path.nfev)
-        if not path.success or not np.isfinite(path.y[:, -1]).all():
-            return torch.full_like(x, math.nan), evaluations
-        state = path.y[:, -1]
-    return torch.as_tensor(state, dtype=x.dtype, device=x.device).view(shape), evaluations
+    if model.depth is not None:
+        return model.problem.regime.integrator.tableau, model.depth, model.output(x)
+    steps = model.training_steps or model.resolved[0] or FIRST_STEPS
+    return RK4, steps, model.read_out(_final(model, x, steps, RK4))
 
 
-def _spread(predictions: Tensor, scale: Tensor | None) -> float:
-    """Return what a change of predictions (S, m) is small or large beside; see `SolverConsistency`."""
-    widest = float((predictions.max(0).values - predictions.min(0).values).max())
-    return widest or float((predictions.abs() if scale is None else scale).max()) or 1.0
+def _rows(
+    model: Fitted,
+    name: str,
+    steps: Sequence[int],
+    data: tuple[Tensor, Tensor],
+    comparison: Comparison,
+    tolerance: float,
+) -> list[SolverRow]:
+    """Return the rows of one solver, from lifted inputs to the reference's last states, (S', d) both."""
+    x, reference = data
+    loss = model.problem.loss
+    floor = _FLOOR * max(float(reference.abs().max()), 1.0)
+    rows: list[SolverRow] = []
+    for count in steps:
+        final = _final(model, x, count, SOLVERS[name])
+        z = model.read_out(final)
+        error = float(torch.linalg.vector_norm(final - reference, dim=1).max())
+        change, order, withheld = comparison.change(z), None, dict[str, str]()
+        if not rows:
+            withheld["state_order"] = "it takes a row of fewer steps"
+        elif not math.isfinite(error + rows[-1].state_error):
+            withheld["state_order"] = _NOT_FINITE
+        elif min(error, rows[-1].state_error) <= floor:
+            withheld["state_order"] = "the errors are as small as the reference's own"
+        else:
+            order = math.log(rows[-1].state_error / error) / math.log(count / rows[-1].steps)
+        if not loss.classes:
+            withheld["changed_labels"] = NO_CLASSES
+        rows.append(
+            SolverRow(
+                **vars(change),
+                solver=name,
+                steps=count,
+                state_error=error,
+                state_order=order,
+                changed_labels=changed_labels(comparison.predictions, loss.predict(z)) if loss.classes else None,
+                agrees=change.relative_change <= tolerance,
+                withheld=withheld,
+            )
+        )
+    return rows
+
+
+def _judge(
+    model: Fitted, change: Change, loss_change: float, better: Sequence[SolverRow], tolerance: float
+) -> tuple[bool | None, str | None, dict[str, str]]:
+    """Return ``consistent``, ``advice`` and why either is None.
+
+    Parameters
+    ----------
+    change, loss_change
+        The reference's, the latter relative.
+    better
+        The rows that count.
+    """
+    unknown = None if math.isfinite(change.relative_change) else _NOT_FINITE
+    if model.depth is None and model.training_steps is None:
+        unknown = "the parameters do not say how many steps the model was trained with; train it again"
+    if unknown is not None:
+        return None, None, {"consistent": unknown, "advice": "whether the model is consistent is not known"}
+    found = [f"the terminal loss by {loss_change:.3g} of loss_scale"] if loss_change > tolerance else []
+    if change.relative_change > tolerance:
+        found.insert(0, f"output {change.output} by {change.relative_change:.3g} of its spread")
+    cause = "resolving the flow"
+    if not found:
+        off = [row for row in better if not row.agrees]
+        if not off:
+            return True, None, {"advice": "the model is consistent"}
+        row = max(off, key=lambda each: each.relative_change)
+        cause = f"{row.steps} steps of {row.solver}"
+        found.append(f"output {row.output} by {row.relative_change:.3g} of its spread")
+    if model.depth is not None:
+        advice = "train more layers (discrete.depths), or take the model for a network of this depth and not for a flow"
+    else:
+        advice = (
+            f"train with more than its {model.training_steps} steps, by a smaller continuum.tolerance; where `limited`"
+            " of the train job says what ended the refinement, change that first"
+        )
+    return False, f"{cause} changes {' and '.join(found)}, over {tolerance:g}: {advice}", {}
 
 
 def _some(x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ overflow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import torch
@@ -15,10 +16,11 @@ from torch.nn import functional
 
 
 class TerminalLoss(Protocol):
-    """L(h(z), y), its gradient and its Hessian in z, z of shape (S, m)."""
+    """L(h(z), y), its gradient and its Hessian in z, z of shape (S, m); ``classes`` says whether targets are such."""
 
     name: str
     output: str
+    classes: bool
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s L(h(z_s), y_s), a scalar tensor."""
@@ -32,8 +34,8 @@ class TerminalLoss(Protocol):
     def predict(self, z: Tensor) -> Tensor:
         """Return h(z), shape (S, m)."""
 
-    def metrics(self, z: Tensor, y: Tensor) -> dict[str, float]:
-        """Return what a user reads beside the loss: ``accuracy`` for classes, ``r2`` for numbers."""
+    def metrics(self, z: Tensor, y: Tensor) -> Mapping[str, float | None]:
+        """Return what a user reads beside the loss: ``accuracy`` for classes, ``r2`` for numbers; None if undefined."""
 
 
 class SquaredError:
@@ -41,6 +43,7 @@ class SquaredError:
 
     name = "squared_error"
     output = "identity"
+    classes = False
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s ‖z_s − y_s‖²."""
@@ -59,11 +62,11 @@ class SquaredError:
         """Return z."""
         return z
 
-    def metrics(self, z: Tensor, y: Tensor) -> dict[str, float]:
-        """Return the coefficient of determination over all outputs, NaN when the targets do not vary."""
-        residual = (z - y).square().sum()
-        spread = (y - y.mean(0)).square().sum()
-        return {"r2": float(1.0 - residual / spread) if float(spread) > 0.0 else float("nan")}
+    def metrics(self, z: Tensor, y: Tensor) -> Mapping[str, float | None]:
+        """Return the coefficient of determination over all outputs, None when the targets do not vary."""
+        if not bool((y != y[:1]).any()):
+            return {"r2": None}
+        return {"r2": float(1.0 - (z - y).square().sum() / (y - y.mean(0)).square().sum())}
 
 
 class CrossEntropy:
@@ -71,6 +74,7 @@ class CrossEntropy:
 
     name = "cross_entropy"
     output = "softmax"
+    classes = True
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s (logsumexp z_s − z_{s, y_s})."""
@@ -93,7 +97,7 @@ class CrossEntropy:
         """Return the class probabilities softmax(z)."""
         return torch.softmax(z, 1)
 
-    def metrics(self, z: Tensor, y: Tensor) -> dict[str, float]:
+    def metrics(self, z: Tensor, y: Tensor) -> Mapping[str, float | None]:
         """Return the share of samples whose largest output is their class."""
         return {"accuracy": float((z.argmax(1) == y).double().mean())}
 
@@ -103,6 +107,7 @@ class Logistic:
 
     name = "logistic"
     output = "logistic"
+    classes = True
 
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s log(1 + exp(−y_s z_s))."""
@@ -122,7 +127,7 @@ class Logistic:
         """Return the probability of the class +1."""
         return torch.sigmoid(z)
 
-    def metrics(self, z: Tensor, y: Tensor) -> dict[str, float]:
+    def metrics(self, z: Tensor, y: Tensor) -> Mapping[str, float | None]:
         """Return the share of samples on their side of the boundary."""
         return {"accuracy": float((z * y > 0).double().mean())}
 

@@ -10,14 +10,17 @@ import torch
 
 from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
 from tests.support.small_problems import odd_pair, trained
-from worker.deeplimit import Problem, Regime, Training, train
+from worker.deeplimit import ContinuumOptions, Problem, Regime, Training, train
 from worker.deeplimit.evaluation.fitted import Fitted
+from worker.deeplimit.evaluation.reference_flow import reference_final
 from worker.deeplimit.evaluation.sampled import sample
-from worker.deeplimit.evaluation.solvers import reference_final, solver_consistency
+from worker.deeplimit.evaluation.solvers import solver_consistency
+from worker.deeplimit.minimise import Budget
 from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.problem.regime import Integrator
+from worker.deeplimit.study.continuum_fit import fit_continuum
 
 DEFAULT_STEPS = (8, 16, 32, 64, 128, 256)
 
@@ -100,7 +103,7 @@ def test_a_steep_flow_that_is_resolved_is_consistent() -> None:
     one = torch.ones(1, 1, dtype=torch.float64)
     problem = Problem([[1.0], [-1.0]], [[0.0], [0.0]], activation="identity")
     flow = ContinuumParameters(LegendreIncrements(0), 4.0 * one[None], 0.0 * one, one, torch.zeros_like(one[0]))
-    consistency = solver_consistency(Fitted("continuum", problem, flow), DEFAULT_STEPS, 0.01)
+    consistency = solver_consistency(Fitted("continuum", problem, flow, 512), DEFAULT_STEPS, 0.01)
     assert not any(row.agrees for row in consistency.table if row.solver == "euler")
     assert consistency.own.steps > max(DEFAULT_STEPS)  # no row is as good: the reference decides
     assert consistency.consistent is True
@@ -149,3 +152,119 @@ def test_a_deep_network_of_small_weights_is_consistent() -> None:
     )
     consistency = solver_consistency(Fitted("discrete-256", problem, parameters), (64, 256, 512), 0.01)
     assert consistency.consistent is True
+
+
+@pytest.mark.parametrize(("rate", "consistent"), [(1.0, False), (0.1, True)])
+def test_every_output_is_judged_by_its_own_spread(rate: float, consistent: bool) -> None:
+    """X_1' = 0, X_2' = k X_2: two Euler steps give (1 + k/2)² x_2, the flow e^k x_2; the other output is not moved.
+
+    The changes are the same share of the wide output's spread or less, 0.01 % and nothing.
+    """
+    problem = Problem([[1.0, 1.0], [-1.0, -1.0]], np.zeros((2, 2)), activation="identity")
+    K = torch.zeros(2, 2, 2, dtype=torch.float64)
+    K[:, 1, 1] = rate
+    W = torch.diag(tensor(3364.5, 0.845, shape=(2,)))
+    parameters = DiscreteParameters(K, torch.zeros(2, 2, dtype=torch.float64), W, tensor(0.0, 0.0, shape=(2,)))
+    own, flow = (1.0 + rate / 2.0) ** 2, math.exp(rate)
+    found = solver_consistency(Fitted("discrete-2", problem, parameters), (2, 64), 0.01)
+    assert found.consistent is consistent
+    assert found.spreads == pytest.approx([6729.0, 1.69 * own])
+    assert found.spread == found.spreads[0]
+    assert found.reference.output == 1
+    assert found.reference.prediction_change == pytest.approx(0.845 * (flow - own), rel=1e-9)
+    assert found.reference.relative_change == pytest.approx(0.5 * (flow / own - 1.0), rel=1e-9)
+    rows = {(row.solver, row.steps): row for row in found.table}
+    assert rows["rk4", 64].agrees is consistent
+    assert rows["euler", 2].agrees is True
+    assert (found.advice is None) is consistent
+    if found.advice is not None:
+        assert found.advice.startswith("resolving the flow changes output 1 by 0.104 of its spread, over 0.01")
+        assert "more layers (discrete.depths)" in found.advice
+
+
+def test_an_output_that_does_not_vary_is_judged_by_its_size_or_the_trainings_deviation() -> None:
+    """The second output is 0.7 for every sample: it is not judged by its range, which is rounding at most."""
+    problem = Problem([[1.0], [-1.0]], np.zeros((2, 2)), activation="identity")
+    parameters = DiscreteParameters(
+        torch.full((2, 1, 1), 0.1, dtype=torch.float64),
+        torch.zeros(2, 1, dtype=torch.float64),
+        tensor(1.0, 1e-12, shape=(2, 1)),
+        tensor(0.0, 0.7, shape=(2,)),
+    )
+    model = Fitted("discrete-2", problem, parameters)
+    found = solver_consistency(model, (64,), 0.01)
+    assert found.spreads == pytest.approx([2.0 * 1.05**2, 0.7])
+    assert (found.consistent, found.reference.output) == (True, 0)
+    scaled = solver_consistency(model, (64,), 0.01, tensor(10.0, 30.0, shape=(2,)))
+    assert scaled.spreads == pytest.approx([20.0 * 1.05**2, 30.0])
+
+
+def amplification(z: float) -> float:
+    """What a step of the classical Runge–Kutta method does to X' = λ X, z = λ h."""
+    return 1.0 + z + z**2 / 2.0 + z**3 / 6.0 + z**4 / 24.0
+
+
+@pytest.mark.parametrize(("steps", "consistent"), [(2, False), (64, True)])
+def test_the_model_that_was_trained_is_compared_with_its_flow(steps: int, consistent: bool) -> None:
+    """X' = −5 X, trained with so many steps: the flow's predictions e^{−5} x are no evidence for those of the model."""
+    one = tensor(1.0, shape=(1, 1))
+    problem = Problem([[1.0], [-1.0]], [[0.1], [-0.1]], activation="identity")
+    flow = ContinuumParameters(LegendreIncrements(0), -5.0 * one[None], 0.0 * one, one, 0.0 * one[0])
+    found = solver_consistency(Fitted("continuum", problem, flow, steps), DEFAULT_STEPS, 0.01, targets=problem.y)
+    own, resolved = amplification(-5.0 / steps) ** steps, math.exp(-5.0)
+    assert (found.own.solver, found.own.steps, found.consistent) == ("rk4", steps, consistent)
+    assert found.own.terminal_loss == pytest.approx((own - 0.1) ** 2, rel=1e-9)
+    assert found.reference.terminal_loss == pytest.approx((resolved - 0.1) ** 2, rel=1e-9)
+    assert found.reference.prediction_change == pytest.approx(own - resolved, rel=1e-6)
+    assert found.loss_scale == pytest.approx(max(0.01, (own - 0.1) ** 2), rel=1e-9)
+    if not consistent:
+        assert found.advice is not None
+        assert "more than its 2 steps" in found.advice
+        assert "continuum.tolerance" in found.advice
+
+
+def test_a_continuum_that_was_trained_on_too_few_steps_is_inconsistent() -> None:
+    """A horizon of 30, left at 16 steps by the limit of iterations: they fit what the flow does not."""
+    x = np.linspace(-1.0, 1.0, 12)[:, None]
+    problem = Problem(x, np.sin(3.0 * x), regime=Regime(horizon=30.0))
+    fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(), Budget(max_iterations=150))
+    assert fit.flow.steps == 16
+    model = Fitted("continuum", problem, fit.parameters, fit.flow.steps)
+    found = solver_consistency(model, DEFAULT_STEPS, 0.01, targets=problem.y)
+    assert found.own.terminal_loss == pytest.approx(fit.solution.evaluation.terms["terminal"], rel=1e-9)
+    assert found.reference.terminal_loss is not None
+    assert found.reference.terminal_loss > 1.1 * (found.own.terminal_loss or 0.0)
+    assert found.consistent is False
+    assert "continuum.tolerance" in (found.advice or "")
+    assert "`limited`" in (found.advice or "")
+
+
+@pytest.mark.parametrize(("target", "consistent"), [(1.0, False), (-1.0, True), (None, True)])
+def test_a_loss_that_changes_where_predictions_hardly_do_is_inconsistent(
+    target: float | None, consistent: bool
+) -> None:
+    """Two Euler steps give z = −6, the flow −8.8: the probability changes by 0.2 %, the loss of the class +1 by 2.8."""
+    problem = Problem([[1.0]], [1.0 if target is None else target], activation="identity", loss="logistic")
+    K, b = torch.full((2, 1, 1), -1.0, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
+    model = Fitted(
+        "discrete-2", problem, DiscreteParameters(K, b, tensor(-24.0, shape=(1, 1)), tensor(0.0, shape=(1,)))
+    )
+    found = solver_consistency(model, (64,), 0.01, targets=None if target is None else problem.y)
+    assert found.reference.relative_change < 0.003
+    assert found.consistent is consistent
+    if target is None:
+        assert found.own.terminal_loss is found.reference.terminal_loss is found.loss_scale is None
+        assert found.own.withheld == found.reference.withheld == {"terminal_loss": "the data have no targets"}
+    else:
+        losses = [math.log1p(math.exp(-target * z)) for z in (-6.0, -24.0 * math.exp(-1.0))]
+        assert [found.own.terminal_loss, found.reference.terminal_loss] == pytest.approx(losses, rel=1e-9)
+        assert found.loss_scale == pytest.approx(max(losses[0], math.log(2.0)))
+        assert ("the terminal loss by 0.471 of loss_scale" in (found.advice or "")) is not consistent
+
+
+def test_without_the_steps_of_its_training_a_continuum_is_not_judged() -> None:
+    model = fixed_flow("tanh", 1.0)
+    unknown = solver_consistency(Fitted("continuum", model.problem, model.parameters), DEFAULT_STEPS, 0.01)
+    assert unknown.consistent is None
+    assert unknown.withheld["consistent"].startswith("the parameters do not say how many steps")
+    assert solver_consistency(model, DEFAULT_STEPS, 0.01).consistent is True
