@@ -29,8 +29,9 @@ class PerParameter(Answer):
 
 
 class PerParameterTotal(PerParameter):
-    """One number for each of θ = (K, b, W, c), and the root of the sum of squares."""
+    """One number for each of θ = (K, b, W, c), of two-layer blocks for V too, and the root of the sum of squares."""
 
+    V: Finding | None = Field(default=None, description="Of two-layer blocks, else absent.")
     total: Finding | None
 
 
@@ -39,6 +40,7 @@ class PerLayerParameter(Answer):
 
     K: Finding | None
     b: Finding | None
+    V: Finding | None = Field(default=None, description="Of two-layer blocks, else absent.")
 
 
 class Assumption(Answer):

@@ -62,7 +62,22 @@ def test_two_layer_blocks_come_out_as_K_and_V(tmp_path: Path) -> None:
     for K, b, V in zip(network["K"], network["b"], network["V"], strict=True):
         X = X + np.array(V) @ np.tanh(np.array(K) @ X + np.array(b)) / 8  # the shapes are those of the formula
     assert np.isfinite(X).all()
-    assert "V" not in Run(tmp_path / "single").parameters("discrete-8")
+    # Each layer of the coarser network lasts as long as two of the finer one.
+    coarse = run.parameters("discrete-4")
+    apart = {
+        name: np.sqrt(np.mean(np.square(np.repeat(coarse[name], 2, axis=0) - network[name]).reshape(8, -1).sum(1)))
+        for name in ("K", "b", "V")
+    }
+    minimisers = run.results["diagnostics"]["minimisers"]
+    (pair,) = minimisers["consecutive"]
+    assert {name: pair["tl2"][name] for name in apart} == pytest.approx(apart, rel=1e-9)
+    squares = [value**2 for name, value in pair["tl2"].items() if name != "total"]
+    assert pair["tl2"]["total"] == pytest.approx(np.sqrt(sum(squares)), rel=1e-9)
+    assert set(minimisers["depths"][0]["tl2"]) == {"K", "b", "V", "W", "c", "total"}
+    assert set(minimisers["depths"][0]["h1_seminorm"]) == {"K", "b", "V"}
+    single = Run(tmp_path / "single")
+    assert "V" not in single.parameters("discrete-8")
+    assert set(single.results["diagnostics"]["minimisers"]["depths"][0]["tl2"]) == {"K", "b", "W", "c", "total"}
 
 
 def test_a_running_cost_is_part_of_the_objective(tmp_path: Path) -> None:

@@ -13,7 +13,13 @@ from torch import Tensor
 
 from tests.support import known_answers
 from worker.deeplimit import ContinuumOptions, Problem, Regularisation, TrainedStudy, Training, train
-from worker.deeplimit.diagnostics.measure.minimisers import Distance, h1_seminorm, tl2_between, tl2_distance
+from worker.deeplimit.diagnostics.measure.minimisers import (
+    Distance,
+    TwoLayerDistance,
+    h1_seminorm,
+    tl2_between,
+    tl2_distance,
+)
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.model.coordinates import LegendreIncrements
@@ -75,6 +81,29 @@ def test_a_ramp_and_its_step_function(n: int) -> None:
     lifted = lift(recover(ramp(), 3))
     t = torch.tensor([0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0], dtype=torch.float64)
     assert lifted.sample(t)[0].flatten().tolist() == pytest.approx([0.0, 1.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0])
+
+
+def test_distances_of_two_layer_blocks_have_v_apart() -> None:
+    """d = 1, w = 2: rows 0 and 1 of an array are K's, 2 and 3 those of Vᵀ. Steps of K by (1, 2), of V by (4, 0)."""
+    start = torch.tensor([5.0, 6.0, 7.0, 8.0], dtype=torch.float64)[:, None]
+    step = torch.tensor([1.0, 2.0, 4.0, 0.0], dtype=torch.float64)[:, None]
+    b, one = torch.zeros(2, 2, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    blocks = DiscreteParameters(torch.stack([start, start + step]), b, one, one[0])
+    whole = DiscreteParameters(torch.stack([start, start]), b, one, one[0])
+    expected = {"K": math.sqrt(5.0 / 2.0), "V": math.sqrt(16.0 / 2.0)}
+    limit = lift(whole)
+    for found in (tl2_between(blocks, whole), tl2_distance(blocks, limit)):
+        assert isinstance(found, TwoLayerDistance)
+        parts = {name: getattr(found, name) for name in expected}
+        assert parts == pytest.approx(expected, rel=1e-12)
+        assert found.total == pytest.approx(math.sqrt(21.0 / 2.0), rel=1e-12)
+        assert found.layered == found.total
+    # the lift rises over the first of two cells, with the slope 2
+    seminorm = h1_seminorm(blocks, limit)
+    assert seminorm == pytest.approx({"K": math.sqrt(10.0), "V": math.sqrt(32.0), "b": 0.0}, rel=1e-12)
+    single = tl2_between(steps([1.0, 2.0]), steps([0.0, 0.0]))
+    assert not hasattr(single, "V")
+    assert set(h1_seminorm(steps([1.0, 2.0]), ramp())) == {"K", "b"}
 
 
 def layers(found: Distance) -> float:

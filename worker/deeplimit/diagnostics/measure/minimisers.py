@@ -41,9 +41,26 @@ class Distance:
     c: float
 
     @property
+    def layered(self) -> float:
+        """Root of the sum of squares of what depends on the layer."""
+        return math.hypot(self.K, self.b)
+
+    @property
     def total(self) -> float:
         """Root of the sum of squares."""
-        return math.hypot(self.K, self.b, self.W, self.c)
+        return math.hypot(self.layered, self.W, self.c)
+
+
+@dataclass(frozen=True)
+class TwoLayerDistance(Distance):
+    """The same of two-layer blocks, V beside K and in L² as well."""
+
+    V: float
+
+    @property
+    def layered(self) -> float:
+        """Root of the sum of squares of what depends on the layer."""
+        return math.hypot(self.K, self.b, self.V)
 
 
 @dataclass(frozen=True)
@@ -72,29 +89,24 @@ class ConsecutiveRow:
 def tl2_distance(
     discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
 ) -> Distance:
-    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K and b by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖.
+    """Return (∫₀¹ ‖A_n(t) − A(t)‖² dt)^½ for K, b and V by Gauss's rule on every cell, ‖W_n − W‖ and ‖c_n − c‖.
 
     ``checkpoint`` is called for every part of the interval; what it raises is passed on.
     """
-    squares = {"K": 0.0, "b": 0.0}
+    squares = dict[str, float]()
     for t, weights, cell in _rule(discrete, continuum, checkpoint):
-        for name, limit in zip(squares, continuum.sample(t), strict=True):
-            squares[name] += _square(getattr(discrete, name)[cell] - limit, weights)
-    return Distance(
-        **{name: math.sqrt(square) for name, square in squares.items()},
-        W=float((discrete.W - continuum.W).norm()),
-        c=float((discrete.c - continuum.c).norm()),
-    )
+        steps = discrete.K[cell], discrete.b[cell]
+        _add_squares(squares, steps, continuum.sample(t), weights)
+    return _distance(squares, discrete, continuum)
 
 
 def h1_seminorm(
     discrete: DiscreteParameters, continuum: ContinuumParameters, checkpoint: Callable[[], None] | None = None
 ) -> dict[str, float]:
-    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K and b; ``checkpoint`` as for `tl2_distance`."""
-    lifted, squares = lift(discrete), {"K": 0.0, "b": 0.0}
+    """Return (∫₀¹ ‖(lift A_n)' − A'‖² dt)^½ for K, b and V; ``checkpoint`` as for `tl2_distance`."""
+    lifted, squares = lift(discrete), dict[str, float]()
     for t, weights, _ in _rule(discrete, continuum, checkpoint):
-        for name, left, right in zip(squares, lifted.derivative(t), continuum.derivative(t), strict=True):
-            squares[name] += _square(left - right, weights)
+        _add_squares(squares, lifted.derivative(t), continuum.derivative(t), weights)
     return {name: math.sqrt(square) for name, square in squares.items()}
 
 
@@ -104,12 +116,9 @@ def tl2_between(left: DiscreteParameters, right: DiscreteParameters) -> Distance
     middle = (cuts[1:] + cuts[:-1]) / 2.0
     weights = torch.as_tensor(np.diff(cuts)).to(left.K)
     i, j = (torch.as_tensor((middle * p.depth).astype(np.int64), device=p.K.device) for p in (left, right))
-    return Distance(
-        math.sqrt(_square(left.K[i] - right.K[j], weights)),
-        math.sqrt(_square(left.b[i] - right.b[j], weights)),
-        float((left.W - right.W).norm()),
-        float((left.c - right.c).norm()),
-    )
+    squares = dict[str, float]()
+    _add_squares(squares, (left.K[i], left.b[i]), (right.K[j], right.b[j]), weights)
+    return _distance(squares, left, right)
 
 
 def against_continuum(subject: Subject) -> list[MinimisersRow]:
@@ -195,6 +204,27 @@ def _rule(
         w = np.tile(weights / (2.0 * pieces), len(piece))
         cell = np.repeat(piece * n // pieces, _GAUSS)
         yield torch.as_tensor(t).to(like), torch.as_tensor(w).to(like), torch.as_tensor(cell, device=like.device)
+
+
+def _add_squares(
+    squares: dict[str, float], left: tuple[Tensor, Tensor], right: tuple[Tensor, Tensor], weights: Tensor
+) -> None:
+    """Add the weighted squares of the difference of two (K, b) at some times, by name.
+
+    Rows of K beyond the width, the number of entries of b, are those of Vᵀ.
+    """
+    K, b = (one - other for one, other in zip(left, right, strict=True))
+    for name, part in zip(("K", "V"), torch.split(K, b.shape[-1], -2), strict=False):
+        squares[name] = squares.get(name, 0.0) + _square(part, weights)
+    squares["b"] = squares.get("b", 0.0) + _square(b, weights)
+
+
+def _distance(
+    squares: dict[str, float], left: DiscreteParameters, right: DiscreteParameters | ContinuumParameters
+) -> Distance:
+    parts = {name: math.sqrt(square) for name, square in squares.items()}
+    parts |= {"W": float((left.W - right.W).norm()), "c": float((left.c - right.c).norm())}
+    return TwoLayerDistance(**parts) if "V" in parts else Distance(**parts)
 
 
 def _square(values: Tensor, weights: Tensor) -> float:

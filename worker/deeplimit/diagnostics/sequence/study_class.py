@@ -44,9 +44,7 @@ def classify_study(subject: Subject, measured: MeasuredStudy) -> Classification:
         penalty=subject.problem.regime.scaling.value,
         slopes=_slopes(measured),
         euler_lagrange=_residual(measured),
-        to_continuum=[
-            (row.depth, math.hypot(row.tl2.K, row.tl2.b)) for row in measured.minimisers or [] if row.depth in on_branch
-        ],
+        to_continuum=[(row.depth, row.tl2.layered) for row in measured.minimisers or [] if row.depth in on_branch],
         resolution=_resolution([subject.network_errors(point).total for point in points]),
     )
     return classify(networks, facts=facts, checkpoint=subject.checkpoint, deadline=subject.deadline)
