@@ -92,7 +92,7 @@ def _branch(trained: TrainedStudy, index: int, branch: Branch) -> diagnostics.Br
         lambda_min={
             name: point.certificate.lambda_min for name, point in models.items() if point.certificate is not None
         },
-        status=branch.status.value,
+        status=branch.outcome.value,
         left_at=branch.left,
         detail=_story(branch),
     )

@@ -159,7 +159,7 @@ class Branch(Answer):
     lambda_min: dict[str, Finding | None] = Field(
         default={}, description="Least curvature by depth and of the continuum."
     )
-    status: str = Field(description="persists, merges, bifurcates, not_carried or saddle.")
+    status: str = Field(description="persists, merges, bifurcates, not_carried, left or saddle.")
     left_at: list[int] = Field(default=[], description="Depths at which the branch was left.")
     detail: str | None = None
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.support.small_problems import bifurcating
+from tests.support.small_problems import bifurcating, odd_pair
 from worker.deeplimit import ContinuumOptions, Training, train
 from worker.deeplimit.study.branches import BranchStatus
+from worker.deeplimit.study.training import DepthStart
 from worker.execution.train_diagnostics import diagnostics_of
 
 BETWEEN = 0.15638
@@ -32,3 +33,14 @@ def test_a_merger_does_not_hide_a_bifurcation() -> None:
     assert told.detail is not None
     assert "saddle" in told.detail
     assert "coincides with branch 0" in told.detail
+
+
+def test_a_branch_that_no_depth_is_on_does_not_persist() -> None:
+    """A study from the continuum whose depths all went elsewhere; the control is one of which a depth stayed."""
+    options = ContinuumOptions(tolerance=1e-4)
+    trained = train(odd_pair("tanh"), (4, 8), options, Training(starts=1, depth_start=DepthStart.RECOVERY))
+    (branch,) = trained.study.branches
+    for away, status in (([], "persists"), ([4], "persists"), ([8, 4], "left")):
+        branch.left = away
+        (told,) = diagnostics_of(trained).branches
+        assert (told.status, told.left_at) == (status, away)

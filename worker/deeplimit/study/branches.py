@@ -14,7 +14,7 @@ from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
 from worker.deeplimit.model.symmetry import EXACT_PADDING, aligned, distance, norm
 from worker.deeplimit.model.transfer import recover
-from worker.deeplimit.problem.learning_problem import Problem
+from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.study.continuum_fit import ContinuumFit
 from worker.deeplimit.study.training import Follow
 
@@ -83,6 +83,7 @@ class BranchStatus(StrEnum):
     MERGES = "merges"
     BIFURCATES = "bifurcates"
     NOT_CARRIED = "not_carried"
+    LEFT = "left"
     SADDLE = "saddle"
 
     @property
@@ -129,6 +130,12 @@ class Branch:
         return self.points[max(finite or self.points)]
 
     @property
+    def outcome(self) -> BranchStatus:
+        """What became of it in the end: a limit that no depth is on the branch of does not persist."""
+        away = bool(self.points) and all(depth in self.left for depth in self.points)
+        return BranchStatus.LEFT if away and self.status is BranchStatus.PERSISTS else self.status
+
+    @property
     def last(self) -> tuple[str, Solution]:
         """The continuum's name and solution, or those of the latest depth."""
         if self.continuum is not None:
@@ -164,7 +171,21 @@ def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
     if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
         return True
     tolerance = (_ALIKE if problem.smooth else _ALIKE_NONSMOOTH) * max(norm(left[2]), _LEAST_SIZE)
-    return distance(left[2], aligned(problem, left[2], right[2])) <= tolerance
+    reach = _reach(problem, left[1]) + _reach(problem, right[1])
+    return distance(left[2], aligned(problem, left[2], right[2])) <= max(tolerance, reach)
+
+
+def _reach(problem: Problem, error: float) -> float:
+    """Return how far from its minimum, in the norm of ``distance``, a point of this error may be; 0 if nothing says.
+
+    That is √(2 error/λ) in increment coordinates, λ the curvature of the regularisers. Of minimisers near 0, which have
+    no size of their own to compare with, it decides.
+    """
+    floor = problem.curvature_floor
+    if not floor > 0.0:
+        return 0.0
+    stretch = max(1.0, *(math.sqrt(1.0 / problem.tau(name) + 0.5) for name in LAYERED))
+    return stretch * math.sqrt(2.0 * max(error, 0.0) / floor)
 
 
 def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPoint:
