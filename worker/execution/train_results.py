@@ -29,6 +29,7 @@ SOLUTION_FIELDS: Final = (
     "status", "objective", "gradient_norm", "iterations", "evaluations", "hessian_products", "wall_time_s",
 )  # fmt: skip
 """What results take from a solution as it is."""
+NO_VALIDATION: Final = "no data were held out for validation (data.validation_fraction)"
 
 
 class TrainedModel:
@@ -60,11 +61,13 @@ class TrainedModel:
             K, b = point.parameters.coefficients()
         tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
         self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-        self._metrics = {"train": self._measured(self._problem.x, self._problem.y), "validation": None}
+        self._metrics: dict[str, Any] = {"train": self._measured(self._problem.x, self._problem.y)}
         if prepared.validation is not None:
             inputs, targets = prepared.validation
             x, y = self._problem.lift_inputs(inputs), self._problem.lift_targets(targets)
             self._metrics["validation"] = self._measured(x, y)
+        else:
+            self._metrics |= {"validation": None, "withheld": {"validation": NO_VALIDATION}}
 
     @property
     def usable(self) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from service.contract.results import Metrics, Provenance
 from service.contract.train.diagnostics import Diagnostics, PerParameter
-from service.contract.values.answer import Answer
+from service.contract.values.answer import Answer, Withheld
 from service.contract.values.numbers import Finding
 
 METADATA_KEY: Final = "deeplimit"
@@ -74,6 +74,7 @@ class _ModelResult(Answer):
     wall_time_s: Finding
     train: Metrics | None
     validation: Metrics | None
+    withheld: Withheld = Field(default={})
     parameters: ParametersSummary | None
 
 
@@ -132,6 +133,7 @@ class ModelLosses(Answer):
     running_cost: list[Finding] | None = Field(default=None, description="With its weight; present when there is one.")
     train: Metrics | None
     validation: Metrics | None
+    withheld: Withheld = Field(default={})
 
 
 class Losses(Answer):

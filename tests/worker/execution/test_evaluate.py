@@ -227,13 +227,18 @@ def test_a_null_without_a_reason_is_found() -> None:
     assert nulls_without_reason({"a": {"order": None}}, {}) == ["/a/order"]
 
 
-def test_a_validation_of_one_sample_has_no_r2(store: ArtifactStore) -> None:
+def test_a_validation_of_no_or_one_sample_has_a_reason_for_what_is_null(store: ArtifactStore) -> None:
     inputs = [[0.1 * k] for k in range(6)]
-    for fraction, samples in ((0.17, 1), (0.34, 2)):
+    for fraction, samples in ((0.0, 0), (0.17, 1), (0.34, 2)):
         data = {"source": "inline", "inputs": inputs, "targets": [3.0 * x for [x] in inputs]}
         trained = Trained(store, data=data | {"validation_fraction": fraction}, continuum=None)
         (model,) = trained.results["models"]
         assert isinstance(model["train"]["r2"], float)
+        if not samples:
+            assert model["validation"] is None
+            assert "validation_fraction" in model["withheld"]["validation"]
+            continue
+        assert "withheld" not in model
         if samples == 1:
             assert model["validation"]["r2"] is None
             assert model["validation"]["withheld"] == {"r2": "one sample has no variance"}
