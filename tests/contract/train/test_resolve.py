@@ -15,6 +15,7 @@ from service.contract.job import JobRecord
 from service.contract.train.request import Activation
 from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.values.errors import SpecInvalidError
 from tests.support.specs import parse_train
 
 
@@ -67,10 +68,12 @@ def test_every_default() -> None:
             "gradient_tolerance": 1e-7,
             "max_iterations": 2000,
             "starts": 4,
+            "most_unseen": 0.1,
             "seed": 0,
             "start_scale": 0.5,
             "depth_start": "prolong",
             "follow": "best",
+            "sharpen": True,
             "dtype": "float64",
             "device": "auto",
         },
@@ -176,3 +179,12 @@ def test_a_record_holds_a_resolved_specification() -> None:
     record = JobRecord.model_validate({**fields, **times, "spec": spec})
     again = JobRecord.model_validate_json(record.model_dump_json())
     assert ResolvedTrainSpec.model_validate(again.spec).model_dump(mode="json") == spec
+
+
+def test_starts_may_be_as_many_as_it_takes() -> None:
+    auto = resolved({"kind": "train", "data": {"source": "builtin", "name": "moons"}, "training": {"starts": "auto"}})
+    assert auto["training"]["starts"] == "auto"
+    for wrong in ("many", 0, 1.5):
+        with pytest.raises(SpecInvalidError) as refused:
+            resolved({"kind": "train", "data": {"source": "builtin", "name": "moons"}, "training": {"starts": wrong}})
+        assert [error.pointer for error in refused.value.errors] == ["/training/starts"]
