@@ -1,7 +1,8 @@
 """Exact symmetries of zero-padded coordinates, and comparing parameters up to them.
 
 Coordinates beyond the input dimension start at zero in every sample, so permuting them leaves the objective unchanged,
-and for odd σ so does flipping their signs: K → G K Gᵀ, b → G b, W → W Gᵀ.
+and for odd σ so does flipping their signs: K → G K Gᵀ, b → G b, W → W Gᵀ. Two-layer blocks have others, in
+`unit_symmetry`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from worker.deeplimit.model.residual_network import DiscreteParameters
+from worker.deeplimit.model.unit_symmetry import unit_images
 from worker.deeplimit.problem.learning_problem import Problem
 
 EXACT_PADDING: Final = 4
@@ -26,16 +28,23 @@ _Element = tuple[Tensor, Tensor]
 
 
 def aligned(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> DiscreteParameters:
-    """Return the image of ``other`` under the padded coordinates' symmetries that is nearest to ``reference``."""
+    """Return the image of ``other`` under the exact symmetries that is nearest to ``reference``.
+
+    Where not `alignment_is_exhaustive` it is the nearest one that was found.
+    """
+    images = unit_images if problem.regime.two_layer else _coordinate_images
     best, nearest = other, distance(reference, other)
-    for element in _group(problem, reference, other):
-        if not all(torch.equal(_image(element, name, value), value) for name, value in problem.fixed.items()):
-            continue
-        image = DiscreteParameters(**{name: _image(element, name, value) for name, value in vars(other).items()})
+    for image in images(problem, reference, other):
         candidate = distance(reference, image)
         if candidate < nearest:
             best, nearest = image, candidate
     return best
+
+
+def alignment_is_exhaustive(problem: Problem) -> bool:
+    """Whether `aligned` finds the nearest image for certain: then points that stay apart are different."""
+    padded: int = problem.state_dim - problem.input_dim
+    return padded == 0 if problem.regime.two_layer else padded <= EXACT_PADDING
 
 
 def distance(left: DiscreteParameters, right: DiscreteParameters) -> float:
@@ -49,6 +58,15 @@ def distance(left: DiscreteParameters, right: DiscreteParameters) -> float:
 def norm(parameters: DiscreteParameters) -> float:
     """Return the size of θ in the norm of ``distance``."""
     return distance(parameters, DiscreteParameters(*(torch.zeros_like(v) for v in vars(parameters).values())))
+
+
+def _coordinate_images(
+    problem: Problem, reference: DiscreteParameters, other: DiscreteParameters
+) -> Iterator[DiscreteParameters]:
+    """Yield the images under the padded coordinates' symmetries that leave what is fixed as it is."""
+    for element in _group(problem, reference, other):
+        if all(torch.equal(_image(element, name, value), value) for name, value in problem.fixed.items()):
+            yield DiscreteParameters(**{name: _image(element, name, value) for name, value in vars(other).items()})
 
 
 def _group(problem: Problem, reference: DiscreteParameters, other: DiscreteParameters) -> Iterator[_Element]:

@@ -12,7 +12,7 @@ from worker.deeplimit.minimise import Solution
 from worker.deeplimit.minimise.certificate import Certificate
 from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
-from worker.deeplimit.model.symmetry import EXACT_PADDING, aligned, distance, norm
+from worker.deeplimit.model.symmetry import aligned, alignment_is_exhaustive, distance, norm
 from worker.deeplimit.model.transfer import recover
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.study.continuum_fit import ContinuumFit
@@ -162,13 +162,12 @@ Facts = tuple[float, float, DiscreteParameters]
 def same_minimum(problem: Problem, left: Facts, right: Facts) -> bool:
     """Whether two points (E, error estimate, θ at one depth) are one minimum up to the exact symmetries.
 
-    Beyond ``EXACT_PADDING`` padded coordinates the alignment is a heuristic, and units of two-layer blocks are not
-    aligned at all, so equal objectives decide alone.
+    Where the nearest image is not found for certain, equal objectives decide alone.
     """
     scale = max(abs(left[0]), abs(right[0]), _LEAST_SCALE)
     if not abs(left[0] - right[0]) <= max(EQUAL * scale, 2.0 * (left[1] + right[1])):
         return False
-    if problem.state_dim - problem.input_dim > EXACT_PADDING or problem.regime.two_layer:
+    if not alignment_is_exhaustive(problem):
         return True
     tolerance = (_ALIKE if problem.smooth else _ALIKE_NONSMOOTH) * max(norm(left[2]), _LEAST_SIZE)
     reach = _reach(problem, left[1]) + _reach(problem, right[1])
@@ -191,8 +190,6 @@ def _reach(problem: Problem, error: float) -> float:
 def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPoint:
     """Return the image of a point under the exact symmetries that is nearest to other parameters of its depth."""
     network = point.network
-    if network.problem.regime.two_layer:
-        return point
     image = aligned(network.problem, reference, point.parameters)
     if image is point.parameters:
         return point
