@@ -24,6 +24,7 @@ def show_diagnosis(console: Console, results: Json) -> None:
             ("sup", "sup"),
             ("L²", "l2"),
             ("root sum sq.", "root_sum_square"),
+            ("of increments", "root_sum_square_increments"),
             ("correlation", "increment_correlation"),
             ("2nd diff.", "second_difference"),
             ("Hölder", "holder"),

@@ -59,7 +59,8 @@ NORMS = {
     "R": 1.0,
     "sup": 1.0,
     "l2": 1.0,
-    "root_sum_square": 0.5,
+    "root_sum_square": 4.25,
+    "root_sum_square_increments": 0.5,
     "increment_correlation": 0.9,
     "second_difference": None,
     "holder": 0.1,
@@ -98,3 +99,5 @@ def test_a_diagnosis() -> None:
     assert "beta = 0.5 -> rough: β of weights" in text
     rows = [line.split()[0] for line in text.splitlines() if line.strip()[:2] in {"16", "32"}]
     assert rows == ["16", "32"]
+    assert "4.25" in text
+    assert "of increments" in text

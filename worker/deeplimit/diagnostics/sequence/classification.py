@@ -9,22 +9,27 @@ Four answers and a fifth:
   with constant weights*).
 * ``rough``: increments like those of a Brownian motion or of independent layers, weights of size n^{−β}; the limit, if
   any, is a stochastic equation (Cohen, Cont, Rossier and Xu 2021, *Scaling properties of deep residual networks*).
-* ``no_limit``: R_n grows although the weights are smooth in the layer, as under a penalty that is not scaled with n, or
-  R_n stays bounded and the depths do not approach each other.
+* ``no_limit``: none in H¹. R_n grows although the weights are smooth in the layer, as under a penalty that is not
+  scaled with n; or the layers jump, so that R_n grows like n although the variation is bounded and there may be a limit
+  in L²; or the depths do not approach each other.
 * ``undecided``: the intervals do not tell.
 
 The rules, on the joint path A = (K, b) of the networks of at least `LEAST_DEPTH` layers, at three depths or more. γ is
-the exponent in R_n = n Σ‖A_{i+1} − A_i‖² ∝ n^γ, ρ the correlation of consecutive increments. Each has a 95 % interval,
-and a statement about one holds when its whole interval says so:
+the exponent in R_n = n Σ‖A_{i+1} − A_i‖² ∝ n^γ, ρ the correlation of consecutive increments, φ the exponent of their
+differences of high order. Each has a 95 % interval, and a statement about one holds when its whole interval says so:
 
-1. ``constant_weights`` when no layer differs from the first by more than `CONSTANT` of the largest, or by more than
-   the weights are known to; ``no_limit`` when these constants grow. Weights that are 0 to that accuracy are constant.
-2. ``rough`` when ρ < ½ and γ > ½, so that (Σ‖ΔA‖²)^½ falls slower than n^{−¼}, between the n^{−½} of H¹ and the 1 of
-   Brownian motion; jointly, or for K or b alone.
-3. ``no_limit`` when ρ > ½ and γ > 0.2, and an O(1/n) approach to a limit does not explain the growth.
-4. With ρ > ½ and γ < 0.2, before or after an O(1/n) approach is taken out: ``h1_limit`` when the distances from the
-   continuum's minimiser, or where there is none between consecutive depths, fall faster than n^{−½} (two distances
-   have no interval: a C₁ that matches stands for it), ``no_limit`` when they fall slower than n^{−¼}.
+1. Layers are equal where none differs from the first by more than 1e-6 of the largest, or by more than the
+   weights are known to. Weights that are 0 to that accuracy are ``constant_weights``; others are when these constants
+   approach each other, and ``no_limit`` when they grow or stay apart as in rule 6.
+2. ``no_limit`` when an increment keeps its size and its place while depth grows: a jump.
+3. ``rough`` when ρ < ½, the increments are spread over the layers, and γ > ½, so that (Σ‖ΔA‖²)^½ falls slower than
+   n^{−¼}, between the n^{−½} of H¹ and the 1 of Brownian motion, or γ > ¼ and φ > −1; jointly, or for K or b alone.
+4. ``no_limit`` when ρ > ½, γ > ¼, and φ falls faster than the increments do.
+5. With ρ > ½ and γ < ¼: ``h1_limit`` when φ < −1, which shows no roughness that depth would bring out, and the
+   distances from the continuum's minimiser, or where there is none between consecutive depths, fall faster than n^{−½}
+   (two distances have no interval: a C₁ that matches stands for it).
+6. With ρ > ½ ``no_limit`` when distances fall slower than n^{−¼}, the last is at least a quarter of the weights'
+   size (of half of it, the interval need not say so), and no relabelling of coordinates brings the depths nearer.
 """
 
 from __future__ import annotations
@@ -36,25 +41,26 @@ from typing import Final
 
 import numpy as np
 
+from worker.deeplimit.diagnostics.sequence.approach import constant_layers, slopes_match, stay_apart
+from worker.deeplimit.diagnostics.sequence.exponents import Estimated
+from worker.deeplimit.diagnostics.sequence.fine_scale import ROUGH_BELOW
+from worker.deeplimit.diagnostics.sequence.measurements import LEAST_DEPTHS, SequenceMeasurements
+from worker.deeplimit.diagnostics.sequence.relabelling import relabelled
 from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights, Path
 from worker.deeplimit.diagnostics.sequence.scaling_evidence import (
     APPROACH,
+    CORRELATED,
     GROWS,
-    LEAST_DEPTHS,
-    MATCH,
-    NO_APPROACH,
-    SIZE,
-    SequenceMeasurements,
+    all_evidence,
     unscaled_penalty,
 )
 from worker.deeplimit.diagnostics.sequence.sequence_class import Evidence, SequenceClass, TrainedFacts
 
 LEAST_DEPTH: Final = 4
 """Shallower networks say too little about increments."""
-CONSTANT: Final = 1e-6
-"""Layers closer than this share of the largest are equal."""
-_ROUNDING: Final = 1e-12
-"""Layers of no more than this, or that differ by no more, are 0, or equal, wherever they come from."""
+_ROUGH_GROWTH: Final = 0.5
+_SPREAD: Final = 0.25
+"""Independent Gaussian increments are spread over a third of the layers or more, a few jumps over a few layers."""
 _ABSENT: Final = 1e-4
 """A parameter below this share of the other, at every depth, is left out: what is left of it is optimisation error."""
 
@@ -106,8 +112,19 @@ def classify(
     count = Evidence("depths", float(len(depths)), None, supports, detail)
     if not enough:
         return Classification(SequenceClass.UNDECIDED, [count])
+
+    def in_one_order() -> list[Path] | None:
+        deep = [network for network in networks if len(next(iter(network.paths().values()))) >= LEAST_DEPTH]
+        same = relabelled(deep)
+        return None if same is None else _paths(same, residual_exponent)["joint"]
+
     found = SequenceMeasurements(
-        by_name, facts or TrainedFacts(), 1.0 - residual_exponent, checkpoint=checkpoint, deadline=deadline
+        by_name,
+        facts or TrainedFacts(),
+        in_one_order,
+        1.0 - residual_exponent,
+        checkpoint=checkpoint,
+        deadline=deadline,
     )
     answer, reasons = _decide(found)
     return Classification(answer, [count, *reasons])
@@ -138,61 +155,43 @@ def _paths(networks: Sequence[NetworkWeights], residual_exponent: float) -> dict
 
 def _decide(found: SequenceMeasurements) -> tuple[SequenceClass, list[Evidence]]:
     """Apply the rules in their order."""
-    constant = _constant(found)
+    constant = constant_layers(found)
     if constant is not None:
         return constant
-    evidence = found.all()
-    if found.rough:
-        return SequenceClass.ROUGH, evidence
-    plain, settled = found.growth_of_R, found.settled_growth_of_R
-    if not found.smooth or plain is None or settled is None:
-        return SequenceClass.UNDECIDED, evidence
-    if plain.low > GROWS and settled.value > GROWS / 2.0:
+    answer, rows = _varying(found)
+    return answer, [*all_evidence(found), *rows]
+
+
+def _varying(found: SequenceMeasurements) -> tuple[SequenceClass, list[Evidence]]:
+    """Apply rules 2 to 6; return the class and what it rests on beside the measurements."""
+    if found.jumps:
+        return SequenceClass.NO_LIMIT, []
+    if any(_rough(found, name) for name in found.names):
+        return SequenceClass.ROUGH, []
+    growths = [grows for grows in found.growths.values() if grows is not None]
+    if not found.correlation.low > CORRELATED or len(growths) < len(found.names):
+        return SequenceClass.UNDECIDED, []
+    if any(grows.low > GROWS for grows in growths):
         flag = unscaled_penalty(found)
-        return SequenceClass.NO_LIMIT, evidence if flag is None else [*evidence, flag]
-    if min(plain.high, settled.high) < GROWS:
-        return _bounded(found, evidence)
-    return SequenceClass.UNDECIDED, evidence
+        grown = [] if flag is None else [flag]
+        return (SequenceClass.NO_LIMIT, grown) if found.smooths else (SequenceClass.UNDECIDED, [])
+    bounded = found.growth_of_R is not None and found.growth_of_R.high < GROWS
+    if bounded and found.approach is not None and found.approach.value < APPROACH:
+        return _bounded(found, found.approach), []
+    return stay_apart(found) if bounded or found.smooths else (SequenceClass.UNDECIDED, [])
 
 
-def _constant(found: SequenceMeasurements) -> tuple[SequenceClass, list[Evidence]] | None:
-    resolution = max(found.facts.resolution, _ROUNDING)
-    if all(path.sup <= resolution for path in found.joint):
-        largest = max(path.sup for path in found.joint)
-        to = "the accuracy of the optimisation" if largest > _ROUNDING else "rounding"
-        detail = f"largest layer of all networks: all weights are 0 to {to}, the null solution"
-        answer = SequenceClass.CONSTANT_WEIGHTS
-        return answer, [Evidence("null_solution", largest, None, answer, detail)]
-    differences = [float(np.abs(path.values - path.values[0]).max()) for path in found.joint]
-    share = max(
-        difference / path.sup if path.sup > 0.0 else 0.0
-        for difference, path in zip(differences, found.joint, strict=True)
-    )
-    if share > CONSTANT and max(differences) > resolution:
-        return None
-    grows = found.size is not None and found.size.low > SIZE
-    answer = SequenceClass.NO_LIMIT if grows else SequenceClass.CONSTANT_WEIGHTS
-    detail = "largest difference between two layers of one network, relative to its largest layer"
-    evidence = [Evidence("layer_difference", share, None, answer, detail)]
-    if found.size is not None:
-        interval = (found.size.low, found.size.high) if math.isfinite(found.size.low) else None
-        detail = "exponent in n of the constant's size"
-        evidence.append(Evidence("growth_size", found.size.value, interval, answer, detail))
-    return answer, evidence
+def _rough(found: SequenceMeasurements, name: str) -> bool:
+    grows, fine = found.growths[name], found.fine_scales.get(name)
+    uncorrelated = found.correlations[name].high < CORRELATED and found.spreads[name] > _SPREAD
+    if not uncorrelated or grows is None:
+        return False
+    return grows.low > _ROUGH_GROWTH or (grows.low > GROWS and fine is not None and fine.low > ROUGH_BELOW)
 
 
-def _bounded(found: SequenceMeasurements, evidence: list[Evidence]) -> tuple[SequenceClass, list[Evidence]]:
-    """Rule 4."""
-    approach, mismatch = found.approach, found.facts.slope_mismatch
-    if approach is None:
-        return SequenceClass.UNDECIDED, evidence
-    matches = mismatch is not None and mismatch <= MATCH
-    if approach.high < APPROACH or (matches and math.isinf(approach.high) and approach.value < APPROACH):
-        return SequenceClass.H1_LIMIT, evidence
-    if approach.low > NO_APPROACH:
-        detail = "R_n is bounded, so parts of the sequence have limits; the depths do not approach one"
-        return SequenceClass.NO_LIMIT, [
-            *evidence,
-            Evidence("several_limits", None, None, SequenceClass.NO_LIMIT, detail),
-        ]
-    return SequenceClass.UNDECIDED, evidence
+def _bounded(found: SequenceMeasurements, approach: Estimated) -> SequenceClass:
+    """Rule 5."""
+    known = approach.high < APPROACH or (math.isinf(approach.high) and slopes_match(found))
+    smooth = all(fine is not None and fine.high < ROUGH_BELOW for fine in found.fine_scales.values())
+    settled = known and smooth and not found.roughness_may_come_out
+    return SequenceClass.H1_LIMIT if settled else SequenceClass.UNDECIDED

@@ -31,7 +31,9 @@ class PathNorms:
         max ‖A_i‖; ((1/n) Σ ‖A_i‖²)^½.
     R, seminorm
         n Σ ‖A_i − A_{i−1}‖² with and without ‖A_0‖² (τ = 1).
-    root_sum_square, largest_increment, increment_correlation
+    root_sum_square
+        (Σ ‖A_i‖²)^½, the statistic of Cohen, Cont, Rossier and Xu (2021).
+    root_sum_square_increments, largest_increment, increment_correlation
         (Σ ‖A_i − A_{i−1}‖²)^½; max ‖A_i − A_{i−1}‖; 1 for smooth weights, 0 for Brownian ones, −½ for white noise.
     second_difference
         max n² ‖A_{i+1} − 2A_i + A_{i−1}‖.
@@ -48,6 +50,7 @@ class PathNorms:
     R: float
     seminorm: float
     root_sum_square: float
+    root_sum_square_increments: float
     largest_increment: float
     increment_correlation: float
     second_difference: float | None
@@ -99,6 +102,7 @@ def path_norms(path: Path, checkpoint: Callable[[], None] | None = None) -> Path
         R=path.seminorm + float(np.square(path.values[0]).sum()),
         seminorm=path.seminorm,
         root_sum_square=path.root_sum_square,
+        root_sum_square_increments=path.root_sum_square_increments,
         largest_increment=float(increments.max()),
         increment_correlation=path.step_correlation if n > 2 else 1.0,
         second_difference=second,

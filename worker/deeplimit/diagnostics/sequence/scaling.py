@@ -1,10 +1,10 @@
-"""How weights scale with depth: norms, increments, and exponents with intervals.
+"""How weights scale with depth: norms, increments and distances of networks of growing depth.
 
 The measurements of Cohen, Cont, Rossier and Xu (2021), *Scaling properties of deep residual networks*, ICML: weights of
-size n^{−β}; root sum of squares of their increments, (Σ‖A_{i+1} − A_i‖²)^½, which tends to 0 like n^{−½} when the
-rescaled weights tend to a function of H¹, and to a constant when the increments are those of a Brownian motion. Beside
-them stand what the theorem of Thorpe and van Gennip (2023) bounds, n Σ‖A_{i+1} − A_i‖², and the distances between
-consecutive depths.
+size n^{−β}, and their root sum of squares (Σ‖A_i‖²)^½, which goes like n^{½−β}. Beside them stand the root sum of
+squares of the increments, (Σ‖A_{i+1} − A_i‖²)^½, which tends to 0 like n^{−½} when the rescaled weights tend to a
+function of H¹, and to a constant when the increments are those of a Brownian motion; what the theorem of Thorpe and van
+Gennip (2023) bounds, n Σ‖A_{i+1} − A_i‖²; and the distances between consecutive depths.
 """
 
 from __future__ import annotations
@@ -13,20 +13,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
 
+from worker.deeplimit.diagnostics.sequence.exponents import Estimated, exponent
 from worker.deeplimit.diagnostics.sequence.p_variation import p_variation_sum
 
 Floats = npt.NDArray[np.float64]
-
-LEVEL: Final = 0.95
-"""Of every interval."""
-_RELATIVE_ROUNDING: Final = 1e-9
-"""Fitted values are not known better than this; it keeps an exact fit from claiming a point as its interval."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +55,6 @@ class NetworkWeights:
 
 
 @dataclass(frozen=True)
-class Estimated:
-    """A number and its interval of confidence ``LEVEL``; unbounded where the data leave no degree of freedom."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Path:
     """One parameter of one network: ``values`` (n, k) are the layers, flattened."""
 
@@ -97,13 +82,23 @@ class Path:
 
     @property
     def root_sum_square(self) -> float:
+        """(Σ ‖A_i‖²)^½, the statistic of Cohen et al. (2021)."""
+        return float(np.linalg.norm(self.values))
+
+    @property
+    def root_sum_square_increments(self) -> float:
         """(Σ ‖A_{i+1} − A_i‖²)^½."""
         return float(np.linalg.norm(self.steps))
 
     @property
     def seminorm(self) -> float:
         """N Σ ‖A_{i+1} − A_i‖²: R_n without its boundary term."""
-        return self.depth * self.root_sum_square**2
+        return self.depth * self.root_sum_square_increments**2
+
+    @property
+    def share_of_increments(self) -> float:
+        """N/(n − 1): there is one increment less than layers, so sums over increments are this factor too small."""
+        return self.depth / (self.depth - 1)
 
     def variation(self, p: float, checkpoint: Callable[[], None] | None = None) -> float:
         """Return the p-variation sum over all partitions; ``checkpoint`` as for `p_variation_sum`."""
@@ -118,55 +113,9 @@ class Path:
         return float((steps[:-1] * steps[1:]).sum()) / scale if scale > 0.0 else 1.0
 
 
-def exponent(depths: Sequence[float], values: Sequence[float], *, settle: bool = False) -> Estimated | None:
-    """Return γ of value ∝ n^γ by least squares of the logarithms, with Student's interval.
-
-    Parameters
-    ----------
-    depths, values
-        One of each per network; several networks may have the same depth.
-    settle
-        Fit log v = a + γ log n + c/n instead: a sequence that converges like v_∞(1 + c/n) then has γ = 0 at depths
-        where n^γ alone would show its approach as growth. Takes four distinct depths; with fewer it is left out.
-
-    Returns
-    -------
-    Estimated or None
-        None with fewer than two distinct depths, or where a value is not positive.
-    """
-    n, v = np.asarray(depths, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    distinct = len(np.unique(n))
-    if distinct < 2 or not (np.isfinite(v).all() and (v > 0.0).all()):
-        return None
-    columns = [np.ones_like(n), np.log(n)]
-    if settle and distinct >= 4:
-        columns.append(1.0 / n)
-    design, target = np.stack(columns, axis=1), np.log(v)
-    solution, *_ = np.linalg.lstsq(design, target, rcond=None)
-    freedom = len(target) - design.shape[1]
-    slope = float(solution[1])
-    if freedom < 1:
-        return Estimated(slope, -math.inf, math.inf)
-    residual = target - design @ solution
-    variance = float(residual @ residual) / freedom + _RELATIVE_ROUNDING**2
-    spread = math.sqrt(variance * float(np.linalg.inv(design.T @ design)[1, 1]))
-    half = float(student.ppf(0.5 + LEVEL / 2.0, freedom)) * spread
-    return Estimated(slope, slope - half, slope + half)
-
-
-def mean(values: Sequence[float]) -> Estimated:
-    """Return the mean with Student's interval; one value alone has an unbounded one."""
-    v = np.asarray(values, dtype=np.float64)
-    centre = float(v.mean())
-    if len(v) < 2:
-        return Estimated(centre, -math.inf, math.inf)
-    half = float(student.ppf(0.5 + LEVEL / 2.0, len(v) - 1)) * float(v.std(ddof=1)) / math.sqrt(len(v))
-    return Estimated(centre, centre - half, centre + half)
-
-
-def growth(paths: Sequence[Path], measure: Callable[[Path], float], *, settle: bool = False) -> Estimated | None:
-    """Return the exponent in depth of one measurement over networks."""
-    return exponent([path.depth for path in paths], [measure(path) for path in paths], settle=settle)
+def growth(paths: Sequence[Path], measure: Callable[[Path], float], *, root: bool = False) -> Estimated | None:
+    """Return the exponent in depth of one measurement over networks; ``root`` as for `exponent`."""
+    return exponent([path.depth for path in paths], [measure(path) for path in paths], root=root)
 
 
 def distance(left: Path, right: Path) -> float:
@@ -176,7 +125,7 @@ def distance(left: Path, right: Path) -> float:
     where they jump, too, which at depths that do not divide each other hides what is measured here.
     """
     nodes = np.union1d(np.arange(left.depth) / left.depth, np.arange(right.depth) / right.depth)
-    difference = _interpolated(left, nodes) - _interpolated(right, nodes)
+    difference = interpolated(left, nodes) - interpolated(right, nodes)
     before, after = difference[:-1], difference[1:]
     squares = (before * before + before * after + after * after).sum(axis=1) / 3.0
     beyond = (1.0 - float(nodes[-1])) * float(np.square(difference[-1]).sum())
@@ -202,7 +151,8 @@ def consecutive_distances(paths: Sequence[Path]) -> list[tuple[float, float]]:
     ]
 
 
-def _interpolated(path: Path, t: Floats) -> Floats:
+def interpolated(path: Path, t: Floats) -> Floats:
+    """Return the lift at times t in [0, 1], (len(t), k)."""
     place = np.minimum(t * path.depth, path.depth - 1.0)
     index = np.minimum(place.astype(np.int64), path.depth - 2)
     share = (place - index)[:, None]
