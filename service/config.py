@@ -34,6 +34,16 @@ class Settings(BaseSettings):
     allow_unauthenticated: bool = Field(
         default=False, description="Let the API listen on other addresses than loopback although it has no keys."
     )
+    root_path: str | None = Field(
+        default=None,
+        pattern=r"^(/[A-Za-z0-9._~-]+)+$",
+        description="Path that a proxy has the service below, such as /deeplimit; links start with it.",
+    )
+    cors_origins: str | None = Field(
+        default=None,
+        pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)$",
+        description="Origins whose pages may call the API from a browser, with commas between them, or *; unset: none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
     # jobs

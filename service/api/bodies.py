@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from service.api.problems import ProblemError
@@ -41,6 +43,23 @@ def _content_type(request: Request) -> list[str]:
     return [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
 
 
+def check_encoding(request: Request, *taken: str) -> str:
+    """Return the ``Content-Encoding`` of a body, or raise ProblemError 415 where it is none of those taken."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"identity", *taken}:
+        return encoding
+    some = f", or with {' or '.join(taken)}" if taken else ""
+    detail = f"Send the body as it is, without a Content-Encoding{some}."
+    headers = {"Accept-Encoding": ", ".join(taken) or "identity"}
+    raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail, headers=headers)
+
+
+def _too_large(limit: int) -> ProblemError:
+    detail = f"The body may have at most {limit} bytes."
+    headers = {"Connection": "close"}
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.BODY_TOO_LARGE, detail, headers=headers)
+
+
 async def receive(request: Request, limit: int, take: Callable[[bytes], object]) -> None:
     """Read a body as it streams, at most `limit` bytes, and give each part to `take`.
 
@@ -49,12 +68,7 @@ async def receive(request: Request, limit: int, take: Callable[[bytes], object])
     ProblemError
         400 for an empty body or one that breaks off, 413 over the limit.
     """
-    too_large = ProblemError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        ErrorCode.BODY_TOO_LARGE,
-        f"The body may have at most {limit} bytes.",
-        headers={"Connection": "close"},
-    )
+    too_large = _too_large(limit)
     announced = request.headers.get("content-length", "")
     over = announced.isdecimal() and int(announced[:20]) > limit
     if over and "expect" in request.headers:  # the client asks first, so it has sent nothing yet
@@ -78,15 +92,32 @@ async def receive(request: Request, limit: int, take: Callable[[bytes], object])
 
 
 async def read_json(request: Request, limit: int) -> bytes:
-    """Read a JSON body whole, at most `limit` bytes; it is not decoded.
+    """Read a JSON body whole, at most `limit` bytes as it comes and without gzip; it is not decoded.
 
     Raises
     ------
     ProblemError
-        415 for another media type, 400 for another encoding or an empty body, 413 over the limit.
+        415 for another media type or ``Content-Encoding``, 400 for another charset, an empty body or one that is not
+        the gzip it is said to be, 413 over the limit.
     """
     media_type_of(request, [JSON])
     check_charset(request)
+    encoding = check_encoding(request, "gzip")
     chunks: list[bytes] = []
     await receive(request, limit, chunks.append)
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    return await run_in_threadpool(_gunzip, body, limit) if encoding == "gzip" else body
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = stream.decompress(body, limit + 1)
+    except zlib.error:
+        plain = b""
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not stream.eof or stream.unused_data:
+        detail = "The body is not one gzip stream, as its Content-Encoding says."
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, detail)
+    return plain

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api import problems
+from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, results
 from service.api.routes.common import known_parameters
 from service.api.state import ServiceState
+from service.api.targets import Targets
 from service.api.waiting import Waiters
 from service.artifacts import ArtifactStore
 from service.config import Settings
@@ -32,12 +35,18 @@ from service.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+EXPOSED = (
+    *("Content-Disposition", "ETag", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After"),
+    "X-Request-ID",
+)
+"""Headers that a page of another origin may read, beside those that any may."""
 DESCRIPTION = "Trains residual networks of growing depth and their continuum limit, and measures whether they converge."
 
 
 def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> FastAPI:
     """Make the application, with settings from the environment unless given. It connects when it starts."""
     settings = settings or Settings()
+    prefix = settings.root_path or ""
     registry = CollectorRegistry()
 
     @asynccontextmanager
@@ -59,6 +68,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             datasets=datasets,
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(AT_ONCE),
+            links=Links(prefix),
             registry=registry,
         ).install(app)
         registry.register(collector)
@@ -81,8 +91,19 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": prefix}] if prefix else None,
+        generate_unique_id_function=lambda route: route.name,
     )
+    app.add_middleware(Targets, prefix=prefix)
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
+    if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
     problems.install(app)
     for router in (jobs.router, results.router, datasets.router, capabilities.router):
         app.include_router(router, dependencies=[Depends(known_parameters)])

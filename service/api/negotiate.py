@@ -1,4 +1,4 @@
-"""Headers that choose what is answered: Accept, Prefer and If-None-Match."""
+"""Headers that choose what is answered: Accept, Accept-Encoding, Prefer and If-None-Match."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def accepted(header: str, offers: tuple[str, ...]) -> list[tuple[str, bool]]:
         if quality > 0:
             ranked.append((-quality, place, offer, exact))
     return [(offer, exact) for _, _, offer, exact in sorted(ranked)]
+
+
+def takes_gzip(header: str) -> bool:
+    """Tell whether an ``Accept-Encoding`` takes gzip; an empty one does not."""
+    qualities = dict(_range(part) for part in header.split(","))
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
 def _range(part: str) -> tuple[str, float]:

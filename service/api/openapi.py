@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from service.api.problems import Problem
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
 
 _ANSWERS: Final = (
     *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
@@ -35,14 +37,36 @@ def _models() -> Iterator[tuple[type[BaseModel], Literal["validation", "serializ
         yield shown, "serialization"
 
 
+class _Schemas(GenerateJsonSchema):
+    """Schemas that generators of clients understand: some stop at a default that is an object, where null may stand.
+
+    Nothing is lost by leaving it away, as the fields of such an object have defaults of their own.
+    """
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Describe a field with a default."""
+        described = super().default_schema(schema)
+        if isinstance(described.get("default"), dict):
+            del described["default"]
+        return described
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """Describe an application, once.
 
     Bodies are read and written by our own code, so the routes refer to schemas by name and this adds them.
     """
     if app.openapi_schema is None:
-        described = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, schemas = models_json_schema(list(_models()), ref_template="#/components/schemas/{model}")
+        described = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=app.servers or None,
+        )
+        _, schemas = models_json_schema(
+            list(_models()), ref_template="#/components/schemas/{model}", schema_generator=_Schemas
+        )
         components = described.setdefault("components", {}).setdefault("schemas", {})
         components.update(schemas["$defs"])
         for unused in ("HTTPValidationError", "ValidationError"):

@@ -58,7 +58,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    code: str
+    code: ErrorCode
     request_id: str
     errors: list[ProblemItem] | None = None
 
@@ -171,7 +171,7 @@ def _methods(app: FastAPI, path: str) -> list[str]:
     for template, operations in app.openapi()["paths"].items():
         if compile_path(template)[0].match(path):
             methods |= {method.upper() for method in operations}
-    return sorted(methods)
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def _of_parameters(error: RequestValidationError) -> ProblemError:

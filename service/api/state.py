@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from service.api.links import Links
 from service.datasets.datasets import Datasets
 from service.jobs.jobs import Jobs
 
@@ -26,6 +27,7 @@ class ServiceState:
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter
+    links: Links
     registry: CollectorRegistry
 
     def install(self, app: FastAPI) -> None:
@@ -46,6 +48,11 @@ def _datasets(request: Request) -> Datasets:
     return _state(request).datasets
 
 
+def _links(request: Request) -> Links:
+    return _state(request).links
+
+
 State = Annotated[ServiceState, Depends(_state)]
 JobsOf = Annotated[Jobs, Depends(_jobs)]
 DatasetsOf = Annotated[Datasets, Depends(_datasets)]
+LinksOf = Annotated[Links, Depends(_links)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from service.contract.values.answer import Answer
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
+    from service.api.links import Links
     from service.contract.data.dataset import DatasetRecord
     from service.contract.plan import Plan
     from service.contract.request import ResolvedRequest
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     AnyResolvedSpec = ResolvedRequest
 else:
-    AnyResolvedSpec = Union[tuple(kind.resolved for kind in KINDS.values())]  # noqa: UP007 - made from the kinds
+    AnyResolvedSpec = Annotated[
+        Union[tuple(kind.resolved for kind in KINDS.values())],  # noqa: UP007 - made from the kinds
+        Field(discriminator="kind"),
+    ]
 
 
 class ListedJob(Answer):
@@ -140,32 +144,14 @@ class Health(Answer):
     status: str
 
 
-def job_path(job_id: str) -> str:
-    """Return the address of a job."""
-    return f"/v1/jobs/{job_id}"
-
-
-def links_of(record: JobRecord) -> dict[str, str]:
-    """Name what exists of a job: ``results`` unless it ended without, ``cancel`` while there is something to cancel."""
-    path = job_path(record.id)
-    links = {"self": path}
-    if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
-        links["results"] = f"{path}/results"
-    if record.status is JobStatus.SUCCEEDED and record.kind in KINDS:
-        links |= {name: f"{path}/results/{name}" for name in KINDS[record.kind].documents}
-    if not record.done:
-        links["cancel"] = f"{path}/cancel"
-    return links
-
-
-def _listed(record: JobRecord) -> dict[str, Any]:
+def _listed(record: JobRecord, links: Links) -> dict[str, Any]:
     shown = set(ListedJob.model_fields) - {"done", "links"}
-    return {name: getattr(record, name) for name in shown} | {"done": record.done, "links": links_of(record)}
+    return {name: getattr(record, name) for name in shown} | {"done": record.done, "links": links.of_job(record)}
 
 
-def job_json(record: JobRecord) -> str:
+def job_json(record: JobRecord, links: Links) -> str:
     """Write a job as JSON. The specification is passed through: it was checked when it was written."""
-    return Job.model_construct(**_listed(record), spec=record.spec).model_dump_json(warnings=False)
+    return Job.model_construct(**_listed(record, links), spec=record.spec).model_dump_json(warnings=False)
 
 
 def dry_run_json(plan: Plan) -> str:
@@ -173,18 +159,13 @@ def dry_run_json(plan: Plan) -> str:
     return DryRun.model_construct(spec=plan.spec, estimate=plan.estimate).model_dump_json(warnings=False)
 
 
-def page_json(page: Page[JobRecord]) -> str:
+def page_json(page: Page[JobRecord], links: Links) -> str:
     """Write a page of a listing as JSON."""
-    items = [ListedJob.model_construct(**_listed(record)) for record in page.items]
+    items = [ListedJob.model_construct(**_listed(record, links)) for record in page.items]
     return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()
 
 
-def dataset_path(dataset_id: str) -> str:
-    """Return the address of a data set."""
-    return f"/v1/datasets/{dataset_id}"
-
-
-def dataset_of(record: DatasetRecord) -> Dataset:
+def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
     """Return what the API shows of a data set."""
     facts = record.facts
     shown: dict[str, Any] = {"kind": facts.kind}
@@ -206,12 +187,12 @@ def dataset_of(record: DatasetRecord) -> Dataset:
         uploaded_bytes=record.uploaded_bytes,
         bytes=record.object.bytes,
         created_at=record.created_at,
-        links={"self": dataset_path(record.id)},
+        links={"self": links.dataset(record.id)},
         **shown,
     )
 
 
-def dataset_page_json(page: Page[DatasetRecord]) -> str:
+def dataset_page_json(page: Page[DatasetRecord], links: Links) -> str:
     """Write a page of a listing of data sets as JSON."""
-    items = [dataset_of(record) for record in page.items]
+    items = [dataset_of(record, links) for record in page.items]
     return DatasetPage(items=items, next_cursor=page.next_cursor).model_dump_json()

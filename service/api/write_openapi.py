@@ -16,7 +16,7 @@ PATH: Final = Path(__file__).resolve().parents[2] / "openapi" / "openapi.json"
 
 def text() -> str:
     """Return the document of the application as it is written to `PATH`."""
-    return json.dumps(create_app(Settings()).openapi(), indent=2, sort_keys=True) + "\n"
+    return json.dumps(create_app(Settings()).openapi(), indent=2) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:

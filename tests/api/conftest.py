@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from service.api.main import create_app
@@ -12,10 +11,13 @@ from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.jobstore import JobStore, connect
 from tests.support.api import HandWorker, serving
+from tests.support.http.published import checked
 from tests.support.service import running_valkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +51,7 @@ def artifacts(settings: Settings) -> ArtifactStore:
 def api(base_url: str, store: JobStore) -> Iterator[httpx.Client]:
     """A client of the API, with no jobs yet."""
     assert store.queued() == 0
-    with httpx.Client(base_url=base_url, timeout=40) as client:
+    with checked(base_url, timeout=40) as client:
         yield client
 
 

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,10 +17,13 @@ from service.api.main import create_app
 from service.contract.values.limits import LIMITS
 from tests.support.api import serving
 from tests.support.hostile import BAD
+from tests.support.http.published import checked
 from tests.support.uploads import CSV, NPZ, PARQUET, SAFETENSORS, X, Y, npz, parquet, safetensors_file, tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from service.artifacts import ArtifactStore
     from service.config import Settings
@@ -189,16 +191,37 @@ def test_bad_uploads(api: httpx.Client, content: bytes, media_type: str, code: s
 
 
 def test_wrong_media_types(api: httpx.Client) -> None:
-    for media_type in ("application/json", "", "text/plain", "application/octet-stream", "application/x-python-pickle"):
+    for media_type in ("application/json", "", "text/plain", "application/x-python-pickle"):
         answer = upload(api, b"1,2\n", media_type)
         assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     answer = api.post("/v1/datasets", content=b"1,2\n", headers={"Content-Type": CSV, "Content-Encoding": "gzip"})
-    assert answer.status_code == 415
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert "Content-Encoding" in answer.json()["detail"]
     answer = upload(api, b"1,2\n", "text/csv; charset=utf-16")
     assert (answer.status_code, answer.json()["code"]) == (400, "wrong_encoding")
     assert upload(api, b"1,2\n3,4\n", 'text/csv; charset="UTF-8"').status_code == 201
     answer = upload(api, b"", CSV)
     assert (answer.status_code, answer.json()["code"]) == (400, "empty_body")
+
+
+@pytest.mark.parametrize(("content", "media_type"), [row[1:] for row in GOOD], ids=[row[0] for row in GOOD])
+def test_a_format_that_is_named_is_the_same_upload(api: httpx.Client, content: bytes, media_type: str) -> None:
+    typed = accepted(api, content, media_type)
+    named = upload(api, content, "application/octet-stream", format=typed["format"])
+    assert (named.status_code, named.json()) == (200, typed)
+    assert upload(api, content, media_type, format=typed["format"]).json() == typed
+    assert api.delete(typed["links"]["self"]).status_code == 204
+
+
+def test_a_format_that_is_not_named_or_another_one(api: httpx.Client) -> None:
+    for media_type, params, code in (
+        ("application/octet-stream", {}, "required"),
+        ("application/octet-stream", {"format": "xls"}, "enum"),
+        (CSV, {"format": "parquet"}, "conflict"),
+    ):
+        answer = upload(api, b"1,2\n3,4\n", media_type, **params)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
+        assert [(item["parameter"], item["code"]) for item in answer.json()["errors"]] == [("format", code)]
 
 
 def test_ids_that_cannot_be(api: httpx.Client) -> None:
@@ -212,7 +235,7 @@ def test_ids_that_cannot_be(api: httpx.Client) -> None:
 def small(settings: Settings) -> Iterator[httpx.Client]:
     """An API that takes two data sets of 1000 bytes."""
     limits = LIMITS.model_copy(update={"upload_bytes": 1000, "uploads": 2})
-    with serving(create_app(settings, limits)) as url, httpx.Client(base_url=url, timeout=40) as client:
+    with serving(create_app(settings, limits)) as url, checked(url, timeout=40) as client:
         yield client
 
 

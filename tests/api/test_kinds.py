@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from service.contract import names
 from service.contract.job import JobStatus
-from tests.support.api import MOONS, HandWorker
+from tests.support.api import MOONS, PROVENANCE, HandWorker
 from tests.support.uploads import CSV, NPZ, X, Y, npz
 
 if TYPE_CHECKING:
@@ -241,8 +241,18 @@ def finished_evaluation(api: httpx.Client, worker: HandWorker, trained: str, sam
     results = {
         "evaluated_job_id": trained,
         "data": {"source": "job", "samples": samples, "targets": True},
-        "evaluations": [{"model": "discrete-8", "predictions": {"arrays": shapes, "sha256": stored.sha256}}],
-        "provenance": {},
+        "evaluations": [
+            {
+                "model": "discrete-8",
+                "kind": "discrete",
+                "depth": 8,
+                "steps": None,
+                "integration_error": None,
+                "metrics": None,
+                "predictions": {"arrays": shapes, "sha256": stored.sha256},
+            }
+        ],
+        "provenance": PROVENANCE,
     }
     body_of = json.dumps(results).encode()
     artifacts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from service.api.openapi import document
 from service.config import Settings
 from service.contract.values.limits import Limits
 from tests.support.api import MOONS, serving
+from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +52,8 @@ def body_with(text: str) -> str:
         (b"{", "not_json"),
         (b"{} {}", "not_json"),
         (b"{'kind': 1}", "not_json"),
-        (b"\xef\xbb\xbf{}", "not_json"),
+        (b"\xef\xbb\xbf", "empty_body"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not_json"),
         (b'{"name": "a\nb"}', "not_json"),
         (b'{"name": "\xff"}', "wrong_encoding"),
         ('{"name": "é"}'.encode("latin-1"), "wrong_encoding"),
@@ -120,6 +123,53 @@ def test_charset(api: httpx.Client) -> None:
     check(post(api, body, **{"Content-Type": "application/json; charset=latin-1"}), 400, "wrong_encoding")
 
 
+def test_a_byte_order_mark_is_read_over(api: httpx.Client) -> None:
+    created = post(api, b"\xef\xbb\xbf" + json.dumps(MOONS).encode())
+    assert created.status_code == 202
+    assert created.json()["spec"]["data"]["name"] == "moons"
+
+
+GZIP = {"Content-Encoding": "gzip"}
+
+
+def test_a_compressed_body_is_read(api: httpx.Client) -> None:
+    created = post(api, gzip.compress(json.dumps(MOONS).encode()), **{"Content-Encoding": "GZIP"})
+    assert (created.status_code, created.json()["spec"]["data"]["name"]) == (202, "moons")
+    assert post(api, json.dumps(MOONS), **{"Content-Encoding": "identity"}).status_code == 202
+    check(post(api, gzip.compress(b'{"kind": "\xff"}'), **GZIP), 400, "wrong_encoding")
+    check(post(api, gzip.compress(b""), **GZIP), 400, "empty_body")
+
+
+def test_a_body_is_the_same_compressed_or_not(api: httpx.Client) -> None:
+    body = json.dumps(MOONS).encode()
+    first = post(api, body, **{"Idempotency-Key": "one"})
+    again = post(api, gzip.compress(body), **{"Idempotency-Key": "one"}, **GZIP)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json()["id"] == first.json()["id"]
+
+
+def test_a_body_that_is_not_the_gzip_it_says(api: httpx.Client, store: JobStore) -> None:
+    whole = gzip.compress(json.dumps(MOONS).encode())
+    for body in (json.dumps(MOONS).encode(), whole[:-9], whole + b"x", whole + whole, b"\x1f\x8b"):
+        assert "Content-Encoding" in check(post(api, body, **GZIP), 400, "invalid_request")["detail"]
+    assert store.queued() == 0
+
+
+def test_a_compressed_body_is_limited_by_what_it_holds(api: httpx.Client) -> None:
+    """16 MiB are taken, one byte more is not, and no more than that is ever unpacked."""
+    body = json.dumps(MOONS).encode()
+    assert post(api, gzip.compress(body + b" " * (2**24 - len(body))), **GZIP).status_code == 202
+    for size in (2**24 + 1, 2**28):
+        check(post(api, gzip.compress(b" " * size, 1), **GZIP), 413, "body_too_large")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "x"])
+def test_a_content_encoding_that_is_not_taken(api: httpx.Client, encoding: str) -> None:
+    answer = post(api, json.dumps(MOONS), **{"Content-Encoding": encoding})
+    assert "Content-Encoding" in check(answer, 415, "unsupported_media_type")["detail"]
+    assert answer.headers["accept-encoding"] == "gzip"
+
+
 def test_413_announced_and_streamed(api: httpx.Client, store: JobStore) -> None:
     size = 17 * 2**20
     check(post(api, b" " * size), 413, "body_too_large")
@@ -146,8 +196,9 @@ def test_404_and_405(api: httpx.Client) -> None:
     check(api.get("/nowhere"), 404, "not_found")
     check(api.get("/v1/jobs/"), 404, "not_found")
     check(api.put("/v1/jobs"), 405, "method_not_allowed")
-    assert api.put("/v1/jobs").headers["allow"] == "GET, POST"
-    assert api.put("/v1/jobs/unknown").headers["allow"] == "DELETE, GET"
+    assert api.get("/v1/jobs/plan/cancel").headers["allow"] == "POST"
+    assert api.put("/v1/jobs").headers["allow"] == "GET, HEAD, POST"
+    assert api.put("/v1/jobs/unknown").headers["allow"] == "DELETE, GET, HEAD"
 
 
 @pytest.mark.parametrize("job_id", ["x", "UPPER-CASE", "0" * 32, "a" * 500, "%00", "..%2f..", "é", "a%20b"])
@@ -202,7 +253,7 @@ def without_redis(tmp_path: Path) -> Iterator[httpx.Client]:
         taken.bind(("127.0.0.1", 0))
         url = f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
         settings = Settings(redis_url=url, data_dir=tmp_path, reconcile_s=60)
-        with serving(create_app(settings)) as base, httpx.Client(base_url=base, timeout=40) as client:
+        with serving(create_app(settings)) as base, checked(base, timeout=40) as client:
             yield client
 
 
@@ -237,7 +288,7 @@ def test_500_is_a_problem_too(settings: Settings, store: JobStore) -> None:
 def test_a_full_queue(settings: Settings, store: JobStore) -> None:
     with (
         serving(create_app(settings.model_copy(update={"max_queued": 1}))) as base,
-        httpx.Client(base_url=base) as client,
+        checked(base) as client,
     ):
         assert client.post("/v1/jobs", json=MOONS).status_code == 202
         answer = client.post("/v1/jobs", json=MOONS)
@@ -249,7 +300,7 @@ def test_a_full_queue(settings: Settings, store: JobStore) -> None:
 def test_the_body_limit_is_a_parameter_of_the_application(settings: Settings, store: JobStore) -> None:
     with (
         serving(create_app(settings, Limits(body_bytes=1000, depth=16))) as base,
-        httpx.Client(base_url=base) as client,
+        checked(base) as client,
     ):
         check(post(client, b" " * 1001), 413, "body_too_large")
         problem = check(client.post("/v1/jobs", json=MOONS), 422, "invalid_spec")

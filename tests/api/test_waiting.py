@@ -5,14 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from service.contract.job import JobStatus, Progress
 from tests.support.api import MOONS
+from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from service.jobstore import JobStore
     from tests.support.api import HandWorker
@@ -24,7 +26,7 @@ WAIT = {"Prefer": "wait=30"}
 def impatient(base_url: str, api: httpx.Client) -> Iterator[httpx.Client]:
     """A client that gives up long before a long poll would end by itself: its answers were sent because of an event."""
     del api  # it has emptied the store
-    with httpx.Client(base_url=base_url, timeout=20) as client:
+    with checked(base_url, timeout=20) as client:
         yield client
 
 

@@ -125,10 +125,10 @@ def test_calls_that_do_not_exist_would_be_found(wrong: str) -> None:
 
 
 def test_paths_and_parameters_in_the_prose_exist() -> None:
-    paths = set(re.findall(r"(?<=`)(?:[A-Z]+ )?(/v1/[\w/-]+)", README))
-    assert "/v1/capabilities" in paths
-    for path in paths:
-        operation("GET", path)
+    calls = set(re.findall(r"(?<=`)(?:([A-Z]+) )?(/v1/[\w/-]+)", README))
+    assert {("GET", "/v1/capabilities"), ("POST", "/v1/jobs/plan")} <= calls
+    for method, path in calls:
+        operation(method or "GET", path)
     names = {
         parameter["name"]
         for methods in OPENAPI["paths"].values()

@@ -84,6 +84,7 @@ class HandWorker:
 
 
 STANDARDISATION = {"mean": [0.0, 0.5], "scale": [1.0, 2.0], "target_mean": None, "target_scale": None}
+PROVENANCE = {"spec_sha256": "0" * 64, "seed": 0, "torch": "2", "device": "cpu", "dtype": "float64", "version": "0"}
 LEGENDRE = {"family": "legendre", "degree": 3}
 
 
@@ -150,14 +151,7 @@ def results(depth: int, d: int) -> dict[str, Any]:
             "branches": [],
             "verdict": {"converges": None, "statements": []},
         },
-        "provenance": {
-            "spec_sha256": "0" * 64,
-            "seed": 0,
-            "torch": "2",
-            "device": "cpu",
-            "dtype": "float64",
-            "version": "0",
-        },
+        "provenance": PROVENANCE,
     }
 
 

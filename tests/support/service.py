@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from service.runtime.valkey import ValkeyServer
+from tests.support.http.published import checked
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = "tests.support.slow_executor:execute"
@@ -69,7 +70,7 @@ class Service:
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 start_new_session=True,
             )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=40, trust_env=False)
+        self.client = checked(f"http://127.0.0.1:{self.port}", timeout=40, trust_env=False)
         deadline = time.monotonic() + 30
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):

@@ -3,6 +3,7 @@
 ``training.max_iterations`` is the number of steps of 10 ms; ``training.seed`` says how it behaves.
 """
 
+import json
 import os
 import signal
 import sys
@@ -16,6 +17,17 @@ from service.contract.values.media_types import JSON
 from worker.executor import JobInput, Outcome, Stopped, UserError
 
 STEP_S = 0.01
+NOTHING = {
+    "models": [],
+    "diagnostics": {
+        "assumptions": [],
+        "minima": {"continuum": None, "depths": [], "withheld": {}},
+        "branches": [],
+        "verdict": {"converges": None, "statements": []},
+    },
+    "provenance": {"spec_sha256": "", "seed": 0, "torch": "", "device": "cpu", "dtype": "float64", "version": ""},
+}
+"""Results without a model."""
 
 
 class Behaviour(IntEnum):
@@ -44,5 +56,4 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         raise ZeroDivisionError
     if behaviour is Behaviour.REFUSING:
         raise UserError("nothing_usable", "Every depth diverged.")
-    text = b'{"models": [], "diagnostics": {}, "provenance": {}}'
-    return Outcome({RESULTS: job.write(RESULTS, text, JSON)})
+    return Outcome({RESULTS: job.write(RESULTS, json.dumps(NOTHING).encode(), JSON)})

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import safetensors.numpy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 def to_json(body: object) -> bytes:
     """Write what JSON has as strict JSON without spaces, numbers with full round-trip digits."""
     return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def of_file(content: bytes) -> dict[str, NDArray[Any]]:
+    """Read the arrays of a safetensors file by name, in an order that is the same each time."""
+    return dict(sorted(safetensors.numpy.load(content).items()))
 
 
 def as_lists(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

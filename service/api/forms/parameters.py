@@ -95,7 +95,7 @@ def read(content: bytes, grid: int | None = None) -> FittedParameters:
         There would be more than `MOST_GRID_NUMBERS`.
     """
     metadata = ParametersMetadata.of_file(content)
-    arrays = safetensors.numpy.load(content)
+    arrays = forms.of_file(content)
     values: dict[str, NDArray[Any]] = {}
     if grid is not None and metadata.basis is not None:
         layered = [name for name in LAYERED if name in arrays]

@@ -15,6 +15,7 @@ from service.contract.data.sources import BUILTINS
 from service.contract.kinds import KINDS
 from service.contract.train.request import Activation, BasisChoice
 from service.contract.train.resolve import PAIRS
+from service.contract.values.media_types import BYTES
 from service.version import VERSION
 
 router = APIRouter(tags=["service"])
@@ -46,7 +47,7 @@ def get_capabilities(jobs: JobsOf) -> Response:
         losses={str(loss): output for output, loss in PAIRS.items()},
         bases=list(BasisChoice),
         datasets=sets,
-        upload_media_types=sorted(MEDIA_TYPES),
+        upload_media_types=[*MEDIA_TYPES, BYTES],
         limits=jobs.limits,
         devices=sorted({device for worker in workers for device in worker.devices}),
         workers=[Worker(id=worker.id, devices=list(worker.devices)) for worker in workers],

@@ -59,13 +59,23 @@ def ref(*names: str) -> dict[str, Any]:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
+def one_of(tag: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Refer to the one of several schemas that the field ``tag`` names."""
+    mapping = {value: f"#/components/schemas/{name}" for value, name in names.items()}
+    refs = [{"$ref": reference} for reference in mapping.values()]
+    return {"oneOf": refs, "discriminator": {"propertyName": tag, "mapping": mapping}}
+
+
 def answers(
-    status: HTTPStatus, description: str, schema: str | None = None, headers: tuple[str, ...] = ()
+    status: HTTPStatus,
+    description: str,
+    content: str | Mapping[str, Any] | None = None,
+    headers: tuple[str, ...] = (),
 ) -> Responses:
-    """Declare an answer for ``responses=`` of a route; without a schema's name it has no body."""
+    """Declare an answer for ``responses=`` of a route: JSON by its schema's name, or content by media type, or none."""
     answer: dict[str, Any] = {"description": description}
-    if schema is not None:
-        answer["content"] = {"application/json": {"schema": ref(schema)}}
+    if content is not None:
+        answer["content"] = {JSON: {"schema": ref(content)}} if isinstance(content, str) else dict(content)
     if headers:
         answer["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
     return {int(status): answer}
@@ -82,7 +92,7 @@ def json_response(
     content: str | bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer JSON that is written already."""
-    return Response(content, status, headers=headers, media_type="application/json")
+    return Response(content, status, headers=headers, media_type=JSON)
 
 
 def choose_form(accept: str, numbers: int, most: int) -> str:

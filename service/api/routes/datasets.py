@@ -15,14 +15,14 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from service.api.bodies import check_charset, media_type_of, receive
-from service.api.problems import ProblemError, invalid_parameter
+from service.api.bodies import check_charset, check_encoding, media_type_of, receive
+from service.api.problems import invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
-from service.api.state import DatasetsOf, State
-from service.api.views import dataset_of, dataset_page_json, dataset_path
+from service.api.state import DatasetsOf, LinksOf, State
+from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
-from service.contract.values.errors import ErrorCode
 from service.contract.values.limits import LIMITS
+from service.contract.values.media_types import BYTES
 from service.datasets.uploads.request import Choice, is_plain
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
@@ -42,13 +42,19 @@ Text = Annotated[str, AfterValidator(_plain)]
 ChosenName = Annotated[str, Query(max_length=LIMITS.name_length)]
 
 
-def _format(request: Request) -> UploadFormat:
-    media_type = media_type_of(request, MEDIA_TYPES)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        detail = "Send the file as it is, without a Content-Encoding."
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+def _format(request: Request, named: UploadFormat | None) -> UploadFormat:
+    """Return how an upload is written, by its media type or as it is named."""
+    typed = MEDIA_TYPES.get(media_type_of(request, [*MEDIA_TYPES, BYTES]))
+    check_encoding(request)
     check_charset(request)
-    return MEDIA_TYPES[media_type]
+    if typed is not None and named is not None and named is not typed:
+        raise invalid_parameter(
+            "format", f"is {named}, and the Content-Type that of {typed}; leave one away", "conflict"
+        )
+    found = named or typed
+    if found is None:
+        raise invalid_parameter("format", f"is required with {BYTES}: {', '.join(UploadFormat)}", "required")
+    return found
 
 
 @router.post(
@@ -59,7 +65,11 @@ def _format(request: Request) -> UploadFormat:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {name: _TEXT if kind is UploadFormat.CSV else _BINARY for name, kind in MEDIA_TYPES.items()},
+            # In this order: generators take the first, and with it nothing is taken for another format.
+            "content": {
+                BYTES: _BINARY,
+                **{name: _TEXT if kind is UploadFormat.CSV else _BINARY for name, kind in MEDIA_TYPES.items()},
+            },
         }
     },
     responses=answers(HTTPStatus.CREATED, "Kept.", "Dataset", ("Location",))
@@ -92,6 +102,9 @@ async def create_dataset(
             description="Columns of a table that are inputs, all others unless said; or the array: `inputs`, `X`, `x`.",
         ),
     ] = [],  # noqa: B006 - likewise
+    file_format: Annotated[
+        UploadFormat | None, Query(alias="format", description=f"For a Content-Type that names none, {BYTES}.")
+    ] = None,
     inputs_only: Annotated[Flag, Query(description="There are no targets: for predictions only.")] = False,
 ) -> Response:
     """Upload samples to train or evaluate on, or the weights K and b of a network to diagnose.
@@ -102,7 +115,7 @@ async def create_dataset(
     target may be text. Nothing is unpickled. The id is the hash of the content, so an upload can be repeated.
     """
     datasets = service.datasets
-    kind = _format(request)
+    kind = _format(request, file_format)
     choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only)
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
@@ -112,9 +125,9 @@ async def create_dataset(
         # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
         create = partial(datasets.create, Path(file.name), kind, choice, name)
         record, existing = await anyio.to_thread.run_sync(create, limiter=service.upload_turns)
-    headers = {"Location": dataset_path(record.id)}
+    headers = {"Location": service.links.dataset(record.id)}
     status = HTTPStatus.OK if existing else HTTPStatus.CREATED
-    return json_response(dataset_of(record).model_dump_json(), status, headers)
+    return json_response(dataset_of(record, service.links).model_dump_json(), status, headers)
 
 
 @router.get(
@@ -126,11 +139,12 @@ async def create_dataset(
 )
 def list_datasets(
     datasets: DatasetsOf,
+    links: LinksOf,
     limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
 ) -> Response:
     """List data sets, newest first."""
-    return json_response(dataset_page_json(datasets.list(limit=limit, cursor=cursor)))
+    return json_response(dataset_page_json(datasets.list(limit=limit, cursor=cursor), links))
 
 
 @router.get(
@@ -140,9 +154,9 @@ def list_datasets(
     responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset")
     | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-def get_dataset(dataset_id: str, datasets: DatasetsOf) -> Response:
+def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Response:
     """Read what is known of a data set: its size, and what its targets are."""
-    return json_response(dataset_of(datasets.get(dataset_id)).model_dump_json())
+    return json_response(dataset_of(datasets.get(dataset_id), links).model_dump_json())
 
 
 @router.delete(

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from service.api.routes.common import Responses, answers, json_response, problems
 from service.api.state import JobsOf, State
@@ -43,6 +43,7 @@ def readyz(jobs: JobsOf) -> Response:
 @router.get(
     "/metrics",
     response_model=None,
+    response_class=PlainTextResponse,
     summary="Read the metrics",
     responses=_TEXT | problems(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
@@ -15,18 +15,31 @@ from starlette.responses import Response
 from service.api.bodies import read_json
 from service.api.negotiate import etag_of, matches, wait_of
 from service.api.problems import RETRY_AFTER_S
-from service.api.routes.common import Flag, Prefer, answers, json_response, problems, ref
-from service.api.state import JobsOf, State
-from service.api.views import dry_run_json, job_json, job_path, page_json
+from service.api.routes.common import Flag, Prefer, answers, json_response, one_of, problems, ref
+from service.api.state import JobsOf, LinksOf, State
+from service.api.views import dry_run_json, job_json, page_json
 from service.contract.job import JobRecord, JobStatus
 from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
+from service.contract.values.media_types import JSON
+from service.jobs.jobs import Jobs
 from service.jobstore import JobQuery
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _RETRY_AFTER = str(RETRY_AFTER_S)
+_REQUESTS = {name: kind.request.__name__ for name, kind in KINDS.items()}
+_SPECIFICATION: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "content": {JSON: {"schema": one_of("kind", _REQUESTS)}}},
+}
+_REFUSED = problems(
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def _rfc3339(value: object) -> object:
@@ -60,34 +73,22 @@ def _headers(record: JobRecord) -> dict[str, str]:
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     summary="Create a job",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": ref(*(kind.request.__name__ for kind in KINDS.values()))}},
-        }
-    },
+    openapi_extra=_SPECIFICATION,
     responses=answers(
         HTTPStatus.ACCEPTED, "Queued.", "Job", ("Location", "Retry-After", "ETag", "Idempotency-Replayed")
     )
-    | {
-        200: {
-            "description": "Done within `Prefer: wait`; or the outcome of a dry run.",
-            "content": {"application/json": {"schema": ref("Job", "DryRun")}},
-        }
-    }
-    | problems(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    | answers(
+        HTTPStatus.OK,
+        "Done within `Prefer: wait`; or the outcome of a dry run.",
+        {JSON: {"schema": ref("Job", "DryRun")}},
+    )
+    | _REFUSED,
 )
 async def create_job(
     *,
     request: Request,
     service: State,
-    dry_run: Annotated[Flag, Query(description="Resolve and estimate only; nothing is queued.")] = False,
+    dry_run: Annotated[Flag, Query(description="Answer as `POST /v1/jobs/plan` does; nothing is queued.")] = False,
     prefer: Prefer = None,
     idempotency_key: Annotated[
         str | None,
@@ -98,9 +99,9 @@ async def create_job(
     jobs = service.jobs
     body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:
-        return json_response(await run_in_threadpool(lambda: dry_run_json(jobs.plan(body))))
+        return await _dry_run(jobs, body)
     record, replayed = await run_in_threadpool(jobs.submit, body, idempotency_key)
-    headers = {"Location": job_path(record.id)}
+    headers = {"Location": service.links.job(record.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     seconds = wait_of(prefer, jobs.limits.wait_s)
@@ -108,7 +109,23 @@ async def create_job(
         headers["Preference-Applied"] = f"wait={seconds}"
         record = await service.waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
     status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
-    return json_response(job_json(record), status, headers | _headers(record))
+    return json_response(job_json(record, service.links), status, headers | _headers(record))
+
+
+@router.post(
+    "/plan",
+    response_model=None,
+    summary="Resolve a job and estimate its cost",
+    openapi_extra=_SPECIFICATION,
+    responses=answers(HTTPStatus.OK, "What the specification comes to.", "DryRun") | _REFUSED,
+)
+async def plan_job(request: Request, jobs: JobsOf) -> Response:
+    """Check a specification, fill in every default and estimate the cost. Nothing is queued."""
+    return await _dry_run(jobs, await read_json(request, jobs.limits.body_bytes))
+
+
+async def _dry_run(jobs: Jobs, body: bytes) -> Response:
+    return json_response(await run_in_threadpool(lambda: dry_run_json(jobs.plan(body))))
 
 
 @router.get(
@@ -121,6 +138,7 @@ async def create_job(
 def list_jobs(
     *,
     jobs: JobsOf,
+    links: LinksOf,
     limit: Annotated[int, Query(ge=1, le=LIMITS.page)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next_cursor` of the page before.")] = None,
     status: JobStatus | None = None,
@@ -132,7 +150,7 @@ def list_jobs(
     query = JobQuery(
         limit=limit, cursor=cursor, status=status, kind=kind, external_id=external_id, created_after=created_after
     )
-    return json_response(page_json(jobs.list(query)))
+    return json_response(page_json(jobs.list(query), links))
 
 
 @router.get(
@@ -167,7 +185,7 @@ async def get_job(
         headers["Preference-Applied"] = f"wait={seconds}"
     if matches(if_none_match, etag_of(record.revision)):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return json_response(job_json(record), headers=headers)
+    return json_response(job_json(record, service.links), headers=headers)
 
 
 @router.post(
@@ -181,11 +199,11 @@ async def get_job(
         HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
-def cancel_job(job_id: str, jobs: JobsOf) -> Response:
+def cancel_job(job_id: str, jobs: JobsOf, links: LinksOf) -> Response:
     """Cancel a waiting job, or stop a running one. Repeating it changes nothing."""
     record = jobs.cancel(job_id)
     status = HTTPStatus.OK if record.done else HTTPStatus.ACCEPTED
-    return json_response(job_json(record), status, _headers(record))
+    return json_response(job_json(record, links), status, _headers(record))
 
 
 @router.delete(

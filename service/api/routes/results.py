@@ -8,17 +8,16 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
 
-import safetensors.numpy
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 from starlette.responses import Response
 
 from service.api.forms import arrays as forms
 from service.api.forms import parameters
 from service.api.problems import invalid_parameter
-from service.api.routes.common import Responses, answers, choose_form, json_response, problems, ref
-from service.api.state import JobsOf
-from service.api.views import job_path
+from service.api.routes.common import Responses, answers, choose_form, problems, ref
+from service.api.routes.finished import HEADERS, Finished, FinishedOf
+from service.api.state import JobsOf, LinksOf
 from service.contract import names
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
@@ -31,7 +30,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
 ENDINGS: Mapping[str, str] = MappingProxyType({SAFETENSORS: "safetensors", NPZ: "npz"})
 """Endings of the files that arrays are sent as."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_ERRORS = problems(
+_OTHERS = answers(HTTPStatus.NOT_MODIFIED, "The client has it.", None, HEADERS) | problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 
@@ -43,12 +42,12 @@ def _results(jobs: Jobs, job_id: str) -> dict[str, Any]:
 
 def _array_answers(description: str, *schemas: str) -> Responses:
     content = {JSON: {"schema": ref(*schemas)}, SAFETENSORS: _BINARY, NPZ: _BINARY}
-    ok: Responses = {200: {"description": f"{description}, in the form that `Accept` asks for.", "content": content}}
-    return ok | _ERRORS | problems(HTTPStatus.NOT_ACCEPTABLE)
+    ok = answers(HTTPStatus.OK, f"{description}, in the form that `Accept` asks for.", content, (*HEADERS, "Vary"))
+    return ok | _OTHERS | problems(HTTPStatus.NOT_ACCEPTABLE)
 
 
 def _send(
-    request: Request,
+    finished: Finished,
     jobs: Jobs,
     file: str,
     arrays: Mapping[str, NDArray[Any]],
@@ -56,60 +55,60 @@ def _send(
 ) -> Response:
     """Answer with arrays in the form that is asked for; ``file`` is the name of a binary one, without its ending."""
     numbers = sum(array.size for array in arrays.values())
-    form = choose_form(request.headers.get("accept", ""), numbers, jobs.limits.json_numbers)
+    form = choose_form(finished.accept, numbers, jobs.limits.json_numbers)
     headers = {"Vary": "Accept"}
     if form in ENDINGS:
         headers["Content-Disposition"] = f'attachment; filename="{file}.{ENDINGS[form]}"'
-    return Response(forms_of[form](), headers=headers, media_type=form)
+    return finished.answer(forms_of[form](), form, headers)
 
 
 @router.get(
     "",
     response_model=None,
     summary="Read the results",
-    responses=_ERRORS
-    | {
-        200: {
-            "description": "Results, by the kind of job.",
-            "content": {JSON: {"schema": ref(*(kind.results.__name__ for kind in KINDS.values()))}},
-        }
-    },
+    responses=answers(
+        HTTPStatus.OK,
+        "Results, by the kind of job.",
+        {JSON: {"schema": ref(*(kind.results.__name__ for kind in KINDS.values()))}},
+        HEADERS,
+    )
+    | _OTHERS,
 )
-def get_results(job_id: str, jobs: JobsOf) -> Response:
+def get_results(job_id: str, jobs: JobsOf, links: LinksOf, finished: FinishedOf) -> Response:
     """Read every model's fit, the convergence diagnostics and the provenance; or what another kind of job found."""
-    results, path = _results(jobs, job_id), f"{job_path(job_id)}/results"
+    results, path = _results(jobs, job_id), links.results(job_id)
     kind = KINDS[jobs.get(job_id).kind]
     for model in results[kind.models] if kind.models is not None else ():
         for part in kind.arrays:
             if model.get(part) is not None:
                 model[part] = {"href": f"{path}/{part}?model={model['model']}", **model[part]}
-    links = {"self": path, "job": job_path(job_id)} | {name: f"{path}/{name}" for name in kind.documents}
-    return json_response(forms.to_json({"job_id": job_id, **results, "links": links}))
+    shown = {"self": path, "job": links.job(job_id)} | {name: f"{path}/{name}" for name in kind.documents}
+    return finished.answer(forms.to_json({"job_id": job_id, **results, "links": shown}))
 
 
 @router.get(
     "/losses",
     response_model=None,
     summary="Read the losses",
-    responses=answers(HTTPStatus.OK, "Histories of every fit.", "Losses") | _ERRORS,
+    responses=answers(HTTPStatus.OK, "Histories of every fit.", "Losses", HEADERS) | _OTHERS,
 )
-def get_losses(job_id: str, jobs: JobsOf) -> Response:
+def get_losses(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
     """Read, per model and iteration, the objective and its parts; and the metrics at the end."""
-    return json_response(jobs.artifact(job_id, names.LOSSES))
+    return finished.answer(jobs.artifact(job_id, names.LOSSES))
 
 
 @router.get(
     "/diagnostics",
     response_model=None,
     summary="Read the convergence diagnostics",
-    responses=answers(HTTPStatus.OK, "The same object as in the results.", "Diagnostics") | _ERRORS,
+    responses=answers(HTTPStatus.OK, "The same object as in the results.", "Diagnostics", HEADERS) | _OTHERS,
 )
-def get_diagnostics(job_id: str, jobs: JobsOf) -> Response:
+def get_diagnostics(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
     """Read whether and how fast the study converges."""
     results = _results(jobs, job_id)
     if "diagnostics" not in results:
         raise ResultsUnavailableError
-    return json_response(forms.to_json(results["diagnostics"]))
+    return finished.answer(forms.to_json(results["diagnostics"]))
 
 
 @router.get(
@@ -119,9 +118,9 @@ def get_diagnostics(job_id: str, jobs: JobsOf) -> Response:
     responses=_array_answers("The parameters of one model", "DiscreteParameters", "ContinuumParameters"),
 )
 def get_parameters(
-    request: Request,
     job_id: str,
     jobs: JobsOf,
+    finished: FinishedOf,
     model: Annotated[str, Query(max_length=100, description="`discrete-64`, or `continuum`.")],
     grid: Annotated[
         int | None,
@@ -138,7 +137,7 @@ def get_parameters(
         detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
         raise invalid_parameter("grid", detail, "too_large") from None
     forms_of = {JSON: fitted.to_json, SAFETENSORS: fitted.to_safetensors, NPZ: fitted.to_npz}
-    return _send(request, jobs, model, fitted.named, forms_of)
+    return _send(finished, jobs, model, fitted.named, forms_of)
 
 
 EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`, `continuum`, or `sampled-256`.")]
@@ -150,10 +149,10 @@ EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`,
     summary="Read predictions",
     responses=_array_answers("Predictions of one model", "ModelPredictions"),
 )
-def get_predictions(request: Request, job_id: str, jobs: JobsOf, model: EvaluatedName) -> Response:
+def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
     """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
     names_of_classes = jobs.get(job_id).spec.get("trained", {}).get("data", {}).get("class_names")
-    return _send_output(request, jobs, job_id, "predictions", model, class_names=names_of_classes)
+    return _send_output(finished, jobs, job_id, "predictions", model, class_names=names_of_classes)
 
 
 @router.get(
@@ -162,18 +161,18 @@ def get_predictions(request: Request, job_id: str, jobs: JobsOf, model: Evaluate
     summary="Read states",
     responses=_array_answers("Trajectories of one model", "ModelStates"),
 )
-def get_states(request: Request, job_id: str, jobs: JobsOf, model: EvaluatedName) -> Response:
+def get_states(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
     """Read the trajectories of one evaluated model, in its own units, as JSON, safetensors or NPZ."""
-    return _send_output(request, jobs, job_id, "states", model)
+    return _send_output(finished, jobs, job_id, "states", model)
 
 
-def _send_output(request: Request, jobs: Jobs, job_id: str, output: str, model: str, **more: Any) -> Response:
+def _send_output(finished: Finished, jobs: Jobs, job_id: str, output: str, model: str, **more: Any) -> Response:
     """Answer with what an evaluation computed, and with ``more`` beside it in JSON."""
     content = jobs.artifact(job_id, names.output_key(output, model))
-    arrays = safetensors.numpy.load(content)
+    arrays = forms.of_file(content)
     forms_of = {
         JSON: lambda: forms.to_json({"model": model, **forms.as_lists(arrays), **more}),
         SAFETENSORS: lambda: content,
         NPZ: lambda: forms.to_npz(arrays),
     }
-    return _send(request, jobs, f"{output}-{model}", arrays, forms_of)
+    return _send(finished, jobs, f"{output}-{model}", arrays, forms_of)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from service.contract.data.sources import BUILTINS, BuiltinName, DataOptions
 from service.contract.request import JobLimits, ResolvedRequest, Strict
@@ -43,18 +43,19 @@ class ResolvedDataset(ResolvedDataOptions):
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
 
 
+def _absent() -> Any:
+    """Return a field that stays away where it does not apply."""
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
 class ChosenBuiltin(Strict):
     """A built-in data set, chosen to train or to evaluate on."""
 
     source: Literal["builtin"]
     name: BuiltinName
-    samples: int | None = None
-    noise: float | None = None
-    seed: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _leave_out_what_does_not_apply(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None}
+    samples: int | None = _absent()
+    noise: float | None = _absent()
+    seed: int | None = _absent()
 
     @property
     def features(self) -> int:

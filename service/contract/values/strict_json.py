@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -33,7 +34,7 @@ class BodyRefusedError(Exception):
 
 
 def decode(body: bytes) -> Any:
-    """Decode a body into Python's idea of the JSON.
+    """Decode a body, with or without a byte order mark, into Python's idea of the JSON.
 
     ``NaN`` and ``Infinity`` come through as floats, and so does 1e400: the contract refuses them where they stand.
 
@@ -44,6 +45,7 @@ def decode(body: bytes) -> Any:
     SpecInvalidError
         A text holds a lone surrogate.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     if not body.strip():
         raise BodyRefusedError(ErrorCode.EMPTY_BODY, "The body is empty.")
     try:

@@ -1,0 +1,48 @@
+"""Answers that never change: what a job that has succeeded left behind."""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.responses import Response
+
+from service.api.negotiate import matches, takes_gzip
+from service.contract.values.media_types import JSON
+
+CACHE_CONTROL = "private, max-age=31536000, immutable"
+LARGE = 4096
+"""Bytes from which on text is compressed. Arrays in binary forms hardly get smaller."""
+LEVEL = 6
+HEADERS = ("ETag", "Cache-Control")
+"""What every such answer carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a client wants such an answer: in which form, compressed or not, and only if it does not have it."""
+
+    if_none_match: Annotated[str | None, Header(description="An ETag; 304 where it is that of the answer.")] = None
+    accept: Annotated[str, Header(include_in_schema=False)] = ""
+    accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
+
+    def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
+        """Answer with content that this address will always have, under a tag of what is sent."""
+        sent = {**(headers or {}), "Cache-Control": CACHE_CONTROL}
+        tag = hashlib.sha256(content).hexdigest()
+        compress = False
+        if media_type == JSON and len(content) >= LARGE:
+            sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
+            compress = takes_gzip(self.accept_encoding)
+        sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire
+        if matches(self.if_none_match, sent["ETag"]):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
+        if compress:
+            content, sent["Content-Encoding"] = gzip.compress(content, LEVEL, mtime=0), "gzip"
+        return Response(content, headers=sent, media_type=media_type)
+
+
+FinishedOf = Annotated[Finished, Depends(Finished)]
