@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from service.api.examples import EXAMPLES
 from service.api.problems import Problem
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
 from service.contract.evaluate.results import ModelPredictions, ModelStates
@@ -69,6 +70,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         components = described.setdefault("components", {}).setdefault("schemas", {})
         components.update(schemas["$defs"])
+        for name, example in EXAMPLES.items():
+            components[name]["examples"] = [example]
         for unused in ("HTTPValidationError", "ValidationError"):
             components.pop(unused, None)
         app.openapi_schema = described

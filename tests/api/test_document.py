@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
+from service.api.examples import CSV, EXAMPLES
 from service.api.main import create_app
 from service.api.openapi import document
 from service.config import Settings
 from service.contract.data.dataset import MEDIA_TYPES
-from service.contract.kinds import KINDS
+from service.contract.kinds import KINDS, parse
 from service.contract.values.errors import ErrorCode
 from tests.support.api import MOONS
 from tests.support.http.published import Published, UnpublishedError
@@ -95,6 +97,45 @@ def test_a_plan_is_a_dry_run(api: httpx.Client, body: dict[str, Any]) -> None:
     assert {**plan.json(), "request_id": ""} == {**dry.json(), "request_id": ""}
     assert api.get("/v1/jobs").json()["items"] == []
     assert api.post("/v1/jobs/plan?dry_run=true", json=body).json()["code"] == "invalid_parameter"
+
+
+def successes(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for status, declared in operation["responses"].items():
+        if status.startswith("2"):
+            yield from (media["schema"] for name, media in declared.get("content", {}).items() if name.endswith("json"))
+
+
+def names(schema: dict[str, Any]) -> list[str]:
+    refs = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    return [one["$ref"].rpartition("/")[2] for one in refs]
+
+
+def test_every_answer_and_every_body_has_an_example() -> None:
+    """Of answers that depend on the kind of job, one has."""
+    assert "examples" in SCHEMAS["Problem"]
+    for operation in OPERATIONS.values():
+        for schema in successes(operation):
+            assert any("examples" in SCHEMAS[name] for name in names(schema)), operation["operationId"]
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            if "oneOf" in media["schema"]:
+                assert all("examples" in SCHEMAS[name] for name in names(media["schema"]))
+    csv = OPERATIONS["post", "/v1/datasets"]["requestBody"]["content"]["text/csv"]["example"]
+    assert csv.startswith("left,right,side\n")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_what_they_are_examples_of(name: str) -> None:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(EXAMPLES[name])
+
+
+def test_examples_of_specifications_hold_up(api: httpx.Client) -> None:
+    assert api.post("/v1/jobs/plan", json=EXAMPLES["TrainSpec"]).json()["spec"] == EXAMPLES["DryRun"]["spec"]
+    for kind in KINDS.values():
+        parse(EXAMPLES[kind.request.__name__])
+    uploaded = api.post("/v1/datasets?name=sides", content=CSV, headers={"Content-Type": "text/csv"}).json()
+    of_this = {name: uploaded[name] for name in ("id", "bytes", "created_at", "links")}
+    assert uploaded == EXAMPLES["Dataset"] | of_this
 
 
 def answer(status: int, *, method: str = "GET", path: str = "/livez", **content: Any) -> httpx.Response:

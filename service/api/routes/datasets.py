@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from service.api.bodies import check_charset, check_encoding, media_type_of, receive
+from service.api.examples import CSV
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
 
 CHOSEN_NAMES = 1000
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}, "example": CSV}
 
 
 def _plain(text: str) -> str:
