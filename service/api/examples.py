@@ -29,8 +29,11 @@ _TRAIN: Json = {
     "kind": "train",
     "name": "two points",
     "data": {
-        **{"source": "inline", "inputs": [[1.0], [-1.0]], "targets": [[2.0], [-2.0]]},
-        **{"standardise": False, "standardise_targets": False},
+        "source": "inline",
+        "inputs": [[1.0], [-1.0]],
+        "targets": [[2.0], [-2.0]],
+        "standardise": False,
+        "standardise_targets": False,
     },
     "network": {"activation": "identity"},
     "objective": {"alpha": {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}},

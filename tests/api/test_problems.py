@@ -129,6 +129,14 @@ def test_a_byte_order_mark_is_read_over(api: httpx.Client) -> None:
     assert created.json()["spec"]["data"]["name"] == "moons"
 
 
+@pytest.mark.parametrize("width", [16, 32])
+def test_another_byte_order_mark_is_named(api: httpx.Client, width: int) -> None:
+    for order in ("le", "be"):
+        body = ("\ufeff" + json.dumps(MOONS)).encode(f"utf-{width}-{order}")
+        assert f"UTF-{width}" in check(post(api, body), 400, "wrong_encoding")["detail"]
+    assert "byte 9 is not" in check(post(api, b'{"name": \xff'), 400, "wrong_encoding")["detail"]
+
+
 GZIP = {"Content-Encoding": "gzip"}
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from service.api.main import create_app
@@ -16,8 +17,6 @@ from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import httpx
 
     from service.jobstore import JobStore
 
@@ -144,6 +143,20 @@ def test_pages_of_the_origins_that_are_named_may_call(settings: Settings, origin
         assert "idempotency-key" in allowed.headers["access-control-allow-headers"]
         other = client.get("/livez", headers={"Origin": "https://evil.example"})
         assert (other.headers.get("access-control-allow-origin") == "*") == (origins == "*")
+
+
+def test_a_page_can_read_that_our_own_code_failed(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": ORIGIN["Origin"]}))
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with serving(app) as url:
+        answer = httpx.get(f"{url}/broken", headers=ORIGIN)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN["Origin"]
+    assert answer.headers["vary"] == "Origin"
 
 
 def test_pages_of_other_origins_may_not_call_unless_it_is_set(api: httpx.Client) -> None:

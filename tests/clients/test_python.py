@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.support.service import Service
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
 PACKAGE = "deeplimit_generated"
 CSV = b"left,right,side\n" + b"".join(
     b"%d,%d,%s\n" % (x, y, b"up" if x > y else b"down")

@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.service import Service
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
 PROGRAM = Path(__file__).parent / "typescript"
 NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ECONNRESET", "ENOTCACHED")
 

@@ -248,7 +248,11 @@ class TrainSpec(JobRequest):
     data: DataSource
     network: Network = Network()
     objective: Objective = Objective()
-    discrete: Discrete | None = Discrete()
-    continuum: Continuum | None = Continuum()
+    discrete: Discrete | None = Field(
+        default=Discrete(), description="With its defaults unless said; null trains none."
+    )
+    continuum: Continuum | None = Field(
+        default=Continuum(), description="With its defaults unless said; null trains none."
+    )
     training: Training = Training()
     limits: JobLimits = JobLimits()

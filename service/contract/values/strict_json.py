@@ -18,6 +18,10 @@ NESTING = LIMITS.nesting
 LONGEST_INTEGER = 400
 """Digits; a longer one is past the largest double."""
 
+_MARKS = {  # the longer ones first: they start with the shorter
+    **dict.fromkeys((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "UTF-32"),
+    **dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "UTF-16"),
+}
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _TO_SQUARE = bytes.maketrans(b"{}", b"[]")
@@ -51,7 +55,9 @@ def decode(body: bytes) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        detail = f"The body must be in UTF-8; byte {error.start} is not."
+        marked = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
+        found = f"its byte order mark is that of {marked}" if marked else f"byte {error.start} is not"
+        detail = f"The body must be in UTF-8; {found}."
         raise BodyRefusedError(ErrorCode.WRONG_ENCODING, detail) from None
     value = _parse(text)
     if _deeper_than(body, NESTING):
