@@ -8,6 +8,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from service.contract.train.request import TrainSpec
+from service.contract.train.resolve import resolve_train
 from service.contract.values.limits import LIMITS
 from service.version import VERSION
 
@@ -42,54 +44,7 @@ _TRAIN: Json = {
 _EVALUATE: Json = {"kind": "evaluate", "job_id": _ID, "depths": [256], "outputs": ["predictions", "states", "metrics"]}
 _DIAGNOSE: Json = {"kind": "diagnose", "networks": [{"dataset_id": weights} for weights in _WEIGHTS.values()]}
 
-_RESOLVED: Json = {
-    "kind": "train",
-    "name": "two points",
-    "metadata": {},
-    "external_id": None,
-    "data": {
-        "source": "inline",
-        "samples": 2,
-        "features": 1,
-        "sha256": "69dbc5045ed876998705ea2b832b59d75f4d95c4ad0d23723b4c8873f163fb87",
-        "standardise": False,
-        "standardise_targets": False,
-        "validation_fraction": 0.0,
-        "split_seed": 0,
-    },
-    "network": {
-        "state_dim": 1,
-        "activation": "identity",
-        "output": "identity",
-        "fixed": {"K": None, "b": None, "W": None, "c": None},
-        "weights": "varying",
-        "integrator": "euler",
-        "block": "single",
-        "width": None,
-        "horizon": 1.0,
-    },
-    "objective": {
-        "loss": "squared_error",
-        "alpha": {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1},
-        "tau": {"K": 1.0, "b": 1.0},
-        "scaling": "h1",
-        "running_cost": 0.0,
-    },
-    "discrete": {"depths": [8, 16]},
-    "continuum": {"basis": "auto", "tolerance": 1e-8},
-    "training": {
-        "gradient_tolerance": 1e-7,
-        "max_iterations": 2000,
-        "starts": 4,
-        "seed": 0,
-        "start_scale": 0.5,
-        "depth_start": "prolong",
-        "follow": "best",
-        "dtype": "float64",
-        "device": "auto",
-    },
-    "limits": {"wall_time_s": 3600.0},
-}
+_RESOLVED: Json = resolve_train(TrainSpec.model_validate(_TRAIN), LIMITS).spec.model_dump(mode="json")
 _LISTED: Json = {
     "id": _ID,
     "kind": "train",

@@ -67,6 +67,13 @@ def test_every_schema_that_one_of_may_have_says_which_it_is() -> None:
             assert at == "/Discrete/properties/depths"
 
 
+def test_no_choice_has_a_constant_beside_other_types() -> None:
+    """openapi-python-client then takes nothing but the constant; an enumeration of one it reads."""
+    chosen = [(at, one) for at, schema in within(SCHEMAS) for one in schema.get("anyOf", ()) if isinstance(one, dict)]
+    assert [at for at, one in chosen if "const" in one] == []
+    assert len(chosen) > 100
+
+
 def test_no_field_has_an_object_as_its_default() -> None:
     assert [at for at, schema in within(SCHEMAS) if isinstance(schema.get("default"), dict)] == []
     assert SCHEMAS["Training"]["properties"]["starts"]["default"] == 4

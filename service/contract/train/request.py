@@ -205,7 +205,7 @@ class _Starts(Whole):
 
     def schema(self) -> JsonSchemaValue:
         """Return both forms."""
-        return {"anyOf": [super().schema(), {"const": AUTO}]}
+        return {"anyOf": [super().schema(), {"type": "string", "enum": [AUTO]}]}  # generators misread a const here
 
 
 class Training(Strict):
