@@ -11,9 +11,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
-from service.contract.values.arrays import ArrayOf, Table
+from service.contract.values.arrays import ArrayOf, Table, one_column_flat
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Real, TextOf, Whole
 from service.contract.values.pointers import tagged
@@ -125,8 +125,8 @@ class InlineData(DataOptions):
     inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")] = Field(
         description="(S, features): one row per sample."
     )
-    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs")] = Field(
-        description="(S,) classes 0..m-1, ±1 or numbers; or (S, m) rows of numbers."
+    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs"), AfterValidator(one_column_flat)] = (
+        Field(description="(S,) or (S, 1) classes 0..m-1, ±1 or numbers; or (S, m) rows of numbers.")
     )
 
     def sha256(self) -> str:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from service.contract.data.sources import BuiltinName
 from service.contract.request import Device, JobLimits, JobRequest, Strict, distinct_schema, entries
-from service.contract.values.arrays import ArrayOf, Table, nested
+from service.contract.values.arrays import ArrayOf, Table, nested, one_column_flat
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Real, TextOf, Whole
@@ -57,7 +57,9 @@ class InlineEvaluationData(Strict):
 
     source: Literal["inline"]
     inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")]
-    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs")] | None = Field(
+    targets: (
+        Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs"), AfterValidator(one_column_flat)] | None
+    ) = Field(
         default=None,
         description="As for training; classes are integers in the training's order, and need not all occur. For"
         " logistic -1 and 1, or 0 and 1, in which 0 is -1.",

@@ -182,7 +182,7 @@ def _classes(
     An upload's labels became classes by their order in its own file, so that those of another file, or of a part of
     one, may have become others: they are found again by their names.
     """
-    labels, loss = facts.class_names, trained.spec.objective.loss
+    labels, loss = facts.class_names or _written(facts, trained_names), trained.spec.objective.loss
     signs = loss is Loss.LOGISTIC and facts.sign_counts is not None
     are_classes = signs or (loss is not Loss.SQUARED_ERROR and labels is not None)
     if not are_classes and not _targets_fit(trained, facts.outputs, len(facts.class_counts or ())):
@@ -199,6 +199,20 @@ def _classes(
         detail = f"{unknown} of its {len(labels)} labels are not among those that the models were trained on"
     errors.append(FieldError("/data/id", "targets_do_not_fit", detail))
     return None
+
+
+def _written(facts: SampleFacts, trained_names: list[str] | None) -> list[str] | None:
+    """Return integers 0..m-1 as the labels that they are for a training on labels, or ``None`` where one is none.
+
+    A part of a file may hold only those of its labels that are numbers.
+    """
+    if not (trained_names and facts.integers and facts.class_counts):
+        return None
+    labels = [str(number) for number in range(len(facts.class_counts))]
+    there = {label for label, count in zip(labels, facts.class_counts, strict=True) if count}
+    if not there <= set(trained_names):
+        return None
+    return [label if label in there else trained_names[0] for label in labels]  # what does not occur may be any
 
 
 def _check_output(spec: ResolvedEvaluateSpec, sizes: Sizes, limits: Limits) -> None:

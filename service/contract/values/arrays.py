@@ -44,6 +44,11 @@ class Table:
         return [self.values[start : start + columns].tolist() for start in range(0, len(self.values), columns)]
 
 
+def one_column_flat(table: Table) -> Table:
+    """Return a table of shape (S, 1) as one of shape (S,), which says the same; any other as it is."""
+    return Table(table.shape[:1], table.values) if table.shape[1:] == (1,) else table
+
+
 def nested(errors: Sequence[FieldError]) -> PydanticCustomError:
     """Wrap errors below one field, never none, as the single error that a pydantic validator may raise."""
     return PydanticCustomError(NESTED, "has bad entries", {"errors": tuple(errors)})
@@ -142,6 +147,9 @@ def _bad_numbers(value: list[Any], columns: tuple[int, ...]) -> Iterator[FieldEr
 
 
 def _bad_number(entry: object, pointer: str) -> Iterator[FieldError]:
+    if isinstance(entry, list):
+        yield FieldError(pointer, "not_a_number", "must be a number, and is an array: nested one level too deep")
+        return
     try:
         number = Real().parse(entry)
     except PydanticCustomError as error:

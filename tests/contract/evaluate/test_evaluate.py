@@ -159,6 +159,34 @@ def test_labels_for_logistic_are_found_by_their_names() -> None:
     assert refusal(trained_on(BITS, "logistic"), upload([2, 2, 2])).pointer == "/data/id"
 
 
+def test_numbers_are_the_labels_that_they_are_written_as() -> None:
+    """A part of a file may hold only those of its labels that are numbers, so that they came as integers."""
+    trained = trained_on(upload([2, 2, 2], class_names=["1", "3A", "4"]))
+    spec = evaluated(trained, upload([0, 3, 0, 0, 3]))
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes is not None
+    assert [spec.data.classes[number] for number in (1, 4)] == [0, 2]
+    assert refusal(trained, upload([0, 3, 3])).pointer == "/data/id"  # 2 is no label of the training
+    assert refusal(trained, upload([0, 6], integers=False)).pointer == "/data/id"
+
+
+def test_targets_of_a_body_may_stand_in_one_column() -> None:
+    column: Any = [[0.0], [2.0]]
+    assert (
+        evaluated(trained_on(upload([2, 2, 2])), column).data
+        == evaluated(trained_on(upload([2, 2, 2])), [0.0, 2.0]).data
+    )
+
+
+def test_columns_are_compared_by_their_whole_names() -> None:
+    names = ["k__Bacteria;" + "p__Firmicutes;" * 20 + end for end in "AB"]
+    trained = trained_on(upload([3, 3], columns=names))
+    assert evaluated(trained, upload([3, 3], columns=list(names))).data.source == "dataset"
+    with pytest.raises(SpecInvalidError) as refused:
+        evaluated(trained, upload([3, 3], columns=names[::-1]))
+    assert [error.code for error in refused.value.errors] == ["columns_differ"]
+
+
 def test_nothing_is_asked_of_labels_that_are_not_there() -> None:
     spec = evaluated(trained_on(ABC), upload(None, outputs=None, integers=False))
     assert spec.data.model_dump() == {

@@ -200,11 +200,18 @@ def test_wrong_inline_data(pointer: str, value: object, found: tuple[str, str]) 
     assert errors(put(INLINE, pointer, value)) == [found]
 
 
+def test_an_array_in_the_place_of_a_number_is_called_one() -> None:
+    with pytest.raises(SpecInvalidError, match=r"must be a number, and is an array: nested one level too deep"):
+        run(put(INLINE, "/data/inputs", [[1, 2], [3, [4]], [4, 5]]))
+
+
 WRONG_TARGETS = [
     ("cross_entropy", [0, 1, 1.5], "/data/targets/2"),
-    ("cross_entropy", [[0], [1], [1]], "/data/targets"),
+    ("cross_entropy", [[0, 1], [1, 0], [1, 0]], "/data/targets"),
+    ("cross_entropy", [[0], [1], [1.5]], "/data/targets/2"),
     ("logistic", [1, -1, 0], "/data/targets/2"),
-    ("logistic", [[1], [-1], [1]], "/data/targets"),
+    ("logistic", [[1, 1], [-1, 1], [1, 1]], "/data/targets"),
+    ("logistic", [[1], [-1], [0]], "/data/targets/2"),
 ]
 
 

@@ -84,7 +84,7 @@ def test_every_default() -> None:
 def test_targets_choose_output_and_loss() -> None:
     found = resolved(inline([[1], [2]], [0.0, 1]))
     assert (found["network"]["output"], found["objective"]["loss"]) == ("softmax", "cross_entropy")
-    for targets in ([0.5, 1], [[0], [1]], [[2.0, 1.0], [3.0, 1.0]]):
+    for targets in ([0.5, 1], [[0.5], [1]], [[2.0, 1.0], [3.0, 1.0]]):
         found = resolved(inline([[1], [2]], targets))
         assert (found["network"]["output"], found["objective"]["loss"]) == ("identity", "squared_error")
         assert found["data"]["standardise_targets"] is True
@@ -119,6 +119,16 @@ def test_fixed_parameters_are_kept_as_written() -> None:
     assert resolved(body)["network"]["fixed"] == fixed
     fixed = {"K": [[1, 2], [3, 4]], "b": [1, 2], "W": [[1, 2], [3, 4.5]], "c": None}
     assert resolved(inline([[1, 2], [2, 3]], [0, 1]) | {"network": {"fixed": fixed}})["network"]["fixed"] == fixed
+
+
+@pytest.mark.parametrize("loss", [None, "cross_entropy", "logistic", "squared_error"])
+def test_targets_in_one_column_are_targets_of_one_dimension(loss: str | None) -> None:
+    body = {"objective": {"loss": loss}} if loss else {}
+    targets = [-1, 1, 1] if loss == "logistic" else [0, 1, 1]
+    flat, column = (inline([[1], [2], [3]], found) | body for found in (targets, [[y] for y in targets]))
+    assert resolved(column) == resolved(flat)
+    if loss is None:
+        assert resolved(column)["objective"]["loss"] == "cross_entropy"
 
 
 def test_the_hash_of_inline_data_can_be_recomputed() -> None:
