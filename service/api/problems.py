@@ -120,13 +120,19 @@ def of_spec(error: SpecInvalidError) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=items)
 
 
-def of_upload(refusal: Refusal) -> ProblemError:
-    """Return the 422 for an upload that does not hold up."""
-    if refusal.parameter is not None:
-        return invalid_parameter(refusal.parameter, refusal.detail, refusal.code)
-    item = ProblemItem(pointer="", code=refusal.code, detail=refusal.detail)
-    detail = f"The upload is not taken: {refusal.detail}."
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_DATASET, detail, errors=[item])
+def of_upload(refusals: Sequence[Refusal]) -> ProblemError:
+    """Return the 422 for an upload, or for parameters, that do not hold up, with every reason."""
+    first, *others = refusals
+    items = [
+        ProblemItem(pointer="" if item.parameter is None else None, **item.model_dump(exclude_none=True))
+        for item in refusals
+    ]
+    code, start = ErrorCode.INVALID_DATASET, "The upload is not taken: "
+    if first.parameter is not None:
+        code, start = ErrorCode.INVALID_PARAMETER, f"The parameter {first.parameter} "
+    more = f"; and {len(others)} more, in `errors`" if others else ""
+    detail = f"{start}{first.detail}{more}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=items)
 
 
 def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemError:
@@ -178,7 +184,7 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
     items = []
     for item in error.errors():
         kind, detail = ("required", "is required") if item["type"] == "missing" else (item["type"], item["msg"])
-        items.append(ProblemItem(parameter=str(item["loc"][-1]), code=kind, detail=detail))
+        items.append(ProblemItem(parameter=str(item["loc"][1]), code=kind, detail=detail))
     detail = f"The parameter {items[0].parameter} is wrong: {items[0].detail}."
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, ErrorCode.INVALID_PARAMETER, detail, errors=items)
 
@@ -204,7 +210,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         ProblemError: lambda error: error,
         BodyRefusedError: lambda error: ProblemError(HTTPStatus.BAD_REQUEST, error.code, error.detail),
         SpecInvalidError: of_spec,
-        UploadRefusedError: lambda error: of_upload(error.refusal),
+        UploadRefusedError: lambda error: of_upload(error.refusals),
         RequestValidationError: _of_parameters,
         InvalidCursor: lambda _: invalid_parameter("cursor", "must be the next_cursor of a page"),
         redis.RedisError: _of_store,

@@ -103,6 +103,9 @@ class Dataset(Answer):
     samples: int | None = None
     features: int | None = None
     columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+    dropped_rows: int | None = Field(
+        default=None, description="Rows of the upload that `missing=drop` left out for a missing value."
+    )
     targets: UploadedTargets | None = None
     depth: int | None = None
     state_dim: int | None = None
@@ -170,7 +173,7 @@ def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
     facts = record.facts
     shown: dict[str, Any] = {"kind": facts.kind}
     if isinstance(facts, SampleFacts):
-        shown |= facts.model_dump(include={"samples", "features", "columns"})
+        shown |= facts.model_dump(include={"samples", "features", "columns", "dropped_rows"})
         if facts.outputs is not None:
             shown["targets"] = UploadedTargets(
                 kind="classes" if facts.integers else "numbers",

@@ -227,14 +227,16 @@ class Client:
         targets: Sequence[str] = (),
         inputs: Sequence[str] = (),
         inputs_only: bool = False,
+        header: str | None = None,
+        missing: str | None = None,
     ) -> Json:
         """Upload a data set, or the weights of a network, and return what is known of it.
 
         Repeating it is harmless: the same content is kept once.
         """
         params: dict[str, Any] = {"targets": list(targets), "inputs": list(inputs)}
-        if name is not None:
-            params["name"] = name
+        said = {"name": name, "header": header, "missing": missing}
+        params |= {parameter: value for parameter, value in said.items() if value is not None}
         if inputs_only:
             params["inputs_only"] = "true"
         headers = {"Content-Type": media_type}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from service.cli.options import DEFAULT_URL, AsJson, Url, connected, print_json
+from service.contract.data.reading import HeaderRow, Missing
 from service.contract.values import media_types
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def upload(
     target: Annotated[list[str] | None, typer.Option("--target", help="Column or array of targets; repeat.")] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Column or array of inputs; repeat.")] = None,
     inputs_only: Annotated[bool, typer.Option("--inputs-only", help="There are no targets.")] = False,
+    header: Annotated[
+        HeaderRow | None, typer.Option(help="Whether the first row of a CSV names its columns; unless said, decided.")
+    ] = None,
+    missing: Annotated[
+        Missing | None, typer.Option(help="Rows with a missing value; unless said, the file is refused.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="For people.")] = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
@@ -50,7 +57,14 @@ def upload(
         raise typer.Exit(REFUSED)
     with connected(url) as client:
         dataset = client.upload(
-            file.read_bytes(), media_type, name=name, targets=target or (), inputs=inputs or (), inputs_only=inputs_only
+            file.read_bytes(),
+            media_type,
+            name=name,
+            targets=target or (),
+            inputs=inputs or (),
+            inputs_only=inputs_only,
+            header=header,
+            missing=missing,
         )
     if as_json:
         print_json(dataset)
@@ -106,7 +120,8 @@ def _print(lines: Iterable[str]) -> None:
 def _contents(dataset: dict[str, Any]) -> str:
     if dataset["kind"] == "weights":
         return f"weights of {dataset['depth']} layers, d = {dataset['state_dim']}"
-    return f"{dataset['samples']} samples of {dataset['features']} numbers"
+    dropped = f", {dataset['dropped_rows']} rows with a missing value left out" if dataset.get("dropped_rows") else ""
+    return f"{dataset['samples']} samples of {dataset['features']} numbers{dropped}"
 
 
 def _lines(dataset: dict[str, Any]) -> list[str]:

@@ -134,11 +134,44 @@ def test_targets_by_name(api: httpx.Client, artifacts: ArtifactStore) -> None:
         ({"name": "a\x1b[31m"}, "name"),
         ({"name": "two\nlines"}, "name"),
         ({"target": "y1"}, "target"),
+        ({"header": "perhaps"}, "header"),
+        ({"header": ""}, "header"),
+        ({"missing": "keep"}, "missing"),
+        ({"targets": "y1" * 501}, "targets"),
     ):
         answer = upload(api, content, CSV, **params)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter"), answer.text
         assert answer.json()["errors"][0]["parameter"] == parameter
     assert accepted(api, content, CSV, name="größe 稲")["name"] == "größe 稲"
+
+
+def test_what_is_said_about_the_header_and_missing_values(api: httpx.Client, artifacts: ArtifactStore) -> None:
+    content = b"1,2,3\n4,5,0\n6,NA,0\n7,8,1\n"
+    problem = upload(api, content, CSV).json()
+    assert (problem["code"], problem["errors"][0]["code"]) == ("invalid_dataset", "missing_value")
+    found = accepted(api, content, CSV, missing="drop")
+    assert (found["samples"], found["dropped_rows"], found["columns"]) == (3, 1, None)
+    assert kept(artifacts, found["id"])["inputs"].tolist() == [[1, 2], [4, 5], [7, 8]]
+    found = accepted(api, content, CSV, missing="drop", header="present")
+    assert (found["samples"], found["dropped_rows"], found["columns"]) == (2, 1, ["1", "2"])
+    assert api.get(found["links"]["self"]).json() == found
+    found = accepted(api, b"a,y\n1,None\n2,mild\n", CSV, missing="label")
+    assert found["targets"]["class_names"] == ["None", "mild"]
+    assert found["dropped_rows"] == 0
+    answer = upload(api, npz(inputs=X, targets=Y), NPZ, header="absent")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "header")
+
+
+def test_every_reason_is_an_error_of_its_own(api: httpx.Client) -> None:
+    content = b"a,city,b,sex,y\n1,Rome,2,m,0\n2,Oslo,3,f,1\n"
+    problem = upload(api, content, CSV).json()
+    assert [item["code"] for item in problem["errors"]] == ["not_a_number", "not_a_number"]
+    assert [item["pointer"] for item in problem["errors"]] == ["", ""]
+    assert "'city'" in problem["detail"]
+    assert problem["detail"].endswith("; and 1 more, in `errors`.")
+    problem = upload(api, content, CSV, targets="z", inputs="q").json()
+    assert problem["code"] == "invalid_parameter"
+    assert [item["parameter"] for item in problem["errors"]] == ["targets", "inputs"]
 
 
 def test_weights(api: httpx.Client, artifacts: ArtifactStore) -> None:

@@ -125,12 +125,12 @@ def test_an_upload_and_the_listing_of_uploads(server: ScriptedServer) -> None:
     server.say(200, {"items": [{"id": "b"}], "next_cursor": None})
     server.say(204)
     with Client(server.url) as client:
-        assert client.upload(b"1,2\n", "text/csv", name="two", targets=["y"], inputs_only=False) == {"id": "a"}
+        assert client.upload(b"1,2\n", "text/csv", name="two", targets=["y"], header="absent") == {"id": "a"}
         assert [item["id"] for item in client.datasets()] == ["a", "b"]
         client.delete_dataset("a")
     asked = [what for what, _, _ in server.asked]
     assert asked == [
-        "POST /v1/datasets?targets=y&name=two",
+        "POST /v1/datasets?targets=y&name=two&header=absent",
         "GET /v1/datasets",
         "GET /v1/datasets?cursor=7",
         "DELETE /v1/datasets/a",

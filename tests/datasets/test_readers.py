@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from service.contract.data.dataset import MEDIA_TYPES, SampleFacts, UploadFormat
-from service.contract.values.limits import LIMITS
 from service.datasets.uploads import __main__ as child_process
 from service.datasets.uploads import child
 from service.datasets.uploads.__main__ import read
-from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
+from service.datasets.uploads.request import UploadRefusedError, UploadRequest
+from tests.datasets.reading import request
 from tests.support.hostile import BAD
 from tests.support.uploads import bomb, header_bomb, label_bomb, lying_bomb, many_arrays, npz, safetensors_file, tensor
 
@@ -27,27 +27,6 @@ if TYPE_CHECKING:
 
 MEMORY = 150 * 2**20
 """Bytes that refusing a bomb may take, the interpreter and NumPy included; what it unpacks to is more."""
-
-
-def request(folder: Path, content: bytes, kind: UploadFormat, **choice: object) -> UploadRequest:
-    source = folder / "upload"
-    source.write_bytes(content)
-    limits = UploadLimits(
-        samples=LIMITS.samples,
-        features=LIMITS.features,
-        outputs=LIMITS.outputs,
-        depth=LIMITS.depth,
-        state_dim=LIMITS.state_dim,
-        numbers=LIMITS.upload_numbers,
-        magnitude=LIMITS.magnitude,
-    )
-    return UploadRequest(
-        format=kind,
-        source=str(source),
-        destination=str(folder / "canonical"),
-        choice=Choice.model_validate(choice),
-        limits=limits,
-    )
 
 
 @pytest.mark.parametrize(("content", "media_type", "code"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
@@ -92,7 +71,7 @@ def test_a_bomb_takes_little_memory(tmp_path: Path, make: Callable[[int], bytes]
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
 @pytest.mark.parametrize(("make", "kind"), [(header_bomb, UploadFormat.NPZ), (many_arrays, UploadFormat.SAFETENSORS)])
 def test_a_header_is_not_read_before_its_length(tmp_path: Path, make: Callable[[], bytes], kind: UploadFormat) -> None:
-    peak, answer = peak_memory(request(tmp_path, make(), kind))
+    peak, answer = peak_memory(request(tmp_path, make(), kind, inputs_only=True))
     assert 0 < peak < MEMORY
     assert "lies_about_size" in answer
 

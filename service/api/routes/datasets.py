@@ -22,9 +22,9 @@ from service.api.routes.common import Flag, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State
 from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
-from service.contract.values.limits import LIMITS
+from service.contract.data.reading import HeaderRow, Missing
 from service.contract.values.media_types import BYTES
-from service.datasets.uploads.request import Choice, is_plain
+from service.datasets.uploads.request import LONGEST_NAME, Choice, is_plain
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
 
@@ -40,7 +40,7 @@ def _plain(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_plain)]
-ChosenName = Annotated[str, Query(max_length=LIMITS.name_length)]
+ChosenName = Annotated[str, Query(max_length=LONGEST_NAME)]
 
 
 def _format(request: Request, named: UploadFormat | None) -> UploadFormat:
@@ -107,19 +107,35 @@ async def create_dataset(
         UploadFormat | None, Query(alias="format", description=f"For a Content-Type that names none, {BYTES}.")
     ] = None,
     inputs_only: Annotated[Flag, Query(description="There are no targets: for predictions only.")] = False,
+    header: Annotated[
+        HeaderRow | None,
+        Query(description="Whether the first row of a CSV names its columns; decided by the cells unless said."),
+    ] = None,
+    missing: Annotated[
+        Missing,
+        Query(
+            description="Rows with a missing value: refuse the upload, drop them and say how many, or take a missing"
+            " target as a label of its own."
+        ),
+    ] = Missing.REFUSE,
 ) -> Response:
     """Upload samples to train or evaluate on, or the weights K and b of a network to diagnose.
 
-    CSV: commas between cells, points in decimals, UTF-8, a header unless the first row is numbers; columns without a
-    header are named 0, 1, …. A single column of text as target becomes classes, in the order of the sorted labels. NPZ
-    and safetensors: arrays of samples, or `K` (depth, d, d) and `b` (depth, d). Parquet: flat columns of numbers; a
-    target may be text. Nothing is unpickled. The id is the hash of the content, so an upload can be repeated.
+    CSV: commas between cells, points in decimals, UTF-8; columns without a header are named 0, 1, …. A single column
+    of targets with any text becomes classes, in the order of the sorted labels. NPZ and safetensors: arrays of samples,
+    or `K` (depth, d, d) and `b` (depth, d); no other array matters. Parquet: flat columns of numbers; a target may be
+    text, and a data frame's index is no column. Nothing is unpickled. The id is the hash of the content, so an upload
+    can be repeated.
     """
     datasets = service.datasets
     kind = _format(request, file_format)
-    choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only)
+    choice = Choice(
+        inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only, header=header, missing=missing
+    )
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
+    if header is not None and kind is not UploadFormat.CSV:
+        raise invalid_parameter("header", "is about the first row of a CSV, and the upload is none")
     with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
         await receive(request, datasets.limits.upload_bytes, file.write)
         file.flush()

@@ -56,6 +56,7 @@ class SampleFacts(_Frozen):
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
     sign_counts: tuple[int, int] | None = Field(default=None, description="Samples of -1 and of 1, where all are such.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+    dropped_rows: int = Field(default=0, description="Rows of the upload that were left out for a missing value.")
 
 
 class WeightFacts(_Frozen):

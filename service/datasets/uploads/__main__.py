@@ -23,9 +23,10 @@ def main() -> None:
     try:
         answer = read(request)
     except UploadRefusedError as error:
-        answer = UploadAnswer(refusal=error.refusal)
+        answer = UploadAnswer(refusals=error.refusals)
     except MemoryError:
-        answer = UploadAnswer(refusal=Refusal(code="too_much_memory", detail="takes more memory than an upload may"))
+        refusal = Refusal(code="too_much_memory", detail="takes more memory than an upload may")
+        answer = UploadAnswer(refusals=(refusal,))
     sys.stdout.write(answer.model_dump_json())
 
 
@@ -55,8 +56,9 @@ def read(request: UploadRequest) -> UploadAnswer:
         It does not hold up.
     """
     # the readers are imported here, below the bounds, and each only for its own format
-    from service.datasets.uploads import canonical  # noqa: PLC0415
+    from service.datasets.uploads import canonical, signatures  # noqa: PLC0415
 
+    signatures.check(Path(request.source), request.format)
     path, choice, limits = Path(request.source), request.choice, request.limits
     content: canonical.Samples | canonical.Weights
     match request.format:

@@ -35,6 +35,8 @@ class Samples:
         Whether the targets were written as integers or labels.
     class_names, columns
         Labels of the classes, and names of the input columns, where there are any.
+    dropped_rows
+        Rows of the upload that were left out.
     """
 
     inputs: NDArray[np.float64]
@@ -42,6 +44,7 @@ class Samples:
     integers: bool = False
     class_names: list[str] | None = None
     columns: list[str] | None = None
+    dropped_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,4 +109,5 @@ def _facts(samples: Samples, limits: UploadLimits) -> SampleFacts:
         class_names=samples.class_names,
         sign_counts=signs,
         columns=samples.columns,
+        dropped_rows=samples.dropped_rows,
     )

@@ -52,9 +52,8 @@ def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
     except (subprocess.CalledProcessError, ValidationError) as failure:
         LOG.warning("an upload took its reader down: %s: %s", failure, done.stderr[-2000:].decode(errors="replace"))
         raise UploadRefusedError("unreadable", "could not be read: its reader ran out of memory or failed") from None
-    if answer.refusal is not None:
-        refusal = answer.refusal
-        raise UploadRefusedError(refusal.code, refusal.detail, refusal.parameter)
+    if answer.refusals:
+        raise UploadRefusedError.several(answer.refusals)
     if answer.facts is None:
         raise UploadRefusedError("unreadable", "could not be read")
     return answer.facts

@@ -22,13 +22,13 @@ from service.datasets.uploads.canonical import METADATA
 from service.datasets.uploads.request import UploadLimits, UploadRefusedError, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-MOST_ENTRIES: Final = 64
-MOST_DIRECTORY: Final = 2**16
+MOST_ENTRIES: Final = 1000
+MOST_DIRECTORY: Final = 2**17
 LONGEST_HEADER: Final = 10_000
 LONGEST_NOTE: Final = 2**16
 
@@ -46,7 +46,7 @@ _HEADERS: Final = {
 
 
 def open_npz(path: Path, limits: UploadLimits) -> ArrayFile:
-    """Read the headers of an NPZ file, checked against what the zip's directory claims.
+    """Read the directory of an NPZ file; the header of an array is read, and checked against it, when asked for.
 
     Raises
     ------
@@ -58,17 +58,26 @@ def open_npz(path: Path, limits: UploadLimits) -> ArrayFile:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):
         raise malformed("is not a zip file") from None
-    entries = archive.infolist()
-    if sum(entry.file_size for entry in entries) > 8 * limits.numbers + LONGEST_HEADER * MOST_ENTRIES:
-        raise UploadRefusedError("unpacks_too_large", "unpacks to more bytes than an upload may hold")
-    names = [entry.filename.removesuffix(".npy") for entry in entries]
-    if len(set(names)) < len(names) or not all(entry.filename.endswith(".npy") for entry in entries):
-        raise malformed("holds something else than arrays, or an array twice")
-    arrays = {name: _unread(archive, entry) for name, entry in zip(names, entries, strict=True)}
-    note = arrays.pop(METADATA, None)
-    if note is None or note.dtype.kind != "U" or note.shape or note.dtype.itemsize > LONGEST_NOTE:
-        return ArrayFile(arrays, None)
-    return ArrayFile(arrays, str(note.load().astype("=U").tobytes(), "utf-32", "replace").rstrip("\0"))
+    entries = {
+        entry.filename.removesuffix(".npy"): entry for entry in archive.infolist() if entry.filename.endswith(".npy")
+    }
+    if not entries or len({entry.filename for entry in archive.infolist()}) < len(archive.infolist()):
+        raise malformed("holds no arrays, or an array twice")
+    headers = {name: partial(_unread, archive, entry, limits) for name, entry in entries.items()}
+    return ArrayFile(headers, partial(_note, headers))
+
+
+def _note(headers: Mapping[str, Callable[[], UnreadArray]]) -> str | None:
+    """Return what this service wrote into the file, if it did: an array of one text."""
+    if METADATA not in headers:
+        return None
+    try:
+        note = headers[METADATA]()
+    except UploadRefusedError:  # an array of that name which is none of ours
+        return None
+    if note.dtype.kind != "U" or note.shape or note.dtype.itemsize > LONGEST_NOTE:
+        return None
+    return str(note.load().astype("=U").tobytes(), "utf-32", "replace").rstrip("\0")
 
 
 def _check_directory(path: Path) -> None:
@@ -86,8 +95,10 @@ def _check_directory(path: Path) -> None:
         raise UploadRefusedError("too_many_arrays", f"holds more than {MOST_ENTRIES} arrays")
 
 
-def _unread(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> UnreadArray:
+def _unread(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: UploadLimits) -> UnreadArray:
     """Read the header of one array and check its size."""
+    if entry.file_size > 8 * limits.numbers + LONGEST_HEADER:
+        raise UploadRefusedError("unpacks_too_large", "unpacks to more bytes than an upload may hold")
     if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} or entry.flag_bits & _ENCRYPTED:
         raise malformed("holds an array that is encrypted or packed in another way than NumPy packs")
     with _unpacked(archive, entry) as stream:
@@ -106,7 +117,8 @@ def _unread(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> UnreadArray:
     if any(type(n) is not int or n < 0 for n in shape):  # NumPy lets True and -1 through
         raise malformed("holds an array whose header cannot be read")
     if dtype.hasobject:
-        raise UploadRefusedError("pickle_refused", "an array holds Python objects, which would have to be unpickled")
+        detail = "an array holds Python objects, which would have to be unpickled; store texts by .astype(str)"
+        raise UploadRefusedError("pickle_refused", detail)
     if header.tell() + prod(shape) * dtype.itemsize != entry.file_size:
         raise UploadRefusedError("lies_about_size", "an array's header claims another size than the array has")
     return UnreadArray(shape, dtype, partial(_load, archive, entry))

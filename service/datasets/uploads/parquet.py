@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.datasets.uploads.canonical import Samples
-from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, malformed
-from service.datasets.uploads.tables import LONGEST_NAME, Roles, check_rows, classes_of, roles, target_values
+from service.datasets.uploads.labels import LONGEST_LABEL
+from service.datasets.uploads.request import (
+    Choice,
+    Refusal,
+    UploadLimits,
+    UploadRefusedError,
+    listed,
+    malformed,
+    quoted,
+)
+from service.datasets.uploads.settle import Unsettled, settle
+from service.datasets.uploads.tables import Roles, check_rows, roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from service.datasets.uploads.canonical import Samples
+
 LONGEST_FOOTER: Final = 4 * 2**20
 MOST_ROW_GROUPS: Final = 10_000
+_INDEX: Final = re.compile(r"__index_level_\d+__")
+"""How pandas calls the columns of an index without a name; they are an index where the note about it is lost, too."""
+_MOST_REFUSALS: Final = 20
 _MAGIC: Final = b"PAR1"
 _THRIFT_STRINGS: Final = 2**20
 _THRIFT_ENTRIES: Final = 10**6
@@ -28,7 +44,7 @@ _TEXTS_AT_ONCE: Final = 500
 
 
 def read_parquet(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
-    """Read a table. Integer or text targets are classes, unless there are several columns of them.
+    """Read a table. A single target of integers, text or truth values is a class; a data frame's index is no column.
 
     Raises
     ------
@@ -59,43 +75,146 @@ def _check_footer(path: Path) -> None:
 
 
 def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples:
-    metadata = file.metadata
+    metadata, schema = file.metadata, file.schema_arrow
     if metadata.num_row_groups > MOST_ROW_GROUPS:
         raise malformed(f"has more than {MOST_ROW_GROUPS} row groups")
-    schema = file.schema_arrow
-    if len(schema.names) != metadata.num_columns:
-        raise UploadRefusedError("wrong_dtype", "has nested columns")
-    chosen = roles(schema.names, choice, limits)
+    index = _index_columns(schema)
+    places = [place for place, name in enumerate(schema.names) if name not in index]
+    if not places:
+        raise UploadRefusedError("no_inputs", "has no columns but a data frame's index")
+    names = [schema.names[place].strip() for place in places]
+    _check_index(index, choice, names)
+    found = roles(names, choice, limits)
+    chosen = Roles([places[k] for k in found.inputs], [places[k] for k in found.targets])
     check_rows(metadata.num_rows, chosen, limits)
-    _check_sizes(metadata, chosen, limits)
-    types = {position: schema.field(position).type for position in (*chosen.inputs, *chosen.targets)}
-    labels = len(chosen.targets) == 1 and _is_text(types[chosen.targets[0]])
-    for position, kind in types.items():
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or (labels and position in chosen.targets)):
-            raise UploadRefusedError("wrong_dtype", f"column {position + 1} does not hold numbers")
-    inputs = _matrix(file, chosen.inputs)
-    columns = [str(schema.names[position])[:LONGEST_NAME] for position in chosen.inputs]
-    if labels:
-        classes, names = classes_of(_labels(file, chosen.targets[0]), limits)
-        return Samples(inputs, classes, integers=True, class_names=names, columns=columns)
-    integers = all(pa.types.is_integer(types[position]) for position in chosen.targets)
-    return Samples(inputs, target_values(_matrix(file, chosen.targets)), integers=integers, columns=columns)
+    _check_types(schema, chosen)
+    _check_sizes(metadata, _first_leaves(schema, metadata), chosen, limits)
+    targets: list[str] | NDArray[np.float64] | None = None
+    if chosen.targets:
+        text = len(chosen.targets) == 1 and _holds_labels(schema.field(chosen.targets[0]).type)
+        targets = _labels(file, chosen.targets[0]) if text else _matrix(file, chosen.targets)
+    read = Unsettled(
+        inputs=_matrix(file, chosen.inputs),
+        targets=targets,
+        row=lambda row: f"row {row + 1}",
+        input_names=[_called(schema, place) for place in chosen.inputs],
+        target_names=[_called(schema, place) for place in chosen.targets],
+        integers=all(_is_integer(schema.field(place).type) for place in chosen.targets),
+        columns=[schema.names[place].strip() for place in chosen.inputs],
+    )
+    return settle(read, choice.missing, limits)
+
+
+def _index_columns(schema: pa.Schema) -> set[str]:
+    """Return the columns that are a data frame's index, by what pandas wrote into the schema or by its own names."""
+    try:
+        noted = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        index = {name for name in noted if isinstance(name, str)}  # a range, which is no column, is an object
+    except (ValueError, TypeError, KeyError, RecursionError):
+        index = set()
+    return index | {name for name in schema.names if _INDEX.fullmatch(name)}
+
+
+def _check_index(index: set[str], choice: Choice, names: Sequence[str]) -> None:
+    """Refuse to take an index for a column that was asked for: it has a name, and is none."""
+    refused = [
+        Refusal(
+            code="unknown_column",
+            detail=f"names {listed(asked)}, the data frame's index, which is no column; reset_index() makes it one",
+            parameter=parameter,
+        )
+        for parameter, chosen in (("targets", choice.targets), ("inputs", choice.inputs))
+        if (asked := [name for name in chosen if name in index and name.strip() not in names])
+    ]
+    if refused:
+        raise UploadRefusedError.several(refused)
+
+
+def _check_types(schema: pa.Schema, chosen: Roles) -> None:
+    """Refuse every column that does not hold numbers, or labels where it is the only target."""
+    refused = []
+    for place in (*chosen.inputs, *chosen.targets):
+        kind = schema.field(place).type
+        labels = chosen.targets == [place] and _is_text(kind)
+        if not (labels or _is_numeric(kind)):
+            detail = f"{_called(schema, place)} holds {_contents(kind)}, not numbers"
+            refused.append(Refusal(code="wrong_dtype", detail=detail))
+    if refused:
+        raise UploadRefusedError.several(refused[:_MOST_REFUSALS])
+
+
+def _called(schema: pa.Schema, place: int) -> str:
+    return f"column {place + 1} ({quoted(schema.names[place].strip())})"
+
+
+def _values(kind: pa.DataType) -> pa.DataType:
+    """Return what a column's values are, whether or not each is stored once and numbered."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    kind = _values(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _check_sizes(metadata: Any, chosen: Roles, limits: UploadLimits) -> None:
+def _is_numeric(kind: pa.DataType) -> bool:
+    kind = _values(kind)
+    is_numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(is_numbers or pa.types.is_boolean(kind) or pa.types.is_null(kind))
+
+
+def _is_integer(kind: pa.DataType) -> bool:
+    kind = _values(kind)
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0))
+
+
+def _holds_labels(kind: pa.DataType) -> bool:
+    """Tell whether a single target of this type comes as text, as it would from a CSV."""
+    return _is_text(kind) or bool(pa.types.is_boolean(_values(kind)))
+
+
+def _contents(kind: pa.DataType) -> str:
+    """Return in words what a column holds that is no number."""
+    kind = _values(kind)
+    if _is_text(kind):
+        return "text"
+    if pa.types.is_map(kind) or pa.types.is_struct(kind):
+        return "nested records"
+    if pa.types.is_nested(kind):
+        return "nested lists"
+    if pa.types.is_temporal(kind):
+        return "dates or times"
+    return "bytes" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else "another type"
+
+
+def _first_leaves(schema: pa.Schema, metadata: Any) -> list[int]:
+    """Return the position in the file of each column: a nested one before it takes several.
+
+    Raises
+    ------
+    UploadRefusedError
+        The schema does not have the columns that the footer counts.
+    """
+    counts = [_leaves(field.type) for field in schema]
+    if sum(counts) != metadata.num_columns:
+        raise malformed("has a schema that does not fit its columns")
+    return [sum(counts[:place]) for place in range(len(counts))]
+
+
+def _leaves(kind: pa.DataType) -> int:
+    if not pa.types.is_nested(kind):
+        return 1
+    return sum(_leaves(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _check_sizes(metadata: Any, leaves: Sequence[int], chosen: Roles, limits: UploadLimits) -> None:
     """Refuse row groups that do not add up, or that unpack to more than the numbers in them can need."""
     rows = unpacked = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         rows += group.num_rows
         for position in (*chosen.inputs, *chosen.targets):
-            column = group.column(position)
+            column = group.column(leaves[position])
             if column.num_values != group.num_rows or column.total_uncompressed_size < 0:
                 raise UploadRefusedError("lies_about_size", "a column claims other rows than its row group has")
             unpacked += column.total_uncompressed_size
@@ -106,12 +225,10 @@ def _check_sizes(metadata: Any, chosen: Roles, limits: UploadLimits) -> None:
 
 
 def _parts(file: pq.ParquetFile, position: int, rows_at_once: int) -> Iterator[pa.Array]:
-    """Yield one column in parts, of as many rows together as the footer claims and none of them missing."""
-    rows = 0
-    for batch in file.iter_batches(rows_at_once, columns=[file.schema_arrow.names[position]], use_threads=False):
-        part = batch.column(0)
-        if part.null_count:
-            raise UploadRefusedError("missing_value", f"column {position + 1} has missing values")
+    """Yield one column in parts, of as many rows together as the footer claims."""
+    rows, name = 0, file.schema_arrow.names[position]
+    for batch in file.iter_batches(rows_at_once, columns=[name], use_threads=False):
+        part = batch.column(name)  # by name: asked for "a", the library reads "a.b" as well
         rows += len(part)
         yield part
     if rows != file.metadata.num_rows:
@@ -122,9 +239,22 @@ def _matrix(file: pq.ParquetFile, positions: list[int]) -> NDArray[np.float64]:
     rows = file.metadata.num_rows
     matrix = np.empty((rows, len(positions)))
     for place, position in enumerate(positions):
-        matrix[:, place] = np.concatenate([part.to_numpy() for part in _parts(file, position, rows)])
+        matrix[:, place] = np.concatenate([_doubles(part) for part in _parts(file, position, rows)])
     return matrix
 
 
+def _doubles(part: pa.Array) -> NDArray[np.float64]:
+    """Return numbers as float64, NaN where one is missing."""
+    if pa.types.is_dictionary(part.type):
+        part = part.dictionary_decode()
+    values: NDArray[np.float64] = part.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return values
+
+
 def _labels(file: pq.ParquetFile, position: int) -> list[str]:
-    return [str(label)[:1000] for part in _parts(file, position, _TEXTS_AT_ONCE) for label in part.to_pylist()]
+    """Return one text a row, empty where it is missing; longer ones than labels may be are cut, to be refused."""
+    return [
+        "" if label is None else str(label)[: 2 * LONGEST_LABEL]
+        for part in _parts(file, position, _TEXTS_AT_ONCE)
+        for label in part.to_pylist()
+    ]

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.data.dataset import Facts, UploadFormat
+from service.contract.data.reading import HeaderRow, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LONGEST_NAME: Final = 1000
+"""Characters of a column's name."""
+_SHOWN: Final = 60
+"""Characters of a name that a refusal repeats."""
 
 
 class _Message(BaseModel):
@@ -32,6 +42,8 @@ class Choice(_Message):
     inputs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     inputs_only: bool = False
+    header: HeaderRow | None = None
+    missing: Missing = Missing.REFUSE
 
 
 class UploadRequest(_Message):
@@ -45,7 +57,7 @@ class UploadRequest(_Message):
 
 
 class Refusal(_Message):
-    """Why an upload is not taken. The detail names places by number, and repeats nothing that was sent."""
+    """One reason why an upload is not taken. Of what was sent the detail repeats only names and missing markers."""
 
     code: str
     detail: str
@@ -56,15 +68,40 @@ class UploadAnswer(_Message):
     """What became of an upload."""
 
     facts: Facts | None = None
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 class UploadRefusedError(Exception):
-    """The upload, or what was asked about it, does not hold up."""
+    """The upload, or what was asked about it, does not hold up: for one reason, or for several of one kind."""
 
     def __init__(self, code: str, detail: str, parameter: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
-        self.refusal = Refusal(code=code, detail=detail, parameter=parameter)
+        self.refusals: tuple[Refusal, ...] = (Refusal(code=code, detail=detail, parameter=parameter),)
+
+    @classmethod
+    def several(cls, refusals: Sequence[Refusal]) -> UploadRefusedError:
+        """Return the error with every reason, never none."""
+        first = refusals[0]
+        error = cls(first.code, first.detail, first.parameter)
+        error.refusals = tuple(refusals)
+        return error
+
+    @property
+    def refusal(self) -> Refusal:
+        """The first reason."""
+        return self.refusals[0]
+
+
+def quoted(name: str) -> str:
+    """Return a name as a refusal shows it: in quotes, shortened, and without control characters."""
+    shown = name if len(name) <= _SHOWN else f"{name[: _SHOWN - 20]}…{name[-19:]}"
+    return f"'{''.join(character if is_plain(character, breaks=False) else '?' for character in shown)}'"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Return names in quotes with commas between them, of many the first."""
+    shown = ", ".join(map(quoted, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def is_plain(text: str, *, breaks: bool = True) -> bool:

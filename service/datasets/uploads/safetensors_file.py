@@ -29,6 +29,7 @@ _TYPES: Final = {
     **{f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
     **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
     _BFLOAT16: "<u2",
+    "BOOL": "?",
 }
 _NO_HEADER: Final = tuple(f"Error while deserializing header: invalid {what} in header" for what in ("JSON", "UTF-8"))
 """How the library begins to say that a header is not what the format asks for; all else it says is about sizes."""
@@ -58,16 +59,20 @@ def open_safetensors(path: Path) -> ArrayFile:
             raise malformed("is no safetensors file, or its header cannot be read") from None
         detail = "is no safetensors file, or has been cut off: shapes and offsets in its header do not fit the file"
         raise UploadRefusedError("lies_about_size", detail) from None
-    json.loads(header, object_pairs_hook=_check_repetition)  # JSON it is: the library has read it
+    entries = json.loads(header, object_pairs_hook=_without_repetition)  # JSON it is: the library has read it
     if len(names) > MOST_ARRAYS:
         raise UploadRefusedError("too_many_arrays", f"holds more than {MOST_ARRAYS} arrays")
-    arrays, offset = {}, 8 + length
-    for name, (kind, shape) in zip(names, claims, strict=True):  # each begins where the one before it ends
-        stored = np.dtype(_TYPES.get(kind, "V"))  # "V" is nothing but bytes, which `read_arrays` refuses to read
-        load = partial(_load, path, offset, shape, stored, bfloat16=kind == _BFLOAT16)
-        arrays[name] = UnreadArray(shape, np.dtype(np.float32) if kind == _BFLOAT16 else stored, load)
-        offset += prod(shape) * stored.itemsize
-    return ArrayFile(arrays, note)
+    headers = {}
+    for name, (kind, shape) in zip(names, claims, strict=True):
+        offset = 8 + length + entries[name]["data_offsets"][0]
+        headers[name] = partial(_unread, path, kind, shape, offset)
+    return ArrayFile(headers, lambda: note)
+
+
+def _unread(path: Path, kind: str, shape: tuple[int, ...], offset: int) -> UnreadArray:
+    stored = np.dtype(_TYPES.get(kind, "V"))  # "V" is nothing but bytes, which `read_arrays` refuses to read
+    load = partial(_load, path, offset, shape, stored, bfloat16=kind == _BFLOAT16)
+    return UnreadArray(shape, np.dtype(np.float32) if kind == _BFLOAT16 else stored, load)
 
 
 def _load(path: Path, offset: int, shape: tuple[int, ...], stored: np.dtype[Any], *, bfloat16: bool) -> NDArray[Any]:
@@ -78,7 +83,8 @@ def _load(path: Path, offset: int, shape: tuple[int, ...], stored: np.dtype[Any]
     return values.reshape(shape)
 
 
-def _check_repetition(pairs: list[tuple[str, Any]]) -> None:
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a header that says a thing twice: readers differ in which they believe, and the library takes the last."""
     if len(dict(pairs)) < len(pairs):
         raise malformed("the header gives a name twice")
+    return dict(pairs)

@@ -1,20 +1,31 @@
-"""Tables: which columns are inputs and which are targets, and labels as classes."""
+"""Tables: which columns are inputs and which are targets."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, check_numbers, is_plain
+from service.datasets.uploads.request import (
+    LONGEST_NAME,
+    Choice,
+    Refusal,
+    UploadLimits,
+    UploadRefusedError,
+    check_numbers,
+    is_plain,
+    listed,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-LONGEST_NAME: Final = 200
+LONGEST_NAMES: Final = 2**20
+"""Characters of the names of all columns of inputs together: every job that is given the data set repeats them."""
+_UNNAMED: Final = re.compile(r"(Unnamed: \d+)?")
+"""Names of columns that have none: pandas calls a column without a name so when it reads a CSV."""
 
 
 @dataclass(frozen=True)
@@ -25,26 +36,31 @@ class Roles:
     targets: list[int]
 
 
-def roles(names: Sequence[str], choice: Choice, limits: UploadLimits) -> Roles:
+def roles(names: Sequence[str], choice: Choice, limits: UploadLimits, *, headed: bool = True) -> Roles:
     """Choose columns by name: the last is the target and all others are inputs, unless the request says otherwise.
+
+    Parameters
+    ----------
+    names
+        Names of the columns, without spaces around them.
+    headed
+        Whether the table has names; without, they are positions.
 
     Raises
     ------
     UploadRefusedError
-        A name that the table does not have, has twice or should not have, no input left, or too many of either.
+        Names that the table does not have, has twice or should not have, no input left, or too many of either.
     """
-    if len(names) > limits.features + limits.outputs:
-        raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
-    _check_names(names)
-    for parameter, chosen in (("targets", choice.targets), ("inputs", choice.inputs)):
-        if len(set(chosen)) != len(chosen):
-            raise UploadRefusedError("column_twice", "names a column twice", parameter)
-    targets = [_position(names, name, "targets") for name in choice.targets]
+    asked = {"targets": [name.strip() for name in choice.targets], "inputs": [name.strip() for name in choice.inputs]}
+    _check_asked(asked, names, headed=headed)
+    places = {name: position for position, name in enumerate(names)}
+    targets = [places[name] for name in asked["targets"]]
     if not targets and not choice.inputs_only:
         targets = [len(names) - 1]
-    inputs = [_position(names, name, "inputs") for name in choice.inputs]
-    if set(inputs) & set(targets):
-        raise UploadRefusedError("column_twice", "names a column that is a target as well", "inputs")
+    inputs = [places[name] for name in asked["inputs"]]
+    if twice := set(inputs) & set(targets):
+        detail = f"names the column {quoted(names[min(twice)])}, which is a target as well"
+        raise UploadRefusedError("column_twice", detail, "inputs")
     inputs = inputs or [position for position in range(len(names)) if position not in targets]
     if not inputs:
         detail = "no column is left for the inputs: the last is the target unless `targets` or `inputs_only` is given"
@@ -53,6 +69,7 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits) -> Roles:
         raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
     if len(targets) > limits.outputs:
         raise UploadRefusedError("too_many_outputs", f"must have at most {limits.outputs} columns of targets")
+    _check_names(names, [*inputs, *targets], set(asked["inputs"] + asked["targets"]))
     return Roles(inputs, targets)
 
 
@@ -65,41 +82,41 @@ def check_rows(count: int, chosen: Roles, limits: UploadLimits) -> None:
     check_numbers(limits, (count, len(chosen.inputs) + len(chosen.targets)))
 
 
-def classes_of(labels: Sequence[str], limits: UploadLimits) -> tuple[NDArray[np.float64], list[str]]:
-    """Return classes 0..m-1 and their names, in the order of the sorted labels.
-
-    Raises
-    ------
-    UploadRefusedError
-        More labels than there may be classes, or one that is too long or has a control character.
-    """
-    names = sorted(set(labels))
-    if len(names) > limits.outputs:
-        raise UploadRefusedError("too_many_classes", f"the targets have more than {limits.outputs} different labels")
-    if not all(map(is_plain, names)):
-        raise UploadRefusedError("control_character", "a label of the targets has a control character")
-    if any(len(label) > LONGEST_NAME for label in names):
-        raise UploadRefusedError("label_too_long", f"a label of the targets has more than {LONGEST_NAME} characters")
-    places = {label: float(place) for place, label in enumerate(names)}
-    return np.array([places[label] for label in labels]), names
+def _check_asked(asked: dict[str, list[str]], names: Sequence[str], *, headed: bool) -> None:
+    """Refuse what is asked for twice or is not there, in both parameters at once."""
+    refused = []
+    for parameter, chosen in asked.items():
+        if twice := sorted({name for name in chosen if chosen.count(name) > 1}):
+            detail = f"names a column twice: {listed(twice)}"
+            refused.append(Refusal(code="column_twice", detail=detail, parameter=parameter))
+        if unknown := [name for name in chosen if name not in names]:
+            there = f"it has {listed(names)}" if headed else f"without a header they go by 0 to {len(names) - 1}"
+            what = "a column" if len(unknown) == 1 else "columns"
+            detail = f"names {what} that the table does not have: {listed(unknown)}; {there}"
+            refused.append(Refusal(code="unknown_column", detail=detail, parameter=parameter))
+    if refused:
+        raise UploadRefusedError.several(refused)
 
 
-def target_values(rows: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return targets (S, m) as samples hold them: a single column as (S,), and none as ``None``."""
-    if not rows.shape[1]:
-        return None
-    return rows[:, 0] if rows.shape[1] == 1 else rows
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for position, name in enumerate(names):
+def _check_names(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> None:
+    for position in chosen:
+        name = names[position]
         if not is_plain(name):
             raise UploadRefusedError("control_character", f"the name of column {position + 1} has a control character")
-    if len(set(names)) != len(names):
-        raise UploadRefusedError("ambiguous_column", "has two columns of one name")
-
-
-def _position(names: Sequence[str], name: str, parameter: str) -> int:
-    if name not in names:
-        raise UploadRefusedError("unknown_column", "names a column that the table does not have", parameter)
-    return names.index(name)
+        if len(name) > LONGEST_NAME:
+            detail = f"the name of column {position + 1} has more than {LONGEST_NAME} characters"
+            raise UploadRefusedError("name_too_long", detail)
+        if _UNNAMED.fullmatch(name) and name not in asked:
+            cause = (
+                "if it is a data frame's index or the names of its rows, write the file without it (index=False)"
+                if position == 0
+                else "a comma at the end of each line makes one"
+            )
+            detail = f"column {position + 1} has no name in the header; {cause}, or say which columns are `inputs`"
+            raise UploadRefusedError("unnamed_column", detail)
+    if sum(len(names[position]) for position in chosen) > LONGEST_NAMES:
+        raise UploadRefusedError("name_too_long", f"the names of its columns have more than {LONGEST_NAMES} characters")
+    counts = Counter(names)
+    twice = sorted({names[position] for position in chosen if counts[names[position]] > 1})
+    if twice:
+        raise UploadRefusedError("ambiguous_column", f"has two columns of one name: {listed(twice)}")

@@ -1,0 +1,103 @@
+"""Lines and rows of a CSV, and what is the matter with a file that does not look like one."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TextIO
+
+from service.datasets.uploads.cells import is_number
+from service.datasets.uploads.request import UploadRefusedError, malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LONGEST_LINE: Final = 2**20
+UNLIKE_A_TABLE: Final = {"no_inputs", "unknown_column", "not_a_number", "ragged", "unnamed_column"}
+"""Refusals that a file meets which has another separator than the comma, or lines that belong to no table."""
+
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_COMMENTS: Final = ("#", "%", "//")
+_LOOKED_AT: Final = 1000
+_CAUSES: Final = {
+    "unexpected end of data": "a double quote is opened and never closed",
+    "expected after": "a closing double quote is followed by something else than a comma",
+    "new-line character": "it has a carriage return without a line feed",
+    "field limit": f"a cell has more than {LONGEST_LINE} characters",
+}
+"""What the errors of the csv module mean, by a part of their words."""
+
+
+def read_rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows that are not blank with the line each ends on, from 1.
+
+    Raises
+    ------
+    UploadRefusedError
+        ``wrong_encoding`` or ``malformed``.
+    """
+    csv.field_size_limit(LONGEST_LINE)
+    reader = csv.reader(_lines(file), strict=True, skipinitialspace=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        cause = next((f": {cause}" for words, cause in _CAUSES.items() if words in str(error)), "")
+        raise malformed(f"line {reader.line_num} cannot be read{cause}") from None
+
+
+def check_table(path: Path) -> None:
+    """Refuse a file whose lines are separated otherwise, are comments, or of which one differs from all others.
+
+    Raises
+    ------
+    UploadRefusedError
+        ``comment_line``, ``wrong_separator`` or ``ragged``, with the line that is at fault.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        _check_separator([line.strip() for line in islice(filter(str.strip, _lines(file)), 3)])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(islice(read_rows(file), _LOOKED_AT))
+    counts = Counter(len(cells) for _, cells in rows)
+    usual = max(counts, key=lambda count: (counts[count], count))
+    for line, cells in rows:
+        if cells[0].startswith(_COMMENTS) and len(cells) != usual:
+            detail = f"line {line} seems to be a comment, which a CSV cannot have; leave it out"
+            raise UploadRefusedError("comment_line", detail)
+    odd = [(line, len(cells)) for line, cells in rows if len(cells) != usual]
+    if odd:
+        line, count = odd[0]
+        detail = f"line {line} has {count} cells, most lines have {usual}"
+        if len(odd) == 1 and line == rows[0][0] and usual == count + 1:
+            detail += "; if the first cell of each line names its row, give that column a name or leave it out"
+        raise UploadRefusedError("ragged", detail)
+
+
+def _check_separator(lines: list[str]) -> None:
+    """Refuse a first line with more of another separator than commas, or of numbers with decimal commas."""
+    first = lines[0] if lines else ""
+    for separator, what in _SEPARATORS.items():
+        cells = first.split(separator)
+        fewer_commas = first.count(",") < len(cells) - 1
+        if len(cells) > 1 and (fewer_commas or all(is_number(cell.replace(",", ".")) for cell in cells)):
+            detail = f"seems to separate its cells by {what}; a CSV must have commas there, and points in its decimals"
+            raise UploadRefusedError("wrong_separator", detail)
+    words = {len(line.split()) for line in lines}
+    if "," not in "".join(lines) and len(words) == 1 and words != {1} and not first.startswith(_COMMENTS):
+        detail = "seems to separate its cells by spaces; a CSV must have commas there"
+        raise UploadRefusedError("wrong_separator", detail)
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    try:
+        while line := file.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise malformed(f"has a line of more than {LONGEST_LINE} characters")
+            if "\0" in line:
+                raise malformed("holds a NUL character")
+            yield line
+    except UnicodeDecodeError:
+        raise UploadRefusedError("wrong_encoding", "is not in UTF-8") from None
