@@ -115,6 +115,15 @@ def test_what_may_be_either_is_asked_about(tmp_path: Path, content: bytes) -> No
     assert facts_of(tmp_path, content, header="present").samples == content.count(b"\n") - 1
 
 
+@pytest.mark.parametrize("names", [NUMBERED, WAVELENGTHS])
+@pytest.mark.parametrize("targets", [LABELS, CLASSES])
+def test_targets_may_stand_first(tmp_path: Path, names: list[str], targets: list[str]) -> None:
+    for rows in (SPECTRA, COUNTS):
+        content = written(["kind", *names], *([target, *row] for row, target in zip(rows, targets, strict=True)))
+        facts = facts_of(tmp_path, content, targets=("kind",))
+        assert (facts.samples, facts.columns, facts.class_counts) == (20, names, [10, 10])
+
+
 def test_a_column_may_have_the_name_of_a_number_that_is_none(tmp_path: Path) -> None:
     facts = facts_of(tmp_path, b"age,inf,y\n1,2,0\n3,4,1\n")
     assert (facts.samples, facts.columns) == (2, ["age", "inf"])

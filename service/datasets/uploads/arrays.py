@@ -132,8 +132,9 @@ def _header(file: ArrayFile, name: str, *, labels: bool = False) -> UnreadArray:
     if labels and single and kind == "U":
         return array
     if kind not in "fiub" or array.dtype.itemsize > 8:  # noqa: PLR2004 - bytes
-        held = _CONTENTS.get(kind, "neither integers nor floating-point numbers")
-        raise UploadRefusedError("wrong_dtype", f"the array {quoted(name)} holds {held}, not numbers of up to 64 bits")
+        held = _CONTENTS.get(kind, "numbers of more than 64 bits" if kind == "f" else "another type")
+        detail = f"the array {quoted(name)} holds {held}, not integers or floating-point numbers of at most 64 bits"
+        raise UploadRefusedError("wrong_dtype", detail)
     return array
 
 

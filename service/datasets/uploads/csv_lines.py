@@ -70,9 +70,14 @@ def check_table(path: Path) -> None:
     odd = [(line, len(cells)) for line, cells in rows if len(cells) != usual]
     if odd:
         line, count = odd[0]
-        detail = f"line {line} has {count} cells, most lines have {usual}"
+        detail = f"line {line} has {count} cell{'s' if count > 1 else ''}, most lines have {usual}"
         if len(odd) == 1 and line == rows[0][0] and usual == count + 1:
-            detail += "; if the first cell of each line names its row, give that column a name or leave it out"
+            ends_blank = all(not cells[-1].strip() for _, cells in rows[1:])
+            detail += (
+                "; a comma at the end of each line makes a cell"
+                if ends_blank
+                else "; if the first cell of each line names its row, give that column a name or leave it out"
+            )
         raise UploadRefusedError("ragged", detail)
 
 

@@ -118,7 +118,7 @@ def _are_names(cells: Sequence[str], values: Sequence[tuple[str, _Column]], othe
     if not values or len(others) < 2:  # noqa: PLR2004 - one row compares to none
         return False
     if list(cells) == [str(count) for count in range(len(cells))]:
-        several = len(cells) >= _FEW and not _moves_as_one(cells, others[0])
+        several = len(cells) >= _FEW and not _counts_on([cells, *others])
         return several or any(column.is_fractional for _, column in values)
     return _is_unlike(values, len(others)) or (len(others) >= _FEW and _is_in_steps(cells, values, others))
 
@@ -169,11 +169,15 @@ def _is_name(cell: str) -> bool:
     return any(map(str.isalpha, cell)) or not (any(map(str.isdigit, cell)) or set(cell) <= set(_STAND_INS))
 
 
-def _moves_as_one(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Tell whether the second row is the first with one number added, as where a matrix counts on."""
-    if len(second) < len(first) or not all(map(is_number, second)):
+def _counts_on(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether each row is the one before it with one number added, as where a matrix is counted through."""
+    width = len(rows[0])
+    if not all(len(row) == width and all(map(is_number, row)) for row in rows):
         return False
-    return len({float(after) - float(before) for before, after in zip(first, second, strict=True)}) == 1
+    matrix = [[float(cell) for cell in row] for row in rows]
+    return all(
+        len({after - before for before, after in zip(one, other, strict=True)}) == 1 for one, other in pairwise(matrix)
+    )
 
 
 def _is_far(number: float, column: _Column) -> bool:

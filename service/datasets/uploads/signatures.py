@@ -34,6 +34,7 @@ _TEXTS: Final = {
     b"<html": "a web page",
     b"<?xml": "XML",
     b"{": "JSON",
+    b"[[": "JSON",
     b"@relation": "ARFF",
 }
 _HEADER_OF_SAFETENSORS: Final = 8
