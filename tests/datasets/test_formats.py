@@ -100,6 +100,19 @@ def test_targets_of_every_type(tmp_path: Path, values: pa.Array, integers: bool,
     assert facts.class_counts == ([1, 2] if integers else None)
 
 
+def test_decimals_are_the_nearest_floats_as_in_a_csv(tmp_path: Path) -> None:
+    cents = np.random.default_rng(0).integers(-(10**9), 10**9, 2000)
+    decimals = [Decimal(int(cent)).scaleb(-2) for cent in cents]
+    csv = "\n".join(["a,y", *(f"{value},{place % 2}" for place, value in enumerate(decimals))]).encode()
+    targets = np.arange(2000) % 2
+    for kind in (pa.decimal128(12, 2), pa.decimal256(40, 2)):
+        table = parquet({"a": pa.array(decimals, kind), "y": targets})
+        assert facts_of(tmp_path, table, PARQUET) == facts_of(tmp_path, csv)
+        expected = arrays_of(tmp_path)["inputs"]
+        facts_of(tmp_path, table, PARQUET)
+        assert np.array_equal(arrays_of(tmp_path)["inputs"], expected)
+
+
 def test_columns_that_are_not_asked_for_do_not_matter(tmp_path: Path) -> None:
     columns = {
         "tags": [["x"], ["y", "z"], []],

@@ -24,6 +24,8 @@ CSV, NPZ, PARQUET, SAFETENSORS = UploadFormat.CSV, UploadFormat.NPZ, UploadForma
     [
         ("a b y\n1 2 0\n3 4 1\n", ("spaces", "commas")),
         ("1.5 2  0\n3 4 1\n", ("spaces", "commas")),
+        ('"a" "b"\n"1" 1 2\n"2" 3 4\n', ("spaces", "commas")),
+        ('"a"\t"b"\n"1"\t2\n', ("tabs", "commas")),
         ("# made by lab\na,b,y\n1,2,0\n3,4,1\n", ("line 1", "comment")),
         ("a,b,y\n1,2,0\n% half time\n3,4,1\n", ("line 3", "comment")),
         ("Flowers of 2001\na,b,y\n1,2,0\n3,4,1\n", ("line 1 has 1 cell,", "most lines have 3")),
@@ -62,6 +64,8 @@ def test_a_name_with_a_space_is_no_separator(tmp_path: Path) -> None:
 def test_an_unnamed_column_may_be_left_out_by_name(tmp_path: Path) -> None:
     facts = facts_of(tmp_path, b",a,b,y\nr1,1,2,0\nr2,3,4,1\n", inputs=("a", "b"))
     assert (facts.columns, facts.samples) == (["a", "b"], 2)
+    refused = refusals_of(tmp_path, b"Unnamed: 0.1,,a,Unnamed: 3,y\n0,1,2,3,0\n1,2,3,4,1\n")
+    assert [refusal.detail.split(" has ")[0] for refusal in refused] == ["column 1", "column 2", "column 4"]
     table = parquet({"Unnamed: 0": [0, 1], "a": [1.0, 2], "y": [0, 1]})
     assert refusals_of(tmp_path, table, PARQUET)[0].code == "unnamed_column"
     assert facts_of(tmp_path, table, PARQUET, inputs=("Unnamed: 0", "a")).columns == ["Unnamed: 0", "a"]

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_LINE: Final = 2**20
-UNLIKE_A_TABLE: Final = {"no_inputs", "unknown_column", "not_a_number", "ragged", "unnamed_column"}
+UNLIKE_A_TABLE: Final = {
+    "ambiguous_header",
+    "malformed",
+    "no_inputs",
+    "not_a_number",
+    "ragged",
+    "unknown_column",
+    "unnamed_column",
+}
 """Refusals that a file meets which has another separator than the comma, or lines that belong to no table."""
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -91,7 +99,7 @@ def _check_separator(lines: list[str]) -> None:
             detail = f"seems to separate its cells by {what}; a CSV must have commas there, and points in its decimals"
             raise UploadRefusedError("wrong_separator", detail)
     words = {len(line.split()) for line in lines}
-    if "," not in "".join(lines) and len(words) == 1 and words != {1} and not first.startswith(_COMMENTS):
+    if "," not in "".join(lines) and min(words, default=1) > 1 and not first.startswith(_COMMENTS):
         detail = "seems to separate its cells by spaces; a CSV must have commas there"
         raise UploadRefusedError("wrong_separator", detail)
 

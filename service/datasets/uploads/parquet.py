@@ -247,6 +247,8 @@ def _doubles(part: pa.Array) -> NDArray[np.float64]:
     """Return numbers as float64, NaN where one is missing."""
     if pa.types.is_dictionary(part.type):
         part = part.dictionary_decode()
+    if pa.types.is_decimal(part.type):
+        part = part.cast(pa.string())  # the library's own way from decimals to floats is off in the last place
     values: NDArray[np.float64] = part.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return values
 

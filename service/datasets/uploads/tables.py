@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 LONGEST_NAMES: Final = 2**20
 """Characters of the names of all columns of inputs together: every job that is given the data set repeats them."""
-_UNNAMED: Final = re.compile(r"(Unnamed: \d+)?")
+_MOST_REFUSALS: Final = 20
+_UNNAMED: Final = re.compile(r"(Unnamed: \d[\w.]*)?")
 """Names of columns that have none: pandas calls a column without a name so when it reads a CSV."""
 
 
@@ -69,7 +70,8 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits, *, headed:
         raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
     if len(targets) > limits.outputs:
         raise UploadRefusedError("too_many_outputs", f"must have at most {limits.outputs} columns of targets")
-    _check_names(names, [*inputs, *targets], set(asked["inputs"] + asked["targets"]))
+    _check_unnamed(names, [*inputs, *targets], {*asked["inputs"], *asked["targets"]})
+    _check_names(names, [*inputs, *targets])
     return Roles(inputs, targets)
 
 
@@ -98,7 +100,25 @@ def _check_asked(asked: dict[str, list[str]], names: Sequence[str], *, headed: b
         raise UploadRefusedError.several(refused)
 
 
-def _check_names(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> None:
+def _check_unnamed(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> None:
+    """Refuse every column without a name that was not asked for by the name that pandas gave it."""
+    likely = {
+        len(names) - 1: "; a comma at the end of each line makes one",
+        0: "; if it is a data frame's index or the names of its rows, write the file without it (index=False)",
+    }
+    refused = [
+        Refusal(
+            code="unnamed_column",
+            detail=f"column {place + 1} has no name in the header{likely.get(place, '')}, or say which are `inputs`",
+        )
+        for place in sorted(chosen)
+        if _UNNAMED.fullmatch(names[place]) and names[place] not in asked
+    ]
+    if refused:
+        raise UploadRefusedError.several(refused[:_MOST_REFUSALS])
+
+
+def _check_names(names: Sequence[str], chosen: Sequence[int]) -> None:
     for position in chosen:
         name = names[position]
         if not is_plain(name):
@@ -106,14 +126,6 @@ def _check_names(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -
         if len(name) > LONGEST_NAME:
             detail = f"the name of column {position + 1} has more than {LONGEST_NAME} characters"
             raise UploadRefusedError("name_too_long", detail)
-        if _UNNAMED.fullmatch(name) and name not in asked:
-            cause = (
-                "if it is a data frame's index or the names of its rows, write the file without it (index=False)"
-                if position == 0
-                else "a comma at the end of each line makes one"
-            )
-            detail = f"column {position + 1} has no name in the header; {cause}, or say which columns are `inputs`"
-            raise UploadRefusedError("unnamed_column", detail)
     if sum(len(names[position]) for position in chosen) > LONGEST_NAMES:
         raise UploadRefusedError("name_too_long", f"the names of its columns have more than {LONGEST_NAMES} characters")
     counts = Counter(names)
