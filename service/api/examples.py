@@ -175,6 +175,7 @@ _DATASET: Json = {
     "kind": "samples",
     "name": "sides",
     "format": "csv",
+    "dropped_rows": 0,
     "uploaded_bytes": len(CSV),
     "bytes": 400,
     "created_at": "2026-11-26T10:00:00Z",

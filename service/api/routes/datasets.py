@@ -23,6 +23,7 @@ from service.api.state import DatasetsOf, LinksOf, State
 from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
 from service.contract.data.reading import HeaderRow, Missing
+from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import BYTES
 from service.datasets.uploads.request import LONGEST_NAME, Choice, is_plain
 

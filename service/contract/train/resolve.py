@@ -104,7 +104,9 @@ def _are_classes(source: Source) -> bool:
     """Whether targets are taken for classes where neither output nor loss is given."""
     match source:
         case InlineData(targets=targets):
-            return len(targets.shape) == 1 and all(map(float.is_integer, targets.values))
+            # -1 and 1 are the logistic loss's where it is asked for, and numbers where nothing is.
+            signs = {-1.0, 1.0}.issuperset(targets.values) and -1.0 in targets.values
+            return len(targets.shape) == 1 and not signs and all(map(float.is_integer, targets.values))
         case BuiltinData(name=name):
             return BUILTINS[name].targets is TargetKind.CLASSES
         case SampleFacts(integers=integers):

@@ -45,8 +45,9 @@ class Table:
 
 
 def one_column_flat(table: Table) -> Table:
-    """Return a table of shape (S, 1) as one of shape (S,), which says the same; any other as it is."""
-    return Table(table.shape[:1], table.values) if table.shape[1:] == (1,) else table
+    """Return one column of labels, 0, 1, 2, … or -1 and 1, as a table of shape (S,); any other as it is."""
+    labels = all(y.is_integer() and y >= 0.0 for y in table.values) or {-1.0, 1.0}.issuperset(table.values)
+    return Table(table.shape[:1], table.values) if labels and table.shape[1:] == (1,) else table
 
 
 def nested(errors: Sequence[FieldError]) -> PydanticCustomError:

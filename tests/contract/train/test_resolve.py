@@ -131,6 +131,11 @@ def test_targets_in_one_column_are_targets_of_one_dimension(loss: str | None) ->
         assert resolved(column)["objective"]["loss"] == "cross_entropy"
 
 
+@pytest.mark.parametrize("targets", [[1, -1, 1], [[1], [-1], [1]], [[2], [-2], [1]], [0.5, 1, 2]])
+def test_what_cannot_be_labels_are_numbers(targets: list[Any]) -> None:
+    assert resolved(inline([[1], [2], [3]], targets))["objective"]["loss"] == "squared_error"
+
+
 def test_the_hash_of_inline_data_can_be_recomputed() -> None:
     found = resolved(inline([[1, 2.5], [3, 4]], [0, 1]))["data"]
     content = struct.pack("<6d", 1, 2.5, 3, 4, 0, 1)
