@@ -208,10 +208,10 @@ def test_an_array_in_the_place_of_a_number_is_called_one() -> None:
 WRONG_TARGETS = [
     ("cross_entropy", [0, 1, 1.5], "/data/targets/2"),
     ("cross_entropy", [[0, 1], [1, 0], [1, 0]], "/data/targets"),
-    ("cross_entropy", [[0], [1], [1.5]], "/data/targets/2"),
+    ("cross_entropy", [[0], [1], [1.5]], "/data/targets"),
     ("logistic", [1, -1, 0], "/data/targets/2"),
     ("logistic", [[1, 1], [-1, 1], [1, 1]], "/data/targets"),
-    ("logistic", [[1], [-1], [0]], "/data/targets/2"),
+    ("logistic", [[1], [-1], [0]], "/data/targets"),
 ]
 
 
