@@ -90,21 +90,33 @@ def summary(diagnostics: Json, *, full: bool) -> list[str]:
     last = rows[-1]
     depth, slope, predicted = (last.get(key) for key in ("depth", "slope", "predicted_slope"))
     limits = [
-        ("trained as a continuum", minima.get("continuum")),
-        ("Richardson extrapolation of the last two depths", minima.get("richardson")),
+        ("trained as a continuum", minima.get("continuum"), None),
+        ("Richardson extrapolation of the last two depths", minima.get("richardson"), minima.get("richardson_error")),
     ]
     if is_number(depth) and is_number(predicted) and is_number(last.get("objective")):
-        limits.append((f"predicted from depth {depth} alone", last["objective"] - predicted / depth))
-    lines = [f"E_∞ = {fixed(value, full=full)}  {route}" for route, value in limits if value is not None]
-    slopes = [
-        (f"observed, n (E_n - E_∞) at n = {depth}", slope),
-        (f"predicted from depth {depth} alone", predicted),
-        ("predicted from the continuum", minima.get("predicted_slope")),
+        limits.append((f"predicted from depth {depth} alone", last["objective"] - predicted / depth, None))
+    lines = [
+        f"E_∞ = {fixed(value, full=full)}{_within(error)}  {route}"
+        for route, value, error in limits
+        if value is not None
     ]
-    lines += [f"slope = {short(value, '.6f', full=full)}  {route}" for route, value in slopes if value is not None]
+    slopes = [
+        (f"observed, n (E_n - E_∞) at n = {depth}", slope, None),
+        (f"predicted from depth {depth} alone", predicted, last.get("predicted_slope_error")),
+        ("predicted from the continuum", minima.get("predicted_slope"), minima.get("predicted_slope_error")),
+    ]
+    lines += [
+        f"slope = {short(value, '.6f', full=full)}{_within(error)}  {route}"
+        for route, value, error in slopes
+        if value is not None
+    ]
     if is_number(slope) and slope and is_number(predicted):
         lines.append(f"predicted and observed slope differ by {abs(predicted / slope - 1):.2%}")
     return lines
+
+
+def _within(error: object) -> str:
+    return f" ± {error:.1e}" if is_number(error) else ""
 
 
 def beyond_rates(diagnostics: Json, *, full: bool) -> list[str]:

@@ -54,7 +54,7 @@ def _minima(minima: Minima, *, with_continuum: bool) -> diagnostics.Minima:
     if with_continuum:
         return answer
     rows = [without(row, "gap", "slope") for row in answer.depths]
-    return without(answer.model_copy(update={"depths": rows}), "continuum", "predicted_slope")
+    return without(answer.model_copy(update={"depths": rows}), "continuum", "predicted_slope", "predicted_slope_error")
 
 
 def _certificates(certified: Certificates) -> dict[str, Any] | None:

@@ -60,6 +60,9 @@ class MinimaRow(Answer):
     order: Finding | None = None
     slope: Finding | None = None
     predicted_slope: Finding | None = None
+    predicted_slope_error: Finding | None = Field(
+        default=None, description="Estimated distance of predicted_slope from the exact C₁, absolute."
+    )
     error_budget: ErrorBudget | None = None
     withheld: Withheld
 
@@ -69,7 +72,13 @@ class Minima(Answer):
 
     continuum: Finding | None = None
     richardson: Finding | None = None
+    richardson_error: Finding | None = Field(
+        default=None, description="Estimated distance of richardson from E_∞*, absolute."
+    )
     predicted_slope: Finding | None = None
+    predicted_slope_error: Finding | None = Field(
+        default=None, description="Estimated distance of predicted_slope from the exact C₁, absolute."
+    )
     depths: list[MinimaRow]
     withheld: Withheld = Field(default={})
 

@@ -75,6 +75,11 @@ class Subject:
         return self.study.verdict_branch.continuum
 
     @property
+    def left_by_halving(self) -> float:
+        """Share of a change by halving the flow's steps that is left after it, 1/(2^p − 1) for order p."""
+        return 1.0 / 15.0 if self.problem.smooth else 1.0 / 3.0
+
+    @property
     def limit(self) -> ContinuumFit:
         """The continuum model, for what is measured only where there is one."""
         if self.continuum is None:
@@ -86,12 +91,16 @@ class Subject:
 
         The optimisation errors are the certified ‖g‖²/(2λ_min) where there is one.
         """
-        floor = self.problem.curvature_floor
-        errors = Errors(optimisation=_excess(self.certificates.depths.get(point.depth), point.solution, floor))
+        errors = self.minimum_errors(point)
         if (fit := self.continuum) is None:
             return errors
-        optimisation = _excess(self.certificates.continuum, fit.solution, floor)
+        optimisation = _excess(self.certificates.continuum, fit.solution, self.problem.curvature_floor)
         return errors + Errors(optimisation, integration=fit.step_error, discretisation=fit.basis_error)
+
+    def minimum_errors(self, point: BranchPoint) -> Errors:
+        """Return the part of ``objective_errors`` that depth n alone has."""
+        certificate = self.certificates.depths.get(point.depth)
+        return Errors(optimisation=_excess(certificate, point.solution, self.problem.curvature_floor))
 
     def objective_error(self, point: BranchPoint) -> float:
         """Return the sum of ``objective_errors``."""
@@ -100,26 +109,38 @@ class Subject:
     def parameter_errors(self, point: BranchPoint) -> Errors:
         """Estimated distances from the exact minimisers, at depth n and ∞, in the norm of TL².
 
-        Optimisation: the certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the Hessian's value in directions
-        that the data do not see. Integration: what the gradient changes by when the steps are halved, over λ. Basis:
-        √(2 error/λ). Then ‖A‖_{L²} ≤ (1/τ + ½)^½ ‖u‖ for increment coordinates u.
+        ‖A‖_{L²} ≤ (1/τ + ½)^½ ‖u‖ for increment coordinates u, in which `network_distance` and `limit_distance` are.
         """
-        errors = self.network_errors(point)
+        return self.network_errors(point) + self.limit_distance.scaled(self._embedding)
+
+    def network_errors(self, point: BranchPoint) -> Errors:
+        """Return the part of ``parameter_errors`` that depth n alone has."""
+        return self.network_distance(point).scaled(self._embedding)
+
+    def network_distance(self, point: BranchPoint) -> Errors:
+        """Estimated distance of θ_n from the exact minimiser, in increment coordinates.
+
+        The certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the Hessian's value in directions that the data do
+        not see.
+        """
+        certificate = self.certificates.depths.get(point.depth)
+        return Errors(optimisation=_distance(certificate, point.solution, self.problem.curvature_floor))
+
+    @cached_property
+    def limit_distance(self) -> Errors:
+        """Estimated distance of θ_∞ from the exact minimiser, in increment coordinates; nought without a continuum.
+
+        Optimisation as for `network_distance`; integration: what the gradient changes by when the steps are halved,
+        over λ; basis: √(2 error/λ).
+        """
         if (fit := self.continuum) is None:
-            return errors
+            return Errors()
         floor, certificate = self.problem.curvature_floor, self.certificates.continuum
-        limit = Errors(
+        return Errors(
             optimisation=_distance(certificate, fit.solution, floor),
             integration=_over(self._step_gradient, _curvature(certificate, floor)),
             discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
         )
-        return errors + limit.scaled(self._embedding)
-
-    def network_errors(self, point: BranchPoint) -> Errors:
-        """Return the part of ``parameter_errors`` that depth n alone has."""
-        floor = self.problem.curvature_floor
-        distance = _distance(self.certificates.depths.get(point.depth), point.solution, floor)
-        return Errors(optimisation=distance).scaled(self._embedding)
 
     @property
     def _embedding(self) -> float:
@@ -128,12 +149,13 @@ class Subject:
 
     @cached_property
     def _step_gradient(self) -> float:
-        """Return how far the continuum's gradient is moved by its steps: 16/15 of the change by halving them."""
+        """Return how far the continuum's gradient is moved by its steps, from the change by halving them."""
         fit = self.continuum
         if fit is None or not fit.solution.status.optimised:
             return 0.0
         finer = Flow(self.problem, fit.flow.basis, 2 * fit.flow.steps).evaluate(fit.solution.u).gradient
-        return 16.0 / 15.0 * float(torch.linalg.vector_norm(finer - fit.solution.evaluation.gradient))
+        change = float(torch.linalg.vector_norm(finer - fit.solution.evaluation.gradient))
+        return (1.0 + self.left_by_halving) * change
 
     def unfit(self, point: BranchPoint) -> str | None:
         """Return why nothing may be said about convergence at a depth, or None."""

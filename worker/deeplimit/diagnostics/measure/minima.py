@@ -15,14 +15,17 @@ from itertools import pairwise
 from worker.deeplimit.diagnostics.errors import Errors
 from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, interval_of_three, with_orders
 from worker.deeplimit.diagnostics.measure.orders import Observation, order_from_three, too_noisy
-from worker.deeplimit.diagnostics.measure.slope import slope_from_continuum, slope_from_depth, why_no_slope
+from worker.deeplimit.diagnostics.measure.slope_error import PredictedSlope, predicted_slopes
 from worker.deeplimit.diagnostics.subject import SMALL_SHARE, Subject
 from worker.deeplimit.study.branches import BranchPoint
 
 
 @dataclass(frozen=True)
 class MinimaRow:
-    """One depth: E_n*, gap E_n* − E_∞*, its order, slope n · gap, and C₁ predicted from this depth alone."""
+    """One depth: E_n*, gap E_n* − E_∞*, its order, slope n · gap, and C₁ predicted from this depth alone.
+
+    ``predicted_slope_error`` is the estimated distance of the latter from the exact C₁, absolute.
+    """
 
     depth: int
     objective: float
@@ -30,6 +33,7 @@ class MinimaRow:
     order: float | None = None
     slope: float | None = None
     predicted_slope: float | None = None
+    predicted_slope_error: float | None = None
     error_budget: ErrorBudget | None = None
     withheld: dict[str, str] = field(default_factory=dict)
 
@@ -39,44 +43,46 @@ class Minima:
     """The continuum's minimum and C₁, and the minima of every depth.
 
     ``richardson`` is (n_k^q E_k − n_{k−1}^q E_{k−1})/(n_k^q − n_{k−1}^q) of the last pair, q the expected order: 1 for
-    the paper's networks. It is withheld where none is expected.
+    the paper's networks. It is withheld where none is expected. ``richardson_error`` and ``predicted_slope_error`` are
+    estimates of the distance from E_∞* and from the exact C₁, absolute.
     """
 
     continuum: float | None
     richardson: float | None
+    richardson_error: float | None
     predicted_slope: float | None
+    predicted_slope_error: float | None
     depths: list[MinimaRow]
     withheld: dict[str, str] = field(default_factory=dict)
 
 
 def measure_minima(subject: Subject) -> Minima:
     """Measure how E_n* tends to E_∞*; without a continuum the order comes from three depths."""
-    rows, withheld = [_row(subject, point) for point in subject.points], dict[str, str]()
-    fit, slope = subject.continuum, None
+    slope, predicted = predicted_slopes(subject)
+    rows = [_row(subject, point, each) for point, each in zip(subject.points, predicted, strict=True)]
+    withheld: dict[str, str] = {}
+    fit = subject.continuum
     rows = _orders_of_three(subject, rows) if fit is None else _orders_of_gaps(subject, rows)
-    richardson, reason = _richardson(subject)
+    if fit is not None and slope.reason is not None:
+        withheld["predicted_slope"] = slope.reason
+    richardson, error, reason = _richardson(subject)
     if reason is not None:
-        withheld["richardson"] = reason
-    if fit is not None:
-        if (reason := why_no_slope(subject.problem)) is not None:
-            withheld["predicted_slope"] = reason
-        elif fit.solution.status.optimised:
-            slope = slope_from_continuum(fit.flow, fit.parameters, fit.solution.u)
-        else:
-            withheld["predicted_slope"] = f"the optimisation of the continuum ended as {fit.solution.status.value}"
-    return Minima(None if fit is None else fit.solution.objective, richardson, slope, rows, withheld)
+        withheld["richardson" if richardson is None else "richardson_error"] = reason
+    return Minima(
+        continuum=None if fit is None else fit.solution.objective,
+        richardson=richardson,
+        richardson_error=error,
+        predicted_slope=slope.value,
+        predicted_slope_error=slope.error,
+        depths=rows,
+        withheld=withheld,
+    )
 
 
-def _row(subject: Subject, point: BranchPoint) -> MinimaRow:
+def _row(subject: Subject, point: BranchPoint, predicted: PredictedSlope) -> MinimaRow:
     """Return a depth's row without its order."""
-    objective, withheld = point.solution.objective, dict[str, str]()
-    gap = predicted = None
-    if (reason := why_no_slope(subject.problem)) is not None:
-        withheld["predicted_slope"] = reason
-    elif point.solution.status.optimised:
-        predicted = slope_from_depth(point.network, point.solution.u)
-    else:
-        withheld["predicted_slope"] = f"the optimisation ended as {point.solution.status.value}"
+    objective, gap = point.solution.objective, None
+    withheld = {} if predicted.reason is None else {"predicted_slope": predicted.reason}
     if subject.continuum is not None:
         gap = objective - subject.continuum.solution.objective
         reason = subject.unfit(point) or too_noisy(gap, subject.objective_error(point), SMALL_SHARE, "gap")
@@ -88,7 +94,8 @@ def _row(subject: Subject, point: BranchPoint) -> MinimaRow:
         objective=objective,
         gap=gap,
         slope=None if gap is None else point.depth * gap,
-        predicted_slope=predicted,
+        predicted_slope=predicted.value,
+        predicted_slope_error=predicted.error,
         withheld=withheld,
     )
 
@@ -136,17 +143,50 @@ def _order_of_three(
     return order, ErrorBudget.of(sum(errors, Errors()), known if order is not None else None), reason
 
 
-def _richardson(subject: Subject) -> tuple[float | None, str | None]:
-    """Return the extrapolation of the last two minima, or why there is none."""
+def _richardson(subject: Subject) -> tuple[float | None, float | None, str | None]:
+    """Return the extrapolation of the last two minima, its error, and why one of them is not given."""
     if len(subject.points) < 2:
-        return None, "Richardson's extrapolation takes two depths"
-    coarse, fine = subject.points[-2:]
+        return None, None, "Richardson's extrapolation takes two depths"
     order = subject.problem.expected_orders().get("minima")
     if order is None:
-        return None, f"the scaling {subject.problem.regime.scaling.value} has no continuum problem to extrapolate to"
+        scaling = subject.problem.regime.scaling.value
+        return None, None, f"the scaling {scaling} has no continuum problem to extrapolate to"
+    coarse, fine = subject.points[-2:]
     reason = subject.unfit(coarse) or subject.unfit(fine)
+    value, noise = _extrapolated(subject, coarse, fine, order)
+    if reason is not None or not math.isfinite(value):
+        return None, None, reason or "a minimum is not finite"
+    remainder = _remainder(subject, order, value)
+    if remainder is None:
+        return value, None, "the size of the next term takes three depths, or a continuum"
+    error = noise + remainder
+    if error < abs(value):
+        return value, error, None
+    return None, error, f"its estimated error {error:.1e} is not below the value {value:.1e}: it takes deeper networks"
+
+
+def _remainder(subject: Subject, order: float, value: float) -> float | None:
+    """Return what the term of order q + 1 leaves in an extrapolation, or None where nothing tells.
+
+    It is known by the extrapolation one depth earlier; where there is none, only by the trained limit.
+    """
+    last = subject.points[-3:]
+    if len(last) == 3 and subject.unfit(last[0]) is None:
+        before, noise = _extrapolated(subject, last[0], last[1], order)
+        return max(1.0, _next_term(last, order)) * (abs(value - before) + noise)
+    fit = subject.continuum
+    return None if fit is None else abs(value - fit.solution.objective) + fit.error
+
+
+def _extrapolated(subject: Subject, coarse: BranchPoint, fine: BranchPoint, order: float) -> tuple[float, float]:
+    """Return (n^q E_n − m^q E_m)/(n^q − m^q) for depths m < n, and the errors of the minima in it."""
     left, right = coarse.depth**order, fine.depth**order
     value = (right * fine.solution.objective - left * coarse.solution.objective) / (right - left)
-    if reason is None and math.isfinite(value):
-        return value, None
-    return None, reason or "a minimum is not finite"
+    errors = [subject.minimum_errors(point).total for point in (coarse, fine)]
+    return value, (right * errors[1] + left * errors[0]) / (right - left)
+
+
+def _next_term(points: Sequence[BranchPoint], order: float) -> float:
+    """Return the share of the last two extrapolations' difference that the term of order q + 1 leaves in the last."""
+    before, after = ((1.0 / n - 1.0 / m) / (n**order - m**order) for m, n in pairwise(point.depth for point in points))
+    return float(abs(after / (before - after)))
