@@ -21,7 +21,6 @@ from worker.deeplimit.diagnostics.advice.depth_advice import (
 )
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw
 from worker.deeplimit.diagnostics.measure.minima import measure_minima
-from worker.deeplimit.diagnostics.measure.minimisers import against_continuum
 from worker.deeplimit.diagnostics.measure.orders import Observation
 from worker.deeplimit.diagnostics.measure.states import prediction_errors
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose
@@ -108,7 +107,7 @@ def _law(subject: Subject, quantity: Quantity) -> ErrorLaw | None:
         return gap_law(subject, measure_minima(subject))
     if subject.continuum is None:
         return None
-    return prediction_law(subject, prediction_errors(subject, against_continuum(subject)))
+    return prediction_law(subject, prediction_errors(subject))
 
 
 def _asked(

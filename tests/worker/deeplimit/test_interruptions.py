@@ -11,7 +11,6 @@ from tests.support import sequences
 from tests.support.small_problems import DEPTHS, trained
 from worker.deeplimit.diagnostics.measure.bracket import lift_excess, recovery_excess
 from worker.deeplimit.diagnostics.measure.minimisers import (
-    MinimisersRow,
     against_continuum,
     between_consecutive,
     h1_seminorm,
@@ -35,8 +34,8 @@ from worker.deeplimit.study.continuum_fit import ContinuumFit
 DIAGNOSTICS: dict[str, Callable[[Subject], object]] = {
     "minimisers": against_continuum,
     "consecutive": between_consecutive,
-    "states": lambda subject: state_errors(subject, minimisers()),
-    "predictions": lambda subject: prediction_errors(subject, minimisers()),
+    "states": state_errors,
+    "predictions": prediction_errors,
     "lift": lift_excess,
     "recovery": recovery_excess,
     "classification": lambda subject: classify_study(subject, trained("tanh").diagnostics),
@@ -68,12 +67,6 @@ def subject_of(checkpoint: Callable[[], None]) -> Subject:
 def fit_of(subject: Subject) -> ContinuumFit:
     assert subject.continuum is not None
     return subject.continuum
-
-
-def minimisers() -> list[MinimisersRow]:
-    rows = trained("tanh").diagnostics.minimisers
-    assert rows is not None
-    return rows
 
 
 def evidence(found: Classification, name: str) -> Evidence:

@@ -64,11 +64,11 @@ class MeasuredStudy:
     consecutive: Annotated[list[ConsecutiveRow], MeasuredBy(lambda subject, _: between_consecutive(subject))]
     states: Annotated[
         list[SupErrorRow] | None,
-        MeasuredBy(lambda subject, before: state_errors(subject, before["minimisers"]), _LIMIT),
+        MeasuredBy(lambda subject, _: state_errors(subject), _LIMIT),
     ]
     predictions: Annotated[
         list[SupErrorRow] | None,
-        MeasuredBy(lambda subject, before: prediction_errors(subject, before["minimisers"]), _LIMIT),
+        MeasuredBy(lambda subject, _: prediction_errors(subject), _LIMIT),
     ]
     recovery: Annotated[list[ExcessRow] | None, MeasuredBy(lambda subject, _: recovery_excess(subject), _LIMIT)]
     lift: Annotated[list[ExcessRow] | None, MeasuredBy(lambda subject, _: lift_excess(subject), _LIMIT)]

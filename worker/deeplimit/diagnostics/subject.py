@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from worker.deeplimit.diagnostics.correction import Correction, correct_limit, correct_network
 from worker.deeplimit.diagnostics.errors import Errors
 from worker.deeplimit.minimise import Solution
 from worker.deeplimit.minimise.certificate import Certificate, Kind
@@ -24,6 +25,8 @@ from worker.deeplimit.study.sweep import Study
 
 SMALL_SHARE: Final = 0.1
 """An error is small beside a number when it is below this share of it."""
+SAFETY: Final = 1.25
+"""Factor on estimates that hold to leading order (Roache 1998, section 5.6)."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,15 @@ class Subject:
 
         The optimisation errors are the certified ‖g‖²/(2λ_min) where there is one.
         """
-        errors = self.minimum_errors(point)
+        return self.minimum_errors(point) + self.limit_errors
+
+    @cached_property
+    def limit_errors(self) -> Errors:
+        """The part of ``objective_errors`` that the continuum has; nought without one."""
         if (fit := self.continuum) is None:
-            return errors
+            return Errors()
         optimisation = _excess(self.certificates.continuum, fit.solution, self.problem.curvature_floor)
-        return errors + Errors(optimisation, integration=fit.step_error, discretisation=fit.basis_error)
+        return Errors(optimisation, SAFETY * fit.step_error, SAFETY * fit.basis_error)
 
     def minimum_errors(self, point: BranchPoint) -> Errors:
         """Return the part of ``objective_errors`` that depth n alone has."""
@@ -118,40 +125,54 @@ class Subject:
         return self.network_distance(point).scaled(self._embedding)
 
     def network_distance(self, point: BranchPoint) -> Errors:
-        """Estimated distance of θ_n from the exact minimiser, in increment coordinates.
+        """Estimated distance of θ_n from the exact minimiser, in increment coordinates."""
+        return self.network_correction(point).distance
 
-        The certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the Hessian's value in directions that the data do
-        not see.
+    @property
+    def limit_distance(self) -> Errors:
+        """Estimated distance of θ_∞ from the exact minimiser, in increment coordinates; nought without a continuum."""
+        return Errors() if self.continuum is None else self.limit_correction.distance
+
+    def network_correction(self, point: BranchPoint) -> Correction:
+        """Return where the exact minimiser of depth n is, to first order.
+
+        Where no Newton step is known, its distance is the certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the
+        Hessian's value in directions that the data do not see.
         """
-        certificate = self.certificates.depths.get(point.depth)
-        return Errors(optimisation=_distance(certificate, point.solution, self.problem.curvature_floor))
+        if point.depth not in self._corrections:
+            certificate = self.certificates.depths.get(point.depth)
+            known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
+            self._corrections[point.depth] = correct_network(point, certificate, known)
+        return self._corrections[point.depth]
 
     @cached_property
-    def limit_distance(self) -> Errors:
-        """Estimated distance of θ_∞ from the exact minimiser, in increment coordinates; nought without a continuum.
+    def limit_correction(self) -> Correction:
+        """Where the exact minimiser of E_∞ is, to first order.
 
-        Optimisation as for `network_distance`; integration: what the gradient changes by when the steps are halved,
-        over λ; basis: √(2 error/λ).
+        Where no Newton step is known, optimisation as for `network_correction`; integration: what the gradient changes
+        by when the steps are halved, over λ; basis: √(2 error/λ).
         """
-        if (fit := self.continuum) is None:
-            return Errors()
-        floor, certificate = self.problem.curvature_floor, self.certificates.continuum
-        return Errors(
+        fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
+        known = Errors(
             optimisation=_distance(certificate, fit.solution, floor),
-            integration=_over(self._step_gradient, _curvature(certificate, floor)),
+            integration=_over(self._step_gradient(), floor),
             discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
         )
+        return correct_limit(fit, certificate, known)
+
+    @cached_property
+    def _corrections(self) -> dict[int, Correction]:
+        return {}
 
     @property
     def _embedding(self) -> float:
         taus = [self.problem.tau(name) for name in LAYERED if name not in self.problem.fixed]
         return max([1.0, *(math.sqrt(1.0 / tau + 0.5) for tau in taus)])
 
-    @cached_property
     def _step_gradient(self) -> float:
         """Return how far the continuum's gradient is moved by its steps, from the change by halving them."""
-        fit = self.continuum
-        if fit is None or not fit.solution.status.optimised:
+        fit = self.limit
+        if not fit.solution.status.optimised:
             return 0.0
         finer = Flow(self.problem, fit.flow.basis, 2 * fit.flow.steps).evaluate(fit.solution.u).gradient
         change = float(torch.linalg.vector_norm(finer - fit.solution.evaluation.gradient))
@@ -187,13 +208,6 @@ def _distance(certificate: Certificate | None, solution: Solution, floor: float)
     if certificate is None or certificate.distance is None:
         return math.sqrt(_over(2.0 * max(solution.error_estimate, 0.0), floor))
     return certificate.distance
-
-
-def _curvature(certificate: Certificate | None, floor: float) -> float:
-    """Return the certified lower bound of λ_min, else the floor."""
-    if certificate is None or certificate.kind is not Kind.STRICT_MINIMUM:
-        return floor
-    return (certificate.lambda_min or 0.0) - (certificate.lambda_min_error or 0.0)
 
 
 def _over(value: float, curvature: float) -> float:

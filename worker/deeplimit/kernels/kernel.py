@@ -10,7 +10,9 @@ the quadrature of its own weights, and every costate and gradient contains it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 from torch import Tensor
 
@@ -88,6 +90,12 @@ class Kernel(ABC):
         self.h = horizon / steps
         self.activation = activation
         self.running = running
+
+    def shortened(self, steps: int) -> Self:
+        """Return the first ``steps`` of the steps, as long as they are, without the running cost."""
+        part = copy(self)
+        part.steps, part.running = steps, 0.0
+        return part
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

@@ -61,6 +61,8 @@ class Certificate:
     ----------
     lambda_min, lambda_min_error
         θ and the residual bound: an eigenvalue lies in θ ± error, and λ_min ≤ θ.
+    lambda_max
+        The largest Ritz value, a lower bound of the largest eigenvalue that is close to it.
     optimisation_error
         ‖g‖²/(2(λ_min − error)) or rounding, whichever is larger; None unless the point is a strict minimum.
     distance
@@ -71,6 +73,7 @@ class Certificate:
 
     lambda_min: float | None = None
     lambda_min_error: float | None = None
+    lambda_max: float | None = None
     kind: Kind | None = None
     optimisation_error: float | None = None
     distance: float | None = None
@@ -145,7 +148,13 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
     flat = _flat(problem, solution)
     if problem.curvature_floor == 0.0:
         flat = max(flat, math.sqrt(torch.finfo(pair.vector.dtype).eps) * abs(pair.largest))
-    common = {"lambda_min": value, "lambda_min_error": error, "products": pair.products, "vector": pair.vector}
+    common = {
+        "lambda_min": value,
+        "lambda_min_error": error,
+        "lambda_max": pair.largest,
+        "products": pair.products,
+        "vector": pair.vector,
+    }
     # A Rayleigh quotient is never below λ_min: a negative one settles the sign whatever its residual.
     if value < -max(flat, _ASTRAY * solution.gradient_norm):
         reason = "the point is a saddle: E falls along the direction of negative curvature"

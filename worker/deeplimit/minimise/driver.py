@@ -9,6 +9,7 @@ from typing import Final
 
 from torch import Tensor
 
+from worker.deeplimit.minimise.bundle import Bundle
 from worker.deeplimit.minimise.lbfgs import InverseHessian
 from worker.deeplimit.minimise.line_search import Step, search
 from worker.deeplimit.minimise.newton_cg import newton_direction
@@ -76,12 +77,16 @@ class _Minimisation:
         self.evaluations = self.iterations = self.products = 0
         self.history: list[HistoryRow] = []
         self.inverse = InverseHessian()
+        self.bundle = Bundle()
         self.u = start.clone()
         self.now = self.evaluate(self.u)
 
     def evaluate(self, u: Tensor) -> Evaluation:
         self.evaluations += 1
-        return self.objective.evaluate(u)
+        evaluation = self.objective.evaluate(u)
+        if not self.budget.smooth:
+            self.bundle.add(u, evaluation)
+        return evaluation
 
     def run(self) -> Solution:
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
@@ -200,9 +205,9 @@ class _Minimisation:
         """Estimate E(u) minus the local minimum.
 
         Smooth: half the Newton decrement gᵀH⁻¹g, with the quasi-Newton H⁻¹ where it is known and the curvature floor
-        where it is not. Non-smooth: the decrease over the latter half of the iterations, which bounds what is left
-        when E decays like 1/k or faster, and never less than what counts as flat: a fit that starts near a kink has
-        too short a history to say more.
+        where it is not. Non-smooth: what the bundle of the last points leaves open, with the curvature floor; the
+        decrease over the latter half of the iterations, which bounds what is left when E decays like 1/k or faster; and
+        never less than what counts as flat: a fit that starts near a kink has too short a history to say more.
         """
         if status is Status.DIVERGED:
             return math.inf
@@ -212,4 +217,5 @@ class _Minimisation:
             floor = float(g @ g) / (2.0 * self.curvature_floor) if self.curvature_floor else 0.0
             return max(decrement, floor, rounding(self.now))
         half = self.history[len(self.history) // 2].objective
-        return max(half - self.now.objective, self.negligible())
+        left = self.bundle.gap(self.u, self.now, self.curvature_floor) if self.curvature_floor else 0.0
+        return max(left, half - self.now.objective, self.negligible())

@@ -16,6 +16,8 @@ class NewtonDirection:
 
     Attributes
     ----------
+    residual
+        ‖H d + g‖.
     products
         Hessian-vector products used.
     negative_curvature
@@ -23,28 +25,32 @@ class NewtonDirection:
     """
 
     direction: Tensor
+    residual: float
     products: int
     negative_curvature: bool
 
 
-def newton_direction(product: Callable[[Tensor], Tensor], g: Tensor, *, limit: int) -> NewtonDirection:
-    """Solve H d = −g to a relative residual of min(½, √‖g‖), which gives superlinear convergence."""
+def newton_direction(
+    product: Callable[[Tensor], Tensor], g: Tensor, *, limit: int, residual: float | None = None
+) -> NewtonDirection:
+    """Solve H d = −g to a relative residual, by default min(½, √‖g‖), which gives superlinear convergence."""
     norm = float(torch.linalg.vector_norm(g))
-    target = min(0.5, math.sqrt(norm)) * norm
-    d, residual = torch.zeros_like(g), g.clone()
-    v = -residual
-    square = float(residual @ residual)
-    for count in range(1, limit + 1):
+    target = (min(0.5, math.sqrt(norm)) if residual is None else residual) * norm
+    d, r = torch.zeros_like(g), g.clone()
+    v = -r
+    square = following = float(r @ r)
+    count = 0
+    for count in range(1, (limit if square else 0) + 1):
         hv = product(v)
         curvature = float(v @ hv)
         if curvature <= 0.0:
-            return NewtonDirection(d if count > 1 else v, count, negative_curvature=True)
+            return NewtonDirection(d if count > 1 else v, math.sqrt(square), count, negative_curvature=True)
         step = square / curvature
         d.add_(v, alpha=step)
-        residual.add_(hv, alpha=step)
-        following = float(residual @ residual)
+        r.add_(hv, alpha=step)
+        following = float(r @ r)
         if math.sqrt(following) <= target:
             break
-        v.mul_(following / square).sub_(residual)
+        v.mul_(following / square).sub_(r)
         square = following
-    return NewtonDirection(d, count, negative_curvature=False)
+    return NewtonDirection(d, math.sqrt(following), count, negative_curvature=False)

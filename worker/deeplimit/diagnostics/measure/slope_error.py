@@ -1,10 +1,10 @@
 """How well a predicted slope C₁ is known: from the continuum, and from each depth alone.
 
 At fixed θ, E_n(recovery of θ) − E_∞(θ) = C₁(θ)/n + O(n⁻²), so that at a minimiser of E_∞ the gradient of C₁ in
-increment coordinates is n ∇E_n(recovery of θ_∞) + O(1/n), sampling being no longer than 1 in these coordinates. Its
-norm times the distance from the exact minimiser is what the optimisation, the steps and the basis do to C₁. The rule
-that integrates C₁ is judged by halving its steps, and the O(1/n) of a depth's own C₁ by the continuum's or by that of a
-neighbouring depth.
+increment coordinates is n ∇E_n(recovery of θ_∞) + O(1/n), sampling being no longer than 1 in these coordinates. What
+optimisation, steps and basis do to C₁ is its change along the Newton step, and that norm times the distance which the
+step leaves. The rule that integrates C₁ is judged by halving its steps, and the O(1/n) of a depth's own C₁ by the
+continuum's or by that of a neighbouring depth.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from worker.deeplimit.diagnostics.errors import Errors
 from worker.deeplimit.diagnostics.measure.slope import slope_from_continuum, slope_from_depth, why_no_slope
-from worker.deeplimit.diagnostics.subject import Subject
-from worker.deeplimit.minimise import Solution
+from worker.deeplimit.diagnostics.subject import SAFETY, Subject
 from worker.deeplimit.model.coordinates import LegendreIncrements
 from worker.deeplimit.model.flow import Flow
 from worker.deeplimit.model.residual_network import ResidualNetwork
@@ -97,10 +95,10 @@ def _of_continuum(subject: Subject, sensitivity: float) -> tuple[float, Errors]:
     left = subject.left_by_halving if isinstance(fit.flow.basis, LegendreIncrements) else 1.0 / 3.0
     if not subject.problem.smooth:
         left = 1.0  # The integrand jumps where σ has a kink.
-    errors = subject.limit_distance.scaled(sensitivity) + Errors(integration=left * abs(value - coarse))
-    moved = _moved(fit.solution, subject.limit_distance.optimisation)
-    second = abs(slope_from_continuum(fit.flow, fit.flow.parameters(moved), moved) - coarse)
-    return value, errors + Errors(optimisation=second)
+    correction, change = subject.limit_correction, 0.0
+    if correction.limit is not None and correction.u is not None and isinstance(correction.objective, Flow):
+        change = abs(slope_from_continuum(correction.objective, correction.limit, correction.u) - value)
+    return value, correction.errors(SAFETY * change, sensitivity) + Errors(integration=left * abs(value - coarse))
 
 
 def _of_depth(subject: Subject, point: BranchPoint, sensitivity: float) -> tuple[float, Errors] | None:
@@ -108,17 +106,11 @@ def _of_depth(subject: Subject, point: BranchPoint, sensitivity: float) -> tuple
     if not point.solution.status.optimised:
         return None
     subject.checkpoint()
-    distance = subject.network_distance(point).optimisation
+    correction, change = subject.network_correction(point), 0.0
     value = slope_from_depth(point.network, point.solution.u)
-    second = abs(slope_from_depth(point.network, _moved(point.solution, distance)) - value)
-    return value, Errors(optimisation=sensitivity * distance + second)
-
-
-def _moved(solution: Solution, distance: float) -> Tensor:
-    """Return the point at a distance from the solution against its gradient, which shows what is not linear."""
-    if not math.isfinite(distance):
-        return solution.u
-    return solution.u - distance * torch.nn.functional.normalize(solution.evaluation.gradient, dim=0, eps=0.0)
+    if correction.u is not None:
+        change = abs(slope_from_depth(point.network, correction.u) - value)
+    return value, correction.errors(SAFETY * change, sensitivity)
 
 
 def _remainder(

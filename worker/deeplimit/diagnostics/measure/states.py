@@ -2,7 +2,9 @@
 
 max over i, s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ and of the entries of |h(W_n X_n + c_n) − h(W X(1) + c)|. The layers are
 Euler's steps (Hairer, Nørsett and Wanner 1993, *Solving ordinary differential equations I*, theorem II.3.4) with
-parameters that are O(1/n) from the continuum's; uniform convergence is part of Thorpe and van Gennip (2023).
+parameters that are O(1/n) from the continuum's; uniform convergence is part of Thorpe and van Gennip (2023). The error
+of a deviation is what states or predictions change by along the Newton steps, at most, with what these leave at the
+largest entry, and by halving the flow's steps.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
+from worker.deeplimit.diagnostics.correction import Correction
+from worker.deeplimit.diagnostics.errors import Errors
 from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget, with_orders
-from worker.deeplimit.diagnostics.measure.minimisers import MinimisersRow
 from worker.deeplimit.diagnostics.measure.orders import Observation
-from worker.deeplimit.diagnostics.subject import Subject
-from worker.deeplimit.model.flow import integrate
+from worker.deeplimit.diagnostics.measure.sensitivity import prediction_sensitivity, state_sensitivity
+from worker.deeplimit.diagnostics.subject import SAFETY, Subject
+from worker.deeplimit.model.flow import ContinuumParameters, Flow, integrate
+from worker.deeplimit.model.objective import DiscretisedObjective
 from worker.deeplimit.study.branches import BranchPoint
 
 
@@ -32,45 +38,89 @@ class SupErrorRow:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
-def state_errors(subject: Subject, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
+def state_errors(subject: Subject) -> list[SupErrorRow]:
     """Return max over i and s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ on the training data, for each depth."""
-    return _with_orders(subject, minimisers, [_state_error(subject, point) for point in subject.points])
+    return _with_orders(subject, [_state_error(subject, point) for point in subject.points])
 
 
-def prediction_errors(subject: Subject, minimisers: Sequence[MinimisersRow]) -> list[SupErrorRow]:
+def prediction_errors(subject: Subject) -> list[SupErrorRow]:
     """Return the largest entry of |h(W_n X_n + c_n) − h(W X(1) + c)| over ``subject.inputs``, in the user's units."""
-    predict, fit = subject.problem.loss.predict, subject.limit
-    limit = predict(fit.flow.output(fit.solution.u, subject.inputs))
-    values = []
+    problem, fit, inputs = subject.problem, subject.limit, subject.inputs
+
+    def predict(objective: DiscretisedObjective, u: Tensor) -> Tensor:
+        predicted = problem.loss.predict(objective.output(u, inputs))
+        return predicted if subject.prediction_scale is None else predicted * subject.prediction_scale
+
+    def change(correction: Correction, before: Tensor) -> float:
+        if correction.u is None:
+            return 0.0
+        return SAFETY * _largest(predict(correction.objective, correction.u) - before)
+
+    u, limit_correction = fit.solution.u, subject.limit_correction
+    limit = predict(Flow(problem, fit.flow.basis, 2 * fit.flow.steps), u)
+    integration = Errors(integration=subject.left_by_halving * _largest(predict(fit.flow, u) - limit))
+    by_limit = change(limit_correction, limit)
+    found = []
     for point in subject.points:
         subject.checkpoint()
-        difference = (predict(point.network.output(point.solution.u, subject.inputs)) - limit).abs()
-        if subject.prediction_scale is not None:
-            difference = difference * subject.prediction_scale
-        values.append(float(difference.max()))
-    return _with_orders(subject, minimisers, values)
+        correction, predicted = subject.network_correction(point), predict(point.network, point.solution.u)
+        difference = (predicted - limit).abs()
+        sample, entry = divmod(int(difference.argmax()), difference.shape[1])
+        x = inputs[sample]
+        unit = 1.0 if subject.prediction_scale is None else float(subject.prediction_scale[entry])
+        own = unit * prediction_sensitivity(point.network, point.solution.u, x, entry)
+        other = unit * prediction_sensitivity(fit.flow, u, x, entry)
+        moved = correction.errors(change(correction, predicted), own) + limit_correction.errors(by_limit, other)
+        found.append((float(difference.max()), integration + moved))
+    return _with_orders(subject, found)
 
 
-def _state_error(subject: Subject, point: BranchPoint) -> float:
-    fit = subject.limit
+def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
+    """Return the largest deviation of one depth's states, and its errors."""
+    fit, problem, network = subject.limit, subject.problem, point.network
+    own, other = subject.network_correction(point), subject.limit_correction
     every = math.ceil(fit.flow.steps / point.depth)
-    steps = every * point.depth
-    largest = 0.0
-    for x in torch.split(subject.problem.x, max(1, point.network.chunk_size() // (4 * every))):
+    largest = stepped = by_network = by_limit = 0.0
+    entry = None
+
+    def flow_states(parameters: ContinuumParameters, x: Tensor, count: int) -> Tensor:
+        return integrate(problem, parameters, count * point.depth, x)[::count]
+
+    for x in torch.split(problem.x, max(1, network.chunk_size() // (8 * every))):
         subject.checkpoint()
-        discrete = point.network.trajectory(point.solution.u, x)
-        continuum = integrate(subject.problem, fit.parameters, steps, x)[::every]
-        largest = max(largest, float(torch.linalg.vector_norm(discrete - continuum, dim=2).max()))
-    return largest
+        discrete, limit = network.trajectory(point.solution.u, x), flow_states(fit.parameters, x, 2 * every)
+        stepped = max(stepped, _longest(limit - flow_states(fit.parameters, x, every)))
+        if own.u is not None:
+            by_network = max(by_network, _longest(network.trajectory(own.u, x) - discrete))
+        if other.limit is not None:
+            by_limit = max(by_limit, _longest(flow_states(other.limit, x, 2 * every) - limit))
+        norms = torch.linalg.vector_norm(discrete - limit, dim=2)
+        if float(norms.max()) > largest:
+            largest = float(norms.max())
+            step, sample = divmod(int(norms.argmax()), norms.shape[1])
+            entry = x[sample], step, (discrete - limit)[step, sample] / largest
+    errors = Errors(integration=subject.left_by_halving * stepped)
+    if entry is None:
+        return largest, errors
+    x, step, e = entry
+    flow = Flow(problem, fit.flow.basis, every * point.depth)
+    moved = own.errors(SAFETY * by_network, state_sensitivity(network, point.solution.u, x, step, e))
+    moved += other.errors(SAFETY * by_limit, state_sensitivity(flow, fit.solution.u, x, every * step, e))
+    return largest, errors + moved
 
 
-def _with_orders(subject: Subject, minimisers: Sequence[MinimisersRow], values: Sequence[float]) -> list[SupErrorRow]:
-    """Add orders; a deviation is known as well, relative to its size, as the parameters that it comes from."""
-    rows = [SupErrorRow(point.depth, value) for point, value in zip(subject.points, values, strict=True)]
-    observations, errors = [], []
-    for point, row, source in zip(subject.points, rows, minimisers, strict=True):
-        known = subject.parameter_errors(point)
-        share = row.sup_error / source.tl2.total if source.tl2.total else row.sup_error / max(known.total, 1e-300)
-        errors.append(known.scaled(share))
-        observations.append(Observation(point.depth, row.sup_error, errors[-1].total, subject.unfit(point)))
-    return with_orders(rows, observations, errors)
+def _largest(values: Tensor) -> float:
+    return float(values.abs().max())
+
+
+def _longest(vectors: Tensor) -> float:
+    """Return the largest norm of the vectors (N + 1, S, d)."""
+    return float(torch.linalg.vector_norm(vectors, dim=2).max())
+
+
+def _with_orders(subject: Subject, found: Sequence[tuple[float, Errors]]) -> list[SupErrorRow]:
+    rows, observations = [], []
+    for point, (value, errors) in zip(subject.points, found, strict=True):
+        rows.append(SupErrorRow(point.depth, value))
+        observations.append(Observation(point.depth, value, errors.total, subject.unfit(point)))
+    return with_orders(rows, observations, [errors for _, errors in found])

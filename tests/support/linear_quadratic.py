@@ -1,0 +1,153 @@
+"""One sample, σ the identity, K = k, W = 1, c = 0 fixed and b trained: X is affine in b, so E is a quadratic form.
+
+Everything is known at every depth, for every integrator and in the limit: E(u) = (X_N(0) + Φ·u − y)² + α‖u‖² in
+increment coordinates has its minimum α r²/(‖Φ‖² + α) at u = r Φ/(‖Φ‖² + α), r = y − X_N(0). Integrals of exponentials
+over smooth pieces are Gauss's, to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worker.deeplimit import Problem, Regime, Regularisation
+from worker.deeplimit.problem.regime import Integrator
+
+Array = NDArray[np.float64]
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+
+
+def integral(values: Array, length: float) -> float:
+    """Integrate a function over an interval from its values at `nodes`."""
+    return float(values @ _WEIGHTS) * length / 2.0
+
+
+def nodes(low: float, high: float) -> Array:
+    """Return Gauss's nodes on [low, high]."""
+    return low + (high - low) * (_NODES + 1.0) / 2.0
+
+
+@dataclass(frozen=True)
+class LinearQuadratic:
+    """X' = kX + b from x, to be at y."""
+
+    k: float
+    x: float = 1.0
+    y: float = 2.0
+    alpha: float = 0.1
+    tau: float = 1.0
+    integrator: Integrator = Integrator.EULER
+
+    def problem(self, dtype: torch.dtype = torch.float64) -> Problem:
+        """Return it to be trained."""
+        return Problem(
+            [[self.x]],
+            [[self.y]],
+            activation="identity",
+            regularisation=Regularisation(dict.fromkeys("KbWc", self.alpha), {"K": 1.0, "b": self.tau}),
+            regime=Regime(integrator=self.integrator),
+            fixed={"K": [[self.k]], "W": [[1.0]], "c": [0.0]},
+            dtype=dtype,
+        )
+
+    def times(self, n: int) -> Array:
+        """Return i/n, i = 0 … n − 1."""
+        return np.arange(n) / n
+
+    def states(self, b: Array) -> Array:
+        """Return X_0 … X_n of the network with these biases (n,)."""
+        n = len(b)
+        h, X = 1.0 / n, [self.x]
+        following = np.append(b[1:], b[-1])
+        for low, high in zip(b, following, strict=True):
+            at, middle = X[-1], (low + high) / 2.0
+            if self.integrator is Integrator.EULER:
+                step = h * (self.k * at + low)
+            elif self.integrator is Integrator.IMPLICIT_EULER:
+                step = (at + h * high) / (1.0 - h * self.k) - at
+            elif self.integrator is Integrator.MIDPOINT:
+                step = h * (self.k * (at + h / 2.0 * (self.k * at + low)) + middle)
+            else:
+                k1 = self.k * at + low
+                k2 = self.k * (at + h / 2.0 * k1) + middle
+                k3 = self.k * (at + h / 2.0 * k2) + middle
+                step = h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + self.k * (at + h * k3) + high)
+            X.append(at + step)
+        return np.array(X)
+
+    def regulariser(self, b: Array) -> float:
+        """Return α R_n(b)."""
+        return self.alpha * (len(b) * float(np.square(np.diff(b)).sum()) + self.tau * float(b[0]) ** 2)
+
+    def objective(self, b: Array) -> float:
+        """Return E_n."""
+        return float(self.states(b)[-1] - self.y) ** 2 + self.regulariser(b)
+
+    def minimiser(self, n: int) -> Array:
+        """Return b of the network of depth n."""
+        columns = np.tril(np.full((n, n), n**-0.5))
+        columns[:, 0] = self.tau**-0.5
+        free = self.states(np.zeros(n))[-1]
+        phi = np.array([self.states(column)[-1] - free for column in columns.T])
+        return np.asarray(columns @ phi * ((self.y - free) / (phi @ phi + self.alpha)))
+
+    def psi(self, t: Array) -> Array:
+        """∫_t^1 e^{k(1−r)} dr: what a unit of b' at t moves X(1) by."""
+        return 1.0 - t if self.k == 0.0 else np.expm1(self.k * (1.0 - t)) / self.k
+
+    @cached_property
+    def _factor(self) -> float:
+        """The optimal r/(‖Φ‖² + α) of the limit."""
+        t = nodes(0.0, 1.0)
+        norm = float(self.psi(np.zeros(1))[0]) ** 2 / self.tau + integral(self.psi(t) ** 2, 1.0)
+        return (self.y - math.exp(self.k) * self.x) / (norm + self.alpha)
+
+    @property
+    def limit(self) -> float:
+        """The minimum of E_∞."""
+        return self.alpha * self._factor * (self.y - math.exp(self.k) * self.x)
+
+    def bias(self, t: Array) -> Array:
+        """Return b(t) of the limit."""
+        grown = t - t**2 / 2.0
+        if self.k != 0.0:
+            grown = (-math.exp(self.k) * np.expm1(-self.k * t) / self.k - t) / self.k
+        return self._factor * (float(self.psi(np.zeros(1))[0]) / self.tau + grown)
+
+    def state(self, t: float) -> float:
+        """Return X(t) of the limit."""
+        s = nodes(0.0, t)
+        return math.exp(self.k * t) * self.x + integral(np.exp(self.k * (t - s)) * self.bias(s), t)
+
+    @property
+    def slope(self) -> float:
+        """C₁ = ∓½ ∫ p X'' of forward and implicit Euler."""
+        t = nodes(0.0, 1.0)
+        p = 2.0 * (self.state(1.0) - self.y) * np.exp(self.k * (1.0 - t))
+        X = np.array([self.state(float(each)) for each in t])
+        second = self.k * (self.k * X + self.bias(t)) + self._factor * self.psi(t)
+        sign = -1.0 if self.integrator is Integrator.IMPLICIT_EULER else 1.0
+        return -0.5 * sign * integral(p * second, 1.0)
+
+    def lifted(self, b: Array) -> float:
+        """Return E_∞ of the lift of these biases."""
+        n, final = len(b), math.exp(self.k) * self.x
+        for i, (low, high) in enumerate(zip(b, np.append(b[1:], b[-1]), strict=True)):
+            s = nodes(i / n, (i + 1) / n)
+            final += integral(np.exp(self.k * (1.0 - s)) * (low + (high - low) * (s * n - i)), 1.0 / n)
+        return (final - self.y) ** 2 + self.regulariser(b)
+
+    def tl2(self, b: Array) -> float:
+        """Return the L² distance of the step function of these biases from the limit's b."""
+        n = len(b)
+        cells = ((value, i / n, (i + 1) / n) for i, value in enumerate(b))
+        return math.sqrt(sum(integral((value - self.bias(nodes(*ends))) ** 2, 1.0 / n) for value, *ends in cells))
+
+    def state_error(self, b: Array) -> float:
+        """Return the largest |X_i − X(i/n)|."""
+        return max(abs(float(value) - self.state(i / len(b))) for i, value in enumerate(self.states(b)))
