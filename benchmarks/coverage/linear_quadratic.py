@@ -5,8 +5,6 @@ increment coordinates has its minimum α r²/(‖Φ‖² + α) at u = r Φ/(‖�
 over smooth pieces are Gauss's, to rounding.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property
