@@ -19,7 +19,7 @@ from worker.deeplimit.trained_study import subject_of
 STARTS: Final = 2
 TABLES: Final = ("gap", "tl2", "states", "predictions", "lift", "recovery")
 """What falls with depth and is told with a budget."""
-_CELLS: Final = 512
+_CELLS: Final = 256
 _ROUNDING: Final = 1e-13
 
 
@@ -64,8 +64,8 @@ def _closed(family: LinearQuadratic, depths: tuple[int, ...]) -> Truth:
 def _tight(case: Case, depths: tuple[int, ...]) -> Truth:
     problem = case.build(torch.float64)
     smooth = problem.smooth
-    training = Training(1e-11 if smooth else 1e-12, max_iterations=20000, starts=STARTS)
-    study = run_study(problem, depths, ContinuumOptions(tolerance=1e-11 if smooth else 1e-8), training)
+    training = Training(1e-11 if smooth else 1e-10, max_iterations=4000, starts=STARTS)
+    study = run_study(problem, depths, ContinuumOptions(tolerance=1e-11 if smooth else 1e-7), training)
     if not smooth:
         _refine(problem, study)
     found: Any = diagnose(subject_of(study, None, None))
@@ -85,8 +85,8 @@ def _refine(problem: Problem, study: Study) -> None:
     """Put a continuum with more cells than a study takes in place of the study's, minimised as tightly."""
     branch = study.verdict_branch
     assert branch.continuum is not None  # noqa: S101 - every study here has one
-    flow = Flow(problem, PiecewiseLinearIncrements(_CELLS), 2 * _CELLS)
+    flow = Flow(problem, PiecewiseLinearIncrements(_CELLS), _CELLS)
     start = flow.encode(branch.continuum.parameters)
-    budget = Budget(gradient_tolerance=1e-12, max_iterations=20000, smooth=False)
+    budget = Budget(gradient_tolerance=1e-10, max_iterations=2000, smooth=False)
     solution = minimise(flow, start, budget, curvature_floor=problem.curvature_floor)
     branch.continuum = ContinuumFit(flow, flow.parameters(solution.u), solution, 0.0, 0.0)

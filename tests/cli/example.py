@@ -39,6 +39,7 @@ def results() -> dict[str, Any]:
                 "order": order,
                 "slope": depth * gap,
                 "predicted_slope": depth * gap * 1.01,
+                "predicted_slope_error": gap,
                 "withheld": {},
             }
         )
@@ -60,7 +61,9 @@ def results() -> dict[str, Any]:
             "minima": {
                 "continuum": CONTINUUM,
                 "richardson": 0.07009704935,
+                "richardson_error": 1.7e-5,
                 "predicted_slope": 0.0189123,
+                "predicted_slope_error": 1.6e-7,
                 "depths": minima,
             },
             "minimisers": {

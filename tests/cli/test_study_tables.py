@@ -48,6 +48,17 @@ def test_a_terminal_of_80_columns_holds_the_tables_and_a_plot() -> None:
     assert "predicted, C₁/n" in text
 
 
+def test_slopes_and_extrapolations_are_told_with_their_errors_where_there_are_any() -> None:
+    found = results()
+    text = "\n".join(printed(found, terminal=True))
+    assert "slope = 0.018912 ± 1.6e-07  predicted from the continuum" in text
+    del found["diagnostics"]["minima"]["predicted_slope_error"]
+    found["diagnostics"]["minima"]["richardson_error"] = None
+    text = "\n".join(printed(found, terminal=True))
+    assert "slope = 0.018912  predicted from the continuum" in text
+    assert "E_∞ = 0.070097049  Richardson" in text
+
+
 def test_without_a_continuum_the_columns_that_need_it_are_left_out() -> None:
     found = results()
     diagnostics = found["diagnostics"]
@@ -58,7 +69,7 @@ def test_without_a_continuum_the_columns_that_need_it_are_left_out() -> None:
     del diagnostics["lift"], diagnostics["states"]
     text = "\n".join(printed(found, terminal=True))
     assert "gap" not in text.replace("n·gap is", "")
-    assert "E_∞ = 0.070097049  Richardson" in text
+    assert "E_∞ = 0.070097049 ± 1.7e-05  Richardson" in text
 
 
 def test_what_is_withheld_or_fails_is_said() -> None:

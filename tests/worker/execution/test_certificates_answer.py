@@ -36,6 +36,9 @@ def test_every_field_of_the_contract_is_there() -> None:
         for row in table[1:]:
             budget = row["error_budget"]
             assert set(budget) == {"optimisation", "integration", "discretisation", "interval"}
+    for row in (answer["minima"], *answer["minima"]["depths"]):
+        assert 0.0 < row["predicted_slope_error"] < row["predicted_slope"]
+    assert 0.0 < answer["minima"]["richardson_error"] < answer["minima"]["richardson"]
     low, high = answer["minima"]["depths"][-1]["error_budget"]["interval"]
     assert low <= answer["minima"]["depths"][-1]["order"] <= high
 

@@ -27,12 +27,12 @@ from worker.deeplimit.problem.learning_problem import LAYERED
 from worker.deeplimit.study.branches import BranchPoint
 from worker.deeplimit.study.continuum_fit import ContinuumFit
 
-PRODUCTS: Final = 16
+PRODUCTS: Final = 12
 """Hessian-vector products for one point, at most; data bend the Hessian in few directions."""
 _RESIDUAL: Final = 1e-2
 _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
-_FINER: Final = 4
+_FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
 _FEWEST_STEPS: Final = 16
 """Steps of a flow whose Hessian stands for the refined one, at least."""

@@ -96,8 +96,9 @@ def _of_continuum(subject: Subject, sensitivity: float) -> tuple[float, Errors]:
     if not subject.problem.smooth:
         left = 1.0  # The integrand jumps where σ has a kink.
     correction, change = subject.limit_correction, 0.0
-    if correction.limit is not None and correction.u is not None and isinstance(correction.objective, Flow):
-        change = abs(slope_from_continuum(correction.objective, correction.limit, correction.u) - value)
+    if correction.limit is not None and correction.u is not None:
+        refined = Flow(subject.problem, correction.limit.basis, finer.steps)
+        change = abs(slope_from_continuum(refined, correction.limit, correction.u) - value)
     return value, correction.errors(SAFETY * change, sensitivity) + Errors(integration=left * abs(value - coarse))
 
 

@@ -89,11 +89,12 @@ def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
     for x in torch.split(problem.x, max(1, network.chunk_size() // (8 * every))):
         subject.checkpoint()
         discrete, limit = network.trajectory(point.solution.u, x), flow_states(fit.parameters, x, 2 * every)
-        stepped = max(stepped, _longest(limit - flow_states(fit.parameters, x, every)))
+        coarse = flow_states(fit.parameters, x, every)
+        stepped = max(stepped, _longest(limit - coarse))
         if own.u is not None:
             by_network = max(by_network, _longest(network.trajectory(own.u, x) - discrete))
         if other.limit is not None:
-            by_limit = max(by_limit, _longest(flow_states(other.limit, x, 2 * every) - limit))
+            by_limit = max(by_limit, _longest(flow_states(other.limit, x, every) - coarse))
         norms = torch.linalg.vector_norm(discrete - limit, dim=2)
         if float(norms.max()) > largest:
             largest = float(norms.max())
