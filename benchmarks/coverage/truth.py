@@ -64,8 +64,8 @@ def _closed(family: LinearQuadratic, depths: tuple[int, ...]) -> Truth:
 def _tight(case: Case, depths: tuple[int, ...]) -> Truth:
     problem = case.build(torch.float64)
     smooth = problem.smooth
-    training = Training(1e-11 if smooth else 1e-10, max_iterations=4000, starts=STARTS)
-    study = run_study(problem, depths, ContinuumOptions(tolerance=1e-11 if smooth else 1e-7), training)
+    training = Training(1e-11 if smooth else 1e-9, max_iterations=3000, starts=STARTS)
+    study = run_study(problem, depths, ContinuumOptions(tolerance=1e-11 if smooth else 1e-5), training)
     if not smooth:
         _refine(problem, study)
     found: Any = diagnose(subject_of(study, None, None))
@@ -78,15 +78,15 @@ def _tight(case: Case, depths: tuple[int, ...]) -> Truth:
         "lift": {row.depth: row.excess for row in found.lift},
         "recovery": {row.depth: row.excess for row in found.recovery},
     }
-    return Truth(tables, minima, limit, found.minima.predicted_slope, 1e-9 if smooth else 1e-8)
+    return Truth(tables, minima, limit, found.minima.predicted_slope, 1e-9 if smooth else 2e-6)
 
 
 def _refine(problem: Problem, study: Study) -> None:
     """Put a continuum with more cells than a study takes in place of the study's, minimised as tightly."""
     branch = study.verdict_branch
     assert branch.continuum is not None  # noqa: S101 - every study here has one
-    flow = Flow(problem, PiecewiseLinearIncrements(_CELLS), _CELLS)
+    flow = Flow(problem, PiecewiseLinearIncrements(_CELLS), 2 * _CELLS)
     start = flow.encode(branch.continuum.parameters)
-    budget = Budget(gradient_tolerance=1e-10, max_iterations=2000, smooth=False)
+    budget = Budget(gradient_tolerance=1e-9, max_iterations=600, smooth=False)
     solution = minimise(flow, start, budget, curvature_floor=problem.curvature_floor)
     branch.continuum = ContinuumFit(flow, flow.parameters(solution.u), solution, 0.0, 0.0)

@@ -140,6 +140,7 @@ class Subject:
         Hessian's value in directions that the data do not see.
         """
         if point.depth not in self._corrections:
+            self.checkpoint()
             certificate = self.certificates.depths.get(point.depth)
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
             self._corrections[point.depth] = correct_network(point, certificate, known)
@@ -152,6 +153,7 @@ class Subject:
         Where no Newton step is known, optimisation as for `network_correction`; integration: what the gradient changes
         by when the steps are halved, over λ; basis: √(2 error/λ).
         """
+        self.checkpoint()
         fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
         known = Errors(
             optimisation=_distance(certificate, fit.solution, floor),
