@@ -41,12 +41,12 @@ class LinearQuadratic:
     tau: float = 1.0
     integrator: Integrator = Integrator.EULER
 
-    def problem(self, dtype: torch.dtype = torch.float64) -> Problem:
-        """Return it to be trained."""
+    def problem(self, dtype: torch.dtype = torch.float64, activation: str = "identity") -> Problem:
+        """Return it to be trained; relu is the identity where X and b stay positive."""
         return Problem(
             [[self.x]],
             [[self.y]],
-            activation="identity",
+            activation=activation,
             regularisation=Regularisation(dict.fromkeys("KbWc", self.alpha), {"K": 1.0, "b": self.tau}),
             regime=Regime(integrator=self.integrator),
             fixed={"K": [[self.k]], "W": [[1.0]], "c": [0.0]},

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -57,20 +58,20 @@ def predicted_slopes(subject: Subject) -> tuple[PredictedSlope, list[PredictedSl
     if (reason := why_no_slope(subject.problem)) is not None:
         return PredictedSlope(reason=reason), [PredictedSlope(reason=reason)] * len(points)
     sensitivity = _sensitivity(subject)
+    own = [_of_depth(subject, point, sensitivity) for point in points]
     limit, known = PredictedSlope(), None
     if fit is not None:
         if fit.solution.status.optimised:
-            known = _of_continuum(subject, sensitivity)
+            known = _of_continuum(subject, sensitivity, own)
             limit = PredictedSlope.of(*known, fit.solution.objective, _FINER)
         else:
             limit = PredictedSlope(reason=f"the optimisation of the continuum ended as {fit.solution.status.value}")
-    own = [_of_depth(subject, point, sensitivity) for point in points]
     rows = []
     for index, (point, each) in enumerate(zip(points, own, strict=True)):
         if each is None:
             rows.append(PredictedSlope(reason=f"the optimisation ended as {point.solution.status.value}"))
             continue
-        errors = each[1] + _remainder(subject, index, own, known, sensitivity)
+        errors = _depth_errors(subject, index, own, known, sensitivity)
         rows.append(PredictedSlope.of(each[0], errors, point.solution.objective, _DEEPER))
     return limit, rows
 
@@ -87,7 +88,10 @@ def _sensitivity(subject: Subject) -> float:
     return network.depth * float(torch.linalg.vector_norm(gradient))
 
 
-def _of_continuum(subject: Subject, sensitivity: float) -> tuple[float, Errors]:
+def _of_continuum(
+    subject: Subject, sensitivity: float, own: Sequence[tuple[float, Errors] | None]
+) -> tuple[float, Errors]:
+    """Return the continuum's C₁ and its errors; across kinks, where no Newton step is known, by the depths' own too."""
     fit = subject.limit
     finer = Flow(subject.problem, fit.flow.basis, 2 * fit.flow.steps)
     value = slope_from_continuum(finer, fit.parameters, fit.solution.u)
@@ -99,7 +103,18 @@ def _of_continuum(subject: Subject, sensitivity: float) -> tuple[float, Errors]:
     if correction.limit is not None and correction.u is not None:
         refined = Flow(subject.problem, correction.limit.basis, finer.steps)
         change = abs(slope_from_continuum(refined, correction.limit, correction.u) - value)
-    return value, correction.errors(SAFETY * change, sensitivity) + Errors(integration=left * abs(value - coarse))
+    errors = correction.errors(SAFETY * change, sensitivity) + Errors(integration=left * abs(value - coarse))
+    spread = _spread(subject, own, value) if correction.u is None else math.inf
+    return value, errors if errors.total <= spread else Errors(optimisation=spread)
+
+
+def _spread(subject: Subject, own: Sequence[tuple[float, Errors] | None], limit: float) -> float:
+    """Return twice how far C₁ is from what the finest depths' own, minimised on their own, extrapolate to."""
+    known = [(point.depth, each[0]) for point, each in zip(subject.points, own, strict=True) if each is not None]
+    found = [(n * fine - m * coarse) / (n - m) for (m, coarse), (n, fine) in pairwise(known[-3:])]
+    if not found:
+        return math.inf
+    return 2.0 * max(abs(limit - found[-1]), abs(found[-1] - found[0]))
 
 
 def _of_depth(subject: Subject, point: BranchPoint, sensitivity: float) -> tuple[float, Errors] | None:
@@ -114,14 +129,14 @@ def _of_depth(subject: Subject, point: BranchPoint, sensitivity: float) -> tuple
     return value, correction.errors(SAFETY * change, sensitivity)
 
 
-def _remainder(
+def _depth_errors(
     subject: Subject,
     index: int,
     own: Sequence[tuple[float, Errors] | None],
     limit: tuple[float, Errors] | None,
     sensitivity: float,
 ) -> Errors:
-    """Return the O(1/n) by which a depth's C₁ differs from the limit's."""
+    """Return the errors of a depth's own C₁ as a prediction of the limit's, from which it differs by O(1/n)."""
     depths, here = [point.depth for point in subject.points], own[index]
     assert here is not None  # noqa: S101 - for the type checker: left out above
     if limit is not None:
@@ -131,10 +146,10 @@ def _remainder(
             # C₁(n) = C₁ + a/n: what is left at n is a multiple of the difference.
             factor = depths[other] / abs(depths[other] - depths[index])
             noise = here[1].optimisation + there[1].optimisation
-            return Errors(factor * noise, discretisation=factor * abs(here[0] - there[0]))
+            return here[1] + Errors(factor * noise, discretisation=factor * abs(here[0] - there[0]))
     point = subject.points[index]
     finer = ResidualNetwork(subject.problem, 2 * point.depth)
     change = abs(slope_from_depth(finer, finer.encode(prolong(point.parameters, finer.depth))) - here[0])
     floor = subject.problem.curvature_floor
     moved = sensitivity * sensitivity / (floor * point.depth) if floor else math.inf
-    return Errors(discretisation=2.0 * change + moved)
+    return here[1] + Errors(discretisation=2.0 * change + moved)

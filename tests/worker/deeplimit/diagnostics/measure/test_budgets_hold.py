@@ -152,6 +152,20 @@ def test_a_slope_below_its_error_is_withheld() -> None:
     assert "deeper networks" in withheld["predicted_slope"]
 
 
+def test_budgets_hold_without_certificates() -> None:
+    """With relu nothing is certified; here it is the identity all along, and the closed forms are the same."""
+    family = LinearQuadratic(1.0, y=3.5)
+    problem = family.problem(activation="relu")
+    found = train(problem, DEPTHS, ContinuumOptions(tolerance=1e-4), Training(1e-5, starts=1)).diagnostics
+    for name, rows, values in tables(found):
+        for row, value in zip(rows, values, strict=True):
+            assert abs(value - exact(family, row.depth)[name]) <= total(row), (name, row)
+    for predicted, error, _ in slopes(found.minima):
+        assert predicted is not None
+        assert error is not None
+        assert abs(predicted - family.slope) <= error < abs(family.slope)
+
+
 def test_without_a_continuum_neighbouring_depths_tell_a_slopes_error() -> None:
     family = LinearQuadratic(1.0, y=3.5, alpha=0.01)
     minima = studied(family, 1e-7, continuum=False).minima
