@@ -57,9 +57,7 @@ def _shares(subject: Subject) -> Iterator[float]:
     distances = [Observation(row.depth, row.tl2.total, _total(row.error_budget)) for row in rows]
     yield _moved(distances)
     yield max(_share(distance) for distance in distances[-2:])
-    yield _moved(
-        [Observation(row.depth, row.sup_error, _total(row.error_budget)) for row in state_errors(subject, rows)]
-    )
+    yield _moved([Observation(row.depth, row.sup_error, _total(row.error_budget)) for row in state_errors(subject)])
 
 
 def _without_continuum(subject: Subject) -> Iterator[float]:
