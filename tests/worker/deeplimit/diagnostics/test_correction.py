@@ -22,7 +22,9 @@ def subject(study: TrainedStudy) -> Subject:
 
 
 def test_a_step_leads_to_the_exact_minimiser() -> None:
-    loose = subject(train(odd_pair("tanh"), (8,), ContinuumOptions(tolerance=1e-5), Training(1e-4, starts=1)))
+    loose = subject(
+        train(odd_pair("tanh"), (8,), ContinuumOptions(tolerance=1e-5), Training(1e-4, starts=1, sharpen=False))
+    )
     sharp = trained("tanh").study.verdict_branch
     (point,) = loose.points
     correction = loose.network_correction(point)
@@ -39,7 +41,7 @@ def test_a_step_leads_to_the_exact_minimiser() -> None:
 def test_the_limits_distance_has_every_source() -> None:
     def limit(tolerance: float, gradient: float) -> Subject:
         options = ContinuumOptions(tolerance=tolerance)
-        return subject(train(odd_pair("tanh"), (8,), options, Training(gradient, starts=1)))
+        return subject(train(odd_pair("tanh"), (8,), options, Training(gradient, starts=1, sharpen=False)))
 
     coarse, stopped = limit(1e-4, 1e-10).limit_distance, limit(1e-9, 1e-3).limit_distance
     assert coarse.optimisation < 0.1 * min(coarse.integration, coarse.discretisation)
@@ -48,7 +50,7 @@ def test_the_limits_distance_has_every_source() -> None:
 
 def test_without_a_certificate_the_distance_is_all_that_is_known() -> None:
     problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]], activation="relu")
-    known = subject(train(problem, (4, 8), ContinuumOptions(tolerance=1e-3), Training(1e-4, starts=1)))
+    known = subject(train(problem, (4, 8), ContinuumOptions(tolerance=1e-3), Training(1e-4, starts=1, sharpen=False)))
     for correction in (known.network_correction(known.points[0]), known.limit_correction):
         assert correction.u is None
         assert correction.limit is None

@@ -28,7 +28,7 @@ ROUNDING = 1e-13
 @cache
 def studied(family: LinearQuadratic, tolerance: float, *, continuum: bool = True) -> Diagnostics:
     options = ContinuumOptions(tolerance=tolerance / 10.0) if continuum else None
-    return train(family.problem(), DEPTHS, options, Training(tolerance, starts=1)).diagnostics
+    return train(family.problem(), DEPTHS, options, Training(tolerance, starts=1, sharpen=False)).diagnostics
 
 
 def exact(family: LinearQuadratic, n: int) -> dict[str, float]:
@@ -109,7 +109,9 @@ def test_budgets_are_no_wider_than_they_must_be() -> None:
 def test_the_same_steps_in_flow_and_network_do_not_hide_an_error() -> None:
     """A network of Runge-Kutta steps is what its flow is integrated by: the deviation and its budget are not 0."""
     family = LinearQuadratic(0.5, integrator=Integrator.RK4)
-    found = train(family.problem(), (16, 32), ContinuumOptions(tolerance=1e-6), Training(1e-8, starts=1)).diagnostics
+    found = train(
+        family.problem(), (16, 32), ContinuumOptions(tolerance=1e-6), Training(1e-8, starts=1, sharpen=False)
+    ).diagnostics
     assert found.states is not None
     for row in found.states:
         truth = exact(family, row.depth)["states"]
@@ -156,7 +158,9 @@ def test_budgets_hold_without_certificates() -> None:
     """With relu nothing is certified; here it is the identity all along, and the closed forms are the same."""
     family = LinearQuadratic(1.0, y=3.5)
     problem = family.problem(activation="relu")
-    found = train(problem, DEPTHS, ContinuumOptions(tolerance=1e-4), Training(1e-5, starts=1)).diagnostics
+    found = train(
+        problem, DEPTHS, ContinuumOptions(tolerance=1e-4), Training(1e-5, starts=1, sharpen=False)
+    ).diagnostics
     for name, rows, values in tables(found):
         for row, value in zip(rows, values, strict=True):
             assert abs(value - exact(family, row.depth)[name]) <= total(row), (name, row)
