@@ -141,7 +141,11 @@ def _advice(advice: Json, *, full: bool) -> list[str]:
     wanted = f"a {'gap' if by_gap else 'prediction error'} of {short(error, '.2e', full=full)}"
     lines = []
     if advice["depth"] is not None:
-        lines.append(f"{wanted} takes depth {advice['depth']}  by {advice['basis']}")
+        low, high = advice.get("depth_interval") or (advice["depth"], advice["depth"])
+        between = f" ({low} to {high})" if low < high else ""
+        lines.append(f"{wanted} takes depth {advice['depth']}{between}  by {advice['basis']}")
+    elif check is None:
+        lines.append(f"{wanted}: no depth advised  ({(advice.get('withheld') or {}).get('depth', 'not predicted')})")
     if check is not None:
         found = f"trained at depth {check['depth']}: " if check["depth"] is not None else ""
         value = check["gap" if by_gap else "prediction_error"]

@@ -140,8 +140,9 @@ def test_class_advice_and_branches_are_named() -> None:
         {
             "classification": {"class": "h1_limit", "evidence": []},
             "depth_advice": [
-                {"gap": 1e-3, "depth": 27, "basis": "continuum"},
-                {"gap": 1e-9, "depth": None, "basis": "nothing"},
+                {"gap": 1e-3, "depth": 27, "depth_interval": [27, 27], "basis": "continuum"},
+                {"gap": 1e-2, "depth": 8, "depth_interval": [2, 8], "basis": "discrete-8, as trained"},
+                {"gap": 1e-9, "depth": None, "basis": "", "withheld": {"depth": "add depth 64"}},
                 {
                     "gap": None,
                     "wanted_prediction_error": 1e-2,
@@ -177,6 +178,8 @@ def test_class_advice_and_branches_are_named() -> None:
     assert lines == [
         "class of the depth sequence: h1_limit",
         "a gap of 1.00e-03 takes depth 27  by continuum",
+        "a gap of 1.00e-02 takes depth 8 (2 to 8)  by discrete-8, as trained",
+        "a gap of 1.00e-09: no depth advised  (add depth 64)",
         "a prediction error of 1.00e-02 takes depth 84  by discrete-16, discrete-32",
         "a prediction error of 1.00e-02: trained at depth 64: missed, 2.00e-02  (depth 84 is over the limit of 64)",
         "a gap of 1.00e-04: undecided  (no trained model predicts the gap)",

@@ -17,7 +17,8 @@ from service.contract.values.pointers import unknown_fields
 LADDER = (8, 16, 32)
 """What a study trains to predict the depth for a wanted gap or prediction error."""
 _HOW = (
-    " Depths 8, 16 and 32 predict the depth, which is trained as a check, as far as the published limits go;"
+    " Depths 8, 16 and 32, and others where these do not tell, predict the depth, which is trained as a check, as far"
+    " as the published limits go;"
     " `diagnostics.depth_advice` says what was found."
 )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
-from service.contract.values.answer import Answer
+from service.contract.values.answer import Answer, Withheld
 from service.contract.values.numbers import Finding
 
 
@@ -42,7 +42,10 @@ class Classification(Answer):
 class DepthCheck(Answer):
     """What training at the advised depth found."""
 
-    depth: int | None = Field(description="Trained: below the advised one where a limit stopped it.")
+    depth: int | None = Field(
+        description="Trained: the advised one; below it where a limit stopped it, above where its own error is known"
+        " too little to tell."
+    )
     gap: Finding | None = Field(description="E_n* − E_∞* there.")
     prediction_error: Finding | None = Field(
         default=None, description="Largest deviation from the continuum's predictions there."
@@ -55,8 +58,15 @@ class DepthAdvice(Answer):
     """The smallest depth for a wanted gap, or for a wanted prediction error."""
 
     gap: Finding | None = Field(description="Wanted |E_n* − E_∞*|; null where a prediction error was wanted.")
-    depth: int | None = Field(description="Null when nothing predicts it.")
-    basis: str = Field(description="The models whose numbers predict it.")
+    depth: int | None = Field(description="Null when no trained depth meets what is wanted and nothing predicts one.")
+    depth_interval: tuple[int, int] | None = Field(
+        default=None,
+        description="Least and largest that the smallest depth may be, by what is known of the numbers. It begins with"
+        " 2 where the coarsest trained depth is enough.",
+    )
+    basis: str = Field(
+        description="The models whose numbers predict it, or the one that was measured to meet what is wanted."
+    )
     relative: Finding | None = Field(default=None, description="The gap beside |E_∞|.")
     prediction_error: Finding | None = Field(
         default=None, description="Largest deviation from the continuum's predictions to be expected at this depth."
@@ -65,3 +75,4 @@ class DepthAdvice(Answer):
     wanted_prediction_error: Finding | None = Field(
         default=None, description="Wanted largest deviation from the continuum's predictions; null where a gap was."
     )
+    withheld: Withheld = Field(default={})

@@ -1,89 +1,187 @@
-"""How an error falls with depth, A n^{−q} + B n^{−q−1}, and the depth from which on it is small enough."""
+"""How an error falls with depth, A n^{−q} + B n^{−q−1} + D n^{−q−2}, with what the fit may be off by.
+
+A law goes through as many numbers as it has terms: measured errors of the finest depths and, where it is known, A
+itself. Every number has an error, which the fit passes on linearly; what the terms left out may be worth is taken to be
+what the last term adds. Errors keep their signs, entry by entry: where A and B have opposite signs the largest |entry|
+falls, vanishes or grows in ways that no law of the largest one has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 LEAST_DEPTH: Final = 2
 LARGEST_COUNTED: Final = 2**40
-_ALLOWANCE: Final = 1.5
-"""Of the uncertainty, so that a law that errs a little still leaves a measurement that decides."""
-_MOST_ALLOWED: Final = 0.15
-"""Share of the wanted error that may be taken off; beyond, the wanted error is below what can be measured well."""
+_STEP: Final = 1.05
+"""Ratio of depths at which a bound is looked at before the last crossing is found exactly."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Datum:
+    """One number that a law goes through.
+
+    Attributes
+    ----------
+    depth
+        At which it was measured; None for A itself, the limit of n^q times the error.
+    values
+        (entries,) signed errors, or A.
+    error
+        What each of them may be off by.
+    """
+
+    depth: int | None
+    values: Floats
+    error: float
+
+
+class Fit:
+    """Σ c_p n^{−p} through as many numbers as powers, for every entry.
+
+    Parameters
+    ----------
+    powers
+        Increasing. A power 0 stands for a limit that is not known: it is fitted, and left out of the error.
+    data
+        At least one with a depth; A belongs to the first power above 0.
+    """
+
+    def __init__(self, powers: Sequence[float], data: Sequence[Datum]) -> None:
+        self._powers = np.asarray(powers, np.float64)
+        # Depths beside the finest: powers of the depths themselves would make the system ill-conditioned.
+        self._scale = float(max((datum.depth for datum in data if datum.depth is not None), default=1))
+        first = int(np.argmax(self._powers > 0.0))
+        self._leading = np.where(np.arange(len(powers)) == first, self._scale ** self._powers[first], 0.0)
+        rows = [self._leading if datum.depth is None else self._row(datum.depth) for datum in data]
+        self._inverse = np.linalg.inv(np.asarray(rows))
+        self._values = np.stack([datum.values for datum in data])
+        self._errors = np.asarray([datum.error for datum in data])
+
+    def _row(self, depth: float) -> Floats:
+        return np.asarray((self._scale / depth) ** self._powers, np.float64)
+
+    def _combined(self, row: Floats) -> tuple[Floats, float]:
+        weights = row @ self._inverse
+        return weights @ self._values, float(np.abs(weights) @ self._errors)
+
+    def at(self, depth: float) -> tuple[Floats, float]:
+        """Return the error at one depth (entries,), and what the data's errors may move it by."""
+        return self._combined(self._row(depth) * (self._powers > 0.0))
+
+    def first(self) -> tuple[Floats, float]:
+        """Return A (entries,), and what the data's errors may move it by."""
+        return self._combined(self._leading)
+
+    def limit(self) -> tuple[float, float]:
+        """Return the coefficient of n⁰ of the first entry, and what the data's errors may move it by."""
+        values, error = self._combined((self._powers == 0.0).astype(np.float64))
+        return float(values[0]), error
+
+
+@dataclass(frozen=True)
+class DepthRange:
+    """The smallest depth from which on an error stays small enough: expected, and between which bounds.
+
+    ``high`` is None where no depth that can be counted is sure to do.
+    """
+
+    low: int
+    depth: int
+    high: int | None
 
 
 @dataclass(frozen=True)
 class ErrorLaw:
-    """An error that falls like A n^{−q} + B n^{−q−1}.
+    """An error by depth, from a fit and from one of a term less, whose difference is what the fit may be off by.
 
     Attributes
     ----------
-    order, first, second
-        q > 0, A and B.
+    order
+        q.
+    fit, coarser
+        Of all terms, and of one less without the coarsest depth.
     basis
-        The models that A and B come from.
-    uncertainty
-        Estimated error of a measured error, absolute, whatever the depth: what the limit itself is known to.
+        The models that the numbers come from.
+    finest
+        The largest depth among them.
+    anchored
+        Whether A is known by other means than the measured errors.
     """
 
     order: float
-    first: float
-    second: float
+    fit: Fit
+    coarser: Fit
     basis: str
-    uncertainty: float = 0.0
+    finest: int
+    anchored: bool = False
 
-    def at(self, depth: float) -> float:
-        """Return the error at one depth."""
-        return float((self.first + self.second / depth) / depth**self.order)
+    def at(self, depth: float) -> tuple[Floats, Floats]:
+        """Return the error at one depth and what it may be off by, (entries,) each."""
+        value, noise = self.fit.at(depth)
+        return value, noise + np.abs(value - self.coarser.at(depth)[0])
 
-    def depth_for(self, wanted: float) -> int | None:
-        """Return the smallest depth ≥ 2 from which on |error| ≤ wanted, or None above `LARGEST_COUNTED`.
+    def largest(self, depth: float) -> tuple[float, float]:
+        """Return the largest |entry| at one depth, and what it may be off by."""
+        value, error = self.at(depth)
+        size = np.abs(value)
+        return float(size.max()), float((size + error).max() - size.max())
 
-        Where A and B have opposite signs the error vanishes at some depth and grows again behind it: all deeper
-        networks must meet the wanted error, too. An uncertainty that is small beside the wanted error is taken off it,
-        and half of it again, so that training at this depth can confirm it.
+    def rest(self, depth: float) -> float:
+        """Return the share of the finest measured error that is not A n^{−q}, of the entry that is largest at a depth.
+
+        It is small in the asymptotic range, and above 1 where the error has yet to change its sign.
+        """
+        entry = int(np.abs(self.at(depth)[0]).argmax())
+        here, leading = self.fit.at(self.finest)[0][entry], self.fit.first()[0][entry] / self.finest**self.order
+        return float(abs(here - leading) / abs(here)) if here else math.inf
+
+    def noisy(self, depth: float) -> bool:
+        """Whether the errors of the data outweigh the terms left out, at one depth."""
+        value, noise = self.fit.at(depth)
+        return bool(noise > np.abs(value - self.coarser.at(depth)[0]).max())
+
+    def depths_for(self, wanted: float, floor: int = LEAST_DEPTH, top: int = LARGEST_COUNTED) -> DepthRange | None:
+        """Return the smallest depth in [floor, top] from which on every |entry| ≤ wanted, or None.
+
+        All deeper networks must meet the wanted error, too: an error that vanishes somewhere may grow again behind it.
         """
         if not wanted > 0.0:
             raise ValueError("the wanted error must be positive")
-        if (allowance := _ALLOWANCE * self.uncertainty) <= _MOST_ALLOWED * wanted:
-            wanted -= allowance
-        low, high = LEAST_DEPTH, LEAST_DEPTH
-        while self._worst_from(high) > wanted:
-            low, high = high + 1, 2 * high
-            if high > LARGEST_COUNTED:
-                return None
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._worst_from(middle) <= wanted else (middle + 1, high)
-        return low
 
-    def _worst_from(self, depth: int) -> float:
-        """Return the largest |error| at this depth and beyond; it never grows with depth."""
-        here = abs(self.at(depth))
-        if self.first * self.second >= 0.0:
-            return here
-        peak = min(-(self.order + 1.0) * self.second / (self.order * self.first), float(LARGEST_COUNTED))
-        return max(here, abs(self.at(peak))) if depth < peak else here
+        @cache
+        def bounds(depth: int) -> tuple[float, float, float]:
+            value, error = self.at(depth)
+            size = np.abs(value)
+            return float((size - error).max()), float(size.max()), float((size + error).max())
+
+        def smallest(bound: int) -> int | None:
+            return _from_where(lambda depth: bounds(depth)[bound] <= wanted, floor, top)
+
+        low, middle, high = smallest(0), smallest(1), smallest(2)
+        return None if low is None or middle is None else DepthRange(low, middle, high)
 
 
-def fitted(order: float, values: Sequence[tuple[int, float]]) -> ErrorLaw:
-    """Return the law of given order through measured errors.
-
-    Parameters
-    ----------
-    order
-        q.
-    values
-        (depth, error) by increasing depth, at least one: both constants come from the two finest, A alone from a
-        single one.
-    """
-    pairs = list(pairwise(values))
-    if not pairs:
-        n, value = values[-1]
-        return ErrorLaw(order, value * n**order, 0.0, f"discrete-{n}")
-    (m, coarse), (n, fine) = pairs[-1]
-    second = (coarse * m**order - fine * n**order) / (1.0 / m - 1.0 / n)
-    return ErrorLaw(order, fine * n**order - second / n, second, f"discrete-{m}, discrete-{n}")
+def _from_where(met: Callable[[int], bool], floor: int, top: int) -> int | None:
+    """Return the smallest depth in [floor, top] from which on a wanted error is met, or None."""
+    if not met(top):
+        return None
+    deeper = top
+    while deeper > floor:
+        shallower = max(min(int(deeper / _STEP), deeper - 1), floor)
+        if not met(shallower):
+            low, high = shallower + 1, deeper
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if met(middle) else (middle + 1, high)
+            return low
+        deeper = shallower
+    return floor

@@ -10,7 +10,7 @@ largest entry, and by halving the flow's steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -45,34 +45,47 @@ def state_errors(subject: Subject) -> list[SupErrorRow]:
 
 def prediction_errors(subject: Subject) -> list[SupErrorRow]:
     """Return the largest entry of |h(W_n X_n + c_n) − h(W X(1) + c)| over ``subject.inputs``, in the user's units."""
-    problem, fit, inputs = subject.problem, subject.limit, subject.inputs
-
-    def predict(objective: DiscretisedObjective, u: Tensor) -> Tensor:
-        predicted = problem.loss.predict(objective.output(u, inputs))
-        return predicted if subject.prediction_scale is None else predicted * subject.prediction_scale
+    fit, inputs = subject.limit, subject.inputs
 
     def change(correction: Correction, before: Tensor) -> float:
         if correction.u is None:
             return 0.0
-        return SAFETY * _largest(predict(correction.objective, correction.u) - before)
+        return SAFETY * _largest(_predict(subject, correction.objective, correction.u) - before)
 
-    u, limit_correction = fit.solution.u, subject.limit_correction
-    limit = predict(Flow(problem, fit.flow.basis, 2 * fit.flow.steps), u)
-    integration = Errors(integration=subject.left_by_halving * _largest(predict(fit.flow, u) - limit))
+    u, limit_correction, limit = fit.solution.u, subject.limit_correction, _limit(subject)
+    integration = Errors(integration=subject.left_by_halving * _largest(_predict(subject, fit.flow, u) - limit))
     by_limit = change(limit_correction, limit)
     found = []
-    for point in subject.points:
-        subject.checkpoint()
-        correction, predicted = subject.network_correction(point), predict(point.network, point.solution.u)
-        difference = (predicted - limit).abs()
+    for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
+        correction, difference = subject.network_correction(point), deviations.abs()
         sample, entry = divmod(int(difference.argmax()), difference.shape[1])
         x = inputs[sample]
         unit = 1.0 if subject.prediction_scale is None else float(subject.prediction_scale[entry])
         own = unit * prediction_sensitivity(point.network, point.solution.u, x, entry)
         other = unit * prediction_sensitivity(fit.flow, u, x, entry)
-        moved = correction.errors(change(correction, predicted), own) + limit_correction.errors(by_limit, other)
+        by_network = change(correction, deviations + limit)
+        moved = correction.errors(by_network, own) + limit_correction.errors(by_limit, other)
         found.append((float(difference.max()), integration + moved))
     return _with_orders(subject, found)
+
+
+def prediction_deviations(subject: Subject) -> Iterator[Tensor]:
+    """Yield h(W_n X_n + c_n) − h(W X(1) + c) (S', m) over ``subject.inputs`` for each depth, in the user's units."""
+    limit = _limit(subject)
+    for point in subject.points:
+        subject.checkpoint()
+        yield _predict(subject, point.network, point.solution.u) - limit
+
+
+def _limit(subject: Subject) -> Tensor:
+    """Return the continuum's predictions (S', m), with twice the steps of its training."""
+    fit = subject.limit
+    return _predict(subject, Flow(subject.problem, fit.flow.basis, 2 * fit.flow.steps), fit.solution.u)
+
+
+def _predict(subject: Subject, objective: DiscretisedObjective, u: Tensor) -> Tensor:
+    predicted = subject.problem.loss.predict(objective.output(u, subject.inputs))
+    return predicted if subject.prediction_scale is None else predicted * subject.prediction_scale
 
 
 def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
