@@ -24,8 +24,8 @@ from torch import Tensor
 
 from worker.deeplimit import Problem, Regularisation, train
 from worker.deeplimit.depth_search import train_for_error
-from worker.deeplimit.diagnostics.advice.depth_advice import DepthAdvice, Quantity, Wanted
 from worker.deeplimit.diagnostics.advice.error_law import LEAST_DEPTH
+from worker.deeplimit.diagnostics.advice.wanted import DepthAdvice, Quantity, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

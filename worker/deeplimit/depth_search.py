@@ -9,15 +9,7 @@ from typing import Final
 
 from numpy.typing import ArrayLike
 
-from worker.deeplimit.diagnostics.advice.depth_advice import (
-    Bracket,
-    DepthAdvice,
-    DepthCheck,
-    Quantity,
-    Wanted,
-    advise,
-    predict,
-)
+from worker.deeplimit.diagnostics.advice.depth_advice import Bracket, advise, predict
 from worker.deeplimit.diagnostics.advice.error_law import LEAST_DEPTH
 from worker.deeplimit.diagnostics.advice.measured_errors import (
     MeasuredErrors,
@@ -25,6 +17,7 @@ from worker.deeplimit.diagnostics.advice.measured_errors import (
     measured_gaps,
     measured_predictions,
 )
+from worker.deeplimit.diagnostics.advice.wanted import DepthAdvice, DepthCheck, Quantity, Wanted
 from worker.deeplimit.diagnostics.measure.minima import measure_minima
 from worker.deeplimit.diagnostics.measure.states import prediction_errors
 from worker.deeplimit.diagnostics.report import Diagnostics, diagnose

@@ -27,7 +27,7 @@ from worker.deeplimit import (
     Training,
     Weights,
 )
-from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
+from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
 from worker.deeplimit.problem.datasets import Dataset, Standardisation, load, split
 from worker.execution.arrays import read_arrays
 from worker.executor import JobInput, UserError

@@ -18,7 +18,7 @@ from worker.deeplimit import (
     train,
 )
 from worker.deeplimit.depth_search import train_for_error
-from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted
+from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
 from worker.deeplimit.model.flow import ContinuumParameters
 from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.study.deepen import add_depth

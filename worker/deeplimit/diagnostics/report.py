@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-from worker.deeplimit.diagnostics.advice.depth_advice import DepthAdvice, advise_standard_gaps
+from worker.deeplimit.diagnostics.advice.depth_advice import advise_standard_gaps
+from worker.deeplimit.diagnostics.advice.wanted import DepthAdvice
 from worker.deeplimit.diagnostics.measured import MeasuredStudy, measure
 from worker.deeplimit.diagnostics.sequence.classification import Classification
 from worker.deeplimit.diagnostics.sequence.study_class import classify_study

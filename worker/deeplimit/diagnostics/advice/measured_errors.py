@@ -7,6 +7,7 @@ Hairer, Nørsett and Wanner 1993, *Solving ordinary differential equations I*, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -16,7 +17,7 @@ import numpy as np
 
 from worker.deeplimit.diagnostics.advice.error_law import Datum, ErrorLaw, Fit, Floats
 from worker.deeplimit.diagnostics.measure.minima import Minima, MinimaRow
-from worker.deeplimit.diagnostics.measure.states import SupErrorRow, prediction_deviations
+from worker.deeplimit.diagnostics.measure.states import SupErrorRow
 from worker.deeplimit.diagnostics.subject import Subject
 
 _MOST_TERMS: Final = 3
@@ -38,12 +39,15 @@ class MeasuredError:
         What each may be off by.
     resolved
         Whether the values are known well enough to tell a law.
+    size
+        The largest |entry| as a table of the study has it, or None.
     """
 
     depth: int
     values: Floats
     error: float
     resolved: bool = True
+    size: float | None = None
 
     @property
     def datum(self) -> Datum:
@@ -118,8 +122,9 @@ class MeasuredErrors:
             return "it has no limit that is known to be approached"
         if not usable:
             return self._reason
-        missing = "a law takes another depth"
-        return f"{missing}: add depth {2 * usable[-1].depth}"
+        if len(usable) < len(self.rows):
+            return "only one depth's error is resolved; lower training.gradient_tolerance and continuum.tolerance"
+        return f"a law takes another depth; add depth {2 * usable[-1].depth}"
 
     def sizes(self) -> list[Size]:
         """Return the largest |entry| of every row; none where the limit is not known."""
@@ -127,7 +132,8 @@ class MeasuredErrors:
         if limit is None:
             return []
         value, error = limit
-        return [Size(row.depth, float(np.abs(row.values - value).max()), row.error + error) for row in self.rows]
+        largest = [float(np.abs(row.values - value).max()) if row.size is None else row.size for row in self.rows]
+        return [Size(row.depth, size, row.error + error) for row, size in zip(self.rows, largest, strict=True)]
 
     def limit(self) -> tuple[float, float] | None:
         """Return what the values tend to, and what it may be off by; None where no law tells."""
@@ -215,14 +221,21 @@ def measured_predictions(subject: Subject, rows: Sequence[SupErrorRow] | None) -
     order = subject.problem.expected_orders().get("states")
     if rows is None or subject.continuum is None:
         return MeasuredErrors(None, [], reason="there is no continuum model to compare with")
-    errors = {row.depth: row.error_budget for row in rows}
-    usable = []
-    for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
+    measured, usable = {row.depth: row for row in rows}, []
+    predict, limit = subject.problem.loss.predict, subject.limit
+    expected = predict(limit.flow.output(limit.solution.u, subject.inputs))
+    for point in subject.points:
+        subject.checkpoint()
+        row = measured[point.depth]
+        if subject.unfit(point) is not None or not math.isfinite(row.sup_error):
+            continue
+        deviations = predict(point.network.output(point.solution.u, subject.inputs)) - expected
+        if subject.prediction_scale is not None:
+            deviations = deviations * subject.prediction_scale
+        known = row.error_budget
+        error = 0.0 if known is None else known.optimisation + known.integration + known.discretisation
         values = deviations.detach().cpu().numpy().astype(np.float64).ravel()
-        if subject.unfit(point) is None and np.isfinite(values).all():
-            known = errors[point.depth]
-            error = 0.0 if known is None else known.optimisation + known.integration + known.discretisation
-            usable.append(MeasuredError(point.depth, values, error, bool(np.abs(values).max() > error)))
+        usable.append(MeasuredError(point.depth, values, error, row.sup_error > error, row.sup_error))
     return MeasuredErrors(order, usable, most_terms=_most_terms(subject), reason=_why_nothing(subject, None))
 
 

@@ -6,7 +6,8 @@ from tests.support import sequences
 from tests.support.small_problems import bifurcating
 from worker.deeplimit import ContinuumOptions, Integrator, Problem, Regime, Scaling, TrainedStudy, Training, train
 from worker.deeplimit.depth_search import train_for_error
-from worker.deeplimit.diagnostics.advice.depth_advice import STANDARD, Quantity, Wanted
+from worker.deeplimit.diagnostics.advice.depth_advice import STANDARD
+from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
 from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.progress import StudyProgress
 

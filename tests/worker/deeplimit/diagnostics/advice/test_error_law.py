@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.deeplimit.diagnostics.advice.depth_advice import Bracket, Quantity, Wanted, advise
+from worker.deeplimit.diagnostics.advice.depth_advice import Bracket, advise
 from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw
 from worker.deeplimit.diagnostics.advice.measured_errors import MeasuredError, MeasuredErrors, Size
+from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
 
 CONSTANT = st.floats(-3.0, 3.0, allow_subnormal=False)
 NOTHING = MeasuredErrors(None, [], reason="not measured")
@@ -138,3 +139,12 @@ def test_a_slope_that_the_gaps_contradict_is_not_used() -> None:
     alone = advise(wanted, MeasuredErrors(1.0, [], first=(1.0, None), reason="no gap is resolved"), NOTHING)
     assert alone.depth is None
     assert alone.withheld["depth"] == "no trained model predicts the gap: no gap is resolved"
+
+
+def test_errors_that_are_not_resolved_are_no_lack_of_depths() -> None:
+    rows = [MeasuredError(n, np.array([1.0 / n]), 0.02, resolved=n < 16) for n in (8, 16, 32)]
+    advice = advise(Wanted(Quantity.PREDICTION_ERROR, 1e-2), MeasuredErrors(1.0, rows), NOTHING)
+    assert advice.depth is None
+    assert "lower training.gradient_tolerance and continuum.tolerance" in advice.withheld["depth"]
+    alone = advise(Wanted(Quantity.PREDICTION_ERROR, 1e-2), MeasuredErrors(1.0, rows[:1]), NOTHING)
+    assert alone.withheld["depth"].endswith("add depth 16")

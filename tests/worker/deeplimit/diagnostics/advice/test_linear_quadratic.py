@@ -10,8 +10,9 @@ import pytest
 from tests.support.closed_forms.linear_quadratic import LinearQuadratic
 from worker.deeplimit import Integrator, TrainedStudy, train
 from worker.deeplimit.depth_search import train_for_error
-from worker.deeplimit.diagnostics.advice.depth_advice import Quantity, Wanted, advise
+from worker.deeplimit.diagnostics.advice.depth_advice import advise
 from worker.deeplimit.diagnostics.advice.measured_errors import measured_gaps, measured_predictions
+from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
 from worker.deeplimit.trained_study import subject_of
 
 LADDER = (8, 16, 32)
