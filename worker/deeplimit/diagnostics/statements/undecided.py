@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from worker.deeplimit.diagnostics.advice.error_law import ErrorLaw, fitted
+import numpy as np
+
+from worker.deeplimit.diagnostics.advice.error_law import Datum, Fit
 from worker.deeplimit.diagnostics.resolution import collapsed, wanted_share_of_errors
 from worker.deeplimit.diagnostics.statements.wording import depths, listed
 from worker.deeplimit.diagnostics.subject import Subject
@@ -119,23 +121,27 @@ def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float |
     )
 
 
-def _laws(subject: Subject, measured: MeasuredStudy) -> dict[str, ErrorLaw]:
+def _laws(subject: Subject, measured: MeasuredStudy) -> dict[str, Fit]:
     """Return the first two terms of the gaps and of the distances, as far as the finest depths give them."""
-    laws, expected = dict[str, ErrorLaw](), subject.problem.expected_orders()
+    laws, expected = dict[str, Fit](), subject.problem.expected_orders()
     table = measured.minima
     gaps = [(row.depth, row.gap) for row in table.depths if row.gap is not None] if table is not None else []
     if gaps and table is not None and table.predicted_slope is not None and expected.get("minima") == 1.0:
-        n, gap = gaps[-1]
-        laws["minima"] = ErrorLaw(1.0, table.predicted_slope, n * (n * gap - table.predicted_slope), "continuum")
+        first = Datum(None, np.array([table.predicted_slope]), 0.0)
+        laws["minima"] = Fit([1.0, 2.0], [first, *_data(gaps[-1:])])
     elif len(gaps) >= 2 and "minima" in expected:
-        laws["minima"] = fitted(expected["minima"], gaps)
+        laws["minima"] = Fit([expected["minima"], expected["minima"] + 1.0], _data(gaps[-2:]))
     distances = [(row.depth, row.tl2.total) for row in measured.minimisers or [] if math.isfinite(row.tl2.total)]
     if len(distances) >= 2 and "minimisers" in expected:
-        laws["minimisers"] = fitted(expected["minimisers"], distances)
+        laws["minimisers"] = Fit([expected["minimisers"], expected["minimisers"] + 1.0], _data(distances[-2:]))
     return laws
 
 
-def _near_from(law: ErrorLaw, expected: float, finest: int) -> int | None:
+def _data(rows: Sequence[tuple[int, float]]) -> list[Datum]:
+    return [Datum(depth, np.array([value]), 0.0) for depth, value in rows]
+
+
+def _near_from(law: Fit, expected: float, finest: int) -> int | None:
     """Return the depth that a doubling up to has an order near the expected one, from the finest depth on."""
     near: Callable[[int], bool] = lambda n: _near(_order(law, n) / expected)  # noqa: E731 - one use, beside it
     depth = 2 * finest
@@ -146,8 +152,8 @@ def _near_from(law: ErrorLaw, expected: float, finest: int) -> int | None:
     return None
 
 
-def _order(law: ErrorLaw, depth: int) -> float:
-    coarse, fine = law.at(depth / 2), law.at(depth)
+def _order(law: Fit, depth: int) -> float:
+    coarse, fine = (float(law.at(n)[0][0]) for n in (depth / 2, depth))
     return math.log2(coarse / fine) if coarse * fine > 0.0 else math.nan
 
 
