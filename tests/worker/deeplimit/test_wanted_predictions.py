@@ -171,12 +171,19 @@ def test_one_depth_foretells_nothing_and_is_joined_by_deeper_ones() -> None:
 
 def test_a_prediction_error_that_is_not_resolved_is_neither_met_nor_missed() -> None:
     coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    check = train_for_error(sequences.odd_pair(), WANTED, continuum=coarse).diagnostics.depth_advice[0].check
-    assert check is not None
-    assert check.met is None
-    assert check.prediction_error is not None
-    assert check.detail is not None
-    assert check.detail.endswith("is larger than its distance from the wanted one: smaller tolerances may tell")
+    first = train_for_error(sequences.odd_pair(), WANTED, continuum=coarse).diagnostics.depth_advice[0].check
+    assert first is not None
+    assert first.depth is not None
+    assert first.prediction_error is not None
+    as_measured = Wanted(Quantity.PREDICTION_ERROR, first.prediction_error)
+    again = train_for_error(sequences.odd_pair(), as_measured, continuum=coarse, most_depth=first.depth)
+    advice = again.diagnostics.depth_advice[0]
+    assert advice.depth is None
+    assert "by what is known of the errors" in advice.withheld["depth"]
+    # The depth that was looked at last does miss it.
+    assert advice.check is not None
+    assert advice.check.met is False
+    assert (advice.check.depth or 0) < first.depth
 
 
 def test_models_that_are_not_minimisers_predict_nothing() -> None:

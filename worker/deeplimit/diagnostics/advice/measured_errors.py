@@ -17,7 +17,7 @@ import numpy as np
 
 from worker.deeplimit.diagnostics.advice.error_law import Datum, ErrorLaw, Fit, Floats
 from worker.deeplimit.diagnostics.measure.minima import Minima, MinimaRow
-from worker.deeplimit.diagnostics.measure.states import SupErrorRow
+from worker.deeplimit.diagnostics.measure.states import SupErrorRow, prediction_deviations
 from worker.deeplimit.diagnostics.subject import Subject
 
 _MOST_TERMS: Final = 3
@@ -222,16 +222,10 @@ def measured_predictions(subject: Subject, rows: Sequence[SupErrorRow] | None) -
     if rows is None or subject.continuum is None:
         return MeasuredErrors(None, [], reason="there is no continuum model to compare with")
     measured, usable = {row.depth: row for row in rows}, []
-    predict, limit = subject.problem.loss.predict, subject.limit
-    expected = predict(limit.flow.output(limit.solution.u, subject.inputs))
-    for point in subject.points:
-        subject.checkpoint()
+    for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
         row = measured[point.depth]
         if subject.unfit(point) is not None or not math.isfinite(row.sup_error):
             continue
-        deviations = predict(point.network.output(point.solution.u, subject.inputs)) - expected
-        if subject.prediction_scale is not None:
-            deviations = deviations * subject.prediction_scale
         known = row.error_budget
         error = 0.0 if known is None else known.optimisation + known.integration + known.discretisation
         values = deviations.detach().cpu().numpy().astype(np.float64).ravel()

@@ -10,10 +10,11 @@ largest entry, and by halving the flow's steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from worker.deeplimit.diagnostics.correction import Correction
 from worker.deeplimit.diagnostics.errors import Errors

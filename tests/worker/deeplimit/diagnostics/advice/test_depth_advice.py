@@ -200,7 +200,7 @@ def test_a_coarse_depth_that_is_enough_is_looked_below() -> None:
 def test_gaps_that_are_not_resolved_tell_no_law() -> None:
     """C₁ alone is no evidence: with a continuum known to 1e-2 no gap at 64 layers is told from noise."""
     loose = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    study = train(sequences.odd_pair(), depths=(512, 1024), continuum=loose)
+    study = train(sequences.odd_pair(), depths=(512, 1024), continuum=loose, training=Training(sharpen=False))
     table = study.diagnostics.minima
     assert table is not None
     assert table.predicted_slope is not None
@@ -224,13 +224,12 @@ def test_a_trained_depth_that_misses_is_never_advised(found: TrainedStudy) -> No
 
 
 def test_a_depth_that_its_own_error_leaves_open_is_confirmed_by_a_deeper_one(found: TrainedStudy) -> None:
-    """A continuum known to 8e-6 only, 1.4 % of this gap: 44 layers neither meet nor miss it, as far as it can tell."""
-    coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    advice = train_for_error(sequences.odd_pair(), gap_of(6e-4), continuum=coarse).diagnostics.depth_advice[0]
+    """The gap of 44 layers itself: beside a continuum that is hardly known they neither meet nor miss it."""
+    coarse, wanted = ContinuumOptions(basis="piecewise_linear", tolerance=0.5), gap_at(found, 44)
+    advice = train_for_error(sequences.odd_pair(), gap_of(wanted), continuum=coarse).diagnostics.depth_advice[0]
     assert (advice.depth, advice.depth_interval, advice.basis) == (45, (44, 45), "discrete-45, as trained")
     assert advice.check is not None
     assert (advice.check.depth, advice.check.met) == (45, True)
-    assert gap_at(found, 45) <= 6e-4
 
 
 def test_a_time_limit_ends_the_search() -> None:
