@@ -31,6 +31,8 @@ WITHOUT = 0.2
 """Share of the studies that train no continuum."""
 STEP = 1.03
 """Ratio of the depths of a continuation."""
+SHARP, ON_THE_WAY = 1e-8, 1e-6
+"""Tolerances of the gradient at depths that are compared, and between them."""
 SAME = 1e-6
 """Minima of E_n that differ relatively by less are one."""
 
@@ -78,8 +80,7 @@ def off_by_continuation(study: Study, trained: TrainedStudy) -> list[int]:
     claimed = [n for n, point in branch.points.items() if n not in branch.left and point.solution.status.optimised]
     if not claimed:
         return []
-    budget = Budget(gradient_tolerance=1e-8, max_iterations=4000)
-    finest = 4 * max(claimed)
+    finest = 2 * max(claimed)
     if branch.continuum is not None:
         if not branch.continuum.solution.status.optimised:
             return []
@@ -91,6 +92,7 @@ def off_by_continuation(study: Study, trained: TrainedStudy) -> list[int]:
     for depth in (finest, *ratios(finest, min(claimed))):
         network = ResidualNetwork(study.problem, depth)
         start = at if at.depth == depth else restrict(at, depth)
+        budget = Budget(SHARP if depth in claimed else ON_THE_WAY, max_iterations=4000)
         found = minimise(network, network.encode(start), budget, curvature_floor=study.problem.curvature_floor)
         at = network.parameters(found.u)
         if depth in claimed:

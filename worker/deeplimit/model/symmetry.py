@@ -1,13 +1,13 @@
-"""Exact symmetries of zero-padded coordinates, and comparing parameters up to them.
+"""Exact symmetries of the objective, and comparing parameters up to them.
 
 Coordinates beyond the input dimension start at zero in every sample, so permuting them leaves the objective unchanged,
 and for odd σ so does flipping their signs: K → G K Gᵀ, b → G b, W → W Gᵀ. Two-layer blocks have others, in
-`unit_symmetry`.
+`unit_symmetry`. Where the data have symmetries, mirror images are minimisers as well (`problem.data_symmetry`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 from typing import Final
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from worker.deeplimit.model.residual_network import DiscreteParameters
 from worker.deeplimit.model.unit_symmetry import unit_images
+from worker.deeplimit.problem.data_symmetry import DataSymmetry
 from worker.deeplimit.problem.learning_problem import Problem
 
 EXACT_PADDING: Final = 4
@@ -34,11 +35,49 @@ def aligned(problem: Problem, reference: DiscreteParameters, other: DiscretePara
     """
     images = unit_images if problem.regime.two_layer else _coordinate_images
     best, nearest = other, distance(reference, other)
-    for image in images(problem, reference, other):
-        candidate = distance(reference, image)
-        if candidate < nearest:
-            best, nearest = image, candidate
+    for mirrored in _mirror_images(problem, other):
+        for image in (mirrored, *images(problem, reference, mirrored)):
+            candidate = distance(reference, image)
+            if candidate < nearest:
+                best, nearest = image, candidate
     return best
+
+
+def _mirror_images(problem: Problem, other: DiscreteParameters) -> Iterator[DiscreteParameters]:
+    """Yield the parameters and their images under the data's symmetries that leave what is fixed as it is."""
+    yield other
+    for symmetry in problem.data_symmetries:
+        mirror = _Mirror(problem, symmetry)
+        if all(torch.equal(mirror.image(name, value), value) for name, value in problem.fixed.items()):
+            yield DiscreteParameters(**{name: mirror.image(name, value) for name, value in vars(other).items()})
+
+
+class _Mirror:
+    """A symmetry of the data as a map of parameters; padded coordinates stay."""
+
+    def __init__(self, problem: Problem, symmetry: DataSymmetry) -> None:
+        first, d = problem.input_dim, problem.state_dim
+        index = (*symmetry.inputs, *range(first, d))
+        self._two_layer = problem.regime.two_layer
+        self._of_states = _element(problem, index, symmetry.input_signs + (1.0,) * (d - first))
+        self._of_outputs = _element(problem, symmetry.outputs, symmetry.output_signs)
+
+    def image(self, name: str, value: Tensor) -> Tensor:
+        """Return the image of one parameter, of one layer or, with a leading axis, of all."""
+        index, sign = self._of_outputs
+        if name == "c":
+            return value[index] * sign
+        if name == "W":
+            return _image(self._of_states, name, value[index] * sign[:, None])
+        if self._two_layer:
+            # The rows of K and of Vᵀ are hidden units', which do not move.
+            return value if name == "b" else _image(self._of_states, "W", value)
+        return _image(self._of_states, name, value)
+
+
+def _element(problem: Problem, index: Sequence[int], signs: Sequence[float]) -> _Element:
+    device = problem.device
+    return torch.tensor(index, device=device), torch.tensor(signs, dtype=problem.dtype, device=device)
 
 
 def alignment_is_exhaustive(problem: Problem) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from worker.deeplimit.kernels.kernel import Kernel
 from worker.deeplimit.kernels.runge_kutta import ExplicitRungeKutta
 from worker.deeplimit.kernels.tableau import IMPLICIT_EULER, Tableau
 from worker.deeplimit.kernels.two_layer import TwoLayerRungeKutta
+from worker.deeplimit.problem.data_symmetry import DataSymmetry, data_symmetries
 from worker.deeplimit.problem.regime import Regime
 from worker.deeplimit.problem.terminal_loss import TERMINAL_LOSSES, TerminalLoss
 
@@ -157,6 +159,13 @@ class Problem:
         It is 0 where K or b is not regularised.
         """
         return 2.0 * min(self.weight(name) for name in self.trained)
+
+    @cached_property
+    def data_symmetries(self) -> list[DataSymmetry]:
+        """Maps of inputs and outputs, but for the identity, under which the set of samples stays as it is."""
+        x, y = (value.detach().cpu().numpy().astype(np.float64) for value in (self.x[:, : self.input_dim], self.y))
+        signs = self.activation.odd or self.regime.two_layer
+        return data_symmetries(x, y, self.loss.name, self.output_dim, signs=signs)
 
     def weight(self, name: str) -> float:
         """Return the factor of ‖u‖² in the objective, u the coordinates of one parameter: α but for the regime."""
