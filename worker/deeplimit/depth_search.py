@@ -29,7 +29,7 @@ from worker.deeplimit.study.deepen import add_depth
 from worker.deeplimit.study.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
 from worker.deeplimit.study.sweep import run_study
 from worker.deeplimit.study.training import Training
-from worker.deeplimit.trained_study import TrainedStudy, subject_of
+from worker.deeplimit.trained_study import TrainedStudy, sharpened, subject_of
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""
@@ -108,7 +108,9 @@ def train_for_error(
         added.append(depth)
         add_depth(study, depth, training, deadline=deadline, observer=_part(observer, done, (1.0 + done) / 2.0))
         done = (1.0 + done) / 2.0
-    checkpoint = diagnostics_checkpoint(_part(observer, 1.0, 1.0), *study.verdict_branch.last)
+    ending = _part(observer, 1.0, 1.0)
+    subject = sharpened(subject, training, continuum, deadline=deadline, observer=ending)
+    checkpoint = diagnostics_checkpoint(ending, *study.verdict_branch.last)
     diagnostics = diagnose(subject, checkpoint, deadline=deadline)
     subject = replace(subject, certificates=diagnostics.certificates, checkpoint=checkpoint)
     advice = [_asked(subject, diagnostics, wanted, stopped), *diagnostics.depth_advice]

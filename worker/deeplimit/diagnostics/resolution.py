@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import torch
+
 from worker.deeplimit.diagnostics.measure.error_budget import ErrorBudget
 from worker.deeplimit.diagnostics.measure.minimisers import against_continuum, between_consecutive
 from worker.deeplimit.diagnostics.measure.orders import ORDER_ERROR, Observation, order_span
@@ -15,7 +17,9 @@ from worker.deeplimit.problem.learning_problem import LAYERED
 _MARGIN: Final = 0.5
 """Share of what an order may be moved by that is aimed at."""
 _LEAST: Final = 1e-4
-"""Errors are asked to fall to this share of what they are at the least."""
+"""Errors that would have to fall to less than this share of what they are hide what is as good as 0."""
+_ROUNDINGS: Final = 1e2
+"""Roundings of E below which a gap is none."""
 _IDENTITY: Final = 1e-6
 """Parameters below this, in root mean square, leave the states where they are."""
 
@@ -23,7 +27,7 @@ _IDENTITY: Final = 1e-6
 def collapsed(subject: Subject) -> bool:
     """Whether every network is the identity network: its layers leave the states where they are."""
     problem = subject.problem
-    if not subject.points or any(name in problem.fixed for name in LAYERED) or not problem.activation.vanishes_at_zero:
+    if not subject.points or not problem.activation.vanishes_at_zero:
         return False
     layers = [vars(point.parameters)[name] for point in subject.points for name in LAYERED]
     return all(float(layer.square().mean().sqrt()) <= _IDENTITY for layer in layers)
@@ -38,7 +42,17 @@ def wanted_share_of_errors(subject: Subject) -> float:
     if len(used) < 2 or collapsed(subject) or any(subject.unfit(point) is not None for point in used):
         return 1.0
     moved = max(_shares(subject), default=0.0)
-    return 1.0 if moved <= 1.0 else max(_LEAST, _MARGIN / moved)
+    wanted = 1.0 if moved <= 1.0 else _MARGIN / moved
+    return wanted if wanted >= _LEAST else 1.0
+
+
+def indistinct(subject: Subject) -> bool:
+    """Whether E_n and E_∞ are the same to rounding on the finest depths, so that there is no gap to resolve."""
+    if subject.continuum is None or not subject.points:
+        return False
+    limit = subject.continuum.solution.objective
+    least = _ROUNDINGS * torch.finfo(subject.problem.dtype).eps * max(abs(limit), 1.0)
+    return all(abs(point.solution.objective - limit) <= least for point in subject.points[-2:])
 
 
 def _shares(subject: Subject) -> Iterator[float]:
@@ -51,8 +65,9 @@ def _shares(subject: Subject) -> Iterator[float]:
         Observation(point.depth, abs(point.solution.objective - limit), subject.objective_error(point))
         for point in subject.points
     ]
-    yield _moved(gaps)
-    yield max(_share(gap) for gap in gaps[-2:])
+    if not indistinct(subject):
+        yield _moved(gaps)
+        yield max(_share(gap) for gap in gaps[-2:])
     rows = against_continuum(subject)
     distances = [Observation(row.depth, row.tl2.total, _total(row.error_budget)) for row in rows]
     yield _moved(distances)

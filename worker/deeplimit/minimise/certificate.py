@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -131,6 +131,21 @@ def certify(
     return judge(problem, solution, pair)
 
 
+def carried_over(certificate: Certificate | None, solution: Solution) -> Certificate | None:
+    """Return a strict minimum's certificate for a solution that was minimised on from there, None for any other.
+
+    The Hessian changes by some of what the solution moved by, which is no more than the distance that the certificate
+    bounded; the gradient is the new one. The eigenvector is kept where the coordinates are.
+    """
+    if certificate is None or certificate.kind is not Kind.STRICT_MINIMUM:
+        return None
+    lower = (certificate.lambda_min or 0.0) - (certificate.lambda_min_error or 0.0)
+    vector = certificate.vector
+    if vector is not None and vector.shape != solution.u.shape:
+        vector = None
+    return replace(_with_errors(certificate, solution, lower), vector=vector)
+
+
 def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
     """Say what a Ritz pair of the Hessian means for a solution.
 
@@ -162,18 +177,23 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
     # A residual that is small after a few products may belong to any eigenvalue, not the smallest.
     settled = pair.converged or pair.products >= min(LEAST, len(pair.vector))
     if value - error > flat and settled:
-        g, lower, noise = solution.gradient_norm, value - error, rounding(solution.evaluation)
-        return Certificate(
-            **common,  # type: ignore[arg-type]  # a mapping of mixed values
-            kind=Kind.STRICT_MINIMUM,
-            optimisation_error=max(g * g / (2.0 * lower), noise),
-            distance=max(g / lower, math.sqrt(2.0 * noise / lower)),
-        )
+        strict = Certificate(**common, kind=Kind.STRICT_MINIMUM)  # type: ignore[arg-type]  # a mapping of mixed values
+        return _with_errors(strict, solution, value - error)
     if pair.converged:
         reason = "the smallest eigenvalue is not told from 0"
         return Certificate(**common, kind=Kind.DEGENERATE, withheld={"optimisation_error": reason})  # type: ignore[arg-type]  # likewise
     reason = f"{pair.products} Hessian-vector products do not settle the sign of the smallest eigenvalue"
     return Certificate(**common, withheld={"kind": reason, "optimisation_error": reason})  # type: ignore[arg-type]  # likewise
+
+
+def _with_errors(certificate: Certificate, solution: Solution, lower: float) -> Certificate:
+    """Return a strict minimum's certificate with what the gradient and the least curvature make of the errors."""
+    g, noise = solution.gradient_norm, rounding(solution.evaluation)
+    return replace(
+        certificate,
+        optimisation_error=max(g * g / (2.0 * lower), noise),
+        distance=max(g / lower, math.sqrt(2.0 * noise / lower)),
+    )
 
 
 def _flat(problem: Problem, solution: Solution) -> float:

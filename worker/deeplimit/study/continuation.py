@@ -26,12 +26,12 @@ PHASE: Final = "follow_back"
 """What progress calls these minimisations."""
 _PARTS: Final = 3
 """Parts of a segment whose curvatures are compared; each costs one gradient."""
-_EVEN: Final = 0.25
-"""The least curvature of the parts, beside the largest, along which E is like a quadratic."""
+_EVEN: Final = 0.05
+"""The least curvature of the parts, beside the largest, of one basin; along a quartic from its minimum it is 1/19."""
 _SHORTEST: Final = 1.03
 """Ratio of two depths that are not divided further: a minimiser that is lost there has no continuation."""
-_DEEPEST: Final = 4
-"""From the limit, depths up to this many times the wanted one are gone through."""
+_DEEPEST: Final = (32, 2048)
+"""From the limit, depths up to this many times the wanted one are gone through, and none beyond the latter."""
 _MOST_FITS: Final = 64
 """Minimisations for one depth."""
 
@@ -47,7 +47,7 @@ def transferred(anchor: Anchor, depth: int) -> DiscreteParameters:
 
 
 def same_basin(objective: DiscretisedObjective, start: Tensor, minimum: Solution) -> bool:
-    """Whether E is like a convex quadratic along the segment from a point to a minimiser.
+    """Whether E is convex along the segment from a point to a minimiser.
 
     Another minimiser near the point would make the slope along the segment vanish beside it, and the curvature of one
     part negative. Costs `_PARTS` gradients.
@@ -72,7 +72,8 @@ def continue_to(anchor: Anchor, depth: int, fitter: Fitter) -> BranchPoint | Non
 
     It is lost where a step cannot be divided further, a minimisation does not end at a minimum, or the time is over.
     """
-    deepest, fits, wanted = _DEEPEST * depth, 0, [depth]
+    times, most = _DEEPEST
+    deepest, fits, wanted = min(times * depth, max(most, 2 * depth)), 0, [depth]
     while wanted:
         point = _step(anchor, wanted[-1], fitter)
         fits += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor
 
 from worker.deeplimit.minimise import Budget, minimise
+from worker.deeplimit.minimise.certificate import carried_over
 from worker.deeplimit.model.flow import ContinuumParameters, Flow
 from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.problem.learning_problem import Problem
@@ -18,6 +18,7 @@ from worker.deeplimit.study.progress import Meter
 from worker.deeplimit.study.saddles import settle
 from worker.deeplimit.study.training import Training
 
+_Point = TypeVar("_Point", bound=StationaryPoint)
 CONTINUUM_WORK: Final = 200.0
 """Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
 
@@ -72,7 +73,7 @@ class Fitter:
     def sharpen(self, point: BranchPoint, phase: str) -> BranchPoint:
         """Minimise on from a network's solution; what does not end better than it began is left as it was."""
         found = self.network(point.network, point.solution.u, phase)
-        return replace(found, solution=found.solution.after([point.solution])) if _better(found, point) else point
+        return _continued(found, point) if _better(found, point) else point
 
     def sharpen_continuum(self, fit: ContinuumFit, refine: int = 1) -> ContinuumFit:
         """Minimise, and refine, on from a continuum model, from ``refine`` times its steps as far as those are made."""
@@ -80,7 +81,7 @@ class Fitter:
         if refine * flow.steps <= MOST_STEPS:
             flow = Flow(flow.problem, flow.basis, refine * flow.steps)
         found = self.continuum((flow, fit.solution.u))
-        return replace(found, solution=found.solution.after([fit.solution])) if _better(found, fit) else fit
+        return _continued(found, fit) if _better(found, fit) else fit
 
     def settle(
         self, point: BranchPoint, phase: str, direction: Tensor | None = None
@@ -106,3 +107,10 @@ class Fitter:
 def _better(found: StationaryPoint, before: StationaryPoint) -> bool:
     """Whether a minimisation that was continued ended well, and no less sharply than it began."""
     return found.solution.status.optimised and found.solution.error_estimate <= before.solution.error_estimate
+
+
+def _continued(found: _Point, before: _Point) -> _Point:
+    """Return what was minimised on, with the work and the certificate of what it began from."""
+    found.certificate = carried_over(before.certificate, found.solution)
+    found.solution = found.solution.after([before.solution])
+    return found

@@ -21,21 +21,29 @@ _MOST_ROUNDS: Final = 4
 """Lower limits that are gone to, one after the other."""
 
 
-def hold_together(branch: Branch, fitter: Fitter) -> None:
+def hold_together(branch: Branch, fitter: Fitter) -> Branch:
     """Follow a branch from its limit, or without a continuum from the finest depth, to every coarser depth.
 
     What is reached at a depth replaces its point where that is another minimum. A point below what replaced it is
-    followed to its own limit, and where this is lower, the branch moves there, and all depths are followed again.
-    Depths that the branch does not reach are noted in ``branch.left``.
+    followed to its own limit, and where this is lower, a branch from there is followed in its place.
+    Depths that the branch does not reach are noted in ``left``.
+
+    Returns
+    -------
+    Branch
+        The one that was given, or a new one, which no start led to, with a lower limit.
     """
     for _ in range(_MOST_ROUNDS):
         limit = _limit(branch)
         if limit is None or not limit.solution.status.optimised:
-            return
+            break
         before = dict(branch.points)
         _follow(branch, limit, fitter)
-        if fitter.budget.out_of_time() or not _lower_limit(branch, before, fitter):
-            return
+        lower = None if fitter.budget.out_of_time() else _lower_limit(branch, before, fitter)
+        if lower is None:
+            break
+        branch = lower
+    return branch
 
 
 def _limit(branch: Branch) -> Anchor | None:
@@ -82,11 +90,11 @@ def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None
             branch.points[depth] = lower
 
 
-def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter) -> bool:
-    """Move the branch to a lower limit that one of its points, or a point that was replaced, leads to."""
+def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter) -> Branch | None:
+    """Return a branch with a lower limit that one of the points, or a point that was replaced, leads to, or None."""
     limit = _limit(branch)
     if limit is None:
-        return False
+        return None
     candidates = {id(point): point for point in (*before.values(), *branch.points.values()) if point is not limit}
     margin = _margin(limit.solution)
     for point in sorted(candidates.values(), key=lambda candidate: candidate.depth):
@@ -99,12 +107,11 @@ def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter)
             continue
         found = _limit_from(point, limit, fitter)
         if found.solution.status.optimised and found.solution.objective < limit.solution.objective - margin:
+            points = branch.points | before
             if isinstance(found, ContinuumFit):
-                branch.continuum = found
-            else:
-                branch.points[found.depth] = found
-            return True
-    return False
+                return Branch(0, points, found)
+            return Branch(0, points | {found.depth: found})
+    return None
 
 
 def _transferred_value(point: BranchPoint, limit: Anchor) -> float:

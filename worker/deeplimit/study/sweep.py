@@ -7,6 +7,7 @@ to the coarse depths by restriction where they turn out to be on another.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +30,7 @@ from worker.deeplimit.study.branches import (
     merge_coinciding,
     nearest_image,
     point_facts,
+    same_minimum,
     select,
 )
 from worker.deeplimit.study.continuum_fit import ContinuumOptions
@@ -73,8 +75,15 @@ class Study:
 
     @property
     def unseen(self) -> UnseenMinima:
-        """The chance that one more start leads to a minimum that was not found."""
-        return unseen_minima([b.starts for b in self.branches if b.status is not BranchStatus.SADDLE and b.starts])
+        """The chance that one more start leads to a minimum that was not found.
+
+        Branches that merged are one minimum; one that no start led to was found once all the same.
+        """
+        found: Counter[int] = Counter()
+        for index, branch in enumerate(self.branches):
+            if branch.status is not BranchStatus.SADDLE:
+                found[self._end(index)] += max(branch.starts, 1)
+        return unseen_minima(list(found.values()))
 
     @property
     def lowest_found(self) -> bool:
@@ -150,8 +159,20 @@ class _Sweep:
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
         # Without a limit problem nothing says which of several unrelated minima is the one to follow.
         if self.problem.regime.has_continuum or self.training.depth_start is not DepthStart.INDEPENDENT:
-            hold_together(study.verdict_branch, self.fitter)
+            self._take(study, hold_together(study.verdict_branch, self.fitter))
         return study
+
+    def _take(self, study: Study, held: Branch) -> None:
+        """Make a branch the verdict's: a new one, or in place of one with the same limit."""
+        if held is study.verdict_branch:
+            return
+        for index, other in enumerate(study.branches):
+            if other.status.carried and same_minimum(self.problem, _limit_facts(other), _limit_facts(held)):
+                study.branches[index] = replace(other, points=held.points, continuum=held.continuum, left=held.left)
+                study.verdict = index
+                return
+        study.branches.append(held)
+        study.verdict = len(study.branches) - 1
 
     @property
     def _most_starts(self) -> int:
@@ -266,3 +287,9 @@ class _Sweep:
             branches,
             lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
         )
+
+
+def _limit_facts(branch: Branch) -> Facts:
+    if branch.continuum is not None:
+        return continuum_facts(branch.continuum)
+    return point_facts(branch.points[max(branch.points)])

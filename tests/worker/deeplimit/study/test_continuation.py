@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 
 from tests.worker.deeplimit.study.test_unseen_minima import nine_points
-from worker.deeplimit import ContinuumOptions, Training
+from worker.deeplimit import ContinuumOptions, DepthStart, Problem, Regime, Regularisation, Training
 from worker.deeplimit.minimise import minimise
 from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.model.transfer import recover
@@ -88,8 +89,9 @@ def test_a_lower_limit_is_gone_to() -> None:
     worse = max(higher, key=lambda other: other.level)
     assert worse.level > branch.level * (1.0 + 1e-6)
     mixed = dataclasses.replace(branch, points=dict(branch.points), continuum=worse.continuum)
-    hold_together(mixed, fitter())
+    mixed = hold_together(mixed, fitter())
     assert mixed.left == []
+    assert mixed.starts == 0
     assert mixed.level == pytest.approx(branch.level, rel=1e-6)
     for depth, point in branch.points.items():
         assert same_minimum(PROBLEM, point_facts(point), point_facts(mixed.points[depth]))
@@ -111,3 +113,30 @@ def test_another_minimum_is_in_another_basin() -> None:
     assert not same_basin(network, start, elsewhere(8).solution)
     again = minimise(network, branch.points[8].solution.u, fitter().budget)
     assert same_basin(network, again.u, again)
+
+
+def test_a_branch_that_bends_much_between_depths_is_followed_all_the_same() -> None:
+    """T = 10: the step from the limit to 32 layers is long, and its segment far from a parabola."""
+    x = np.linspace(-1.0, 1.0, 8)[:, None]
+    problem = Problem(
+        x, np.sin(3.0 * x), regularisation=Regularisation(dict.fromkeys("KbWc", 1e-3)), regime=Regime(horizon=10.0)
+    )
+    short, long = (
+        run_study(problem, depths, ContinuumOptions(), Training(starts=2)) for depths in ((8, 16), (8, 16, 64))
+    )
+    assert short.verdict_branch.left == long.verdict_branch.left == []
+    for depth in (8, 16):
+        values = [study.verdict_branch.points[depth].solution.objective for study in (short, long)]
+        assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+def test_no_start_is_said_to_have_found_a_limit_that_a_point_led_to() -> None:
+    draw = np.random.default_rng(5)
+    x, y = draw.standard_normal((8, 2)), 1.5 * draw.standard_normal((8, 1))
+    problem = Problem(x, y, regularisation=Regularisation(dict.fromkeys("KbWc", 3e-3)))
+    training = Training(starts=4, seed=5, depth_start=DepthStart.INDEPENDENT)
+    found = run_study(problem, (3, 6, 12), ContinuumOptions(), training)
+    assert found.verdict_starts == 0
+    assert found.starts == 4
+    assert found.unseen.minima == 3
+    assert found.verdict_branch.level < min(branch.level for branch in found.branches[:-1])

@@ -89,6 +89,8 @@ def branches(subject: Subject) -> list[str]:
     if study.starts == 1:
         led = "The one random start"
     out.append(f"{led} that the study began with led to the verdict branch.")
+    if not study.verdict_starts:
+        out[-1] = "No start led to the verdict branch: it was found from a point of a higher one."
     out.append(_unseen(study))
     return out
 
@@ -102,5 +104,5 @@ def _unseen(study: Study) -> str:
         f" confidence at most {found.interval[1]:.2g}"
     )
     if study.lowest_found:
-        return f"{chance[0].upper()}{chance[1:]}: more starts (training.starts) may find a lower one."
+        return f"{chance[0].upper()}{chance[1:]}: a lower one is not excluded (training.starts)."
     return f"{chance[0].upper()}{chance[1:]}."

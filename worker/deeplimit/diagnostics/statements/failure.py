@@ -1,8 +1,9 @@
 """What speaks against convergence: evidence, which an order that is not yet near the expected one is not.
 
 Before depths are deep enough for their expansions in 1/n to be led by the first term, orders may be anything. Three
-things are not explained by that: errors that do not fall over three depths while their orders do not rise, slopes
-n(E_n − E_∞) that move away from C₁ as if E_∞ were wrong by a constant, and an R_n that grows.
+things are not explained by that where layers are short steps: errors that do not fall over three depths while their
+orders do not rise, slopes n(E_n − E_∞) that move away from C₁ as if E_∞ were wrong by a constant, and an R_n that
+grows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+import torch
 
 from worker.deeplimit.diagnostics.sequence.scaling_evidence import GROWS
 from worker.deeplimit.diagnostics.sequence.sequence_class import SequenceClass
@@ -34,10 +37,28 @@ _AWAY: Final = 0.7
 
 def what_speaks_against(subject: Subject, measured: MeasuredStudy, classification: Classification | None) -> list[str]:
     """Return the evidence of failure, each in words; empty where there is none."""
-    found = [growth_of_regulariser(classification), _errors_that_do_not_fall(measured)]
-    if measured.minima is not None:
-        found.append(_slopes_that_move_away(subject, measured.minima))
+    found = [growth_of_regulariser(classification)]
+    if _steps_are_short(subject):
+        found.append(_errors_that_do_not_fall(measured))
+        if measured.minima is not None:
+            found.append(_slopes_that_move_away(subject, measured.minima))
     return [words for words in found if words is not None]
+
+
+def _steps_are_short(subject: Subject) -> bool:
+    """Whether the layers of the three finest depths are steps that resolve their equation: T/n ‖K_i‖ ≤ 1 for all i.
+
+    Beyond, a step may overshoot, E_n may stay on a plateau from depth to depth, and E_n − E_∞ with it.
+    """
+    horizon = subject.problem.regime.horizon
+    for point in subject.points[-3:]:
+        K, size = point.parameters.K, horizon / point.depth
+        # Of a two-layer block K holds both maps, one above the other, whose norms multiply.
+        parts = K.chunk(2, 1) if subject.problem.regime.two_layer else (K,)
+        slope = math.prod(float(torch.linalg.matrix_norm(part, 2).max()) for part in parts)
+        if size * slope > 1.0:
+            return False
+    return True
 
 
 def growth_of_regulariser(classification: Classification | None) -> str | None:

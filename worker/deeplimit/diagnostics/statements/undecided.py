@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import torch
 
 from worker.deeplimit.diagnostics.advice.error_law import Datum, Fit
-from worker.deeplimit.diagnostics.resolution import collapsed, wanted_share_of_errors
+from worker.deeplimit.diagnostics.resolution import collapsed, indistinct, wanted_share_of_errors
 from worker.deeplimit.diagnostics.statements.wording import depths, listed
 from worker.deeplimit.diagnostics.subject import Subject
 from worker.deeplimit.minimise.certificate import Kind
@@ -22,7 +23,10 @@ _NEAR: Final = (0.8, 1.25)
 """Parts of the expected order that a law's own order is to lie between, well within what decides."""
 _WITHOUT_CONTINUUM: Final = 3
 """Depths that an order takes without a continuum."""
-_DEEPEST: Final = 2**20
+_DEEPEST: Final = 4096
+"""No deeper network is advised."""
+_SHALLOW: Final = 4
+"""Half of the first depth that is advised where there is none."""
 
 
 def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> list[str]:
@@ -35,17 +39,22 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
     """
     if ended := list(_unfinished(subject)):
         return ended
-    left, share = subject.study.verdict_branch.left, wanted_share_of_errors(subject)
+    used = {point.depth for point in subject.points[-2 if subject.continuum is not None else -3 :]}
+    left, share = used.intersection(subject.study.verdict_branch.left), wanted_share_of_errors(subject)
     if collapsed(subject):
-        change = "lower objective.alpha: with less regularisation the layers do something"
+        change = "lower objective.alpha: with less regularisation the layers may do something"
     elif len(subject.points) < 2:
-        change = f"add depths to discrete.depths: {_more(subject)}"
+        change = f"add depths {_more(subject)} to discrete.depths"
     elif left:
-        change = f"add depths to discrete.depths: at {depths(left)} and below, the branch of the limit was not found"
+        change = (
+            f"add depths {_more(subject)} to discrete.depths: the branch of the limit was not found at {depths(left)}"
+        )
+    elif indistinct(subject):
+        change = "ask for less: E_n is the same at every depth to rounding, and there is no rate to measure"
     elif share < 1.0:
         change = _sharper(subject, share)
     elif subject.continuum is None and len(subject.points) < _WITHOUT_CONTINUUM:
-        change = f"train the continuum, or add a depth to discrete.depths: {_more(subject)}"
+        change = f"train the continuum, or add one of the depths {_more(subject)} to discrete.depths"
     elif subject.continuum is None and orders.get("minimisers") is None:
         change = "train the continuum, or choose discrete.depths that double from one to the next"
     else:
@@ -54,7 +63,7 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
 
 
 def _more(subject: Subject) -> str:
-    finest = subject.points[-1].depth if subject.points else 8
+    finest = subject.points[-1].depth if subject.points else _SHALLOW
     return listed([str(2 * finest), str(4 * finest)])
 
 
@@ -91,10 +100,10 @@ def _sharper(subject: Subject, share: float) -> str:
             " that do not fall with the tolerance"
         )
     if now is None or (sharper := now.times(share, subject.problem)) == now:
-        return (
-            "train in float64 (training.dtype), or train coarser depths, whose differences are larger: the errors are"
-            " not small beside the differences between the finest depths"
-        )
+        change = "train coarser depths, whose differences are larger"
+        if subject.problem.dtype is torch.float32:
+            change = f"train in float64 (training.dtype), or {change}"
+        return f"{change}: the errors are not small beside the differences between the finest depths"
     parts = [f"training.gradient_tolerance to {sharper.gradient:.0e}"]
     if sharper.continuum is not None:
         parts.append(f"continuum.tolerance to {sharper.continuum:.0e}")
@@ -111,14 +120,23 @@ def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float |
         if name in expected and (orders.get(name) is None or not _near((orders.get(name) or 0.0) / expected[name]))
     ]
     known = [depth for depth in found if depth is not None]
+    if not known and _faster(expected, orders):
+        return "compare with other data: the first term of the errors vanishes, and they fall faster than is expected"
     if not known:
-        return f"add depths to discrete.depths: {_more(subject)}"
+        return f"add depths {_more(subject)} to discrete.depths"
     there = {point.depth for point in subject.points}
     new = [depth for depth in (max(known) // 2, max(known)) if depth not in there]
     return (
         f"add {depths(new)} to discrete.depths: by the first two terms of the errors in 1/n the orders are near the"
         " expected ones there"
     )
+
+
+def _faster(expected: Mapping[str, float], orders: Mapping[str, float | None]) -> bool:
+    """Whether every order that is not near the expected one is above it."""
+    known = [(order, expected[name]) for name, order in orders.items() if order is not None and name in expected]
+    apart = [order / wanted for order, wanted in known if not _near(order / wanted)]
+    return bool(apart) and min(apart) > _NEAR[1]
 
 
 def _laws(subject: Subject, measured: MeasuredStudy) -> dict[str, Fit]:

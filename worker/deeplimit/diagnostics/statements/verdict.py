@@ -34,6 +34,9 @@ _IDENTITY_NETWORK: Final = (
 )
 
 
+_SHARPER_LIMIT: Final = "To decide, lower training.gradient_tolerance and continuum.tolerance."
+
+
 @dataclass(frozen=True)
 class Verdict:
     """``converges`` is None when undecided."""
@@ -87,7 +90,7 @@ def reach_verdict(subject: Subject, measured: MeasuredStudy, classification: Cla
         converges = False if against else (True if orders and all(order.near for order in orders) else None)
         compared = agreement(subject, measured)
         if converges and compared is not None and not compared.agrees:
-            converges, head = None, _ELSEWHERE
+            converges, head, more = None, _ELSEWHERE, [_SHARPER_LIMIT]
         elif against:
             head = f"The study speaks against convergence: {listed(against)}."
         else:

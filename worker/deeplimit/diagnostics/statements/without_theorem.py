@@ -26,6 +26,7 @@ _UNDECIDED: Final = (
     "Undecided: no theorem says what networks with this regulariser tend to, and there is no continuum problem to"
     " compare them with."
 )
+_WITH_THEOREM: Final = "To decide, set objective.scaling to h1, the regulariser that the theorem is about."
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def weigh_without_theorem(measured: MeasuredStudy, classification: Classificatio
         if _apart(measured.consecutive, classification):
             reasons.append(f"the distances (TL²) between consecutive depths, {listed(distances)}, do not fall")
     if not reasons:
-        return WithoutTheorem(None, _UNDECIDED, sentences)
+        return WithoutTheorem(None, _UNDECIDED, [*sentences, _WITH_THEOREM])
     return WithoutTheorem(False, f"The study speaks against convergence: {', and '.join(reasons)}.", sentences)
 
 

@@ -105,3 +105,34 @@ def test_errors_that_hide_the_orders_are_made_smaller() -> None:
 def test_a_minimisation_that_was_cut_off_names_its_limit() -> None:
     cut = train(odd_pair("tanh"), (8, 16), training=Training(max_iterations=2, starts=1))
     assert "training.max_iterations" in said(cut, "To decide")
+
+
+def overshooting(K: float, *depths: int) -> TrainedStudy:
+    """X' = K X + b: a layer of length h overshoots where h|K| > 2, and E_n stays on a plateau."""
+    alpha = Regularisation(dict.fromkeys("KbWc", 0.01))
+    problem = Problem([[1.0]], [[1.0]], activation="identity", regularisation=alpha, fixed={"K": [[K]], "c": [0.0]})
+    return train(problem, depths, training=Training(starts=1))
+
+
+def test_layers_that_overshoot_are_no_evidence() -> None:
+    plateau = overshooting(-20.0, 2, 4, 8).diagnostics
+    assert plateau.minimisers is not None
+    distances = [row.tl2.total for row in plateau.minimisers]
+    assert max(distances) < 1.02 * min(distances)
+    assert plateau.verdict.converges is None
+    assert overshooting(-20.0, 64, 128, 256).diagnostics.verdict.converges is True
+
+
+def test_errors_that_fall_faster_have_no_depth_to_wait_for() -> None:
+    problem = slow_start()
+    vanishing = Problem(
+        [[1.0]],
+        [[2.0219093793197694]],
+        activation="identity",
+        regularisation=problem.regularisation,
+        fixed={"K": [[-1.0]], "W": [[1.0]], "c": [0.0]},
+    )
+    found = train(vanishing, (8, 16, 32, 64), training=SHARP)
+    assert found.diagnostics.minima is not None
+    assert found.diagnostics.minima.depths[-1].order == pytest.approx(2.0, abs=0.05)
+    assert "faster than is expected" in said(found, "To decide")
