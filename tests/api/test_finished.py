@@ -1,4 +1,4 @@
-"""Results of a job that has succeeded never change: they are tagged, kept by clients, and compressed where large."""
+"""Results of a job that has succeeded are tagged, kept by clients while they hold, and compressed where large."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from service.api.main import create_app
 from service.api.negotiate import takes_gzip
 from service.api.routes.finished import LARGE
-from tests.support.api import MOONS, discrete_file
+from tests.support.api import MOONS, discrete_file, serving
+from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     import httpx
 
+    from service.config import Settings
     from tests.support.api import HandWorker
 
 NPZ, SAFETENSORS = "application/x-npz", "application/vnd.safetensors"
@@ -41,7 +44,9 @@ def test_what_a_client_has_is_not_sent_again(
     headers = {"Accept": accept, "Accept-Encoding": encoding}
     first = api.get(path + end, headers=headers)
     assert first.status_code == 200
-    assert first.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert first.headers["cache-control"] == (
+        "private, no-cache" if accept == "application/json" else "private, max-age=31536000, immutable"
+    )
     tag = first.headers["etag"]
     assert not tag.startswith("W/")
     again = api.get(path + end, headers=headers | {"If-None-Match": f'"other", {tag}'})
@@ -50,6 +55,30 @@ def test_what_a_client_has_is_not_sent_again(
     assert [again.headers.get(name) for name in kept] == [first.headers.get(name) for name in kept]
     other = api.get(path + end, headers=headers | {"If-None-Match": '"other"'})
     assert (other.status_code, other.content, other.headers["etag"]) == (200, first.content, tag)
+
+
+@pytest.mark.parametrize("end", ["", "/losses", f"/{LARGE_MODEL}"])
+def test_what_is_kept_does_not_outlive_a_change_of_the_prefix(
+    api: httpx.Client, path: str, settings: Settings, end: str
+) -> None:
+    """The same job before and after the service moved below a path: only what has links is another answer."""
+    first = api.get(path + end)
+    with serving(create_app(settings.model_copy(update={"root_path": "/moved"}))) as url, checked(url) as moved:
+        again = moved.get(path + end, headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == (304 if end else 200)
+        if not end:
+            assert again.json()["links"]["self"] == f"/moved{path}"
+    for answer in (first, again):
+        assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_numbers_in_a_binary_form_are_kept_for_good(api: httpx.Client, path: str, settings: Settings) -> None:
+    with serving(create_app(settings.model_copy(update={"root_path": "/moved"}))) as url, checked(url) as moved:
+        for form in (NPZ, SAFETENSORS):
+            first, again = (one.get(f"{path}/{LARGE_MODEL}", headers={"Accept": form}) for one in (api, moved))
+            assert first.headers["cache-control"].endswith("immutable")
+            assert first.content == again.content
+            assert first.headers["etag"] == again.headers["etag"]
 
 
 def test_every_content_has_a_tag_of_its_own(api: httpx.Client, path: str) -> None:

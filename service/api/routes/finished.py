@@ -1,4 +1,4 @@
-"""Answers that never change: what a job that has succeeded left behind."""
+"""Answers under a tag of their content: what a job that has succeeded left behind."""
 
 import gzip
 import hashlib
@@ -13,7 +13,10 @@ from starlette.responses import Response
 from service.api.negotiate import matches, takes_gzip
 from service.contract.values.media_types import JSON
 
-CACHE_CONTROL = "private, max-age=31536000, immutable"
+FOR_GOOD = "private, max-age=31536000, immutable"
+"""Of binary forms, which hold a model's numbers and nothing else."""
+ASK_FIRST = "private, no-cache"
+"""Of JSON: its links start with the prefix of the day, and a later version may add fields."""
 LARGE = 4096
 """Bytes from which on text is compressed. Arrays in binary forms hardly get smaller."""
 LEVEL = 6
@@ -30,8 +33,8 @@ class Finished:
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
     def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content that this address will always have, under a tag of what is sent."""
-        sent = {**(headers or {}), "Cache-Control": CACHE_CONTROL}
+        """Answer with content under a tag of what is sent; only a binary form may be used without asking again."""
+        sent = {**(headers or {}), "Cache-Control": ASK_FIRST if media_type == JSON else FOR_GOOD}
         tag = hashlib.sha256(content).hexdigest()
         compress = False
         if media_type == JSON and len(content) >= LARGE:
