@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from http import HTTPStatus
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -44,8 +46,12 @@ def _content_type(request: Request) -> list[str]:
 
 
 def check_encoding(request: Request, *taken: str) -> str:
-    """Return the ``Content-Encoding`` of a body, or raise ProblemError 415 where it is none of those taken."""
+    """Return the ``Content-Encoding`` of a body, or raise ProblemError 415 where it is none of those taken.
+
+    ``x-gzip`` is gzip (RFC 9110, 8.4.1.3).
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = "gzip" if encoding == "x-gzip" else encoding
     if encoding in {"identity", *taken}:
         return encoding
     some = f", or with {' or '.join(taken)}" if taken else ""
@@ -110,14 +116,11 @@ async def read_json(request: Request, limit: int) -> bytes:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        plain = stream.decompress(body, limit + 1)
-    except zlib.error:
-        plain = b""
+        plain = gzip.GzipFile(fileobj=BytesIO(body)).read(limit + 1)  # of all members (RFC 1952, 2.2)
+    except (EOFError, OSError, zlib.error):
+        detail = "The body is not the gzip that its Content-Encoding says, or breaks off."
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, detail) from None
     if len(plain) > limit:
         raise _too_large(limit)
-    if not stream.eof or stream.unused_data:
-        detail = "The body is not one gzip stream, as its Content-Encoding says."
-        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, detail)
     return plain

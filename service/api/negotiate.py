@@ -33,9 +33,9 @@ def accepted(header: str, offers: tuple[str, ...]) -> list[tuple[str, bool]]:
 
 
 def takes_gzip(header: str) -> bool:
-    """Tell whether an ``Accept-Encoding`` takes gzip; an empty one does not."""
+    """Tell whether an ``Accept-Encoding`` takes gzip, or x-gzip, which is the same; an empty one does not."""
     qualities = dict(_range(part) for part in header.split(","))
-    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0))) > 0
 
 
 def _range(part: str) -> tuple[str, float]:

@@ -148,6 +148,8 @@ def test_what_may_change_is_not_kept(api: httpx.Client, path: str, worker: HandW
         ("gzip;q=0", False),
         ("*, gzip;q=0", False),
         ("identity;q=1, *;q=0", False),
+        ("x-gzip", True),
+        ("x-gzip;q=0, *", False),
         ("deflate, x-gzipped", False),
         (";;q=,", False),
     ],

@@ -130,22 +130,54 @@ def test_a_byte_order_mark_is_read_over(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("width", [16, 32])
-def test_another_byte_order_mark_is_named(api: httpx.Client, width: int) -> None:
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("name", ["moons", "Monde é"])
+def test_another_encoding_is_named(api: httpx.Client, width: int, mark: str, name: str) -> None:
     for order in ("le", "be"):
-        body = ("\ufeff" + json.dumps(MOONS)).encode(f"utf-{width}-{order}")
-        assert f"UTF-{width}" in check(post(api, body), 400, "wrong_encoding")["detail"]
-    assert "byte 9 is not" in check(post(api, b'{"name": \xff'), 400, "wrong_encoding")["detail"]
+        body = (mark + json.dumps(MOONS | {"name": name}, ensure_ascii=False)).encode(f"utf-{width}-{order}")
+        assert f"UTF-{width}." in check(post(api, body), 400, "wrong_encoding")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (b'{"name": \xff', "wrong_encoding", "byte 9 is not"),
+        (b'{"name": "\0"}', "not_json", "column 11"),
+        (b"\0" * 8, "not_json", "column 1"),
+        (b"{\0", "wrong_encoding", "UTF-16"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf\xff", "wrong_encoding", "byte 3 is not"),
+    ],
+)
+def test_no_other_encoding_is_made_up(api: httpx.Client, body: bytes, code: str, said: str) -> None:
+    assert said in check(post(api, body), 400, code)["detail"]
+
+
+def test_gzip_that_is_not_said_is_named(api: httpx.Client) -> None:
+    body = gzip.compress(json.dumps(MOONS).encode())
+    for sent, headers in ((body, {}), (gzip.compress(body), GZIP)):
+        assert "Content-Encoding: gzip" in check(post(api, sent, **headers), 400, "wrong_encoding")["detail"]
 
 
 GZIP = {"Content-Encoding": "gzip"}
 
 
 def test_a_compressed_body_is_read(api: httpx.Client) -> None:
-    created = post(api, gzip.compress(json.dumps(MOONS).encode()), **{"Content-Encoding": "GZIP"})
-    assert (created.status_code, created.json()["spec"]["data"]["name"]) == (202, "moons")
+    for encoding in ("GZIP", "x-gzip"):
+        created = post(api, gzip.compress(json.dumps(MOONS).encode()), **{"Content-Encoding": encoding})
+        assert (created.status_code, created.json()["spec"]["data"]["name"]) == (202, "moons")
     assert post(api, json.dumps(MOONS), **{"Content-Encoding": "identity"}).status_code == 202
     check(post(api, gzip.compress(b'{"kind": "\xff"}'), **GZIP), 400, "wrong_encoding")
     check(post(api, gzip.compress(b""), **GZIP), 400, "empty_body")
+
+
+def test_a_body_in_several_members_is_read(api: httpx.Client) -> None:
+    """As `cat` and parallel compressors write gzip: the parts, one after the other."""
+    body = json.dumps(MOONS).encode()
+    for parts in ((body[:9], body[9:]), (b"", body, b""), (body[:2], body[2:50], body[50:])):
+        created = post(api, b"".join(map(gzip.compress, parts)), **GZIP)
+        assert (created.status_code, created.json()["spec"]["data"]["name"]) == (202, "moons")
+    check(post(api, gzip.compress(body) * 2, **GZIP), 400, "not_json")
+    check(post(api, gzip.compress(b" " * 2**23) * 3, **GZIP), 413, "body_too_large")
 
 
 def test_a_body_is_the_same_compressed_or_not(api: httpx.Client) -> None:
@@ -158,7 +190,7 @@ def test_a_body_is_the_same_compressed_or_not(api: httpx.Client) -> None:
 
 def test_a_body_that_is_not_the_gzip_it_says(api: httpx.Client, store: JobStore) -> None:
     whole = gzip.compress(json.dumps(MOONS).encode())
-    for body in (json.dumps(MOONS).encode(), whole[:-9], whole + b"x", whole + whole, b"\x1f\x8b"):
+    for body in (json.dumps(MOONS).encode(), whole[:-9], whole + b"x", whole + whole[:-9], b"\x1f\x8b"):
         assert "Content-Encoding" in check(post(api, body, **GZIP), 400, "invalid_request")["detail"]
     assert store.queued() == 0
 

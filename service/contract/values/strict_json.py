@@ -18,10 +18,7 @@ NESTING = LIMITS.nesting
 LONGEST_INTEGER = 400
 """Digits; a longer one is past the largest double."""
 
-_MARKS = {  # the longer ones first: they start with the shorter
-    **dict.fromkeys((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "UTF-32"),
-    **dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "UTF-16"),
-}
+_GZIP = b"\x1f\x8b"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _TO_SQUARE = bytes.maketrans(b"{}", b"[]")
@@ -55,16 +52,29 @@ def decode(body: bytes) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        marked = next((name for mark, name in _MARKS.items() if body.startswith(mark)), None)
-        found = f"its byte order mark is that of {marked}" if marked else f"byte {error.start} is not"
-        detail = f"The body must be in UTF-8; {found}."
-        raise BodyRefusedError(ErrorCode.WRONG_ENCODING, detail) from None
+        raise _wrong_encoding(_other_encoding(body) or f"byte {error.start} is not") from None
+    if "\0" in text and (found := _other_encoding(body)):  # UTF-16 of ASCII is UTF-8 too, and no JSON
+        raise _wrong_encoding(found)
     value = _parse(text)
     if _deeper_than(body, NESTING):
         raise _too_deep()
     if _MAY_BE_SURROGATE.search(body) and (errors := tuple(_lone_surrogates(value, ""))):
         raise SpecInvalidError(errors)
     return value
+
+
+def _wrong_encoding(found: str) -> BodyRefusedError:
+    return BodyRefusedError(ErrorCode.WRONG_ENCODING, f"The body must be in UTF-8; {found}.")
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """Say what a body is instead of UTF-8 by its first bytes, where they tell."""
+    if body.startswith(_GZIP):
+        return "it is compressed by gzip, which is taken once, under Content-Encoding: gzip"
+    encoding = json.detect_encoding(body)  # by byte order marks, or by where the zeros are among four bytes
+    if encoding.startswith("utf-8") or not any(body[:4]):
+        return None
+    return f"its first bytes are those of {encoding[:6].upper()}"
 
 
 class _DuplicateKeyError(Exception):
