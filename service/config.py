@@ -3,11 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DEEPLIMIT_"
 
+OWN_PATHS = ("v1", "livez", "metrics", "openapi.json", "readyz")
+"""What the paths of the service start with."""
+
+
+def _beside_own_paths(prefix: str) -> str:
+    """Refuse a prefix below which a path could mean two things: itself, and what is left without the prefix."""
+    first = prefix.split("/")[1]
+    if first in OWN_PATHS:
+        raise ValueError(f"must not start with /{first}, which is a path of the service itself; take another name")
+    return prefix
+
+
+Prefix = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$"), AfterValidator(_beside_own_paths)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -34,9 +47,8 @@ class Settings(BaseSettings):
     allow_unauthenticated: bool = Field(
         default=False, description="Let the API listen on other addresses than loopback although it has no keys."
     )
-    root_path: str | None = Field(
+    root_path: Prefix | None = Field(
         default=None,
-        pattern=r"^(/[A-Za-z0-9._~-]+)+$",
         description="Path that a proxy has the service below, such as /deeplimit; links start with it.",
     )
     cors_origins: str | None = Field(

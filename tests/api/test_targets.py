@@ -11,7 +11,7 @@ import pytest
 
 from service.api.main import create_app
 from service.api.openapi import document
-from service.config import Settings
+from service.config import OWN_PATHS, Settings
 from tests.support.api import MOONS, HandWorker, serving
 from tests.support.http.published import checked
 
@@ -111,6 +111,26 @@ def test_without_a_prefix_there_is_none(api: httpx.Client) -> None:
 def test_prefixes_that_are_none(wrong: str) -> None:
     with pytest.raises(ValueError, match="root_path"):
         Settings(root_path=wrong)
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v1/jobs", "/v1/models", "/livez", "/metrics/x", "/openapi.json"])
+def test_prefixes_that_are_paths_of_the_service(prefix: str) -> None:
+    """With /v1, `/v1/jobs` would be read as `/jobs` below the prefix."""
+    with pytest.raises(ValueError, match=f"root_path\n.*must not start with /{prefix.split('/')[1]}, "):
+        Settings(root_path=prefix)
+
+
+@pytest.mark.parametrize("prefix", ["/v10", "/a/v1", "/V1", "/livez2", "/openapi"])
+def test_prefixes_that_only_look_like_paths_of_the_service(settings: Settings, prefix: str) -> None:
+    settings = Settings(**settings.model_dump() | {"root_path": prefix})
+    with serving(create_app(settings)) as url, checked(url) as client:
+        for path in ("/livez", "/v1/jobs", "/v1/capabilities"):
+            assert client.get(path).status_code == client.get(prefix + path).status_code == 200
+
+
+def test_the_paths_of_the_service_are_known_to_its_settings(api: httpx.Client) -> None:
+    paths = [*api.get("/openapi.json").json()["paths"], "/openapi.json"]
+    assert {path.split("/")[1] for path in paths} == set(OWN_PATHS)
 
 
 @pytest.mark.parametrize("wrong", ["", "example.org", "https://example.org/", "https://a.org, https://b.org", "*,*"])
