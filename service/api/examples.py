@@ -1,6 +1,7 @@
 """Examples of specifications and answers for the OpenAPI document, one job from its specification to what comes of it.
 
-They are what the service answered, with fewer digits and without what an answer may leave out.
+They are what the service answers, which a test runs: with fewer digits, without some fields and statements, and of
+histories only the first and the last entry. Ids, times and hashes are those of one run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.contract.train.request import TrainSpec
 from service.contract.train.resolve import resolve_train
+from service.contract.train.resolved import spec_sha256
 from service.contract.values.limits import LIMITS
 from service.version import VERSION
 
@@ -20,10 +22,15 @@ Json = dict[str, Any]
 
 _ID, _EVALUATION = "3b9f0c1e7a5d4c0f9f0e6a1b2c3d4e5f", "4e12855a36b042c98e81df43bebc6e41"
 _JOB = f"/v1/jobs/{_ID}"
-_UPLOAD = "712dd1f4ccceaf52db33fbf2a07f723e70aeed44c0bfc0a369a9c45bf5f402ef"
+_UPLOAD = "10eae842cf5965997d798cdbb9a45467770afca1ee3874bc80b4fd80f0d99fee"
 _WEIGHTS = {
     8: "cd7981f01c822fa8657c1824b2c631b2fc21222d24210f41b66d59f24335c51b",
     16: "24d7ae9c51cdaf33c881b5b575bb116645d70e8c3cfe7328a503903687646c62",
+}
+_HASHES = {
+    "discrete-8": "560b3a55a6bd8975cb5876b7545e1051ea7111aa9fcb957a7d510d0cba24eaf3",
+    "discrete-16": "95db88858109e979ee9b25e12d9b33e031649974cee1ef4e50586cb471a5d082",
+    "continuum": "92aeb3f645a6f48b4fd452e248e38291fea7ae63b916963083d819fbe6c5f130",
 }
 CSV = "left,right,side\n0,1,down\n1,0,up\n2,1,up\n1,2,down\n"
 
@@ -41,64 +48,71 @@ _TRAIN: Json = {
     "objective": {"alpha": {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}},
     "discrete": {"depths": [8, 16]},
 }
-_EVALUATE: Json = {"kind": "evaluate", "job_id": _ID, "depths": [256], "outputs": ["predictions", "states", "metrics"]}
+_EVALUATE: Json = {
+    "kind": "evaluate",
+    "job_id": _ID,
+    "models": ["discrete-8"],
+    "depths": [256],
+    "outputs": ["predictions", "states", "metrics"],
+}
 _DIAGNOSE: Json = {"kind": "diagnose", "networks": [{"dataset_id": weights} for weights in _WEIGHTS.values()]}
 
 _RESOLVED: Json = resolve_train(TrainSpec.model_validate(_TRAIN), LIMITS).spec.model_dump(mode="json")
 _LISTED: Json = {
     "id": _ID,
     "kind": "train",
-    "status": "running",
+    "status": "queued",
     "done": False,
-    "revision": 3,
+    "revision": 1,
     "attempt": 1,
     "name": "two points",
     "external_id": None,
     "metadata": {},
-    "progress": {
-        "phase": "discrete",
-        "model": "discrete-16",
-        "fraction": 0.42,
-        "eta_s": 1.3,
-        "objective": 0.0935512,
-        "gradient_norm": 3e-5,
-    },
+    "progress": None,
     "error": None,
     "created_at": "2026-11-26T10:00:00Z",
-    "started_at": "2026-11-26T10:00:01Z",
+    "started_at": None,
     "finished_at": None,
-    "updated_at": "2026-11-26T10:00:02Z",
+    "updated_at": "2026-11-26T10:00:00Z",
     "links": {"self": _JOB, "results": f"{_JOB}/results", "cancel": f"{_JOB}/cancel"},
 }
 
 
-def _fit(model: str, objective: float, loss: float, depth: int) -> Json:
-    """How a fit ended whose K is an array (depth, 1, 1), or has so many coefficients."""
-    shapes = {"K": [depth, 1, 1], "b": [depth, 1], "W": [1, 1], "c": [1]}
+def _fit(model: str, values: tuple[float, ...], r2: float, counts: tuple[int, int], size: int) -> Json:
+    """How a fit ended: its objective, the loss and the terms of K and W in it, ‖∇E‖; iterations, evaluations."""
+    objective, loss, of_k, of_w, gradient_norm = values
+    shapes = {"K": [size, 1, 1], "b": [size, 1], "W": [1, 1], "c": [1]}
     return {
         "model": model,
         "status": "converged",
         "objective": objective,
         "terminal_loss": loss,
-        "regularisation": {"K": 0.0474, "b": 0.0, "W": 0.0456, "c": 0.0},
-        "gradient_norm": 5.4e-9,
-        "iterations": 36,
-        "evaluations": 46,
+        "regularisation": {"K": of_k, "b": 0.0, "W": of_w, "c": 0.0},
+        "gradient_norm": gradient_norm,
+        "iterations": counts[0],
+        "evaluations": counts[1],
         "hessian_products": 0,
-        "wall_time_s": 0.15,
-        "train": {"terminal_loss": loss, "r2": 0.9998},
+        "wall_time_s": 0.05,
+        "train": {"terminal_loss": loss, "r2": r2},
         "validation": None,
         "parameters": {
             "href": f"{_JOB}/results/parameters?model={model}",
             "arrays": {name: {"shape": shape, "dtype": "float64"} for name, shape in shapes.items()},
-            "sha256": "b306da538c88e55cddadb42582c7abb42b7b6806b0d0087bf49405e6503cc94f",
+            "sha256": _HASHES[model],
         },
     }
 
 
 _DIAGNOSTICS: Json = {
     "assumptions": [
-        {"name": "sigma_vanishes_at_zero", "holds": True, "detail": "identity has σ(0) = 0"},
+        {"name": name, "holds": True, "detail": detail}
+        for name, detail in (
+            ("sigma_lipschitz", "identity is Lipschitz continuous"),
+            ("sigma_vanishes_at_zero", "identity has σ(0) = 0"),
+            ("loss_continuous_nonnegative", "squared_error is continuous and never negative"),
+            ("alpha_positive", "the smallest α of a trained parameter is 0.05"),
+            ("tau_positive", "the smallest τ of a trained parameter is 1"),
+        )
     ],
     "minima": {
         "continuum": 0.089174,
@@ -107,16 +121,28 @@ _DIAGNOSTICS: Json = {
             {"depth": 16, "objective": 0.0935512, "gap": 0.00437718, "order": 0.988593, "withheld": {}},
         ],
     },
-    "branches": [],
+    "branches": [
+        {
+            "branch": 0,
+            "verdict": True,
+            "starts": 4,
+            "frequency": {"share": 1.0, "interval": [0.510109, 1.0]},
+            "objectives": {"8": 0.0978595, "16": 0.0935512, "continuum": 0.089174},
+            "lambda_min": {"8": 0.1, "16": 0.1, "continuum": 0.1},
+            "status": "persists",
+            "left_at": [],
+            "detail": None,
+        }
+    ],
     "verdict": {
         "converges": True,
         "statements": ["From depth 8 to 16 the order of the minima is 0.989; 1 is expected."],
     },
 }
 _PROVENANCE: Json = {
-    "spec_sha256": "ab0b8f2ccb38ef12f8510d284c5006b2f6adadb04023e280e72f64d173030756",
+    "spec_sha256": spec_sha256(_RESOLVED),
     "seed": 0,
-    "torch": "2.13.0",
+    "torch": "2.13.0+cpu",
     "device": "cpu",
     "dtype": "float64",
     "version": VERSION,
@@ -125,9 +151,11 @@ _PROVENANCE: Json = {
 _RESULTS: Json = {
     "job_id": _ID,
     "models": [
-        _fit("discrete-8", 0.0978595, 0.000625436, 8) | {"kind": "discrete", "depth": 8},
-        _fit("discrete-16", 0.0935512, 0.000532988, 16) | {"kind": "discrete", "depth": 16},
-        _fit("continuum", 0.089174, 0.000448408, 9)
+        _fit("discrete-8", (0.0978595, 0.000625436, 0.047842, 0.049392, 2.9e-8), 0.999844, (41, 47), 8)
+        | {"kind": "discrete", "depth": 8},
+        _fit("discrete-16", (0.0935512, 0.000532987, 0.0473782, 0.0456401, 3.7e-8), 0.999867, (13, 20), 16)
+        | {"kind": "discrete", "depth": 16},
+        _fit("continuum", (0.089174, 0.000448408, 0.0468227, 0.0419029, 3.4e-8), 0.999888, (20, 29), 9)
         | {"kind": "continuum", "basis": {"family": "legendre", "degree": 8}, "steps": 64, "tolerance_reached": 9e-10},
     ],
     "diagnostics": _DIAGNOSTICS,
@@ -135,10 +163,15 @@ _RESULTS: Json = {
     "links": {"self": f"{_JOB}/results", "job": _JOB, "losses": f"{_JOB}/results/losses"},
 }
 _HISTORY = {
-    "objective": [4.22581, 0.0978595],
-    "terminal_loss": [3.98978, 0.000625436],
-    "gradient_norm": [1.46, 6.4e-8],
-    "regularisation": {"K": [0.104518, 0.047842], "b": [0.0927, 0.0], "W": [0.0114, 0.049392], "c": [0.0274, 0.0]},
+    "objective": [1.19931, 0.0978595],
+    "terminal_loss": [0.950981, 0.000625436],
+    "gradient_norm": [2.73862, 2.9e-8],
+    "regularisation": {
+        "K": [0.0510141, 0.047842],
+        "b": [0.100489, 0.0],
+        "W": [0.096783, 0.049392],
+        "c": [4.27e-5, 0.0],
+    },
 }
 _OUTPUT = f"/v1/jobs/{_EVALUATION}/results"
 _EVALUATION_RESULTS: Json = {
@@ -147,24 +180,33 @@ _EVALUATION_RESULTS: Json = {
     "data": {"source": "job", "samples": 2, "targets": True},
     "evaluations": [
         {
-            "model": "discrete-8",
-            "kind": "discrete",
-            "depth": 8,
+            "model": model,
+            "kind": kind,
+            "depth": depth,
             "steps": None,
             "integration_error": None,
-            "metrics": {"terminal_loss": 0.000625436, "r2": 0.999844},
+            "metrics": metrics,
             "predictions": {
-                "href": f"{_OUTPUT}/predictions?model=discrete-8",
+                "href": f"{_OUTPUT}/predictions?model={model}",
                 "arrays": {"predictions": {"shape": [2, 1], "dtype": "float64"}},
-                "sha256": "3e3940c342cdde39e2570abf13723d5c256010be0efe77a490d747e890cb6a67",
+                "sha256": sha256,
             },
         }
+        for model, kind, depth, metrics, sha256 in (
+            (
+                *("discrete-8", "discrete", 8, {"terminal_loss": 0.000625436, "r2": 0.999844}),
+                "3d75b44863fc212d90634417b0b9ff4098ca27766bc4971473b49b2003734238",
+            ),
+            (
+                *("sampled-256", "sampled", 256, {"terminal_loss": 0.00076461, "r2": 0.999809}),
+                "5b26095ff3cea0949d0852511f75a3e6bd11e448018d86c539dc2c353f3b54e1",
+            ),
+        )
     ],
-    "provenance": _PROVENANCE,
+    "provenance": {**_PROVENANCE, "spec_sha256": "9e7b3012fa6ed78a9f635171d8b86b084819b7a400884bf4709b68d8db636962"},
     "links": {"self": _OUTPUT, "job": f"/v1/jobs/{_EVALUATION}"},
 }
 _MODEL: Json = {
-    "W": [[0.647324]],
     "c": [0.0],
     "input_dim": 1,
     "state_dim": 1,
@@ -177,7 +219,7 @@ _DATASET: Json = {
     "format": "csv",
     "dropped_rows": 0,
     "uploaded_bytes": len(CSV),
-    "bytes": 400,
+    "bytes": 488,
     "created_at": "2026-11-26T10:00:00Z",
     "samples": 4,
     "features": 2,
@@ -205,7 +247,7 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
         "DiagnoseSpec": _DIAGNOSE,
         "DryRun": {
             "spec": _RESOLVED,
-            "estimate": {"parameters": 36, "memory_bytes": 27936, "work_flops": 509400.0},
+            "estimate": {"parameters": 36, "memory_bytes": 27936, "work_flops": 2037600.0},
         },
         "Job": {**_LISTED, "spec": _RESOLVED},
         "JobPage": {"items": [_LISTED], "next_cursor": None},
@@ -218,26 +260,34 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
                 {
                     "model": "discrete-8",
                     **_HISTORY,
-                    "train": {"terminal_loss": 0.000625, "r2": 0.9998},
+                    "train": {"terminal_loss": 0.000625436, "r2": 0.999844},
                     "validation": None,
                 }
             ],
         },
         "DiscreteParameters": {
-            "model": "discrete-2",
-            "K": [[[0.868235]], [[1.20461]]],
-            "b": [[0.0], [0.0]],
+            "model": "discrete-8",
+            "K": [[[k]] for k in (0.868235, 0.96284, 1.04367, 1.11084, 1.16447, 1.20461, 1.23135, 1.2447)],
+            "b": [[0.0]] * 8,
+            "W": [[0.702794]],
             **_MODEL,
         },
         "ContinuumParameters": {
             "model": "continuum",
-            "basis": {"family": "legendre", "degree": 1},
-            "coefficients": {"K": [[[1.11741]], [[0.209514]]], "b": [[0.0], [0.0]]},
+            "basis": {"family": "legendre", "degree": 8},
+            "coefficients": {"K": [[[k]] for k in (1.11741, 0.209515, -0.0698382, *[0.0] * 6)], "b": [[0.0]] * 9},
+            "W": [[0.647324]],
             **_MODEL,
-            "grid": {"t": [0.0, 1.0], "K": [[[0.907896]], [[1.326924]]], "b": [[0.0], [0.0]]},
+            "grid": {"t": [0.0, 0.5, 1.0], "K": [[[0.838058]], [[1.15233]], [[1.25709]]], "b": [[0.0]] * 3},
         },
         "ModelPredictions": {"model": "discrete-8", "predictions": [[1.97499], [-1.97499]], "class_names": None},
-        "ModelStates": {"model": "discrete-2", "t": [0.0, 0.5, 1.0], "states": [[[1.0]], [[1.434]], [[2.297]]]},
+        "ModelStates": {
+            "model": "discrete-8",
+            "t": [k / 8 for k in range(9)],
+            "states": [
+                [[x], [-x]] for x in (1.0, 1.10853, 1.24195, 1.40397, 1.59892, 1.83165, 2.10746, 2.43183, 2.8102)
+            ],
+        },
         "Dataset": _DATASET,
         "DatasetPage": {"items": [_DATASET], "next_cursor": None},
         "Capabilities": {

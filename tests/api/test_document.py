@@ -8,7 +8,7 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from service.api.examples import CSV, EXAMPLES
+from service.api.examples import EXAMPLES
 from service.api.main import create_app
 from service.api.openapi import document
 from service.config import Settings
@@ -136,13 +136,9 @@ def test_examples_are_what_they_are_examples_of(name: str) -> None:
     jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(EXAMPLES[name])
 
 
-def test_examples_of_specifications_hold_up(api: httpx.Client) -> None:
-    assert api.post("/v1/jobs/plan", json=EXAMPLES["TrainSpec"]).json()["spec"] == EXAMPLES["DryRun"]["spec"]
+def test_examples_of_specifications_hold_up() -> None:
     for kind in KINDS.values():
         parse(EXAMPLES[kind.request.__name__])
-    uploaded = api.post("/v1/datasets?name=sides", content=CSV, headers={"Content-Type": "text/csv"}).json()
-    of_this = {name: uploaded[name] for name in ("id", "bytes", "created_at", "links")}
-    assert uploaded == EXAMPLES["Dataset"] | of_this
 
 
 def answer(status: int, *, method: str = "GET", path: str = "/livez", **content: Any) -> httpx.Response:
