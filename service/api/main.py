@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.middleware.cors import CORSMiddleware
 
 from service.api import problems
+from service.api.cors import Cors
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
@@ -35,11 +35,6 @@ from service.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-EXPOSED = (
-    *("Content-Disposition", "ETag", "Idempotency-Replayed", "Location", "Preference-Applied", "Retry-After"),
-    "X-Request-ID",
-)
-"""Headers that a page of another origin may read, beside those that any may."""
 DESCRIPTION = "Trains residual networks of growing depth and their continuum limit, and measures whether they converge."
 
 
@@ -97,13 +92,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     app.add_middleware(Targets, prefix=prefix)
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
     if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins.split(","),
-            allow_methods=["GET", "HEAD", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED,
-        )
+        app.add_middleware(Cors, origins=settings.cors_origins.split(","))
     problems.install(app)
     for router in (jobs.router, results.router, datasets.router, capabilities.router):
         app.include_router(router, dependencies=[Depends(known_parameters)])

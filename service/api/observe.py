@@ -90,7 +90,7 @@ class Observer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope["headers"])
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         start = time.perf_counter()
@@ -114,8 +114,8 @@ class Observer:
             self._metrics.observe(scope, status, time.perf_counter() - start)
 
 
-def _request_id(scope: Scope) -> str:
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
+def request_id_of(headers: list[tuple[bytes, bytes]]) -> str:
+    """Return the id that a request gives itself, if it can be one, else a new one."""
     given: Any = next((value for name, value in headers if name == REQUEST_ID.lower().encode()), b"")
     text = given.decode("latin-1")
     return text if _GIVEN_ID.fullmatch(text) else secrets.token_hex(8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,7 +14,7 @@ from service.api.main import create_app
 from service.api.openapi import document
 from service.config import OWN_PATHS, Settings
 from tests.support.api import MOONS, HandWorker, serving
-from tests.support.http.published import checked
+from tests.support.http.published import PROBLEM, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +164,37 @@ def test_pages_of_the_origins_that_are_named_may_call(settings: Settings, origin
         assert "idempotency-key" in allowed.headers["access-control-allow-headers"]
         other = client.get("/livez", headers={"Origin": "https://evil.example"})
         assert (other.headers.get("access-control-allow-origin") == "*") == (origins == "*")
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Origin": "https://evil.example"}, "origin;"),
+        ({"Access-Control-Request-Method": "PUT"}, "method;"),
+        ({"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"}, "origin, method;"),
+    ],
+)
+def test_a_preflight_that_is_refused_is_a_problem(settings: Settings, headers: dict[str, str], said: str) -> None:
+    app = create_app(settings.model_copy(update={"cors_origins": ORIGIN["Origin"]}))
+    with serving(app) as url, checked(url) as client:
+        answer = client.options("/v1/jobs", headers=PREFLIGHT | headers | {"X-Request-ID": "mine-1"})
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (400, "invalid_request")
+        assert said in problem["detail"]
+        assert answer.headers["x-request-id"] == problem["request_id"] == "mine-1"
+        allowed = answer.headers.get("access-control-allow-origin") == headers.get("Origin", ORIGIN["Origin"])
+        assert allowed == ("Origin" not in headers)
+        assert answer.headers["vary"].startswith("Origin")
+
+
+def test_what_is_no_http_is_answered_in_plain_text(base_url: str) -> None:
+    """By the server, before there is a request, as docs/api.md says; a request that only asks for nothing is one."""
+    host, port = base_url.removeprefix("http://").split(":")
+    for sent, media_type in ((b"no http\r\n\r\n", "text/plain"), (b"GET /nowhere HTTP/1.1\r\n", PROBLEM)):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(sent + b"Host: x\r\nConnection: close\r\n\r\n")
+            answered = connection.makefile("rb").read().decode()
+        assert f"content-type: {media_type}" in answered.lower()
 
 
 def test_a_page_can_read_that_our_own_code_failed(settings: Settings) -> None:
