@@ -149,3 +149,28 @@ def test_an_infinite_number_is_not_missing(tmp_path: Path) -> None:
     for missing in ("refuse", "drop", "label"):
         for content in (b"a,y\ninf,0\n1,1\n", b"a,y\n1,inf\n2,1\n"):
             assert refusals_of(tmp_path, content, missing=missing)[0].code == "not_finite"
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (["01", "01"], ["01"]),
+        (["02", "01", "02"], ["01", "02"]),
+        (["1", "01"], ["01", "1"]),
+        (["1", "2.0"], ["1", "2.0"]),
+        (["1.00", "2.00"], ["1.00", "2.00"]),
+        (["1", "2"], None),  # as any integers are written
+        (["1.0", "2.0"], None),  # and any other numbers
+        (["01", "x"], None),  # labels, which have names
+        (["0.50", "1.5"], None),  # no classes
+    ],
+)
+def test_the_texts_of_numbers_are_kept_where_they_are_unusual(
+    tmp_path: Path, targets: list[str], expected: list[str] | None
+) -> None:
+    for content, kind in (
+        (csv(targets), CSV),
+        (parquet(columns(targets)), PARQUET),
+        (npz(X=np.zeros((len(targets), 1)), y=np.array(targets)), NPZ),
+    ):
+        assert facts_of(tmp_path, content, kind).number_labels == expected

@@ -54,6 +54,12 @@ class SampleFacts(_Frozen):
         default=None, description="Samples of each class 0..m-1, where every target is such an integer."
     )
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
+    number_labels: list[str] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="The different texts of targets that are classes by number, in the order of the numbers, where they"
+        " are written otherwise than the numbers are: 01, or 2.0 beside 1.",
+    )
     sign_counts: tuple[int, int] | None = Field(default=None, description="Samples of -1 and of 1, where all are such.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
     dropped_rows: int = Field(default=0, description="Rows of the upload that were left out for a missing value.")
@@ -80,3 +86,8 @@ class DatasetRecord(_Frozen):
     created_at: datetime
     facts: Facts
     object: ArtifactRef
+
+
+def class_text(number: int, *, integers: bool) -> str:
+    """Return how a class by number is written where nothing else is known: 1, or 1.0 where targets have a point."""
+    return str(number) if integers else f"{number}.0"

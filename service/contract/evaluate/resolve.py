@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.contract.data.dataset import class_text
 from service.contract.data.sources import BUILTINS, sha256_of
 from service.contract.estimate import Estimate, Sizes, check_cost
 from service.contract.evaluate.estimate import estimate_evaluate, largest_output
@@ -31,6 +32,8 @@ from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.contract.data.dataset import DatasetRecord, SampleFacts
     from service.contract.evaluate.resolved import ResolvedEvaluationData
     from service.contract.train.resolved import ResolvedData
@@ -182,15 +185,19 @@ def _classes(
     An upload's labels became classes by their order in its own file, so that those of another file, or of a part of
     one, may have become others: they are found again by their names.
     """
-    labels, loss = facts.class_names or _written(facts, trained_names), trained.spec.objective.loss
+    loss = trained.spec.objective.loss
+    labels = facts.class_names or (_written(facts, trained_names) if trained_names else None)
     signs = loss is Loss.LOGISTIC and facts.sign_counts is not None
-    are_classes = signs or (loss is not Loss.SQUARED_ERROR and labels is not None)
+    are_classes = signs or (loss is not Loss.SQUARED_ERROR and (labels is not None or trained_names is not None))
     if not are_classes and not _targets_fit(trained, facts.outputs, len(facts.class_counts or ())):
         detail = UNLIKE_TRAINING
     elif labels == trained_names:
         return None
     elif labels is None:
-        detail = "its targets are numbers, and the models were trained on labels, which have names"
+        detail = (
+            "its targets are numbers, and the models were trained on labels, which have names; only labels that are"
+            " whole numbers, fewer than a set may have classes, and of one text each, are found again"
+        )
     else:
         places = {name: place for place, name in enumerate(trained_names or ())}
         unknown = sum(label not in places for label in labels)
@@ -201,18 +208,21 @@ def _classes(
     return None
 
 
-def _written(facts: SampleFacts, trained_names: list[str] | None) -> list[str] | None:
-    """Return integers 0..m-1 as the labels that they are for a training on labels, or ``None`` where one is none.
+def _written(facts: SampleFacts, trained_names: Sequence[str]) -> list[str] | None:
+    """Return the label of each class 0..m-1 by number, or ``None`` where one is unsure or none of the training's.
 
-    A part of a file may hold only those of its labels that are numbers.
+    A part of a file may hold only those of its labels that are numbers. Without a text of its own an integer is
+    written as such, and any other number as Python does.
     """
-    if not (trained_names and facts.integers and facts.class_counts):
+    if facts.rows or not facts.class_counts:
         return None
-    labels = [str(number) for number in range(len(facts.class_counts))]
-    there = {label for label, count in zip(labels, facts.class_counts, strict=True) if count}
-    if not there <= set(trained_names):
-        return None
-    return [label if label in there else trained_names[0] for label in labels]  # what does not occur may be any
+    numbers = [number for number, count in enumerate(facts.class_counts) if count]
+    texts = facts.number_labels or [class_text(number, integers=facts.integers) for number in numbers]
+    if len(texts) != len(numbers) or not set(texts) <= set(trained_names):
+        return None  # two texts for one number, such as 1 and 01, can no longer be told apart
+    written = dict(zip(numbers, texts, strict=True))
+    absent = trained_names[0]  # what does not occur may be any
+    return [written.get(number, absent) for number in range(len(facts.class_counts))]
 
 
 def _check_output(spec: ResolvedEvaluateSpec, sizes: Sizes, limits: Limits) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import safetensors.numpy
 
-from service.contract.data.dataset import SampleFacts, WeightFacts
+from service.contract.data.dataset import SampleFacts, WeightFacts, class_text
 from service.datasets.uploads.request import UploadLimits, UploadRefusedError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Samples:
         Whether the targets were written as integers or labels.
     class_names, columns
         Labels of the classes, and names of the input columns, where there are any.
+    texts
+        The different texts of targets that are numbers, in the order of the numbers, where they came as text.
     dropped_rows
         Rows of the upload that were left out.
     """
@@ -44,6 +46,7 @@ class Samples:
     integers: bool = False
     class_names: list[str] | None = None
     columns: list[str] | None = None
+    texts: list[str] | None = None
     dropped_rows: int = 0
 
 
@@ -107,7 +110,14 @@ def _facts(samples: Samples, limits: UploadLimits) -> SampleFacts:
         integers=samples.integers and targets is not None and targets.ndim == 1,
         class_counts=counts,
         class_names=samples.class_names,
+        number_labels=_number_labels(samples) if counts and not samples.class_names else None,
         sign_counts=signs,
         columns=samples.columns,
         dropped_rows=samples.dropped_rows,
     )
+
+
+def _number_labels(samples: Samples) -> list[str] | None:
+    """Return the texts of classes by number, unless they are how such numbers are written without a text."""
+    usual = all(text == class_text(int(float(text)), integers=samples.integers) for text in samples.texts or ())
+    return None if usual else samples.texts

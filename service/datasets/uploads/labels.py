@@ -22,11 +22,15 @@ _MOST_CODES: Final = 20
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """Targets (S,) float64, whether they are integers or labels, and the labels' names where they are labels."""
+    """Targets (S,) float64, whether they are integers or labels, and the labels' names where they are labels.
+
+    Of numbers, `texts` holds the different ones as they are written, in the order of the numbers.
+    """
 
     values: NDArray[np.float64]
     integers: bool
     class_names: list[str] | None = None
+    texts: list[str] | None = None
 
 
 def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: UploadLimits) -> TargetColumn:
@@ -54,7 +58,8 @@ def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: Uplo
             if (why := flaw(cell)) is not None:
                 others = "" if len(numbers) == len(labels) else ", and most other targets are"
                 raise UploadRefusedError(why[0], f"{place(row)}: the target {why[1]}{others}")
-        return TargetColumn(np.array(labels, dtype=np.float64), all(map(is_whole, labels)))
+        texts = sorted(set(labels), key=lambda label: (float(label), label))
+        return TargetColumn(np.array(labels, dtype=np.float64), all(map(is_whole, labels)), texts=texts)
     values, names = classes_of(labels, limits)
     return TargetColumn(values, integers=True, class_names=names)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+_FACTS: Final = ("integers", "class_names", "texts")
+"""What is known of a column of targets beside its values."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def settle(read: Unsettled, missing: Missing, limits: UploadLimits) -> Samples:
         return samples
     if not isinstance(read.targets, np.ndarray):
         column = read_targets(read.targets, lambda row: f"{read.row(row)}, {read.target_names[0]}", limits)
-        return replace(samples, targets=column.values, integers=column.integers, class_names=column.class_names)
+        return replace(samples, targets=column.values, **{name: getattr(column, name) for name in _FACTS})
     values = read.targets[:, 0] if read.targets.shape[1] == 1 else read.targets
     return replace(samples, targets=values, integers=read.integers)
 

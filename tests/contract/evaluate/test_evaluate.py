@@ -170,6 +170,37 @@ def test_numbers_are_the_labels_that_they_are_written_as() -> None:
     assert refusal(trained, upload([0, 6], integers=False)).pointer == "/data/id"
 
 
+@pytest.mark.parametrize(
+    ("names", "part", "expected"),
+    [
+        (["01", "1", "x"], {"class_counts": [0, 6], "number_labels": ["01"]}, {1: 0}),
+        (["01", "1", "x"], {"class_counts": [0, 6]}, {1: 1}),
+        (["01", "02", "x"], {"class_counts": [0, 3, 3], "number_labels": ["01", "02"]}, {1: 0, 2: 1}),
+        (["1.0", "2.0", "beta"], {"class_counts": [0, 3, 3], "integers": False}, {1: 0, 2: 1}),
+        (
+            ["1", "2.0", "x"],
+            {"class_counts": [0, 3, 3], "integers": False, "number_labels": ["1", "2.0"]},
+            {1: 0, 2: 1},
+        ),
+        (["01", "1", "x"], {"class_counts": [0, 6], "number_labels": ["01", "1"]}, None),  # two texts, one number
+        (["01", "02", "x"], {"class_counts": [0, 3, 3]}, None),
+        (["1", "2", "x"], {"class_counts": [0, 3, 3], "integers": False}, None),
+        (["10001", "90210", "A1"], {"class_counts": None}, None),
+    ],
+)
+def test_a_number_is_the_label_of_its_own_text(
+    names: list[str], part: dict[str, Any], expected: dict[int, int] | None
+) -> None:
+    trained, data = trained_on(upload([2, 2, 2], class_names=names)), upload(part.pop("class_counts"), **part)
+    if expected is None:
+        assert "labels that are whole numbers" in refusal(trained, data).detail
+        return
+    spec = evaluated(trained, data)
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert spec.data.classes is not None
+    assert {number: spec.data.classes[number] for number in expected} == expected
+
+
 def test_targets_of_a_body_may_stand_in_one_column() -> None:
     column: Any = [[0.0], [2.0]]
     assert (
