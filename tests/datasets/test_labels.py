@@ -67,6 +67,38 @@ def test_measurements_with_something_else_among_them_are_no_labels(tmp_path: Pat
     assert facts_of(tmp_path, csv(many)).class_names is None
 
 
+@pytest.mark.parametrize("truths", [["true", "false"], ["TRUE", "FALSE"], ["True", "False"], ["TRUE", "false"]])
+def test_truth_values_are_one_pair_of_labels(tmp_path: Path, truths: list[str]) -> None:
+    expected = (True, [1, 2], ["False", "True"])
+    targets = [truths[0], truths[1], truths[0]]
+    for content, kind in (
+        (csv(targets), CSV),
+        (parquet(columns(targets)), PARQUET),
+        (parquet(columns([True, False, True])), PARQUET),
+        (npz(X=np.zeros((3, 1)), y=np.array(targets)), NPZ),
+        (npz(X=np.zeros((3, 1)), y=np.array([True, False, True])), NPZ),
+    ):
+        assert kind_of(facts_of(tmp_path, content, kind)) == expected
+    assert facts_of(tmp_path, csv([*targets, "unknown"])).class_names == sorted({*truths, "unknown"})
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [*"AB" * 10, "1.5"],
+        ["v1", "v2", "beta", "2.1"],
+        ["ok", "bad", "ok", "Inf"],
+        ["1/2", "3/4", "0.5"],
+        ["1E1", "2E1", "B3"],
+    ],
+)
+def test_few_numbers_among_labels_are_labels(tmp_path: Path, targets: list[str]) -> None:
+    for content, kind in ((csv(targets), CSV), (parquet(columns(targets)), PARQUET)):
+        assert facts_of(tmp_path, content, kind).class_names == sorted(set(targets))
+        (refusal,) = refusals_of(tmp_path, csv(["1.5", "2.5", "3.5", "4.5", "n.d."]))
+        assert refusal.code == "not_a_number"
+
+
 @pytest.mark.parametrize("marker", MARKERS)
 @pytest.mark.parametrize("others", [["0", "1", "1"], ["oak", "pine", "pine"], ["0.5", "1.5", "2.5"]])
 def test_missing_targets_are_refused_unless_dropped(tmp_path: Path, marker: str, others: list[str]) -> None:

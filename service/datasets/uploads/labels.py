@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from service.datasets.uploads.cells import flaw, is_missing, is_number, is_whole
+from service.datasets.uploads.cells import BOOLEANS, flaw, is_missing, is_number, is_whole
 from service.datasets.uploads.request import UploadLimits, UploadRefusedError, is_plain
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ class TargetColumn:
 def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: UploadLimits) -> TargetColumn:
     """Read one column of targets. A marker of a missing value that is still there counts as a label.
 
-    Numbers alone are numbers. A column that holds any text holds labels, and a number beside them is a label too;
-    unless it looks like measurements with something else among them.
+    Numbers alone are numbers. Truth values alone are the labels False and True, in whatever letters. A column that
+    holds any other text holds labels, and a number beside them is a label too; unless it looks like measurements with
+    something else among them.
 
     Parameters
     ----------
@@ -52,8 +53,10 @@ def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: Uplo
         What is no finite number among numbers, or too many, too long or unprintable labels.
     """
     labels = [cell.strip() for cell in cells]
+    if set(labels) <= BOOLEANS.keys():  # however a tool writes them
+        labels = ["True" if BOOLEANS[label] else "False" for label in labels]
     numbers = [label for label in labels if is_number(label) and not is_missing(label)]
-    if len(numbers) == len(labels) or _are_measurements(numbers):
+    if len(numbers) == len(labels) or _are_measurements(numbers, len(labels)):
         for row, cell in enumerate(cells):
             if (why := flaw(cell)) is not None:
                 others = "" if len(numbers) == len(labels) else ", and most other targets are"
@@ -83,8 +86,10 @@ def classes_of(labels: Sequence[str], limits: UploadLimits) -> tuple[NDArray[np.
     return np.array([places[label] for label in labels]), names
 
 
-def _are_measurements(numbers: Sequence[str]) -> bool:
-    """Tell whether numbers with text among them are measurements: with fractions or many, and most of them once."""
+def _are_measurements(numbers: Sequence[str], rows: int) -> bool:
+    """Tell whether numbers with text among them are measurements: with fractions or many, as different as most rows.
+
+    A number without a point, such as 1E1, may be a code.
+    """
     different = len(set(numbers))
-    many = different > _MOST_CODES or not all(map(is_whole, numbers))
-    return many and 2 * different > len(numbers)
+    return 2 * different > rows and (different > _MOST_CODES or any("." in number for number in numbers))
