@@ -145,6 +145,11 @@ def test_targets_by_name(api: httpx.Client, artifacts: ArtifactStore) -> None:
     assert accepted(api, content, CSV, name="größe 稲")["name"] == "größe 稲"
 
 
+def test_an_empty_name_is_told_in_the_words_of_a_text(api: httpx.Client) -> None:
+    (error,) = upload(api, b"a,y\n1,0\n2,1\n", CSV, name="").json()["errors"]
+    assert (error["parameter"], "at least 1 character" in error["detail"]) == ("name", True)
+
+
 def test_what_is_said_about_the_header_and_missing_values(api: httpx.Client, artifacts: ArtifactStore) -> None:
     content = b"1,2,3\n4,5,0\n6,NA,0\n7,8,1\n"
     problem = upload(api, content, CSV).json()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from service.contract.data.dataset import UploadFormat
@@ -45,6 +48,8 @@ CSV, NPZ, PARQUET, SAFETENSORS = UploadFormat.CSV, UploadFormat.NPZ, UploadForma
         ("a,b,y\n1,\u00a02,0\n", ("line 2, column 2 ('b')", "none of ASCII's")),
         ('a,b,y\n1,"2" x,0\n', ("line 2", "closing double quote")),
         ('a,b,y\n1,"2,0\n', ("never closed",)),
+        ("sep=,\na,b,y\n1,2,0\n3,4,1\n", ("line 1", "sep=", "leave it out")),
+        ("sep=,\na,y\n1,0\n3,1\n", ("line 1", "sep=", "leave it out")),
         ('{"inputs": [[1, 2]]}', ("JSON", "not CSV")),
         ("<!DOCTYPE html>\n<html>", ("web page", "not CSV")),
     ],
@@ -67,7 +72,8 @@ def test_an_unnamed_column_may_be_left_out_by_name(tmp_path: Path) -> None:
     refused = refusals_of(tmp_path, b"Unnamed: 0.1,,a,Unnamed: 3,y\n0,1,2,3,0\n1,2,3,4,1\n")
     assert [refusal.detail.split(" has ")[0] for refusal in refused] == ["column 1", "column 2", "column 4"]
     table = parquet({"Unnamed: 0": [0, 1], "a": [1.0, 2], "y": [0, 1]})
-    assert refusals_of(tmp_path, table, PARQUET)[0].code == "unnamed_column"
+    (refusal,) = refusals_of(tmp_path, table, PARQUET)
+    assert (refusal.code, "header" in refusal.detail) == ("unnamed_column", False)
     assert facts_of(tmp_path, table, PARQUET, inputs=("Unnamed: 0", "a")).columns == ["Unnamed: 0", "a"]
 
 
@@ -134,4 +140,60 @@ def test_names_are_shown_short_and_without_control_characters(tmp_path: Path) ->
 def test_an_infinite_number_is_shown_where_it_is(tmp_path: Path) -> None:
     assert "line 3, column 2 ('b')" in refusals_of(tmp_path, b"a,b,y\n1,2,0\n1,-inf,0\n")[0].detail
     table = parquet({"a": [1.0, 2], "b": [2.0, float("inf")], "y": [0, 1]})
-    assert "[1, 1] of the inputs" in refusals_of(tmp_path, table, PARQUET)[0].detail
+    assert "row 2, column 2 ('b')" in refusals_of(tmp_path, table, PARQUET)[0].detail
+    (refusal,) = refusals_of(tmp_path, npz(X=np.where(X.max() == X, np.inf, X), y=Y), NPZ)
+    assert (refusal.code, "row 3, column 2 of 'X'" in refusal.detail) == ("not_finite", True)
+    first, second = refusals_of(tmp_path, b"a,b,y\n1,2,0\n1e200,3,0\n1,-1e300,1")
+    assert (first.code, "line 3, column 1 ('a') is over" in first.detail) == ("too_large", True)
+    assert "line 4, column 2 ('b') is over" in second.detail
+    (refusal,) = refusals_of(tmp_path, b"a,y\n1,0.5\n2,1e200\n")
+    assert "line 3, column 2 ('y') is over" in refusal.detail
+
+
+def test_missing_values_are_told_beside_what_is_no_number(tmp_path: Path) -> None:
+    first, *others = refusals_of(tmp_path, b"a,b,y\nz,,1\n1,2,\n,3,0\n")
+    assert (first.code, "column 1 ('a')" in first.detail) == ("not_a_number", True)
+    assert [(refusal.code, refusal.detail[:14]) for refusal in others] == [
+        ("missing_value", "column 2 ('b')"),
+        ("missing_value", "column 3 ('y')"),
+    ]
+    (refusal,) = refusals_of(tmp_path, b"a,b,y\nz,,1\n1,2,\n,3,0\n", missing="drop")
+    assert refusal.code == "not_a_number"
+
+
+def test_a_missing_value_is_no_label_beside_measurements(tmp_path: Path) -> None:
+    content = b"a,y\n1,0.5\n2,\n3,1.5\n4,2.5\n"
+    (refusal,) = refusals_of(tmp_path, content, missing="label")
+    assert (refusal.code, refusal.parameter) == ("missing_value", "missing")
+    assert all(words in refusal.detail for words in ("line 3, column 2 ('y')", "missing=drop"))
+    assert facts_of(tmp_path, content, missing="drop").samples == 3
+
+
+def test_an_index_and_an_unknown_column_are_told_at_once(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    table = pa.table({"a": [1.0, 2.0], "y": [0, 1], "id": [7, 8]})
+    note = json.dumps({"index_columns": ["id"]})
+    pq.write_table(table.replace_schema_metadata({"pandas": note}), stream)
+    first, second = refusals_of(tmp_path, stream.getvalue(), PARQUET, targets=("id",), inputs=("foo",))
+    assert (first.parameter, "reset_index" in first.detail) == ("targets", True)
+    assert (second.parameter, "'foo'" in second.detail) == ("inputs", True)
+    (refusal,) = refusals_of(tmp_path, stream.getvalue(), PARQUET, targets=("id",), inputs=("a",))
+    assert refusal.parameter == "targets"
+
+
+def test_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    lines = [f"{row},{row / 7},oak" for row in range(5000)]
+    content = "\n".join(["a,b,art", *lines, "1,2,Föhre"])
+    (refusal,) = refusals_of(tmp_path, content.encode("latin-1"))
+    assert (refusal.code, "line 5002 is not in UTF-8; save" in refusal.detail) == ("wrong_encoding", True)
+    assert facts_of(tmp_path, content.encode()).samples == 5001
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (refusal,) = refusals_of(tmp_path, content.encode(encoding))
+        assert (refusal.code, "UTF-16" in refusal.detail) == ("wrong_encoding", True)
+
+
+def test_a_type_that_numpy_does_not_have_is_named(tmp_path: Path) -> None:
+    header = json.dumps({"X": tensor([3, 2], 0, 6, "F8_E4M3"), "y": tensor([3], 6, 30, "I64")}).encode()
+    content = safetensors_file(header, bytes(6) + Y.astype(np.int64).tobytes())
+    (refusal,) = refusals_of(tmp_path, content, SAFETENSORS)
+    assert (refusal.code, "'X' is of the type F8_E4M3" in refusal.detail) == ("wrong_dtype", True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
@@ -40,7 +40,7 @@ def _plain(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_plain)]
+Name = Annotated[str, Field(min_length=1, max_length=LIMITS.name_length), AfterValidator(_plain)]
 ChosenName = Annotated[str, Query(max_length=LONGEST_NAME)]
 
 
@@ -89,7 +89,7 @@ async def create_dataset(
     *,
     request: Request,
     service: State,
-    name: Annotated[Text | None, Query(min_length=1, max_length=LIMITS.name_length, description="For people.")] = None,
+    name: Annotated[Name | None, Query(description="For people.")] = None,
     targets: Annotated[
         list[ChosenName],
         Query(

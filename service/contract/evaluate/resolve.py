@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 OPTIONS = {"solvers": OutputKind.SOLVERS, "noise": OutputKind.ROBUSTNESS}
 """Options, and the output that each is for."""
+_SHOWN = 60
+"""Characters of a column's name that an error repeats."""
 UNLIKE_TRAINING = "its targets are not of the kind that the models were trained on"
 
 
@@ -172,9 +174,18 @@ def _resolve_upload(
     classes = _classes(facts, own.class_names if own is not None else None, trained, errors) if has_targets else None
     if facts.columns and own is not None and own.columns and facts.columns != own.columns:
         detail = "its input columns are not those that the models were trained on, in their order"
+        pairs = enumerate(zip(facts.columns, own.columns, strict=False), 1)
+        detail += next(
+            (f": column {k} is {_shown(new)}, not {_shown(old)}" for k, (new, old) in pairs if new != old), ""
+        )
         errors.append(FieldError("/data/id", "columns_differ", detail))
     sizes = facts.model_dump(include={"samples", "features"})
     return ResolvedDatasetEvaluation(source="dataset", id=dataset_id, targets=has_targets, classes=classes, **sizes)
+
+
+def _shown(name: str) -> str:
+    """Return a name in quotes, with its beginning and end where it is long, and control characters escaped."""
+    return repr(name if len(name) <= _SHOWN else f"{name[: _SHOWN // 2]}…{name[-_SHOWN // 2 :]}")
 
 
 def _classes(

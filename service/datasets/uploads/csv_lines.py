@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 from service.datasets.uploads.cells import is_number
 from service.datasets.uploads.request import UploadRefusedError, malformed
@@ -66,6 +67,10 @@ def check_table(path: Path) -> None:
         ``comment_line``, ``wrong_separator`` or ``ragged``, with the line that is at fault.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
+        if next(_lines(file), "").lower().strip('" \r\n').startswith("sep="):
+            detail = "line 1 is a note for Excel on the separator (sep=), which a CSV cannot have; leave it out"
+            raise UploadRefusedError("comment_line", detail)
+    with path.open(encoding="utf-8-sig", newline="") as file:
         _check_separator([line.strip() for line in islice(filter(str.strip, _lines(file)), 3)])
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(islice(read_rows(file), _LOOKED_AT))
@@ -113,4 +118,16 @@ def _lines(file: TextIO) -> Iterator[str]:
                 raise malformed("holds a NUL character")
             yield line
     except UnicodeDecodeError:
-        raise UploadRefusedError("wrong_encoding", "is not in UTF-8") from None
+        detail = f"line {_undecodable(file.buffer)} is not in UTF-8; save the file as UTF-8, not as Latin-1 or another"
+        raise UploadRefusedError("wrong_encoding", detail) from None
+
+
+def _undecodable(file: BinaryIO) -> int:
+    """Return the first line, from 1, that is not in UTF-8: the text was decoded in parts that do not end with lines."""
+    file.seek(0)
+    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return number
+    return 1

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SURVEYED_ROWS: Final = 1000
 SURVEYED_CELLS: Final = 200_000
 """Rows and cells that are looked at to tell whether the first row is a header."""
-_MOST_REFUSALS: Final = 20
 
 
 def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
@@ -115,9 +114,7 @@ class _Table:
             self._texts.append(cells[self._labels])
 
     def finish(self) -> Unsettled:
-        """Return the rows, or raise the first flaw of each column."""
-        if self._flaws:
-            raise UploadRefusedError.several([self._flaws[place] for place in sorted(self._flaws)][:_MOST_REFUSALS])
+        """Return the rows, and the first flaw of each column."""
         numbers = np.asarray(self._numbers).reshape(len(self.lines), len(self._numeric))
         width, targets = len(self._chosen.inputs), self._chosen.targets
         return Unsettled(
@@ -127,6 +124,7 @@ class _Table:
             input_names=[self._called(place) for place in self._chosen.inputs],
             target_names=[self._called(place) for place in targets],
             columns=[self._names[place] for place in self._chosen.inputs] if self._headed else None,
+            flaws={self._called(place): self._flaws[place] for place in sorted(self._flaws)},
         )
 
     def _read(self, cells: list[str], line: int) -> Iterable[float]:

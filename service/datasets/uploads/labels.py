@@ -58,6 +58,11 @@ def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: Uplo
     numbers = [label for label in labels if is_number(label) and not is_missing(label)]
     if len(numbers) == len(labels) or _are_measurements(numbers, len(labels)):
         for row, cell in enumerate(cells):
+            if is_missing(cell):
+                detail = "a target is missing, and the others are numbers, beside which it cannot be a label"
+                raise UploadRefusedError(
+                    "missing_value", f"{place(row)}: {detail}; missing=drop leaves such rows out", "missing"
+                )
             if (why := flaw(cell)) is not None:
                 others = "" if len(numbers) == len(labels) else ", and most other targets are"
                 raise UploadRefusedError(why[0], f"{place(row)}: the target {why[1]}{others}")

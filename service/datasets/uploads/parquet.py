@@ -83,7 +83,7 @@ def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples
     if not places:
         raise UploadRefusedError("no_inputs", "has no columns but a data frame's index")
     names = [schema.names[place].strip() for place in places]
-    _check_index(index, choice, names)
+    _check_index(index, choice, names, limits)
     found = roles(names, choice, limits)
     chosen = Roles([places[k] for k in found.inputs], [places[k] for k in found.targets])
     check_rows(metadata.num_rows, chosen, limits)
@@ -115,8 +115,12 @@ def _index_columns(schema: pa.Schema) -> set[str]:
     return index | {name for name in schema.names if _INDEX.fullmatch(name)}
 
 
-def _check_index(index: set[str], choice: Choice, names: Sequence[str]) -> None:
+def _check_index(index: set[str], choice: Choice, names: Sequence[str], limits: UploadLimits) -> None:
     """Refuse to take an index for a column that was asked for: it has a name, and is none."""
+    others = {
+        parameter: tuple(name for name in chosen if name not in index or name.strip() in names)
+        for parameter, chosen in (("targets", choice.targets), ("inputs", choice.inputs))
+    }
     refused = [
         Refusal(
             code="unknown_column",
@@ -126,8 +130,13 @@ def _check_index(index: set[str], choice: Choice, names: Sequence[str]) -> None:
         for parameter, chosen in (("targets", choice.targets), ("inputs", choice.inputs))
         if (asked := [name for name in chosen if name in index and name.strip() not in names])
     ]
-    if refused:
-        raise UploadRefusedError.several(refused)
+    if not refused:
+        return
+    try:
+        roles(names, choice.model_copy(update=others), limits)
+    except UploadRefusedError as error:  # what else is wrong with the parameters is told at once
+        refused += [refusal for refusal in error.refusals if refusal.parameter is not None]
+    raise UploadRefusedError.several(refused)
 
 
 def _check_types(schema: pa.Schema, chosen: Roles) -> None:

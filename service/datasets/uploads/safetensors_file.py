@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from service.datasets.uploads.arrays import ArrayFile, UnreadArray
 from service.datasets.uploads.canonical import METADATA
-from service.datasets.uploads.request import UploadRefusedError, malformed
+from service.datasets.uploads.request import UploadRefusedError, malformed, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,12 +65,15 @@ def open_safetensors(path: Path) -> ArrayFile:
     headers = {}
     for name, (kind, shape) in zip(names, claims, strict=True):
         offset = 8 + length + entries[name]["data_offsets"][0]
-        headers[name] = partial(_unread, path, kind, shape, offset)
+        headers[name] = partial(_unread, path, name, kind, shape, offset)
     return ArrayFile(headers, lambda: note)
 
 
-def _unread(path: Path, kind: str, shape: tuple[int, ...], offset: int) -> UnreadArray:
-    stored = np.dtype(_TYPES.get(kind, "V"))  # "V" is nothing but bytes, which `read_arrays` refuses to read
+def _unread(path: Path, name: str, kind: str, shape: tuple[int, ...], offset: int) -> UnreadArray:
+    if kind not in _TYPES:
+        detail = f"the array {quoted(name)} is of the type {kind}; store it as one of {', '.join(_TYPES)}"
+        raise UploadRefusedError("wrong_dtype", detail)
+    stored = np.dtype(_TYPES[kind])
     load = partial(_load, path, offset, shape, stored, bfloat16=kind == _BFLOAT16)
     return UnreadArray(shape, np.dtype(np.float32) if kind == _BFLOAT16 else stored, load)
 

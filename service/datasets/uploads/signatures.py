@@ -61,7 +61,7 @@ def check(path: Path, expected: UploadFormat) -> None:
         if start.startswith(signature) and signature != own:
             raise malformed(f"is {what}, not {_called(expected)}")
     if expected is UploadFormat.CSV:
-        if start.startswith(_UTF_16):
+        if start.startswith(_UTF_16) or (len(start) > 1 and not (any(start[1::2]) and any(start[::2]))):
             raise UploadRefusedError("wrong_encoding", "is in UTF-16, not in UTF-8; save it as UTF-8")
         text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
         for beginning, what in _TEXTS.items():

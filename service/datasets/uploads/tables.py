@@ -103,13 +103,13 @@ def _check_asked(asked: dict[str, list[str]], names: Sequence[str], *, headed: b
 def _check_unnamed(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> None:
     """Refuse every column without a name that was not asked for by the name that pandas gave it."""
     likely = {
-        len(names) - 1: "; a comma at the end of each line makes one",
+        len(names) - 1: "; a comma at the end of each line of a CSV makes one",
         0: "; if it is a data frame's index or the names of its rows, write the file without it (index=False)",
     }
     refused = [
         Refusal(
             code="unnamed_column",
-            detail=f"column {place + 1} has no name in the header{likely.get(place, '')}, or say which are `inputs`",
+            detail=f"column {place + 1} has no name of its own{likely.get(place, '')}, or say which are `inputs`",
         )
         for place in sorted(chosen)
         if _UNNAMED.fullmatch(names[place]) and names[place] not in asked

@@ -215,7 +215,12 @@ def test_columns_are_compared_by_their_whole_names() -> None:
     assert evaluated(trained, upload([3, 3], columns=list(names))).data.source == "dataset"
     with pytest.raises(SpecInvalidError) as refused:
         evaluated(trained, upload([3, 3], columns=names[::-1]))
-    assert [error.code for error in refused.value.errors] == ["columns_differ"]
+    (error,) = refused.value.errors
+    assert error.code == "columns_differ"
+    assert "column 1 is 'k__Bacteria;" in error.detail
+    assert error.detail.endswith("p__Firmicutes;A'")
+    with pytest.raises(SpecInvalidError, match="column 2 is 'c', not 'b'"):
+        evaluated(trained_on(upload([3, 3], columns=["a", "b"])), upload([3, 3], columns=["a", "c"]))
 
 
 def test_nothing_is_asked_of_labels_that_are_not_there() -> None:
