@@ -35,10 +35,14 @@ def media_type_of(request: Request, offered: Collection[str]) -> str:
 
 def check_charset(request: Request) -> None:
     """Raise ProblemError 400 for a body of text that says it is in another encoding than UTF-8."""
-    for parameter in _content_type(request)[1:]:
-        name, _, value = parameter.partition("=")
-        if name == "charset" and value.strip('"') not in {"utf-8", "utf8", "us-ascii"}:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+    if any(charset not in {"utf-8", "utf8", "us-ascii"} for charset in parameters_of(request, "charset")):
+        raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.WRONG_ENCODING, "The body must be in UTF-8.")
+
+
+def parameters_of(request: Request, name: str) -> list[str]:
+    """Return what the ``Content-Type`` gives for one of its parameters, in small letters."""
+    pairs = (part.partition("=") for part in _content_type(request)[1:])
+    return [value.strip('" ') for found, _, value in pairs if found.strip() == name]
 
 
 def _content_type(request: Request) -> list[str]:

@@ -150,15 +150,36 @@ def test_an_empty_name_is_told_in_the_words_of_a_text(api: httpx.Client) -> None
     assert (error["parameter"], "at least 1 character" in error["detail"]) == ("name", True)
 
 
+def test_the_media_type_may_say_whether_there_is_a_header(api: httpx.Client) -> None:
+    content = b"5,7,0\n1,2,1\n3,4,0\n"
+    for media_type, expected in (
+        ("text/csv; header=present", (2, ["5", "7"])),
+        ('text/csv; charset=utf-8; Header="absent"', (3, None)),
+        ("text/csv", (3, None)),
+    ):
+        found = upload(api, content, media_type).json()
+        assert (found["samples"], found["columns"]) == expected
+    found = upload(api, content, "text/csv; header=present", header="present").json()
+    assert found["columns"] == ["5", "7"]
+    for media_type, params, words in (
+        ("text/csv; header=present", {"header": "absent"}, "'absent' and 'present'"),
+        ("text/csv; header=perhaps", {}, "present or absent"),
+        (f"{NPZ}; header=present", {}, "of a CSV"),
+    ):
+        answer = upload(api, content, media_type, **params)
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["parameter"], words in error["detail"]) == (422, "header", True)
+
+
 def test_what_is_said_about_the_header_and_missing_values(api: httpx.Client, artifacts: ArtifactStore) -> None:
-    content = b"1,2,3\n4,5,0\n6,NA,0\n7,8,1\n"
+    content = b"3,2,1\n4,5,0\n6,NA,0\n7,8,1\n"
     problem = upload(api, content, CSV).json()
     assert (problem["code"], problem["errors"][0]["code"]) == ("invalid_dataset", "missing_value")
     found = accepted(api, content, CSV, missing="drop")
     assert (found["samples"], found["dropped_rows"], found["columns"]) == (3, 1, None)
-    assert kept(artifacts, found["id"])["inputs"].tolist() == [[1, 2], [4, 5], [7, 8]]
+    assert kept(artifacts, found["id"])["inputs"].tolist() == [[3, 2], [4, 5], [7, 8]]
     found = accepted(api, content, CSV, missing="drop", header="present")
-    assert (found["samples"], found["dropped_rows"], found["columns"]) == (2, 1, ["1", "2"])
+    assert (found["samples"], found["dropped_rows"], found["columns"]) == (2, 1, ["3", "2"])
     assert api.get(found["links"]["self"]).json() == found
     found = accepted(api, b"a,y\n1,None\n2,mild\n", CSV, missing="label")
     assert found["targets"]["class_names"] == ["None", "mild"]

@@ -115,7 +115,7 @@ def test_an_upload_that_is_refused_names_the_parameter(service: Service, tmp_pat
 
 def test_a_file_is_read_as_the_command_says(service: Service, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
-    table.write_text("1,2,3\n4,5,0\n6,NA,0\n7,8,1\n")
+    table.write_text("3,2,1\n4,5,0\n6,NA,0\n7,8,1\n")
     refused = deeplimit(service, "upload", str(table))
     assert refused.returncode == 2
     assert "missing=drop" in refused.stderr
@@ -124,7 +124,7 @@ def test_a_file_is_read_as_the_command_says(service: Service, tmp_path: Path) ->
     taken = deeplimit(service, "upload", str(table), "--missing", "drop", "--header", "present")
     assert taken.stderr.strip() == "2 samples of 2 numbers, 1 rows with a missing value left out"
     shown = deeplimit(service, "datasets", "show", taken.stdout.strip()).stdout.splitlines()
-    assert shown[2] == "inputs: 1, 2"
+    assert shown[2] == "inputs: 3, 2"
     assert deeplimit(service, "upload", str(table), "--missing", "keep").returncode == 2
 
 

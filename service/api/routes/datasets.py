@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from service.api.bodies import check_charset, check_encoding, media_type_of, receive
+from service.api.bodies import check_charset, check_encoding, media_type_of, parameters_of, receive
 from service.api.examples import CSV
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
@@ -57,6 +57,22 @@ def _format(request: Request, named: UploadFormat | None) -> UploadFormat:
     if found is None:
         raise invalid_parameter("format", f"is required with {BYTES}: {', '.join(UploadFormat)}", "required")
     return found
+
+
+def _header(request: Request, named: HeaderRow | None, kind: UploadFormat) -> HeaderRow | None:
+    """Return whether a CSV has a header, as the query says or the media type does (RFC 4180)."""
+    told = {*parameters_of(request, "header"), *filter(None, [named])}
+    if len(told) > 1:
+        detail = f"the query and the Content-Type say {' and '.join(sorted(map(repr, map(str, told))))}; say one"
+        raise invalid_parameter("header", detail, "conflict")
+    if not told:
+        return None
+    (header,) = told
+    if kind is not UploadFormat.CSV:
+        raise invalid_parameter("header", "is about the first row of a CSV, and the upload is none")
+    if header not in set(HeaderRow):
+        raise invalid_parameter("header", f"is {' or '.join(HeaderRow)}, in the Content-Type too")
+    return HeaderRow(header)
 
 
 @router.post(
@@ -110,7 +126,10 @@ async def create_dataset(
     inputs_only: Annotated[Flag, Query(description="There are no targets: for predictions only.")] = False,
     header: Annotated[
         HeaderRow | None,
-        Query(description="Whether the first row of a CSV names its columns; decided by the cells unless said."),
+        Query(
+            description="Whether the first row of a CSV names its columns; decided by the cells unless said, here or as"
+            " text/csv; header=absent."
+        ),
     ] = None,
     missing: Annotated[
         Missing,
@@ -130,13 +149,10 @@ async def create_dataset(
     """
     datasets = service.datasets
     kind = _format(request, file_format)
-    choice = Choice(
-        inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only, header=header, missing=missing
-    )
+    row = _header(request, header, kind)
+    choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only, header=row, missing=missing)
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
-    if header is not None and kind is not UploadFormat.CSV:
-        raise invalid_parameter("header", "is about the first row of a CSV, and the upload is none")
     with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
         await receive(request, datasets.limits.upload_bytes, file.write)
         file.flush()
