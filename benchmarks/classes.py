@@ -49,8 +49,8 @@ def main(count: int = 200, seed: int = 0) -> None:
         undecided += given[SequenceClass.UNDECIDED]
         wrong += sum(number for each, number in given.items() if each not in {truth, SequenceClass.UNDECIDED})
     print(f"{len(found)} sequences (* the true class): {wrong} of a wrong class, {undecided} undecided\n")
-    for evidence, (held, given, withheld) in coverage(found).items():
-        print(f"{evidence:24} {held:4d} of {given:4d} intervals hold the exponent, {withheld} withheld")
+    for evidence, (held, told, withheld) in coverage(found).items():
+        print(f"{evidence:24} {held:4d} of {told:4d} intervals hold the exponent, {withheld} withheld")
 
 
 if __name__ == "__main__":
