@@ -109,9 +109,9 @@ def test_a_limit_on_depth_is_a_reason() -> None:
 def test_a_gap_that_is_not_resolved_is_neither_met_nor_missed() -> None:
     """A continuum known to 8e-6 only, by piecewise-linear functions; the Legendre one of the tests above knows more."""
     coarse = ContinuumOptions(basis="piecewise_linear", tolerance=0.5)
-    checks = {}
+    checks, as_coarse = {}, Training(sharpen=False)
     for wanted in (6e-5, 2e-5):
-        found = train_for_error(sequences.odd_pair(), gap_of(wanted), continuum=coarse, most_depth=384)
+        found = train_for_error(sequences.odd_pair(), gap_of(wanted), (8, 16, 32), coarse, as_coarse, most_depth=384)
         checks[wanted] = found.diagnostics.depth_advice[0].check
     near, far = checks[6e-5], checks[2e-5]
     assert near is not None
