@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.small_problems import odd_pair
-from worker.deeplimit import Block, DepthStart, Problem, Regime, Regularisation, Training
+from worker.deeplimit import Block, Problem, Regime, Regularisation, Training
 from worker.deeplimit.model.residual_network import ResidualNetwork
 from worker.deeplimit.model.symmetry import aligned, distance
 from worker.deeplimit.problem.data_symmetry import data_symmetries
@@ -80,11 +80,8 @@ def test_fixed_parameters_forbid_what_would_change_them() -> None:
         assert torch.equal(image.W, problem.fixed["W"])
 
 
-def test_minima_of_mirror_images_are_counted_once_and_compared_as_one_branch() -> None:
-    study = run_study(xor(), (6, 12, 24), None, Training(1e-9, starts=6, depth_start=DepthStart.INDEPENDENT))
-    values = sorted(branch.points[6].solution.objective for branch in study.branches if 6 in branch.points)
+def test_minima_of_mirror_images_are_counted_once() -> None:
+    study = run_study(xor(), (6,), None, Training(1e-9, starts=6))
+    values = sorted(branch.points[6].solution.objective for branch in study.branches)
     assert all(after - before > 1e-6 * before for before, after in pairwise(values))
-    points = study.verdict_branch.points
-    for coarse, fine in pairwise((6, 12, 24)):
-        apart = (points[coarse].parameters.W - points[fine].parameters.W).norm()
-        assert float(apart) < 0.2 * float(points[fine].parameters.W.norm())
+    assert study.starts == 6
