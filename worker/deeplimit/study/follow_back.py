@@ -66,18 +66,20 @@ def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
             branch.left.append(depth)
             continue
         start = point.network.encode(transferred(anchor, depth))
-        held = point.solution.status.optimised and same_basin(point.network, start, point.solution)
-        if held and depth >= bifurcation:
+        if depth < bifurcation:
+            followed = None
+        elif point.solution.status.optimised and same_basin(point.network, start, point.solution):
             anchor = point
             continue
-        followed = continue_to(anchor, depth, fitter)
-        if followed is not None and not same_minimum(point.network.problem, point_facts(point), point_facts(followed)):
-            branch.points[depth] = anchor = followed
-        elif followed is not None and depth >= bifurcation:
-            anchor = point
         else:
+            followed = continue_to(anchor, depth, fitter)
+        if followed is None:
             _go_lower(branch, limit, depth, fitter)
             branch.left.append(depth)
+        elif same_minimum(point.network.problem, point_facts(point), point_facts(followed)):
+            anchor = point
+        else:
+            branch.points[depth] = anchor = followed
 
 
 def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None:
@@ -102,7 +104,8 @@ def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter)
             continue
         now = branch.points[point.depth].solution
         off = point.depth in branch.left or point is not branch.points[point.depth]
-        low = off and point.solution.objective <= now.objective + _margin(now)
+        # Before a bifurcation a point leads to the saddle that was left there.
+        low = off and not branch.left_saddles and point.solution.objective <= now.objective + _margin(now)
         if not low and _transferred_value(point, limit) >= limit.solution.objective - margin:
             continue
         found = _limit_from(point, limit, fitter)
