@@ -13,7 +13,7 @@ BETWEEN = 0.15638
 
 
 def test_a_saddle_that_was_left_is_told_with_its_numbers() -> None:
-    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3, sharpen=False))
+    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3))
     (branch,) = diagnostics_of(trained).branches
     assert branch.status == "bifurcates"
     assert set(branch.lambda_min) == {"8", "16", "continuum"}
@@ -26,7 +26,7 @@ def test_a_saddle_that_was_left_is_told_with_its_numbers() -> None:
 
 
 def test_a_merger_does_not_hide_a_bifurcation() -> None:
-    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3, sharpen=False))
+    trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3))
     (branch,) = trained.study.branches
     branch.status, branch.merged_into = BranchStatus.MERGES, 0
     (told,) = diagnostics_of(trained).branches

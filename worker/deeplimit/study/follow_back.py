@@ -66,20 +66,18 @@ def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
             branch.left.append(depth)
             continue
         start = point.network.encode(transferred(anchor, depth))
-        if depth < bifurcation:
-            followed = None
-        elif point.solution.status.optimised and same_basin(point.network, start, point.solution):
+        held = point.solution.status.optimised and same_basin(point.network, start, point.solution)
+        if held and depth >= bifurcation:
             anchor = point
             continue
-        else:
-            followed = continue_to(anchor, depth, fitter)
-        if followed is None:
-            _go_lower(branch, limit, depth, fitter)
-            branch.left.append(depth)
-        elif same_minimum(point.network.problem, point_facts(point), point_facts(followed)):
+        followed = continue_to(anchor, depth, fitter)
+        if followed is not None and not same_minimum(point.network.problem, point_facts(point), point_facts(followed)):
+            branch.points[depth] = anchor = followed
+        elif followed is not None and depth >= bifurcation:
             anchor = point
         else:
-            branch.points[depth] = anchor = followed
+            _go_lower(branch, limit, depth, fitter)
+            branch.left.append(depth)
 
 
 def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None:
@@ -104,8 +102,7 @@ def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter)
             continue
         now = branch.points[point.depth].solution
         off = point.depth in branch.left or point is not branch.points[point.depth]
-        # Before a bifurcation a point leads to the saddle that was left there.
-        low = off and not branch.left_saddles and point.solution.objective <= now.objective + _margin(now)
+        low = off and point.solution.objective <= now.objective + _margin(now)
         if not low and _transferred_value(point, limit) >= limit.solution.objective - margin:
             continue
         found = _limit_from(point, limit, fitter)
