@@ -1,5 +1,7 @@
 """What a client is told about branches: curvature, frequency, and what befell them."""
 
+import dataclasses
+
 import pytest
 
 from tests.support.small_problems import bifurcating, odd_pair
@@ -28,8 +30,8 @@ def test_a_saddle_that_was_left_is_told_with_its_numbers() -> None:
 def test_a_merger_does_not_hide_a_bifurcation() -> None:
     trained = train(bifurcating(BETWEEN), (8, 16), ContinuumOptions(), Training(1e-10, starts=3))
     (branch,) = trained.study.branches
-    branch.status, branch.merged_into = BranchStatus.MERGES, 0
-    (told,) = diagnostics_of(trained).branches
+    trained.study.branches.append(dataclasses.replace(branch, status=BranchStatus.MERGES, merged_into=0))
+    _, told = diagnostics_of(trained).branches
     assert told.detail is not None
     assert "saddle" in told.detail
     assert "coincides with branch 0" in told.detail
