@@ -65,7 +65,7 @@ def _tables(found: Any, truth: Truth, where: str) -> Iterator[Judged]:
         exact = truth.tables[name]
         for row in rows:
             budget = row.error_budget
-            total = budget.optimisation + budget.integration + budget.discretisation
+            total = budget.total
             yield _value(name, f"{where} n={row.depth}", value(row), exact[row.depth], total, truth.slack)
         for before, row in pairwise(rows):
             left, right = exact[before.depth], exact[row.depth]

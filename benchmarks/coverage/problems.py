@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from benchmarks.coverage.linear_quadratic import LinearQuadratic
+from benchmarks.linear_quadratic import LinearQuadratic
 from worker.deeplimit import Problem, Regime, Regularisation
 from worker.deeplimit.problem.regime import Integrator
 

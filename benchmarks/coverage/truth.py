@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import torch
 
-from benchmarks.coverage.linear_quadratic import LinearQuadratic
 from benchmarks.coverage.problems import Case
+from benchmarks.linear_quadratic import LinearQuadratic
 from worker.deeplimit import ContinuumOptions, Problem, Training
 from worker.deeplimit.diagnostics.report import diagnose
 from worker.deeplimit.minimise import Budget, minimise

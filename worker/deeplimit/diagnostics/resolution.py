@@ -100,4 +100,4 @@ def _share(observation: Observation) -> float:
 
 
 def _total(budget: ErrorBudget | None) -> float:
-    return 0.0 if budget is None else budget.optimisation + budget.integration + budget.discretisation
+    return 0.0 if budget is None else budget.total

@@ -18,7 +18,7 @@ from worker.deeplimit.minimise.certificate import Certificate, Kind
 from worker.deeplimit.model.flow import Flow
 from worker.deeplimit.problem.learning_problem import LAYERED, Problem
 from worker.deeplimit.study.branch_certificates import Certificates
-from worker.deeplimit.study.branches import BranchPoint
+from worker.deeplimit.study.branches import BranchPoint, StationaryPoint
 from worker.deeplimit.study.continuum_fit import ContinuumFit
 from worker.deeplimit.study.sharpen import Tolerances
 from worker.deeplimit.study.sweep import Study
@@ -51,6 +51,8 @@ class Subject:
         In seconds of ``time.monotonic``: what is long and optional is withheld from then on.
     tolerances
         What the branch was minimised to, where that is known.
+    corrections
+        By model, with what they were made for: a subject that replaces this one has them, too.
     """
 
     study: Study
@@ -61,6 +63,7 @@ class Subject:
     checkpoint: Callable[[], None] = lambda: None
     deadline: float | None = None
     tolerances: Tolerances | None = None
+    corrections: dict[str, tuple[Solution, Certificate | None, Correction]] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -139,32 +142,40 @@ class Subject:
         Where no Newton step is known, its distance is the certified ‖g‖/λ_min, else √(2 error/λ) with λ = 2 min α, the
         Hessian's value in directions that the data do not see.
         """
-        if point.depth not in self._corrections:
-            self.checkpoint()
+
+        def correct() -> Correction:
             certificate = self.certificates.depths.get(point.depth)
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
-            self._corrections[point.depth] = correct_network(point, certificate, known)
-        return self._corrections[point.depth]
+            return correct_network(point, certificate, known)
 
-    @cached_property
+        return self._kept(point, correct)
+
+    @property
     def limit_correction(self) -> Correction:
         """Where the exact minimiser of E_∞ is, to first order.
 
         Where no Newton step is known, optimisation as for `network_correction`; integration: what the gradient changes
         by when the steps are halved, over λ; basis: √(2 error/λ).
         """
-        self.checkpoint()
         fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
-        known = Errors(
-            optimisation=_distance(certificate, fit.solution, floor),
-            integration=_over(self._step_gradient(), floor),
-            discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
-        )
-        return correct_limit(fit, certificate, known)
 
-    @cached_property
-    def _corrections(self) -> dict[int, Correction]:
-        return {}
+        def correct() -> Correction:
+            known = Errors(
+                optimisation=_distance(certificate, fit.solution, floor),
+                integration=_over(self._step_gradient(), floor),
+                discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
+            )
+            return correct_limit(fit, certificate, known)
+
+        return self._kept(fit, correct)
+
+    def _kept(self, point: StationaryPoint, correct: Callable[[], Correction]) -> Correction:
+        """Return a correction that was made for the same point and certificate, or make it."""
+        known = self.corrections.get(point.name)
+        if known is None or known[0] is not point.solution or known[1] is not point.certificate:
+            self.checkpoint()
+            known = self.corrections[point.name] = point.solution, point.certificate, correct()
+        return known[2]
 
     @property
     def _embedding(self) -> float:

@@ -136,6 +136,13 @@ class Branch:
         return BranchStatus.LEFT if away and self.status is BranchStatus.PERSISTS else self.status
 
     @property
+    def limit(self) -> BranchPoint | ContinuumFit | None:
+        """The continuum model, or without one the finest depth; None of a branch without models."""
+        if self.continuum is not None:
+            return self.continuum
+        return self.points[max(self.points)] if self.points else None
+
+    @property
     def last(self) -> tuple[str, Solution]:
         """The continuum's name and solution, or those of the latest depth."""
         if self.continuum is not None:
@@ -145,12 +152,9 @@ class Branch:
     @property
     def level(self) -> float:
         """What branches are ranked by: E_∞, else E at the finest depth; infinite when not carried to the end."""
-        if not self.status.carried:
+        if not self.status.carried or self.limit is None:
             return math.inf
-        if self.continuum is not None:
-            value = self.continuum.solution.objective
-        else:
-            value = self.points[max(self.points)].solution.objective
+        value = self.limit.solution.objective
         return value if math.isfinite(value) else math.inf
 
 

@@ -34,7 +34,7 @@ def hold_together(branch: Branch, fitter: Fitter) -> Branch:
         The one that was given, or a new one, which no start led to, with a lower limit.
     """
     for _ in range(_MOST_ROUNDS):
-        limit = _limit(branch)
+        limit = branch.limit
         if limit is None or not limit.solution.status.optimised:
             break
         before = dict(branch.points)
@@ -44,12 +44,6 @@ def hold_together(branch: Branch, fitter: Fitter) -> Branch:
             break
         branch = lower
     return branch
-
-
-def _limit(branch: Branch) -> Anchor | None:
-    if branch.continuum is not None:
-        return branch.continuum
-    return branch.points[max(branch.points)] if branch.points else None
 
 
 def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
@@ -92,7 +86,7 @@ def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None
 
 def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter) -> Branch | None:
     """Return a branch with a lower limit that one of the points, or a point that was replaced, leads to, or None."""
-    limit = _limit(branch)
+    limit = branch.limit
     if limit is None:
         return None
     candidates = {id(point): point for point in (*before.values(), *branch.points.values()) if point is not limit}

@@ -166,8 +166,10 @@ class _Sweep:
         """Make a branch the verdict's: a new one, or in place of one with the same limit."""
         if held is study.verdict_branch:
             return
+        new = _limit_facts(held)
         for index, other in enumerate(study.branches):
-            if other.status.carried and same_minimum(self.problem, _limit_facts(other), _limit_facts(held)):
+            known = _limit_facts(other) if other.status.carried else None
+            if known is not None and new is not None and same_minimum(self.problem, known, new):
                 study.branches[index] = replace(other, points=held.points, continuum=held.continuum, left=held.left)
                 study.verdict = index
                 return
@@ -289,7 +291,8 @@ class _Sweep:
         )
 
 
-def _limit_facts(branch: Branch) -> Facts:
-    if branch.continuum is not None:
-        return continuum_facts(branch.continuum)
-    return point_facts(branch.points[max(branch.points)])
+def _limit_facts(branch: Branch) -> Facts | None:
+    limit = branch.limit
+    if limit is None:
+        return None
+    return point_facts(limit) if isinstance(limit, BranchPoint) else continuum_facts(limit)

@@ -19,7 +19,7 @@ def two_layer(padded: int, activation: str, **fixed: object) -> Problem:
     rng = np.random.default_rng(0)
     inputs, targets = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
     regime = Regime(block=Block.TWO_LAYER, width=WIDTH)
-    return Problem(inputs, targets, activation=activation, state_dim=2 + padded, regime=regime, fixed=fixed)  # type: ignore[arg-type]
+    return Problem(inputs, targets, activation=activation, state_dim=2 + padded, regime=regime, fixed=fixed)  # type: ignore[arg-type]  # arrays, as the problem checks
 
 
 def parameters(d: int, seed: int) -> DiscreteParameters:

@@ -227,7 +227,7 @@ def measured_predictions(subject: Subject, rows: Sequence[SupErrorRow] | None) -
         if subject.unfit(point) is not None or not math.isfinite(row.sup_error):
             continue
         known = row.error_budget
-        error = 0.0 if known is None else known.optimisation + known.integration + known.discretisation
+        error = 0.0 if known is None else known.total
         values = deviations.detach().cpu().numpy().astype(np.float64).ravel()
         usable.append(MeasuredError(point.depth, values, error, row.sup_error > error, row.sup_error))
     return MeasuredErrors(order, usable, most_terms=_most_terms(subject), reason=_why_nothing(subject, None))

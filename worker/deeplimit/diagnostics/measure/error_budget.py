@@ -31,6 +31,11 @@ class ErrorBudget:
     discretisation: float
     interval: tuple[float, float] | None = None
 
+    @property
+    def total(self) -> float:
+        """The sum of the errors."""
+        return self.optimisation + self.integration + self.discretisation
+
     @classmethod
     def of(cls, errors: Errors, interval: tuple[float, float] | None = None) -> ErrorBudget:
         """Return a budget of these errors."""

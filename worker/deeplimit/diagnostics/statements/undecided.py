@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NEAR: Final = (0.8, 1.25)
 """Parts of the expected order that a law's own order is to lie between, well within what decides."""
+_NOTHING: Final = "Nothing in the specification would decide:"
 _WITHOUT_CONTINUUM: Final = 3
 """Depths that an order takes without a continuum."""
 _DEEPEST: Final = 4096
@@ -39,27 +40,33 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
     """
     if ended := list(_unfinished(subject)):
         return ended
+    if indistinct(subject) and not collapsed(subject):
+        return [f"{_NOTHING} E_n is the same at every depth to rounding, and there is no rate to measure."]
+    change = _change(subject, orders) or _deeper(subject, measured, orders)
+    if change is None and _faster(subject.problem.expected_orders(), orders):
+        return [f"{_NOTHING} the first term of the errors vanishes, and they fall faster than is expected."]
+    return [f"To decide, {change or f'add depths {_more(subject)} to discrete.depths'}."]
+
+
+def _change(subject: Subject, orders: dict[str, float | None]) -> str | None:
+    """Say what keeps the orders on the finest depths from being seen, or None where they are seen."""
     used = {point.depth for point in subject.points[-2 if subject.continuum is not None else -3 :]}
     left, share = used.intersection(subject.study.verdict_branch.left), wanted_share_of_errors(subject)
+    change = None
     if collapsed(subject):
         change = "lower objective.alpha: with less regularisation the layers may do something"
     elif len(subject.points) < 2:
         change = f"add depths {_more(subject)} to discrete.depths"
     elif left:
-        change = (
-            f"add depths {_more(subject)} to discrete.depths: the branch of the limit was not found at {depths(left)}"
-        )
-    elif indistinct(subject):
-        change = "ask for less: E_n is the same at every depth to rounding, and there is no rate to measure"
+        where = depths(left)
+        change = f"add depths {_more(subject)} to discrete.depths: the branch of the limit was not found at {where}"
     elif share < 1.0:
         change = _sharper(subject, share)
     elif subject.continuum is None and len(subject.points) < _WITHOUT_CONTINUUM:
         change = f"train the continuum, or add one of the depths {_more(subject)} to discrete.depths"
     elif subject.continuum is None and orders.get("minimisers") is None:
         change = "train the continuum, or choose discrete.depths that double from one to the next"
-    else:
-        change = _deeper(subject, measured, orders)
-    return [f"To decide, {change}."]
+    return change
 
 
 def _more(subject: Subject) -> str:
@@ -110,8 +117,8 @@ def _sharper(subject: Subject, share: float) -> str:
     return f"set {listed(parts)}: the errors are not small beside the differences between the finest depths"
 
 
-def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> str:
-    """Say from which depth on the orders are near the expected ones, by the errors' own expansions."""
+def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float | None]) -> str | None:
+    """Say from which depth on the orders are near the expected ones, by the errors' own expansions, if they tell."""
     expected = subject.problem.expected_orders()
     laws = _laws(subject, measured)
     found = [
@@ -120,10 +127,8 @@ def _deeper(subject: Subject, measured: MeasuredStudy, orders: dict[str, float |
         if name in expected and (orders.get(name) is None or not _near((orders.get(name) or 0.0) / expected[name]))
     ]
     known = [depth for depth in found if depth is not None]
-    if not known and _faster(expected, orders):
-        return "compare with other data: the first term of the errors vanishes, and they fall faster than is expected"
     if not known:
-        return f"add depths {_more(subject)} to discrete.depths"
+        return None
     there = {point.depth for point in subject.points}
     new = [depth for depth in (max(known) // 2, max(known)) if depth not in there]
     return (
@@ -161,10 +166,9 @@ def _data(rows: Sequence[tuple[int, float]]) -> list[Datum]:
 
 def _near_from(law: Fit, expected: float, finest: int) -> int | None:
     """Return the depth that a doubling up to has an order near the expected one, from the finest depth on."""
-    near: Callable[[int], bool] = lambda n: _near(_order(law, n) / expected)  # noqa: E731 - one use, beside it
     depth = 2 * finest
     while depth <= _DEEPEST:
-        if near(depth) and near(2 * depth):
+        if all(_near(_order(law, n) / expected) for n in (depth, 2 * depth)):
             return depth
         depth *= 2
     return None

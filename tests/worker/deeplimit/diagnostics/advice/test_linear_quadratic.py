@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.support.closed_forms.linear_quadratic import LinearQuadratic
+from benchmarks.linear_quadratic import LinearQuadratic
 from worker.deeplimit import Integrator, TrainedStudy, train
 from worker.deeplimit.depth_search import train_for_error
 from worker.deeplimit.diagnostics.advice.depth_advice import advise
@@ -17,13 +17,13 @@ from worker.deeplimit.trained_study import subject_of
 
 LADDER = (8, 16, 32)
 FAMILY = [
-    LinearQuadratic(y=1.9, k=-1.0),
-    LinearQuadratic(k=0.7),
-    LinearQuadratic(y=0.5, k=-2.0, a=0.02),
-    LinearQuadratic(k=0.5, integrator=Integrator.MIDPOINT),
-    LinearQuadratic(y=1.0, k=-1.0, a=0.05, integrator=Integrator.RK4),
-    LinearQuadratic(k=0.8, tau=0.5, integrator=Integrator.IMPLICIT_EULER),
-    LinearQuadratic(y=1.002),
+    LinearQuadratic(-1.0, y=1.9),
+    LinearQuadratic(0.7),
+    LinearQuadratic(-2.0, y=0.5, alpha=0.02),
+    LinearQuadratic(0.5, integrator=Integrator.MIDPOINT),
+    LinearQuadratic(-1.0, y=1.0, alpha=0.05, integrator=Integrator.RK4),
+    LinearQuadratic(0.8, tau=0.5, integrator=Integrator.IMPLICIT_EULER),
+    LinearQuadratic(0.0, y=1.002),
 ]
 SHARES = (2.5, 0.4, 0.1, 0.03)
 """Of the error at 16 layers."""
@@ -46,7 +46,7 @@ def every_error(problem: LinearQuadratic, quantity: Quantity) -> npt.NDArray[np.
 
 @cache
 def trained(problem: LinearQuadratic) -> TrainedStudy:
-    return train(problem.problem, LADDER)
+    return train(problem.problem(), LADDER)
 
 
 @pytest.mark.parametrize("quantity", Quantity)
@@ -82,7 +82,7 @@ def test_the_smallest_depth_is_within_the_interval(problem: LinearQuadratic, qua
 def test_a_search_finds_the_smallest_depth(problem: LinearQuadratic, quantity: Quantity, share: float) -> None:
     """Beyond a ladder before its asymptotic range, behind a gap that changes its sign, and below the ladder."""
     wanted = Wanted(quantity, share * error(problem, quantity, 16))
-    advice = train_for_error(problem.problem, wanted, LADDER).diagnostics.depth_advice[0]
+    advice = train_for_error(problem.problem(), wanted, LADDER).diagnostics.depth_advice[0]
     assert advice.depth == smallest(problem, wanted)
     assert advice.check is not None
     assert (advice.check.depth, advice.check.met) == (advice.depth, True)
@@ -90,7 +90,7 @@ def test_a_search_finds_the_smallest_depth(problem: LinearQuadratic, quantity: Q
 
 def test_the_closed_form_is_what_networks_tend_to() -> None:
     for problem in FAMILY:
-        for value in (problem.minimum, problem.prediction):
-            coarse, fine = (abs(value(n) - value(None)) for n in (2048, 4096))
+        for apart in (problem.gap, problem.deviation):
+            coarse, fine = (abs(apart(n)) for n in (2048, 4096))
             assert fine == pytest.approx(coarse / (2.0 if "EULER" in problem.integrator.name else 4.0), rel=0.02)
-    assert np.isclose(LinearQuadratic().minimum(None), 0.1 / (1.0 + 1.0 / 3.0 + 0.1))
+    assert np.isclose(LinearQuadratic(0.0).limit, 0.1 / (1.0 + 1.0 / 3.0 + 0.1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.coverage.linear_quadratic import LinearQuadratic
+from benchmarks.linear_quadratic import LinearQuadratic
 from worker.deeplimit import ContinuumOptions, Training, train
 from worker.deeplimit.diagnostics.measure.minima import Minima
 from worker.deeplimit.diagnostics.report import Diagnostics

@@ -135,4 +135,4 @@ def test_errors_that_fall_faster_have_no_depth_to_wait_for() -> None:
     found = train(vanishing, (8, 16, 32, 64), training=SHARP)
     assert found.diagnostics.minima is not None
     assert found.diagnostics.minima.depths[-1].order == pytest.approx(2.0, abs=0.05)
-    assert "faster than is expected" in said(found, "To decide")
+    assert "faster than is expected" in said(found, "Nothing in the specification would decide")

@@ -59,24 +59,24 @@ class LinearQuadratic:
 
     def states(self, b: Array) -> Array:
         """Return X_0 … X_n of the network with these biases (n,)."""
-        n = len(b)
-        h, X = 1.0 / n, [self.x]
-        following = np.append(b[1:], b[-1])
-        for low, high in zip(b, following, strict=True):
-            at, middle = X[-1], (low + high) / 2.0
-            if self.integrator is Integrator.EULER:
-                step = h * (self.k * at + low)
-            elif self.integrator is Integrator.IMPLICIT_EULER:
-                step = (at + h * high) / (1.0 - h * self.k) - at
-            elif self.integrator is Integrator.MIDPOINT:
-                step = h * (self.k * (at + h / 2.0 * (self.k * at + low)) + middle)
-            else:
-                k1 = self.k * at + low
-                k2 = self.k * (at + h / 2.0 * k1) + middle
-                k3 = self.k * (at + h / 2.0 * k2) + middle
-                step = h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + self.k * (at + h * k3) + high)
-            X.append(at + step)
+        X = [self.x]
+        for low, high in zip(b, np.append(b[1:], b[-1]), strict=True):
+            X.append(self._step(X[-1], (low, (low + high) / 2.0, high), 1.0 / len(b)))
         return np.array(X)
+
+    def _step(self, X: float, b: tuple[float, float, float], h: float) -> float:
+        """Return X after one step of length h; b at its start, middle and end."""
+        k, (low, middle, high) = self.k, b
+        if self.integrator is Integrator.EULER:
+            return X + h * (k * X + low)
+        if self.integrator is Integrator.IMPLICIT_EULER:
+            return (X + h * high) / (1.0 - h * k)
+        k1 = k * X + low
+        k2 = k * (X + h / 2.0 * k1) + middle
+        if self.integrator is Integrator.MIDPOINT:
+            return X + h * k2
+        k3 = k * (X + h / 2.0 * k2) + middle
+        return X + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k * (X + h * k3) + high)
 
     def regulariser(self, b: Array) -> float:
         """Return α R_n(b)."""
@@ -88,11 +88,32 @@ class LinearQuadratic:
 
     def minimiser(self, n: int) -> Array:
         """Return b of the network of depth n."""
-        columns = np.tril(np.full((n, n), n**-0.5))
-        columns[:, 0] = self.tau**-0.5
-        free = self.states(np.zeros(n))[-1]
-        phi = np.array([self.states(column)[-1] - free for column in columns.T])
-        return np.asarray(columns @ phi * ((self.y - free) / (phi @ phi + self.alpha)))
+        phi, _, factor = self._reduced(n)
+        increments = factor * phi * np.append(self.tau**-0.5, np.full(n - 1, n**-0.5))
+        return np.asarray(np.cumsum(increments))
+
+    def gap(self, n: int) -> float:
+        """Return E_n* − E_∞*; linear in n, as is `deviation`."""
+        _, residual, factor = self._reduced(n)
+        return self.alpha * residual * factor - self.limit
+
+    def deviation(self, n: int) -> float:
+        """Return the prediction at depth n less the continuum's: of both, y − αr/(‖Φ‖² + α)."""
+        return self.alpha * (self._factor - self._reduced(n)[2])
+
+    def _reduced(self, n: int) -> tuple[Array, float, float]:
+        """Return Φ (n,), r and r/(‖Φ‖² + α) of depth n."""
+        h = 1.0 / n
+        growth = self._step(1.0, (0.0, 0.0, 0.0), h)
+        low, middle, high = (self._step(0.0, each, h) for each in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+        powers = growth ** np.arange(n - 1, -1, -1.0)
+        # What X_n is moved by each b_i; past the last node b stays at its value.
+        moved = powers * (low + middle / 2.0)
+        moved[1:] += powers[:-1] * (middle / 2.0 + high)
+        moved[-1] += middle / 2.0 + high
+        phi = np.cumsum(moved[::-1])[::-1] * np.append(self.tau**-0.5, np.full(n - 1, n**-0.5))
+        residual = self.y - growth**n * self.x
+        return phi, residual, residual / float(phi @ phi + self.alpha)
 
     def psi(self, t: Array) -> Array:
         """∫_t^1 e^{k(1−r)} dr: what a unit of b' at t moves X(1) by."""
