@@ -13,8 +13,9 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # First what is depended on, from the metadata alone: a layer that a change of the code leaves as it is.
 RUN python -m venv /opt/deeplimit \
-    && mkdir service worker \
+    && mkdir deeplimit service worker \
     && pip install --no-cache-dir -c constraints.txt .
+COPY deeplimit deeplimit
 COPY service service
 COPY worker worker
 RUN pip install --no-cache-dir --no-deps --force-reinstall .

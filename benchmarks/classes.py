@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from benchmarks.sequence_families import FAMILIES, cases
-from worker.deeplimit.diagnostics.sequence.classification import Classification, classify
-from worker.deeplimit.diagnostics.sequence.sequence_class import SequenceClass
+from deeplimit.mathematics.diagnostics.sequence.classification import Classification, classify
+from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
 
 CLASSES = tuple(SequenceClass)
 

@@ -8,10 +8,10 @@ import torch
 from sklearn.datasets import make_moons
 from torch import Tensor
 
-from worker.deeplimit.minimise import Budget, HistoryRow, minimise
-from worker.deeplimit.model.objective import Evaluation
-from worker.deeplimit.model.residual_network import ResidualNetwork
-from worker.deeplimit.problem.learning_problem import Problem, Regularisation
+from deeplimit.mathematics.minimise import Budget, HistoryRow, minimise
+from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
 
 CLOSE = 1e-6
 LIMIT = 2000

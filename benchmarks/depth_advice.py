@@ -22,15 +22,15 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, cg
 from torch import Tensor
 
-from worker.deeplimit import Problem, Regularisation, train
-from worker.deeplimit.depth_search import train_for_error
-from worker.deeplimit.diagnostics.advice.error_law import LEAST_DEPTH
-from worker.deeplimit.diagnostics.advice.wanted import DepthAdvice, Quantity, Wanted
+from deeplimit.mathematics import Problem, Regularisation, train
+from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics.advice.error_law import LEAST_DEPTH
+from deeplimit.mathematics.diagnostics.advice.wanted import DepthAdvice, Quantity, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.deeplimit.model.flow import ContinuumParameters
+    from deeplimit.mathematics.model.flow import ContinuumParameters
 
 Floats = npt.NDArray[np.float64]
 LIMIT_DEPTHS = (32, 64, 128, 256)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from worker.deeplimit.model.residual_network import ResidualNetwork
-from worker.deeplimit.problem.datasets import Standardisation, load
-from worker.deeplimit.problem.learning_problem import Problem
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.datasets import Standardisation, load
+from deeplimit.mathematics.problem.learning_problem import Problem
 
 PAIRS = 7
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker.deeplimit import Problem, Regime, Regularisation
-from worker.deeplimit.problem.regime import Integrator
+from deeplimit.mathematics import Problem, Regime, Regularisation
+from deeplimit.mathematics.problem.regime import Integrator
 
 Array = NDArray[np.float64]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
-from worker.deeplimit.diagnostics.sequence.sequence_class import SequenceClass
+from deeplimit.mathematics.diagnostics.sequence.scaling import NetworkWeights
+from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from worker.deeplimit import ContinuumOptions, DepthStart, Problem, Regularisation, TrainedStudy, Training, train
-from worker.deeplimit.minimise import Budget, minimise
-from worker.deeplimit.model.residual_network import DiscreteParameters, ResidualNetwork
-from worker.deeplimit.model.transfer import recover, restrict
+from deeplimit.mathematics import ContinuumOptions, DepthStart, Problem, Regularisation, TrainedStudy, Training, train
+from deeplimit.mathematics.minimise import Budget, minimise
+from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
+from deeplimit.mathematics.model.transfer import recover, restrict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

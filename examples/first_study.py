@@ -3,7 +3,7 @@
 The problem is known answer C of docs/mathematics.md: two samples, one state, everything trained.
 """
 
-from worker.deeplimit import ContinuumOptions, Problem, Regularisation, Training, train
+from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, Training, train
 
 problem = Problem(
     inputs=[[1.0], [-1.0]],

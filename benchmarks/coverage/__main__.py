@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.coverage.problems import Case, cases
 from benchmarks.coverage.truth import STARTS, TABLES, Truth, truth_of
-from worker.deeplimit import ContinuumOptions, Training, train
+from deeplimit.mathematics import ContinuumOptions, Training, train
 
 DEPTHS: Final = (8, 16, 32)
 TOLERANCES: Final = ((1e-4, 1e-5), (1e-5, 1e-6), (1e-6, 1e-7), (1e-7, 1e-8))

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from benchmarks.linear_quadratic import LinearQuadratic
-from worker.deeplimit import Problem, Regime, Regularisation
-from worker.deeplimit.problem.regime import Integrator
+from deeplimit.mathematics import Problem, Regime, Regularisation
+from deeplimit.mathematics.problem.regime import Integrator
 
 _SINGLE: Final = torch.float32
 

@@ -7,14 +7,14 @@ import torch
 
 from benchmarks.coverage.problems import Case
 from benchmarks.linear_quadratic import LinearQuadratic
-from worker.deeplimit import ContinuumOptions, Problem, Training
-from worker.deeplimit.diagnostics.report import diagnose
-from worker.deeplimit.minimise import Budget, minimise
-from worker.deeplimit.model.coordinates import PiecewiseLinearIncrements
-from worker.deeplimit.model.flow import Flow
-from worker.deeplimit.study.continuum_fit import ContinuumFit
-from worker.deeplimit.study.sweep import Study, run_study
-from worker.deeplimit.trained_study import subject_of
+from deeplimit.mathematics import ContinuumOptions, Problem, Training
+from deeplimit.mathematics.diagnostics.report import diagnose
+from deeplimit.mathematics.minimise import Budget, minimise
+from deeplimit.mathematics.model.coordinates import PiecewiseLinearIncrements
+from deeplimit.mathematics.model.flow import Flow
+from deeplimit.mathematics.study.continuum_fit import ContinuumFit
+from deeplimit.mathematics.study.sweep import Study, run_study
+from deeplimit.mathematics.trained_study import subject_of
 
 STARTS: Final = 2
 TABLES: Final = ("gap", "tl2", "states", "predictions", "lift", "recovery")

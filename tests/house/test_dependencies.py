@@ -60,7 +60,7 @@ def imported(path: Path) -> set[str]:
     ("package", "third_party"),
     [
         ("service/contract", {"pydantic", "pydantic_core"}),
-        ("worker/deeplimit", {"torch", "numpy", "scipy", "sklearn"}),
+        ("deeplimit/mathematics", {"torch", "numpy", "scipy", "sklearn"}),
     ],
 )
 def test_leaves_import_only_what_they_may(package: str, third_party: set[str]) -> None:

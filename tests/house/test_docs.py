@@ -178,7 +178,7 @@ def test_what_docstrings_cite_has_its_heading() -> None:
     numbered = {heading.partition(":")[0] for heading in MATHEMATICS.headings}
     cited = {
         citation: path
-        for room in ("service", "worker", "tests")
+        for room in ("deeplimit", "service", "worker", "tests")
         for path in (ROOT / room).rglob("*.py")
         for citation in citations(path.read_text())
     }

@@ -12,7 +12,7 @@ from service.jobstore import JobStore, keys
 from tests.support.job_records import claimed, new_job
 
 ROOT = Path(__file__).parents[2]
-ROOMS = [ROOT / "service", ROOT / "worker"]
+ROOMS = [ROOT / "deeplimit", ROOT / "service", ROOT / "worker"]
 FILES = [path for room in ROOMS for path in room.rglob("*") if path.suffix in {".py", ".lua"}]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from deeplimit.mathematics import ContinuumOptions, Problem
+from deeplimit.mathematics.evaluation.fitted import Fitted
+from deeplimit.mathematics.minimise import Budget
+from deeplimit.mathematics.model.coordinates import LegendreIncrements
+from deeplimit.mathematics.model.flow import ContinuumParameters
+from deeplimit.mathematics.study.continuum_fit import fit_continuum
 from tests.support.small_problems import odd_pair
-from worker.deeplimit import ContinuumOptions, Problem
-from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.minimise import Budget
-from worker.deeplimit.model.coordinates import LegendreIncrements
-from worker.deeplimit.model.flow import ContinuumParameters
-from worker.deeplimit.study.continuum_fit import fit_continuum
 
 
 def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer, make_moons
 
-from worker.deeplimit import Problem, Regularisation
+from deeplimit.mathematics import Problem, Regularisation
 
 ALPHA_BC: Final = {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from worker.deeplimit import Problem, Regime, Regularisation
-from worker.deeplimit.model.residual_network import ResidualNetwork
+from deeplimit.mathematics import Problem, Regime, Regularisation
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
 
 ALPHA = {"K": 0.03, "b": 0.05, "W": 0.02, "c": 0.07}
 TAU = {"K": 1.7, "b": 0.6}

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from worker.deeplimit import Problem, Regime, Regularisation, Scaling
-from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
+from deeplimit.mathematics import Problem, Regime, Regularisation, Scaling
+from deeplimit.mathematics.diagnostics.sequence.scaling import NetworkWeights
 
 Floats = npt.NDArray[np.float64]
 D = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from worker.deeplimit import ContinuumOptions, Problem, Regularisation, TrainedStudy, Training, train
+from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, TrainedStudy, Training, train
 
 DEPTHS = (8, 16, 32, 64, 128)
 TOLERANCE = 1e-10

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deeplimit.mathematics.diagnostics.sequence.classification import classify
+from deeplimit.mathematics.diagnostics.sequence.norms import network_norms
+from deeplimit.mathematics.diagnostics.sequence.scaling import NetworkWeights
 from service.contract.diagnose import results as contract
 from service.contract.diagnose.resolved import ResolvedDiagnoseSpec
 from service.contract.names import RESULTS, network_key
 from service.contract.results import to_json
 from service.contract.train.sequence import Classification
 from service.contract.values.media_types import JSON
-from worker.deeplimit.diagnostics.sequence.classification import classify
-from worker.deeplimit.diagnostics.sequence.norms import network_norms
-from worker.deeplimit.diagnostics.sequence.scaling import NetworkWeights
 from worker.execution.arrays import read_arrays
 from worker.execution.provenance import provenance_of
 from worker.execution.ticker import Ticker

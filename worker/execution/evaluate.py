@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from deeplimit.mathematics.evaluation.metrics import EVEN, NO_TARGETS, metrics_of
+from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
+from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
+from deeplimit.mathematics.evaluation.solvers import solver_consistency
 from service.contract.evaluate import results as contract
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
 from service.contract.evaluate.resolved import ResolvedEvaluateSpec
@@ -13,10 +17,6 @@ from service.contract.model_name import CONTINUUM, ModelName
 from service.contract.names import RESULTS, output_key
 from service.contract.results import to_json
 from service.contract.values.media_types import JSON
-from worker.deeplimit.evaluation.metrics import EVEN, NO_TARGETS, metrics_of
-from worker.deeplimit.evaluation.robustness import Noise, noise_curve
-from worker.deeplimit.evaluation.sampled import sample, sampling_errors
-from worker.deeplimit.evaluation.solvers import solver_consistency
 from worker.execution.arrays import write_arrays
 from worker.execution.evaluation_data import load_evaluation_data, read_model
 from worker.execution.provenance import provenance_of
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
 
+    from deeplimit.mathematics.evaluation.fitted import Fitted
     from service.contract.job import ArtifactRef
-    from worker.deeplimit.evaluation.fitted import Fitted
     from worker.execution.arrays import Arrays
     from worker.execution.evaluation_data import EvaluationData
     from worker.executor import JobInput, Report, ShouldStop

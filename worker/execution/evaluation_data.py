@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load
 
+from deeplimit.mathematics.evaluation.fitted import Fitted
+from deeplimit.mathematics.model.blocks import together
+from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
+from deeplimit.mathematics.model.flow import ContinuumParameters
+from deeplimit.mathematics.model.residual_network import DiscreteParameters
+from deeplimit.mathematics.problem.datasets import Dataset, Standardisation
 from service.contract.evaluate.resolved import ResolvedBuiltinEvaluation, ResolvedDatasetEvaluation, ResolvedOwnData
 from service.contract.names import DATA, trained_key
 from service.contract.request import Device
 from service.contract.train.request import Dtype
 from service.contract.train.results import LegendreBasis, ParametersMetadata
-from worker.deeplimit.evaluation.fitted import Fitted
-from worker.deeplimit.model.blocks import together
-from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
-from worker.deeplimit.model.flow import ContinuumParameters
-from worker.deeplimit.model.residual_network import DiscreteParameters
-from worker.deeplimit.problem.datasets import Dataset, Standardisation
 from worker.execution.arrays import read_arrays
 from worker.execution.problems import builtin_dataset, dataset_for, dataset_of, problem_of
 from worker.executor import UserError
@@ -27,10 +27,10 @@ from worker.executor import UserError
 if TYPE_CHECKING:
     import torch
 
+    from deeplimit.mathematics import Problem
+    from deeplimit.mathematics.model.coordinates import ContinuumBasis
     from service.contract.evaluate.resolved import ResolvedEvaluateSpec
     from service.contract.train.resolved import ResolvedTrainSpec
-    from worker.deeplimit import Problem
-    from worker.deeplimit.model.coordinates import ContinuumBasis
     from worker.executor import JobInput
 
 Floats = npt.NDArray[np.float64]

@@ -9,12 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from service.contract.names import DATA
-from service.contract.train.depths import WantedGap, WantedPredictionError
-from service.contract.train.request import AUTO
-from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
-from service.contract.values.limits import LIMITS
-from worker.deeplimit import (
+from deeplimit.mathematics import (
     Block,
     ContinuumOptions,
     DepthStart,
@@ -27,8 +22,13 @@ from worker.deeplimit import (
     Training,
     Weights,
 )
-from worker.deeplimit.diagnostics.advice.wanted import Quantity, Wanted
-from worker.deeplimit.problem.datasets import Dataset, Standardisation, load, split
+from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
+from deeplimit.mathematics.problem.datasets import Dataset, Standardisation, load, split
+from service.contract.names import DATA
+from service.contract.train.depths import WantedGap, WantedPredictionError
+from service.contract.train.request import AUTO
+from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
+from service.contract.values.limits import LIMITS
 from worker.execution.arrays import read_arrays
 from worker.executor import JobInput, UserError
 

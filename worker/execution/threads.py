@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from worker.deeplimit import Problem
+    from deeplimit.mathematics import Problem
 
 WORTH_SHARING: Final = 2_000_000
 """S·d² from which a layer's product is shared between threads.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from deeplimit.mathematics import train
+from deeplimit.mathematics.depth_search import train_for_error
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, parameters_key
@@ -14,8 +16,6 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
-from worker.deeplimit import train
-from worker.deeplimit.depth_search import train_for_error
 from worker.execution.problems import continuum_of, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
 from worker.execution.threads import suited_threads
@@ -24,9 +24,9 @@ from worker.execution.train_results import trained_models
 from worker.executor import Outcome, Stopped, UserError
 
 if TYPE_CHECKING:
+    from deeplimit.mathematics import TrainedStudy
+    from deeplimit.mathematics.study.progress import ProgressObserver, StudyProgress
     from service.contract.job import ArtifactRef
-    from worker.deeplimit import TrainedStudy
-    from worker.deeplimit.study.progress import ProgressObserver, StudyProgress
     from worker.execution.problems import PreparedProblem
     from worker.executor import JobInput, Report, ShouldStop
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from deeplimit.mathematics.study.branches import found_interval
 from service.contract.train import certificates, diagnostics
-from worker.deeplimit.study.branches import found_interval
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from worker.deeplimit import TrainedStudy
-    from worker.deeplimit.diagnostics.measure.minima import Minima
-    from worker.deeplimit.diagnostics.measure.regularity import RegularityRow
-    from worker.deeplimit.study.branch_certificates import Certificates
-    from worker.deeplimit.study.branches import Branch, StationaryPoint
+    from deeplimit.mathematics import TrainedStudy
+    from deeplimit.mathematics.diagnostics.measure.minima import Minima
+    from deeplimit.mathematics.diagnostics.measure.regularity import RegularityRow
+    from deeplimit.mathematics.study.branch_certificates import Certificates
+    from deeplimit.mathematics.study.branches import Branch, StationaryPoint
 
 BY_DEPTH: Final = ("states", "recovery", "lift", "compactness")
 """Parts that are a list of rows there, and an answer with the rows as ``depths``."""

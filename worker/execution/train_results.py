@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from deeplimit.mathematics.evaluation.metrics import metrics_of
+from deeplimit.mathematics.minimise import Status
+from deeplimit.mathematics.model.blocks import apart
+from deeplimit.mathematics.problem.learning_problem import PARAMETERS
+from deeplimit.mathematics.study.branches import BranchPoint
 from service.contract.names import parameters_key
 from service.contract.train import results as contract
-from worker.deeplimit.evaluation.metrics import metrics_of
-from worker.deeplimit.minimise import Status
-from worker.deeplimit.model.blocks import apart
-from worker.deeplimit.problem.learning_problem import PARAMETERS
-from worker.deeplimit.study.branches import BranchPoint
 from worker.execution.arrays import write_arrays
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import torch
 
+    from deeplimit.mathematics.study.branches import Branch
+    from deeplimit.mathematics.study.continuum_fit import ContinuumFit
     from service.contract.job import ArtifactRef
-    from worker.deeplimit.study.branches import Branch
-    from worker.deeplimit.study.continuum_fit import ContinuumFit
     from worker.execution.problems import PreparedProblem
     from worker.executor import JobInput
 

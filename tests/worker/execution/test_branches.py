@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
+from deeplimit.mathematics import ContinuumOptions, Training, train
+from deeplimit.mathematics.study.branches import BranchStatus
+from deeplimit.mathematics.study.training import DepthStart
 from tests.support.small_problems import bifurcating, odd_pair
-from worker.deeplimit import ContinuumOptions, Training, train
-from worker.deeplimit.study.branches import BranchStatus
-from worker.deeplimit.study.training import DepthStart
 from worker.execution.train_diagnostics import diagnostics_of
 
 BETWEEN = 0.15638

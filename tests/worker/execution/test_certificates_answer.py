@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from deeplimit.mathematics import Training, train
 from service.contract.results import to_json
 from tests.support.small_problems import DEPTHS, odd_pair, trained
-from worker.deeplimit import Training, train
 from worker.execution.train_diagnostics import diagnostics_of
 
 

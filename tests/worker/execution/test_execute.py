@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load
 
+from deeplimit.mathematics import Problem
 from service.artifacts import ArtifactStore
 from service.contract.job import Progress
 from service.contract.names import DATA, LOSSES, RESULTS, data_path, parameters_key
@@ -19,7 +20,6 @@ from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.train.results import Losses, ResultsFile
 from service.jobs.plans import encode
 from tests.support.specs import parse_train
-from worker.deeplimit import Problem
 from worker.execution import execute
 from worker.execution.problems import prepare_problem
 from worker.execution.threads import WORTH_SHARING, suited_threads

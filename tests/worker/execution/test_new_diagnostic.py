@@ -6,17 +6,17 @@ from typing import Annotated
 
 import pytest
 
+from deeplimit.mathematics import Training, train
+from deeplimit.mathematics.diagnostics import report
+from deeplimit.mathematics.diagnostics.measured import MeasuredBy, MeasuredStudy, Needs
+from deeplimit.mathematics.diagnostics.subject import Subject
 from service.contract.results import to_json
 from service.contract.train import diagnostics as contract
 from service.contract.values.answer import Answer
 from tests.support.small_problems import odd_pair
-from worker.deeplimit import Training, train
-from worker.deeplimit.diagnostics import report
-from worker.deeplimit.diagnostics.measured import MeasuredBy, MeasuredStudy, Needs
-from worker.deeplimit.diagnostics.subject import Subject
 from worker.execution.train_diagnostics import diagnostics_of
 
-# What a module of worker.deeplimit.diagnostics.measure would hold.
+# What a module of deeplimit.mathematics.diagnostics.measure would hold.
 
 
 @dataclass(frozen=True)

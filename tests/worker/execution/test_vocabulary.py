@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 import pytest
 
+from deeplimit.mathematics import Block, DepthStart, Follow, Integrator, Scaling, Weights
+from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
+from deeplimit.mathematics.kernels.activations import ACTIVATIONS
+from deeplimit.mathematics.minimise import Status
+from deeplimit.mathematics.minimise.certificate import Kind
+from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
+from deeplimit.mathematics.problem.datasets import GENERATED, STORED
+from deeplimit.mathematics.problem.terminal_loss import TERMINAL_LOSSES
 from service.contract.data.sources import BuiltinName
 from service.contract.train import certificates, regimes, request, results, sequence
-from worker.deeplimit import Block, DepthStart, Follow, Integrator, Scaling, Weights
-from worker.deeplimit.diagnostics.sequence.sequence_class import SequenceClass
-from worker.deeplimit.kernels.activations import ACTIVATIONS
-from worker.deeplimit.minimise import Status
-from worker.deeplimit.minimise.certificate import Kind
-from worker.deeplimit.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
-from worker.deeplimit.problem.datasets import GENERATED, STORED
-from worker.deeplimit.problem.terminal_loss import TERMINAL_LOSSES
 
 PAIRS: list[tuple[Iterable[str], Iterable[str]]] = [
     (regimes.Scaling, Scaling),

@@ -1,0 +1,1 @@
+"""deeplimit, from Python: the mathematics, in `deeplimit.mathematics`."""

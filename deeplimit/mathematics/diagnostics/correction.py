@@ -1,0 +1,186 @@
+"""Where the exact minimisers are, to first order: a Newton step from each that was trained, of bounded cost.
+
+The step s solves H s = −g to a relative residual of 1e-2 by a few conjugate gradients; of the continuum in a finer
+basis and with finer steps, where its gradient also has what basis and steps hide. What a quantity changes by along s is
+its error to first order, where a bound ‖∇Q‖‖g‖/λ_min is often a hundred times too wide: predictions, say, change in
+stiff directions only. The gradient at u + s, rounding included, over λ_min is the distance that s leaves, in no known
+direction (compare the dual-weighted residuals of Becker and Rannacher 2001, which weight g by H⁻¹∇Q instead).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.diagnostics.errors import Errors
+from deeplimit.mathematics.minimise.certificate import Certificate, Kind
+from deeplimit.mathematics.minimise.newton_cg import newton_direction
+from deeplimit.mathematics.minimise.solution import gradient_norm
+from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
+from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
+from deeplimit.mathematics.model.objective import DiscretisedObjective
+from deeplimit.mathematics.problem.learning_problem import LAYERED
+from deeplimit.mathematics.study.branches import BranchPoint
+from deeplimit.mathematics.study.continuum_fit import ContinuumFit
+
+PRODUCTS: Final = 12
+"""Hessian-vector products for one point, at most; data bend the Hessian in few directions."""
+_RESIDUAL: Final = 1e-2
+_STEPS: Final = 2
+"""Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
+_FINER: Final = 3
+"""Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
+_FEWEST_STEPS: Final = 16
+"""Steps of a flow whose Hessian stands for the refined one, at least."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A Newton step and the distance that it leaves.
+
+    Attributes
+    ----------
+    u
+        Corrected flat coordinates of ``objective``; None where no step is known, and all is left.
+    distance
+        In increment coordinates, from the exact minimiser to the one that was trained, by source.
+    remainder
+        The part of the distance whose direction is not known.
+    """
+
+    objective: DiscretisedObjective
+    u: Tensor | None
+    distance: Errors
+    remainder: float
+
+    def errors(self, change: float, sensitivity: float) -> Errors:
+        """Return what a number errs by, by source.
+
+        Parameters
+        ----------
+        change
+            What it changes by along the step, 0 without one.
+        sensitivity
+            Norm of its gradient in increment coordinates, for what the step leaves.
+        """
+        total = self.distance.total
+        if not 0.0 < total < math.inf:
+            return self.distance.scaled(sensitivity) if total else Errors(optimisation=change)
+        return self.distance.scaled((change + sensitivity * self.remainder) / total)
+
+    @property
+    def limit(self) -> ContinuumParameters | None:
+        """The corrected θ_∞ where the objective is the continuum's, or None."""
+        if self.u is None or not isinstance(self.objective, Flow):
+            return None
+        return self.objective.parameters(self.u)
+
+
+def without_step(objective: DiscretisedObjective, distance: Errors) -> Correction:
+    """Return a correction of which nothing but the distance is known."""
+    return Correction(objective, None, distance, distance.total)
+
+
+def correct_network(point: BranchPoint, certificate: Certificate | None, distance: Errors) -> Correction:
+    """Return the Newton step of one depth, if it is certified to be a minimum; ``distance`` is known without it."""
+    lower = _certified(certificate)
+    if lower is None:
+        return without_step(point.network, distance)
+    network, solution = point.network, point.solution
+    solved = _solve(network, network, solution.u, solution.evaluation.gradient, lower)
+    if solved is None:
+        return without_step(network, distance)
+    step, left = solved
+    total = float(torch.linalg.vector_norm(step)) + left
+    return Correction(network, solution.u + step, Errors(optimisation=total), left)
+
+
+def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: Errors) -> Correction:
+    """Return the same for the continuum, in a finer basis and with finer steps."""
+    lower = _certified(certificate)
+    refined = Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
+    if lower is None:
+        return without_step(refined, distance)
+    start = refined.encode(fit.parameters)
+    gradient = refined.evaluate(start).gradient
+    solved = _solve(refined, _cheaper(refined), start, gradient, lower)
+    if solved is None:
+        return without_step(refined, distance)
+    step, left = solved
+    total = float(torch.linalg.vector_norm(step)) + left
+    return Correction(refined, start + step, _by_source(fit, refined, gradient).scaled(total), left)
+
+
+def _solve(
+    objective: DiscretisedObjective, cheaper: DiscretisedObjective, start: Tensor, gradient: Tensor, lower: float
+) -> tuple[Tensor, float] | None:
+    """Return the step and the distance that it leaves, or None where the Hessian is not positive."""
+    product = cheaper.linearise(start).hessian_product
+    u, g, products = start, gradient, PRODUCTS
+    most = float(torch.linalg.vector_norm(gradient))
+    left, enough = most, _RESIDUAL * most
+    for _ in range(_STEPS):
+        if left <= enough or not products:
+            break
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL)
+        if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
+            return None
+        products -= newton.products
+        trial = u + newton.direction
+        after = objective.evaluate(trial).gradient
+        reached = float(torch.linalg.vector_norm(after))
+        if not reached < left:
+            # A gradient that no step makes smaller is rounding, of the size that it has at either point.
+            left = max(left, min(reached, most))
+            break
+        u, g, left = trial, after, reached
+    own = torch.finfo(u.dtype).eps * float(torch.linalg.vector_norm(u))
+    return u - start, left / lower + own
+
+
+def _by_source(fit: ContinuumFit, refined: Flow, gradient: Tensor) -> Errors:
+    """Return the shares of the refined gradient that optimisation, steps and basis have, in norm."""
+    parts, own = refined.coordinates.unpack(gradient), fit.flow.coordinates.unpack(fit.solution.evaluation.gradient)
+    basis = steps = 0.0
+    for name, part in parts.items():
+        kept, extra = part, None
+        if name in LAYERED:
+            kept, extra = _split(fit.flow.basis, part)
+            basis += float(extra.square().sum())
+        steps += float((kept - own[name]).square().sum())
+    norms = Errors(gradient_norm(fit.solution.evaluation), math.sqrt(steps), math.sqrt(basis))
+    return norms.scaled(1.0 / norms.total) if norms.total else Errors(1.0)
+
+
+def _split(basis: ContinuumBasis, g: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a refined basis' gradient as the basis sees it, and what is orthogonal to it."""
+    if isinstance(basis, LegendreIncrements):
+        return g[: basis.size], g[basis.size :]
+    # Halving a cell splits its increment in two equal parts over √2.
+    pairs = (g[1::2] + g[2::2]) / math.sqrt(2.0), (g[1::2] - g[2::2]) / math.sqrt(2.0)
+    return torch.cat([g[:1], pairs[0]]), pairs[1]
+
+
+def _finer(basis: ContinuumBasis) -> ContinuumBasis:
+    if isinstance(basis, LegendreIncrements):
+        return LegendreIncrements(basis.degree + math.ceil(basis.degree / 2))
+    return PiecewiseLinearIncrements(2 * basis.cells)
+
+
+def _cheaper(refined: Flow) -> Flow:
+    """Return the flow with as few steps as the basis allows, whose Hessian differs by the steps' error alone."""
+    if not isinstance(refined.basis, LegendreIncrements):
+        return refined
+    steps = max(_FEWEST_STEPS, refined.basis.size)
+    return Flow(refined.problem, refined.basis, steps) if steps < refined.steps else refined
+
+
+def _certified(certificate: Certificate | None) -> float | None:
+    """Return the certified lower bound of λ_min, or None."""
+    if certificate is None or certificate.kind is not Kind.STRICT_MINIMUM:
+        return None
+    return (certificate.lambda_min or 0.0) - (certificate.lambda_min_error or 0.0)

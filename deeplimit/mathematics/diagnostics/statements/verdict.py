@@ -1,0 +1,186 @@
+"""Whether the study shows convergence, in words that a user can quote (diagnostic 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from deeplimit.mathematics.diagnostics.resolution import collapsed
+from deeplimit.mathematics.diagnostics.statements.convergence import bracket, branches, slopes
+from deeplimit.mathematics.diagnostics.statements.failure import what_speaks_against
+from deeplimit.mathematics.diagnostics.statements.optimality import agreement, stationary_points
+from deeplimit.mathematics.diagnostics.statements.undecided import what_would_decide
+from deeplimit.mathematics.diagnostics.statements.without_theorem import weigh_without_theorem
+from deeplimit.mathematics.diagnostics.statements.wording import listed, places
+from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.minimise.certificate import Kind
+
+if TYPE_CHECKING:
+    from deeplimit.mathematics.diagnostics.measure.minimisers import ConsecutiveRow, MinimisersRow
+    from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
+    from deeplimit.mathematics.diagnostics.sequence.classification import Classification
+
+_NEAR: Final = (0.75, 1.35)
+"""Orders that speak for the expected one at depths a user can afford, as parts of it."""
+
+_ELSEWHERE: Final = (
+    "Undecided: the orders are close to the expected ones, but the Euler-Lagrange boundary-value problem gives another"
+    " E_∞ than the trained one that they are measured against."
+)
+_IDENTITY_NETWORK: Final = (
+    "Undecided: every network is the identity network: training left the layers at 0, so that E_n is the same at every"
+    " depth and there is no rate to measure."
+)
+
+
+_SHARPER_LIMIT: Final = "To decide, lower training.gradient_tolerance and continuum.tolerance."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``converges`` is None when undecided."""
+
+    converges: bool | None
+    statements: list[str]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One observed order on the finest depths, or why there is none; ``expected`` is None where no theory has one."""
+
+    name: str
+    words: str
+    depths: tuple[int, int]
+    value: float | None
+    reason: str | None
+    expected: float | None
+
+    @property
+    def near(self) -> bool:
+        """Whether it is resolved and near the expected one."""
+        if self.value is None or self.expected is None:
+            return False
+        return _NEAR[0] <= self.value / self.expected <= _NEAR[1]
+
+    @property
+    def sentence(self) -> str:
+        if self.value is None:
+            return f"The order of the {self.words} is withheld: {self.reason or 'it takes more depths'}."
+        theory = "there is no theorem to compare it with" if self.expected is None else f"{self.expected:g} is expected"
+        first, last = self.depths
+        return f"From depth {first} to {last} the order of the {self.words} is {self.value:.3f}; {theory}."
+
+
+def reach_verdict(subject: Subject, measured: MeasuredStudy, classification: Classification | None) -> Verdict:
+    """Weigh the orders on the finest depths.
+
+    True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
+    for the paper's networks. False when there is evidence of failure (`failure`), which an order that is far from the
+    expected one is not: depths may be too shallow for their expansions in 1/n. Undecided otherwise, with what would
+    decide, and where the independent check finds another E_∞ than the one that they were measured against.
+
+    Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
+    when the trained minimisers visibly do not converge (`weigh_without_theorem`), and undecided otherwise.
+    """
+    broken = [assumption for assumption in measured.assumptions if not assumption.holds]
+    orders, more = _orders(subject, measured), list[str]()
+    if subject.problem.expected_orders():
+        against = what_speaks_against(subject, measured, classification)
+        converges = False if against else (True if orders and all(order.near for order in orders) else None)
+        compared = agreement(subject, measured)
+        if converges and compared is not None and not compared.agrees:
+            converges, head, more = None, _ELSEWHERE, [_SHARPER_LIMIT]
+        elif against:
+            head = f"The study speaks against convergence: {listed(against)}."
+        else:
+            head = _head(subject, orders, converges=converges, covered=not broken)
+            if converges is None:
+                values = {order.name: order.value for order in orders}
+                more = what_would_decide(subject, measured, values)
+    else:
+        weighed = weigh_without_theorem(measured, classification)
+        converges, head, more = weighed.converges, weighed.head, weighed.sentences
+    statements = [
+        head,
+        *(f"An assumption of the theorem fails: {assumption.detail}." for assumption in broken),
+        *(order.sentence for order in orders),
+        *more,
+        *slopes(measured),
+        *bracket(subject, measured),
+        *stationary_points(subject, measured),
+        *branches(subject),
+    ]
+    return Verdict(converges, statements)
+
+
+def _head(subject: Subject, orders: Sequence[_Order], *, converges: bool | None, covered: bool) -> str:
+    if converges:
+        first, last = orders[0].depths
+        rate = f"the expected rate, with orders {listed([f'{found.value:.3f}' for found in orders[:2]])} from depth"
+        limit = "to the continuum limit " if subject.continuum is not None else ""
+        doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
+        if not covered:
+            doubt += "; the theorem does not cover this problem"
+        what = "lowest minima found, and their minimisers," if subject.study.lowest_found else "minima and minimisers"
+        return f"The {what} converge {limit}at {rate} {first} to {last}{doubt}."
+    if collapsed(subject):
+        return _IDENTITY_NETWORK
+    if not orders:
+        return "Undecided: it takes two depths to compare."
+    if (where := _saddles(subject, orders)) is not None:
+        return f"Undecided: the stationary point {where} is a saddle and no minimum."
+    unresolved = [found.words for found in orders if found.value is None]
+    if unresolved:
+        order = "order" if len(unresolved) == 1 else "orders"
+        return f"Undecided: the study does not resolve the {order} of the {listed(unresolved)}."
+    far = [f"{found.value:.3f} for the {found.words}" for found in orders if not found.near]
+    return f"Undecided: the orders are resolved but not all close to the expected ones: {listed(far)}."
+
+
+def _saddles(subject: Subject, orders: Sequence[_Order]) -> str | None:
+    """Return where saddles withhold orders, or None."""
+    first = min(order.depths[0] for order in orders)
+    found = subject.certificates
+    at = [depth for depth, each in sorted(found.depths.items()) if depth >= first and each.kind is Kind.SADDLE]
+    limit = found.continuum is not None and found.continuum.kind is Kind.SADDLE
+    return places(at, continuum=limit, every=False) if at or limit else None
+
+
+def _orders(subject: Subject, measured: MeasuredStudy) -> list[_Order]:
+    if len(subject.points) < 2 or measured.minima is None:
+        return []
+    expected, depths = subject.problem.expected_orders(), [point.depth for point in subject.points]
+    # Without a continuum an order takes three depths.
+    span = (depths[-2] if subject.continuum is not None or len(depths) < 3 else depths[-3], depths[-1])
+    minimisers, span_of_minimisers = _last_order(measured, span)
+    rows = {
+        "minima": ("minima", span, measured.minima.depths[-1:]),
+        "minimisers": ("minimisers (TL²)", span_of_minimisers, minimisers),
+        "states": ("states", span, (measured.states or [])[-1:]),
+    }
+    return [
+        _Order(name, words, between, _value(row.order), row.withheld.get("order"), expected.get(name))
+        for name, (words, between, last) in rows.items()
+        for row in last
+    ]
+
+
+def _last_order(
+    measured: MeasuredStudy, span: tuple[int, int]
+) -> tuple[Sequence[MinimisersRow | ConsecutiveRow], tuple[int, int]]:
+    """Return the row of the minimisers' order on the finest depths, and the depths that it is from.
+
+    Of consecutive depths, which may be too near to each other to compare, the last that has an order.
+    """
+    if measured.minimisers is not None:
+        return measured.minimisers[-1:], span
+    rows = measured.consecutive
+    for index in range(len(rows) - 1, 0, -1):
+        if rows[index].order.get("total") is not None:
+            return [rows[index]], (rows[index - 1].depths[0], rows[index].depths[1])
+    return rows[-1:], span
+
+
+def _value(order: float | Mapping[str, float | None] | None) -> float | None:
+    return order.get("total") if isinstance(order, Mapping) else order

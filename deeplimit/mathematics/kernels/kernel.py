@@ -1,0 +1,137 @@
+"""What an objective asks of a kernel: forward map, adjoint, tangent and second-order adjoint.
+
+A kernel sees the layered map as Q stages, Q = steps · stages per step, stage j with its own K_j (d, d) and b_j (d,).
+Shapes are those of blocks σ(K X + b); two-layer blocks have K (2w, d), and w entries of b, z, a, σ'(z) and δ.
+
+It knows nothing of regularisation, coordinates or terminal losses; a running cost ρ Σ_s ∫‖X_s‖² dt is part of it, by
+the quadrature of its own weights, and every costate and gradient contains it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from copy import copy
+from dataclasses import dataclass
+from typing import Self
+
+from torch import Tensor
+
+from deeplimit.mathematics.kernels.activations import Activation
+from deeplimit.mathematics.kernels.tableau import Tableau
+
+
+@dataclass
+class Trajectory:
+    """What a forward pass keeps, for S samples.
+
+    Attributes
+    ----------
+    states
+        (steps + 1, S, d): X_0 … X_N.
+    inputs
+        (Q, S, d): the state each stage reads; where that is a node's own, a view of ``states``.
+    z, a
+        (Q, S, d): K_j Y_j + b_j and σ of it.
+    """
+
+    states: Tensor
+    inputs: Tensor
+    z: Tensor
+    a: Tensor
+
+
+@dataclass
+class Adjoint:
+    """What a backward pass keeps.
+
+    Attributes
+    ----------
+    costates
+        (steps + 1, S, d): p_i = ∂/∂X_i of the terminal term and the running cost from there on.
+    kappa
+        (Q, S, d): derivative by the stage's value, divided by the step.
+    slope
+        (Q, S, d): σ'(z).
+    delta
+        (Q, S, d): σ'(z) ⊙ the derivative by a, divided by the step.
+    gradient_K, gradient_b
+        (Q, d, d) and (Q, d): derivatives by the stages' parameters, summed over samples.
+    """
+
+    costates: Tensor
+    kappa: Tensor
+    slope: Tensor
+    delta: Tensor
+    gradient_K: Tensor
+    gradient_b: Tensor
+
+
+@dataclass
+class Tangent:
+    """Directional derivatives of a trajectory: of the last state (S, d), the stage inputs and z (Q, S, d)."""
+
+    final: Tensor
+    inputs: Tensor
+    z: Tensor
+
+
+class Kernel(ABC):
+    """``steps`` equal steps of a method over [0, T], with their derivatives; ``running`` is the running cost's ρ.
+
+    ρ h Σ_q b_j ‖Y_q‖² is what the method makes of ρ ∫‖X‖² as one more state.
+    """
+
+    def __init__(
+        self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
+    ) -> None:
+        self.tableau = tableau
+        self.steps = steps
+        self.stages = tableau.stages
+        self.h = horizon / steps
+        self.activation = activation
+        self.running = running
+
+    def shortened(self, steps: int) -> Self:
+        """Return the first ``steps`` of the steps, as long as they are, without the running cost."""
+        part = copy(self)
+        part.steps, part.running = steps, 0.0
+        return part
+
+    def running_cost(self, trajectory: Trajectory) -> Tensor:
+        """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""
+        squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
+        return (squares @ squares.new_tensor(self.tableau.b)).sum() * (self.running * self.h)
+
+    @abstractmethod
+    def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
+        """Propagate x (S, d) through Q stages; the buffers of ``reuse`` are written into if they fit."""
+
+    @abstractmethod
+    def backward(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> Adjoint:
+        """Propagate the final costate p (S, d) back to X_0."""
+
+    def gradient(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the adjoint's parameter gradients alone; the trajectory's z may be overwritten."""
+        adjoint = self.backward(trajectory, K, p)
+        return adjoint.gradient_K, adjoint.gradient_b
+
+    @abstractmethod
+    def tangent(self, trajectory: Trajectory, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor) -> Tangent:
+        """Differentiate the trajectory along (dK, db)."""
+
+    @abstractmethod
+    def second_adjoint(
+        self, trajectory: Trajectory, adjoint: Adjoint, tangent: Tangent, K: Tensor, dK: Tensor, dp: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Differentiate ``gradient_K`` and ``gradient_b`` along (dK, db), with dp the change of the final costate."""
+
+    def _buffers(self, x: Tensor, b: Tensor, reuse: Trajectory | None) -> Trajectory:
+        """Return ``reuse`` if it was made for as many samples, or else new buffers."""
+        if reuse is not None and reuse.states.shape[1] == len(x):
+            return reuse
+        stages = self.steps * self.stages
+        states = x.new_empty((self.steps + 1, *x.shape))
+        z, a = x.new_empty((stages, len(x), b.shape[1])), x.new_empty((stages, len(x), b.shape[1]))
+        at_nodes: dict[tuple[float, ...], Tensor] = {(0.0,): states[:-1], (1.0,): states[1:]}
+        inputs = at_nodes.get(self.tableau.c)
+        return Trajectory(states, x.new_empty((stages, *x.shape)) if inputs is None else inputs, z, a)

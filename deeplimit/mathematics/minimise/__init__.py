@@ -1,0 +1,6 @@
+"""Minimising an objective: L-BFGS with a Wolfe line search, then Newton-CG where the tolerance asks for it."""
+
+from deeplimit.mathematics.minimise.driver import minimise
+from deeplimit.mathematics.minimise.solution import Budget, HistoryRow, Objective, Observer, Solution, Status
+
+__all__ = ["Budget", "HistoryRow", "Objective", "Observer", "Solution", "Status", "minimise"]

@@ -1,0 +1,221 @@
+"""The course of one minimisation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from torch import Tensor
+
+from deeplimit.mathematics.minimise.bundle import Bundle
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
+from deeplimit.mathematics.minimise.line_search import Step, search
+from deeplimit.mathematics.minimise.newton_cg import newton_direction
+from deeplimit.mathematics.minimise.solution import (
+    Budget,
+    HistoryRow,
+    Objective,
+    Observer,
+    Solution,
+    Status,
+    gradient_norm,
+    rounding,
+)
+from deeplimit.mathematics.model.objective import Evaluation
+
+_WINDOW: Final = 50
+"""Iterations over which a non-smooth E must still decrease."""
+_FLAT_DECREASE: Final = 10.0
+"""It is flat when the relative decrease over them is below this many gradient tolerances, or a few roundings."""
+_SCALE_FLOOR: Final = 1e-3
+"""Relative is to max(|E|, this)."""
+_ROUNDINGS: Final = 4.0
+"""A decrease below so many roundings of E is none."""
+_NEWTON_STEPS: Final = 12
+"""Newton's method converges quadratically from where it starts; what needs more steps stalls."""
+_SHRINKS: Final = 0.9
+"""A Newton step shrinks the gradient when it leaves at most this share of it."""
+_NOISE: Final = 1e4
+"""Roundings of E that a Newton step may seem to rise by."""
+_LEAST_NORM: Final = 1e-300
+"""What a gradient's norm is taken for where it is 0, to divide by."""
+
+
+def minimise(
+    objective: Objective,
+    start: Tensor,
+    budget: Budget,
+    observer: Observer | None = None,
+    *,
+    curvature_floor: float = 0.0,
+) -> Solution:
+    """Minimise from ``start``.
+
+    Parameters
+    ----------
+    curvature_floor
+        A curvature below which the Hessian is not expected in directions that were never explored (2 min α for
+        white coordinates); the error estimate never assumes more there.
+
+    Returns
+    -------
+    Solution
+        Whatever happened, with its status. Exceptions come only from the observer.
+    """
+    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).run()
+
+
+class _Minimisation:
+    def __init__(
+        self, objective: Objective, start: Tensor, budget: Budget, observer: Observer, curvature_floor: float
+    ) -> None:
+        self.objective, self.budget, self.observer = objective, budget, observer
+        self.curvature_floor = curvature_floor
+        self.started = time.monotonic()
+        self.evaluations = self.iterations = self.products = 0
+        self.history: list[HistoryRow] = []
+        self.inverse = InverseHessian()
+        self.bundle = Bundle()
+        self.u = start.clone()
+        self.now = self.evaluate(self.u)
+
+    def evaluate(self, u: Tensor) -> Evaluation:
+        self.evaluations += 1
+        evaluation = self.objective.evaluate(u)
+        if not self.budget.smooth:
+            self.bundle.add(u, evaluation)
+        return evaluation
+
+    def run(self) -> Solution:
+        if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
+            return self.end(Status.DIVERGED)
+        self.record()
+        status = self.quasi_newton()
+        if status is Status.STALLED and self.budget.smooth:
+            status = self.newton()
+        return self.end(status)
+
+    def quasi_newton(self) -> Status:
+        """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
+        while True:
+            early = self.stop()
+            if early is not None:
+                return early
+            if not self.budget.smooth and self.flat():
+                return Status.STATIONARY_NONSMOOTH
+            step = self.step(-self.inverse.apply(self.now.gradient))
+            if step is None:
+                if not len(self.inverse):
+                    return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
+                self.inverse.clear()
+                continue
+            self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
+            self.iterations += 1
+            self.move(step.u, step.evaluation)
+
+    def newton(self) -> Status:
+        """Run Newton-CG from where E's differences are rounding; steps are judged by the gradient."""
+        for _ in range(_NEWTON_STEPS):
+            early = self.stop()
+            if early is not None:
+                return early
+            hessian = self.objective.linearise(self.u)
+            limit = self.budget.max_iterations - self.iterations - self.products
+            newton = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
+            trial = self.u + newton.direction
+            evaluation = self.evaluate(trial)
+            shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
+            if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
+                self.move(trial, evaluation)
+                continue
+            step = self.step(newton.direction)
+            if step is None:
+                return Status.STALLED
+            self.move(step.u, step.evaluation)
+        return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
+
+    def step(self, direction: Tensor) -> Step | None:
+        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
+        return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
+
+    def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """Count products and let the observer interrupt a long solve."""
+
+        def counted(v: Tensor) -> Tensor:
+            self.products += 1
+            self.observer(self.history[-1])
+            return product(v)
+
+        return counted
+
+    def stop(self) -> Status | None:
+        if self.budget.reached(self.now):
+            return Status.CONVERGED
+        if self.iterations + self.products >= self.budget.max_iterations:
+            return Status.MAX_ITERATIONS
+        return Status.TIME_LIMIT if self.budget.out_of_time() else None
+
+    def flat(self) -> bool:
+        """Whether E has stopped decreasing: the gradient at a kink never says so.
+
+        Lewis and Overton's quasi-Newton iteration goes down in a staircase, so single steps would not do.
+        """
+        if len(self.history) <= _WINDOW:
+            return False
+        return self.history[-1 - _WINDOW].objective - self.now.objective <= self.negligible()
+
+    def negligible(self) -> float:
+        """Return the decrease of a non-smooth E that is not worth another window of iterations."""
+        scale = max(abs(self.now.objective), _SCALE_FLOOR)
+        return max(_ROUNDINGS * rounding(self.now), _FLAT_DECREASE * self.budget.gradient_tolerance * scale)
+
+    def ceiling(self) -> float:
+        """Return how high E may seem after a Newton step that shrinks the gradient along positive curvature.
+
+        A residual that is a small difference of large numbers makes E noisier than its own size tells, and Newton's
+        method starts where E's differences are noise.
+        """
+        return self.now.objective + _NOISE * rounding(self.now)
+
+    def move(self, u: Tensor, evaluation: Evaluation) -> None:
+        self.u, self.now = u, evaluation
+        self.record()
+
+    def record(self) -> None:
+        row = HistoryRow(self.iterations, self.now.objective, self.now.terms, gradient_norm(self.now))
+        self.history.append(row)
+        self.observer(row)
+
+    def end(self, status: Status) -> Solution:
+        return Solution(
+            u=self.u,
+            evaluation=self.now,
+            status=status,
+            error_estimate=self.error_estimate(status),
+            iterations=self.iterations,
+            evaluations=self.evaluations,
+            hessian_products=self.products,
+            wall_time_s=time.monotonic() - self.started,
+            history=self.history,
+        )
+
+    def error_estimate(self, status: Status) -> float:
+        """Estimate E(u) minus the local minimum.
+
+        Smooth: half the Newton decrement gᵀH⁻¹g, with the quasi-Newton H⁻¹ where it is known and the curvature floor
+        where it is not. Non-smooth: what the bundle of the last points leaves open, with the curvature floor; the
+        decrease over the latter half of the iterations, which bounds what is left when E decays like 1/k or faster; and
+        never less than what counts as flat: a fit that starts near a kink has too short a history to say more.
+        """
+        if status is Status.DIVERGED:
+            return math.inf
+        if self.budget.smooth:
+            g = self.now.gradient
+            decrement = 0.5 * float(g @ self.inverse.apply(g))
+            floor = float(g @ g) / (2.0 * self.curvature_floor) if self.curvature_floor else 0.0
+            return max(decrement, floor, rounding(self.now))
+        half = self.history[len(self.history) // 2].objective
+        left = self.bundle.gap(self.u, self.now, self.curvature_floor) if self.curvature_floor else 0.0
+        return max(left, half - self.now.objective, self.negligible())

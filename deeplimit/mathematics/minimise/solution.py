@@ -1,0 +1,164 @@
+"""What a minimisation is asked, and what it gives back: a value with a status, never an exception."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.model.objective import Evaluation
+
+_UNITS: Final = 8.0
+"""Units in the last place that sums over samples and layers are taken to err by."""
+
+
+class Status(StrEnum):
+    """How a minimisation ended."""
+
+    CONVERGED = "converged"
+    STATIONARY_NONSMOOTH = "stationary_nonsmooth"
+    MAX_ITERATIONS = "max_iterations"
+    STALLED = "stalled"
+    DIVERGED = "diverged"
+    TIME_LIMIT = "time_limit"
+
+    @property
+    def optimised(self) -> bool:
+        """Whether the point may stand for a minimiser; how well, the error estimate says."""
+        return self in (Status.CONVERGED, Status.STATIONARY_NONSMOOTH)
+
+
+class HessianProducts(Protocol):
+    """The Hessian at one point."""
+
+    def hessian_product(self, v: Tensor) -> Tensor:
+        """Return the Hessian applied to v."""
+
+
+class Objective(Protocol):
+    """What can be minimised."""
+
+    def evaluate(self, u: Tensor) -> Evaluation:
+        """Return value and gradient at u."""
+
+    def linearise(self, u: Tensor) -> HessianProducts:
+        """Return the Hessian at u."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop.
+
+    Attributes
+    ----------
+    gradient_tolerance
+        Converged when ‖∂E/∂u‖ ≤ gradient_tolerance · max(1, |E|).
+    max_iterations
+        L-BFGS iterations plus Hessian-vector products.
+    deadline
+        In seconds of ``time.monotonic``, or None.
+    smooth
+        Whether E is continuously differentiable; if not, ending on a kink is an answer.
+    """
+
+    gradient_tolerance: float = 1e-7
+    max_iterations: int = 2000
+    deadline: float | None = None
+    smooth: bool = True
+
+    def reached(self, evaluation: Evaluation) -> bool:
+        """Whether the gradient is small enough."""
+        return gradient_norm(evaluation) <= self.gradient_tolerance * max(1.0, abs(evaluation.objective))
+
+    def out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One accepted iterate."""
+
+    iteration: int
+    objective: float
+    terms: dict[str, float]
+    gradient_norm: float
+
+
+Observer = Callable[[HistoryRow], None]
+"""Called after every accepted step; raising from it is how a caller stops a fit."""
+
+
+@dataclass
+class Solution:
+    """A point and what is known about it.
+
+    Attributes
+    ----------
+    u
+        Flat increment coordinates.
+    evaluation
+        E and its gradient at u.
+    error_estimate
+        Estimated E(u) − E at the local minimum that u is near.
+    iterations, evaluations, hessian_products
+        L-BFGS iterations; evaluations of E with its gradient; products used by Newton-CG.
+    history
+        The start and every accepted iterate.
+    """
+
+    u: Tensor
+    evaluation: Evaluation
+    status: Status
+    error_estimate: float
+    iterations: int = 0
+    evaluations: int = 0
+    hessian_products: int = 0
+    wall_time_s: float = 0.0
+    history: list[HistoryRow] = field(default_factory=list)
+
+    @property
+    def objective(self) -> float:
+        """E at the solution."""
+        return self.evaluation.objective
+
+    @property
+    def gradient_norm(self) -> float:
+        """‖∂E/∂u‖ at the solution."""
+        return gradient_norm(self.evaluation)
+
+    @property
+    def work(self) -> int:
+        """L-BFGS iterations plus Hessian-vector products."""
+        return self.iterations + self.hessian_products
+
+    def after(self, earlier: Sequence[Solution]) -> Solution:
+        """Return this solution with the counts and the history of those that it was continued from as well."""
+        every, rows, done = [*earlier, self], list[HistoryRow](), 0
+        for solution in every:
+            rows += [replace(row, iteration=row.iteration + done) for row in solution.history]
+            done += solution.iterations
+        return replace(
+            self,
+            iterations=sum(each.iterations for each in every),
+            evaluations=sum(each.evaluations for each in every),
+            hessian_products=sum(each.hessian_products for each in every),
+            wall_time_s=sum(each.wall_time_s for each in every),
+            history=rows,
+        )
+
+
+def gradient_norm(evaluation: Evaluation) -> float:
+    """Return ‖∂E/∂u‖."""
+    return float(torch.linalg.vector_norm(evaluation.gradient))
+
+
+def rounding(evaluation: Evaluation) -> float:
+    """Return how far rounding may move E: `_UNITS` in the last place of its largest term."""
+    largest = max((abs(value) for value in evaluation.terms.values()), default=0.0)
+    return _UNITS * torch.finfo(evaluation.gradient.dtype).eps * max(largest, abs(evaluation.objective))

@@ -1,0 +1,257 @@
+"""The objective E(θ) = (1/S) Σ_s L(h(W X_N + c), y_s) + Σ_A α_A R(A) of either problem, in increment coordinates.
+
+A regime may add a running cost, which is a part of the kernel.
+
+``DiscretisedObjective`` is the residual network's objective when its kernel is Euler and its stage map the cumulative
+sum, and the continuum's when they are Runge-Kutta and a basis (residual_network.py, flow.py). The mean over samples
+stands where Thorpe and van Gennip sum, which rescales α by S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.kernels.kernel import Adjoint, Kernel, Trajectory
+from deeplimit.mathematics.model.coordinates import StageMap
+from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
+
+_CHUNK_BYTES: Final = 96 * 2**20
+"""Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about four."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """E at a point.
+
+    Attributes
+    ----------
+    objective
+        E, the sum of ``terms``.
+    terms
+        ``terminal`` (the mean terminal loss), ``running`` (the running cost, 0 in the paper's problem) and α_A R(A)
+        for each trained parameter A, 0 for a fixed one.
+    gradient
+        ∂E/∂u, flat.
+    """
+
+    objective: float
+    terms: dict[str, float]
+    gradient: Tensor
+
+
+class Coordinates:
+    """Where each trained parameter sits in the flat vector u = (u_K, u_b, W, c), q coordinates for K and b each."""
+
+    def __init__(self, problem: Problem, size: int) -> None:
+        self._problem = problem
+        self.slices: dict[str, slice] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        start = 0
+        for name in problem.trained:
+            shape = (size, *problem.shapes[name]) if name in LAYERED else problem.shapes[name]
+            count = torch.Size(shape).numel()
+            self.slices[name], self.shapes[name] = slice(start, start + count), shape
+            start += count
+        self.length = start
+
+    def unpack(self, u: Tensor) -> dict[str, Tensor]:
+        """Return views of the trained parts of u (length,) by name."""
+        return {name: u[part].view(self.shapes[name]) for name, part in self.slices.items()}
+
+    def pack(self, parts: Mapping[str, Tensor]) -> Tensor:
+        """Return the flat vector of the trained parts."""
+        return torch.cat([parts[name].reshape(-1) for name in self.slices])
+
+
+class DiscretisedObjective:
+    """E as a function of the flat vector u, with exact first and second derivatives of the discrete scheme."""
+
+    def __init__(self, problem: Problem, kernel: Kernel, stage_map: StageMap, size: int) -> None:
+        self.problem = problem
+        self.kernel = kernel
+        self.coordinates = Coordinates(problem, size)
+        self._stage_map = stage_map
+        self._stages = kernel.steps * kernel.stages
+        self._buffers: Trajectory | None = None
+
+    def evaluate(self, u: Tensor) -> Evaluation:
+        """Return E, its terms and ∂E/∂u."""
+        theta = self.stage_parameters(u)
+        gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
+        terminal, running = u.new_zeros(()), u.new_zeros(())
+        for x, y in self.chunks():
+            run = self._buffers = self.kernel.forward(theta["K"], theta["b"], x, self._buffers)
+            if self.problem.regime.running_cost:
+                running += self.kernel.running_cost(run)
+            terminal += self._accumulate(theta, run, y, gradient)
+        return self._regularise(u, terminal / self.problem.samples, running, gradient)
+
+    def value(self, u: Tensor) -> float:
+        """Return E alone: a forward pass without its adjoint."""
+        parts = self.coordinates.unpack(u)
+        total = sum(self.problem.weight(name) * float(part.square().sum()) for name, part in parts.items())
+        theta = self.stage_parameters(u)
+        for x, y in self.chunks():
+            run = self.kernel.forward(theta["K"], theta["b"], x)
+            z = read_out(theta, run.states[-1])
+            total += float(self.problem.loss.total(z, y)) / self.problem.samples
+            if self.problem.regime.running_cost:
+                total += float(self.kernel.running_cost(run))
+        return total
+
+    def linearise(self, u: Tensor) -> Linearisation:
+        """Return what Hessian-vector products at u need."""
+        return Linearisation(self, u)
+
+    def trajectory(self, u: Tensor, x: Tensor) -> Tensor:
+        """Return the states X_0 … X_N (N + 1, S', d) from lifted inputs x (S', d)."""
+        theta = self.stage_parameters(u)
+        return self.kernel.forward(theta["K"], theta["b"], x).states
+
+    def output(self, u: Tensor, x: Tensor) -> Tensor:
+        """Return the linear output W X_N + c (S', m) from lifted inputs x (S', d), in parts of bounded memory."""
+        theta = self.stage_parameters(u)
+        parts = torch.split(x, self.chunk_size())
+        return torch.cat([read_out(theta, self.kernel.forward(theta["K"], theta["b"], p).states[-1]) for p in parts])
+
+    def stage_parameters(self, u: Tensor) -> dict[str, Tensor]:
+        """Return K (Q, d, d), b (Q, d), W (m, d) and c (m,) as the kernel reads them, fixed ones included."""
+        return self._stage_values(u, self.problem.fixed)
+
+    def directions(self, v: Tensor) -> dict[str, Tensor]:
+        """Return the stage values of a direction v, zero for fixed parameters."""
+        return self._stage_values(v, {name: torch.zeros_like(value) for name, value in self.problem.fixed.items()})
+
+    def chunk_size(self) -> int:
+        """Return how many samples are gone through at once."""
+        return samples_at_once(self.problem, self._stages)
+
+    def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the lifted inputs and targets in parts of bounded memory."""
+        size = self.chunk_size()
+        return zip(torch.split(self.problem.x, size), torch.split(self.problem.y, size), strict=True)
+
+    def sweep(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
+        """Return trajectory and adjoint of some samples; costates are derivatives of the mean over all samples."""
+        run = self.kernel.forward(theta["K"], theta["b"], x)
+        r = self.problem.loss.gradient(read_out(theta, run.states[-1]), y).div_(self.problem.samples)
+        return run, self.kernel.backward(run, theta["K"], r @ theta["W"])
+
+    def by_coordinates(self, data: Mapping[str, Tensor], u: Tensor) -> Tensor:
+        """Return the flat gradient in u from the data's by stage values, with 2α u of the regularisers.
+
+        The regularisers are quadratic, so that a Hessian-vector product is the same of a direction and its product.
+        """
+        flat = self.coordinates.pack(self._layerwise(data, self._stage_map.transpose))
+        for name, part in self.coordinates.slices.items():
+            flat[part].add_(u[part], alpha=2.0 * self.problem.weight(name))
+        return flat
+
+    def _layerwise(self, parts: Mapping[str, Tensor], function: Callable[[Tensor, float], Tensor]) -> dict[str, Tensor]:
+        """Return the parts by name; of those that depend on the layer, ``function`` of the part and its τ."""
+        return {
+            name: function(part, self.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()
+        }
+
+    def _encoded(self, parameters: object, function: Callable[[Tensor, float], Tensor]) -> Tensor:
+        """Return flat coordinates (length,) of parameters by attribute, ``function`` giving those of K and b."""
+        trained = {name: getattr(parameters, name) for name in self.problem.trained}
+        return self.coordinates.pack(self._layerwise(trained, function))
+
+    def _stage_values(self, u: Tensor, fixed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        values = self._layerwise(self.coordinates.unpack(u), self._stage_map.apply)
+        for name, value in fixed.items():
+            values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
+        return values
+
+    def _accumulate(self, theta: dict[str, Tensor], run: Trajectory, y: Tensor, gradient: dict[str, Tensor]) -> Tensor:
+        """Add one part's data gradient by stage values into ``gradient``; return its terminal sum."""
+        final = run.states[-1]
+        z = read_out(theta, final)
+        r = self.problem.loss.gradient(z, y).div_(self.problem.samples)
+        if "W" in gradient:
+            gradient["W"].addmm_(r.T, final)
+        if "c" in gradient:
+            gradient["c"].add_(r.sum(0))
+        if self.problem.varying:
+            _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
+        return self.problem.loss.total(z, y)
+
+    def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
+        parts = self.coordinates.unpack(u)
+        norms = [self.problem.weight(name) * part.square().sum() for name, part in parts.items()]
+        values: list[float] = torch.stack([terminal, running, *norms]).tolist()
+        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
+        terms.update(zip(parts, values[2:], strict=True))
+        return Evaluation(sum(values), terms, self.by_coordinates(gradient, u))
+
+
+class Linearisation:
+    """The Hessian of E at one point, as products.
+
+    The trajectory and its adjoint are kept when the samples fit one part, and computed again for every product when
+    they do not, so that memory stays bounded.
+    """
+
+    def __init__(self, objective: DiscretisedObjective, u: Tensor) -> None:
+        self._objective = objective
+        self._theta = objective.stage_parameters(u)
+        self._kept = [self._prepare(x, y) for x, y in objective.chunks()] if self._single() else None
+
+    def hessian_product(self, v: Tensor) -> Tensor:
+        """Return ∇²E(u) v for a flat direction v."""
+        objective = self._objective
+        direction = objective.directions(v)
+        gradient = {name: torch.zeros_like(self._theta[name]) for name in objective.problem.trained}
+        for index, (x, y) in enumerate(objective.chunks()):
+            run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
+            self._add(direction, run, adjoint, y, gradient)
+        return objective.by_coordinates(gradient, v)
+
+    def _single(self) -> bool:
+        return self._objective.problem.samples <= self._objective.chunk_size()
+
+    def _prepare(self, x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
+        return self._objective.sweep(self._theta, x, y)
+
+    def _add(
+        self, direction: dict[str, Tensor], run: Trajectory, adjoint: Adjoint, y: Tensor, gradient: dict[str, Tensor]
+    ) -> None:
+        objective, problem, theta = self._objective, self._objective.problem, self._theta
+        tangent = objective.kernel.tangent(run, adjoint.slope, theta["K"], direction["K"], direction["b"])
+        final = run.states[-1]
+        z = read_out(theta, final)
+        dz = torch.addmm(direction["c"], tangent.final, theta["W"].T).addmm_(final, direction["W"].T)
+        r = problem.loss.gradient(z, y).div_(problem.samples)
+        dr = problem.loss.hessian_product(z, y, dz).div_(problem.samples)
+        if "W" in gradient:
+            gradient["W"].addmm_(dr.T, final).addmm_(r.T, tangent.final)
+        if "c" in gradient:
+            gradient["c"].add_(dr.sum(0))
+        if problem.varying:
+            dp = (dr @ theta["W"]).addmm_(r, direction["W"])
+            second = objective.kernel.second_adjoint(run, adjoint, tangent, theta["K"], direction["K"], dp)
+            _add_layered(gradient, second)
+
+
+def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
+    """Return the linear output z = W X + c (S, m) of last states X (S, d)."""
+    return torch.addmm(theta["c"], final, theta["W"].T)
+
+
+def samples_at_once(problem: Problem, stages: int) -> int:
+    """Return how many samples may go through a kernel of Q stages at once, at least 1."""
+    entries = max(problem.state_dim, problem.width)
+    return max(1, _CHUNK_BYTES // (stages * entries * problem.x.element_size()))
+
+
+def _add_layered(gradient: Mapping[str, Tensor], terms: tuple[Tensor, Tensor]) -> None:
+    """Add a kernel's derivatives by K and b to those that are trained, in place."""
+    for name, term in zip(LAYERED, terms, strict=True):
+        if name in gradient:
+            gradient[name].add_(term)

@@ -1,0 +1,116 @@
+"""Fits of one study: every network and every continuum model is minimised, and saddles left, the same way."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.minimise import Budget, minimise
+from deeplimit.mathematics.minimise.certificate import carried_over
+from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
+from deeplimit.mathematics.study.continuum_fit import MOST_STEPS, ContinuumFit, ContinuumOptions, fit_continuum
+from deeplimit.mathematics.study.progress import Meter
+from deeplimit.mathematics.study.saddles import settle
+from deeplimit.mathematics.study.training import Training
+
+_Point = TypeVar("_Point", bound=StationaryPoint)
+CONTINUUM_WORK: Final = 200.0
+"""Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
+
+
+class Fitter:
+    """Minimises the models of one problem within one budget.
+
+    Parameters
+    ----------
+    options
+        How E_∞ is sought.
+    meter
+        Counts the work and reports progress.
+    deadline
+        In seconds of ``time.monotonic``; by default the training's wall time from now.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        training: Training,
+        meter: Meter,
+        options: ContinuumOptions | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.budget = Budget(
+            gradient_tolerance=training.gradient_tolerance,
+            max_iterations=training.max_iterations,
+            deadline=training.deadline() if deadline is None else deadline,
+            smooth=problem.smooth,
+        )
+        self._problem, self._training, self._meter = problem, training, meter
+        self._options = options or ContinuumOptions()
+        self._floor = problem.curvature_floor
+
+    def network(self, network: ResidualNetwork, start: Tensor, phase: str, work: float | None = None) -> BranchPoint:
+        """Train one network from flat coordinates; ``work`` in layers, by default its depth."""
+        work = float(network.depth) if work is None else work
+        observer = self._meter.fit(phase, f"discrete-{network.depth}", work)
+        solution = minimise(network, start, self.budget, observer, curvature_floor=self._floor)
+        self._meter.finish(work)
+        return BranchPoint(network, network.parameters(solution.u), solution)
+
+    def continuum(self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor]) -> ContinuumFit:
+        """Fit one continuum model from what `fit_continuum` takes."""
+        observer = self._meter.fit("continuum", "continuum", CONTINUUM_WORK)
+        scale = self._training.start_scale
+        fit = fit_continuum(self._problem, start, self._options, self.budget, observer, start_scale=scale)
+        self._meter.finish(CONTINUUM_WORK)
+        return fit
+
+    def sharpen(self, point: BranchPoint, phase: str) -> BranchPoint:
+        """Minimise on from a network's solution; what does not end better than it began is left as it was."""
+        found = self.network(point.network, point.solution.u, phase)
+        return _continued(found, point) if _better(found, point) else point
+
+    def sharpen_continuum(self, fit: ContinuumFit, refine: int = 1) -> ContinuumFit:
+        """Minimise, and refine, on from a continuum model, from ``refine`` times its steps as far as those are made."""
+        flow = fit.flow
+        if refine * flow.steps <= MOST_STEPS:
+            flow = Flow(flow.problem, flow.basis, refine * flow.steps)
+        found = self.continuum((flow, fit.solution.u))
+        return _continued(found, fit) if _better(found, fit) else fit
+
+    def settle(
+        self, point: BranchPoint, phase: str, direction: Tensor | None = None
+    ) -> tuple[BranchPoint, list[BranchPoint]]:
+        """Leave a network's saddle, as `saddles.settle` does."""
+
+        def again(left: BranchPoint, start: Tensor) -> BranchPoint:
+            return self.network(left.network, start, phase)
+
+        return settle(point, again, direction=direction, stop=self.budget.out_of_time)
+
+    def settle_continuum(
+        self, fit: ContinuumFit, direction: Tensor | None = None
+    ) -> tuple[ContinuumFit, list[ContinuumFit]]:
+        """Leave a saddle of the continuum, as `saddles.settle` does."""
+
+        def again(left: ContinuumFit, start: Tensor) -> ContinuumFit:
+            return self.continuum((left.flow, start))
+
+        return settle(fit, again, direction=direction, stop=self.budget.out_of_time)
+
+
+def _better(found: StationaryPoint, before: StationaryPoint) -> bool:
+    """Whether a minimisation that was continued ended well, and no less sharply than it began."""
+    return found.solution.status.optimised and found.solution.error_estimate <= before.solution.error_estimate
+
+
+def _continued(found: _Point, before: _Point) -> _Point:
+    """Return what was minimised on, with the work and the certificate of what it began from."""
+    found.certificate = carried_over(before.certificate, found.solution)
+    found.solution = found.solution.after([before.solution])
+    return found

@@ -1,0 +1,298 @@
+"""The multilevel study: starts at the coarsest depth, distinct minima carried to every depth and to the continuum.
+
+The best start at the coarsest depth is often not the best limit, so every distinct minimum near the best becomes a
+branch; the verdict branch is the one lowest in E_∞ (without a continuum: at the finest depth), and it is followed back
+to the coarse depths by restriction where they turn out to be on another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, TypeVar
+
+import torch
+
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.model.transfer import lift, prolong, recover
+from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.study.branch_certificates import direction_at_depth, direction_in_continuum
+from deeplimit.mathematics.study.branches import (
+    Branch,
+    BranchPoint,
+    BranchStatus,
+    Facts,
+    StationaryPoint,
+    cluster,
+    continuum_facts,
+    merge_coinciding,
+    nearest_image,
+    point_facts,
+    same_minimum,
+    select,
+)
+from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
+from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
+from deeplimit.mathematics.study.follow_back import hold_together
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver
+from deeplimit.mathematics.study.training import DepthStart, Training
+from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minima
+
+_Point = TypeVar("_Point", bound=StationaryPoint)
+_STARTS_AT_ONCE: Final = 4
+"""Starts between two looks at how many minima they found."""
+
+
+@dataclass
+class Study:
+    """What was trained.
+
+    Attributes
+    ----------
+    branches
+        Every branch, in the order of discovery; ``verdict`` is the index of the one that results are about.
+    most_unseen
+        The chance of a minimum that was not found above which the lowest minimum is called the lowest found.
+    """
+
+    problem: Problem
+    depths: tuple[int, ...]
+    branches: list[Branch] = field(default_factory=list)
+    verdict: int = 0
+    most_unseen: float = 0.1
+
+    @property
+    def verdict_branch(self) -> Branch:
+        """The branch lowest in E_∞, or at the finest depth."""
+        return self.branches[self.verdict]
+
+    @property
+    def starts(self) -> int:
+        """How many starts there were; a saddle's led on to a minimum and are counted there."""
+        return sum(branch.starts for branch in self.branches if branch.status is not BranchStatus.SADDLE)
+
+    @property
+    def unseen(self) -> UnseenMinima:
+        """The chance that one more start leads to a minimum that was not found.
+
+        Branches that merged are one minimum; one that no start led to was found once all the same.
+        """
+        found: Counter[int] = Counter()
+        for index, branch in enumerate(self.branches):
+            if branch.status is not BranchStatus.SADDLE:
+                found[self._end(index)] += max(branch.starts, 1)
+        return unseen_minima(list(found.values()))
+
+    @property
+    def lowest_found(self) -> bool:
+        """Whether the lowest minimum is only the lowest that was found: a lower one is not unlikely enough."""
+        return self.unseen.interval[1] > self.most_unseen
+
+    @property
+    def verdict_starts(self) -> int:
+        """How many starts led to the verdict branch, those of branches that merged into it included."""
+        return sum(branch.starts for index, branch in enumerate(self.branches) if self._end(index) == self.verdict)
+
+    def _end(self, index: int) -> int:
+        while (into := self.branches[index].merged_into) is not None:
+            index = into
+        return index
+
+
+def run_study(
+    problem: Problem,
+    depths: Sequence[int],
+    continuum: ContinuumOptions | None,
+    training: Training,
+    observer: ProgressObserver | None = None,
+) -> Study:
+    """Train the networks of every depth and the continuum model along every branch.
+
+    Parameters
+    ----------
+    depths
+        Strictly increasing, each ≥ 2; empty for the continuum alone.
+
+    Raises
+    ------
+    ValueError
+        If the depths are not so, there is nothing to train, or a continuum is asked for that the regime does not have.
+    """
+    ordered = tuple(depths)
+    if any(n < 2 for n in ordered) or list(ordered) != sorted(set(ordered)):
+        raise ValueError("depths must be strictly increasing and at least 2")
+    if not ordered and continuum is None:
+        raise ValueError("neither depths nor a continuum model: nothing to train")
+    if continuum is not None and not problem.regime.has_continuum:
+        raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
+    if continuum is None and training.depth_start is DepthStart.RECOVERY:
+        raise ValueError("the recovery sequence starts from a continuum model")
+    return _Sweep(problem, ordered, continuum, training, observer).run()
+
+
+class _Sweep:
+    def __init__(
+        self,
+        problem: Problem,
+        depths: tuple[int, ...],
+        continuum: ContinuumOptions | None,
+        training: Training,
+        observer: ProgressObserver | None,
+    ) -> None:
+        self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
+        self.starts_work = 2.0 * self._most_starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
+        self.meter = Meter(observer, self._expected(1), training.gradient_tolerance)
+        self.fitter = Fitter(problem, training, self.meter, continuum)
+
+    def run(self) -> Study:
+        study = Study(self.problem, self.depths, most_unseen=self.training.most_unseen)
+        study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
+        self.meter.expect(self._expected(sum(b.status.carried for b in study.branches)))
+        for depth in self.depths if self.from_continuum else self.depths[1:]:
+            self._carry(study.branches, depth)
+        if not self.from_continuum:
+            self._carry_to_continuum(study.branches)
+        study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
+        # Without a limit problem nothing says which of several unrelated minima is the one to follow.
+        if self.problem.regime.has_continuum or self.training.depth_start is not DepthStart.INDEPENDENT:
+            self._take(study, hold_together(study.verdict_branch, self.fitter))
+        return study
+
+    def _take(self, study: Study, held: Branch) -> None:
+        """Make a branch the verdict's: a new one, or in place of one with the same limit."""
+        if held is study.verdict_branch:
+            return
+        new = _limit_facts(held)
+        for index, other in enumerate(study.branches):
+            known = _limit_facts(other) if other.status.carried else None
+            if known is not None and new is not None and same_minimum(self.problem, known, new):
+                study.branches[index] = replace(other, points=held.points, continuum=held.continuum, left=held.left)
+                study.verdict = index
+                return
+        study.branches.append(held)
+        study.verdict = len(study.branches) - 1
+
+    @property
+    def _most_starts(self) -> int:
+        return self.training.starts or self.training.most_starts
+
+    def _expected(self, branches: int) -> float:
+        per_branch = float(sum(self.depths[0 if self.from_continuum and self.depths else 1 :]))
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            per_branch *= 2.0 * self._most_starts
+        per_branch += CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
+        return self.starts_work + branches * per_branch
+
+    def _discrete_starts(self) -> list[Branch]:
+        network = ResidualNetwork(self.problem, self.depths[0])
+        groups, saddles = self._minima(network)
+        branches = self._as_branches(groups, saddles, lambda point: Branch(0, {network.depth: point}))
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            for branch in branches[1:]:
+                if branch.status is BranchStatus.PERSISTS:
+                    branch.status = BranchStatus.NOT_CARRIED
+        return branches
+
+    def _continuum_starts(self) -> list[Branch]:
+        groups, saddles = self._settled(
+            lambda: self.fitter.continuum(self.generator), self.fitter.settle_continuum, continuum_facts
+        )
+        return self._as_branches(groups, saddles, lambda fit: Branch(0, continuum=fit))
+
+    def _as_branches(
+        self, groups: list[list[_Point]], saddles: list[list[_Point]], of: Callable[[_Point], Branch]
+    ) -> list[Branch]:
+        """Return a branch for each distinct minimum, lowest first, and for each saddle that was left."""
+        carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        statuses = [BranchStatus.PERSISTS if kept or not self.depths else BranchStatus.NOT_CARRIED for kept in carried]
+        statuses += [BranchStatus.SADDLE] * len(saddles)
+        return [
+            replace(of(group[0]), starts=len(group), status=status)
+            for group, status in zip([*groups, *saddles], statuses, strict=True)
+        ]
+
+    def _minima(self, network: ResidualNetwork) -> tuple[list[list[BranchPoint]], list[list[BranchPoint]]]:
+        def train() -> BranchPoint:
+            start = network.random(self.generator, self.training.start_scale)
+            return self.fitter.network(network, start, "starts", 2.0 * network.depth)
+
+        return self._settled(train, partial(self.fitter.settle, phase="starts"), point_facts)
+
+    def _settled(
+        self,
+        train: Callable[[], _Point],
+        settle: Callable[[_Point], tuple[_Point, list[_Point]]],
+        facts: Callable[[_Point], Facts],
+    ) -> tuple[list[list[_Point]], list[list[_Point]]]:
+        """Train every random start; group the minima, lowest first, and the saddles that were left.
+
+        One point of each group is certified for all: they are one point up to the exact symmetries.
+        """
+        trained: list[_Point] = []
+        groups: list[list[_Point]] = []
+        while not self._enough(groups, len(trained)):
+            for _ in range(min(_STARTS_AT_ONCE, self._most_starts - len(trained))):
+                trained.append(train())
+                if self.fitter.budget.out_of_time():
+                    break
+            groups = cluster(self.problem, trained, facts) or [trained]
+        settled: list[_Point] = []
+        saddles: list[list[_Point]] = []
+        for group in groups:
+            point, left = settle(group[0])
+            settled += [point, *group[1:]] if not left else [point] * len(group)
+            saddles += [[saddle] * len(group) for saddle in left]
+        return cluster(self.problem, settled, facts) or [settled], saddles
+
+    def _enough(self, groups: list[list[_Point]], trained: int) -> bool:
+        """Whether there are as many starts as were asked for, or another minimum is unlikely enough."""
+        if trained and (trained >= self._most_starts or self.fitter.budget.out_of_time()):
+            return True
+        if self.training.starts is not None or not trained:
+            return False
+        return unseen_minima([len(group) for group in groups]).interval[1] <= self.training.most_unseen
+
+    def _carry(self, branches: list[Branch], depth: int) -> None:
+        network = ResidualNetwork(self.problem, depth)
+        for branch in branches:
+            if not branch.status.carried:
+                continue
+            if self.training.depth_start is DepthStart.INDEPENDENT:
+                lowest = self._minima(network)[0][0][0]
+                branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
+                continue
+            if self.from_continuum and branch.continuum is not None:
+                start = recover(branch.continuum.parameters, depth)
+            else:
+                start = prolong(branch.latest.parameters, depth)
+            point = self.fitter.network(network, network.encode(start), "discrete")
+            branch.points[depth], left = self.fitter.settle(point, "discrete", direction_at_depth(branch, network))
+            if left:
+                branch.bifurcate(left[0])
+        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _carry_to_continuum(self, branches: list[Branch]) -> None:
+        if self.continuum is None:
+            return
+        for branch in branches:
+            if branch.status.carried:
+                fit = self.fitter.continuum(lift(branch.latest.parameters))
+                branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
+                if left:
+                    branch.bifurcate(left[0])
+        merge_coinciding(
+            self.problem,
+            branches,
+            lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
+        )
+
+
+def _limit_facts(branch: Branch) -> Facts | None:
+    limit = branch.limit
+    if limit is None:
+        return None
+    return point_facts(limit) if isinstance(limit, BranchPoint) else continuum_facts(limit)

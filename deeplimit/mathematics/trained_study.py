@@ -1,0 +1,130 @@
+"""Train a study and diagnose it: the one call that a script or a worker makes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from numpy.typing import ArrayLike
+
+from deeplimit.mathematics.diagnostics.report import Diagnostics, diagnose
+from deeplimit.mathematics.diagnostics.resolution import wanted_share_of_errors
+from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.kernels.tableau import RK4
+from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.study.branch_certificates import certify_branch
+from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
+from deeplimit.mathematics.study.progress import ProgressObserver, diagnostics_checkpoint
+from deeplimit.mathematics.study.sharpen import Tolerances, sharpen
+from deeplimit.mathematics.study.sweep import Study, run_study
+from deeplimit.mathematics.study.training import Training
+
+_MOST_TIMES: Final = 2
+"""A branch is minimised on this often."""
+
+
+@dataclass(frozen=True)
+class TrainedStudy:
+    """The trained models of every branch, and what they say about the theorem."""
+
+    study: Study
+    diagnostics: Diagnostics
+
+
+def train(
+    problem: Problem,
+    depths: Sequence[int] = (8, 16, 32, 64),
+    continuum: ContinuumOptions | None = ContinuumOptions(),  # noqa: B008 - frozen, shared safely
+    training: Training | None = None,
+    *,
+    validation_inputs: ArrayLike | None = None,
+    prediction_scale: ArrayLike | None = None,
+    observer: ProgressObserver | None = None,
+) -> TrainedStudy:
+    """Train the residual networks of every depth and their continuum limit, and measure the convergence.
+
+    Parameters
+    ----------
+    problem
+        Data, activation, loss and regularisation.
+    depths
+        Strictly increasing, each ≥ 2; empty for the continuum alone.
+    continuum
+        How E_∞ is sought; None leaves the continuum out.
+    training
+        Tolerances, starts and limits.
+    validation_inputs
+        (S', f) inputs on which predictions are compared; by default the training inputs.
+    prediction_scale
+        (m,) factors from scaled targets back to the user's units.
+    observer
+        Called after every accepted step and throughout the diagnostics; raising from it stops the study and passes the
+        exception on.
+
+    Returns
+    -------
+    TrainedStudy
+        A model that did not converge is a result with a status.
+
+    Raises
+    ------
+    ValueError
+        If depths or shapes do not fit.
+    """
+    training = training or Training()
+    deadline = training.deadline()
+    study = run_study(problem, depths, continuum, training, observer)
+    subject = subject_of(study, validation_inputs, prediction_scale)
+    subject = sharpened(subject, training, continuum, deadline=deadline, observer=observer)
+    checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
+    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
+
+
+def subject_of(study: Study, validation_inputs: ArrayLike | None, prediction_scale: ArrayLike | None) -> Subject:
+    """Return what is diagnosed of a study, from what `train` takes."""
+    problem = study.problem
+    return Subject(
+        study=study,
+        inputs=problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs),
+        data="train" if validation_inputs is None else "validation",
+        prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
+    )
+
+
+def sharpened(
+    subject: Subject,
+    training: Training,
+    continuum: ContinuumOptions | None,
+    *,
+    deadline: float | None = None,
+    observer: ProgressObserver | None = None,
+) -> Subject:
+    """Minimise the verdict branch on until its orders are not hidden by its errors, as far as that is to be had.
+
+    Parameters
+    ----------
+    training, continuum
+        What the study was trained with; every model may take its iterations once more, each time.
+
+    Returns
+    -------
+    Subject
+        The same study, with the tolerances that it was minimised to at last.
+    """
+    branch, problem = subject.study.verdict_branch, subject.problem
+    tolerances = Tolerances.asked(training, continuum)
+    checkpoint = diagnostics_checkpoint(observer, *branch.last)
+    for _ in range(_MOST_TIMES):
+        certificates = certify_branch(branch, checkpoint, deadline=deadline)
+        subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
+        share = wanted_share_of_errors(subject) if training.sharpen and problem.smooth else 1.0
+        sharper = tolerances.times(share, problem)
+        if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
+            break
+        refine = math.ceil(share ** (-1.0 / RK4.order))
+        sharpen(problem, branch, sharper, training, continuum, refine, deadline=deadline, observer=observer)
+        tolerances = sharper
+    return replace(subject, tolerances=tolerances)

@@ -1,0 +1,90 @@
+"""Newton steps towards the exact minimisers: where they lead, what they leave, and what they cost."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from deeplimit.mathematics import ContinuumOptions, Problem, Training, train
+from deeplimit.mathematics.diagnostics.correction import PRODUCTS
+from deeplimit.mathematics.diagnostics.measure.bracket import lift_excess, recovery_excess
+from deeplimit.mathematics.diagnostics.measure.minima import measure_minima
+from deeplimit.mathematics.diagnostics.measure.states import prediction_errors, state_errors
+from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
+from deeplimit.mathematics.trained_study import TrainedStudy, subject_of
+from tests.support.small_problems import DEPTHS, odd_pair, trained
+
+
+def subject(study: TrainedStudy) -> Subject:
+    return replace(subject_of(study.study, None, None), certificates=study.diagnostics.certificates)
+
+
+def test_a_step_leads_to_the_exact_minimiser() -> None:
+    loose = subject(
+        train(odd_pair("tanh"), (8,), ContinuumOptions(tolerance=1e-5), Training(1e-4, starts=1, sharpen=False))
+    )
+    sharp = trained("tanh").study.verdict_branch
+    (point,) = loose.points
+    correction = loose.network_correction(point)
+    assert correction.u is not None
+    exact = sharp.points[8].solution.u
+    before, after = float((point.solution.u - exact).norm()), float((correction.u - exact).norm())
+    assert before > 1e-6
+    assert after <= correction.remainder + 1e-9
+    assert after < 0.05 * before
+    assert before <= correction.distance.total
+    assert correction.distance.integration == correction.distance.discretisation == 0.0
+
+
+def test_the_limits_distance_has_every_source() -> None:
+    def limit(tolerance: float, gradient: float) -> Subject:
+        options = ContinuumOptions(tolerance=tolerance)
+        return subject(train(odd_pair("tanh"), (8,), options, Training(gradient, starts=1, sharpen=False)))
+
+    coarse, stopped = limit(1e-4, 1e-10).limit_distance, limit(1e-9, 1e-3).limit_distance
+    assert coarse.optimisation < 0.1 * min(coarse.integration, coarse.discretisation)
+    assert stopped.optimisation > 10.0 * max(stopped.integration, stopped.discretisation)
+
+
+def test_without_a_certificate_the_distance_is_all_that_is_known() -> None:
+    problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]], activation="relu")
+    known = subject(train(problem, (4, 8), ContinuumOptions(tolerance=1e-3), Training(1e-4, starts=1, sharpen=False)))
+    for correction in (known.network_correction(known.points[0]), known.limit_correction):
+        assert correction.u is None
+        assert correction.limit is None
+        assert correction.remainder == correction.distance.total > 0.0
+        assert correction.errors(0.0, 2.0).total == pytest.approx(2.0 * correction.remainder)
+
+
+def test_budgets_cost_a_few_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: Counter[str] = Counter()
+    evaluate, product = DiscretisedObjective.evaluate, Linearisation.hessian_product
+
+    def counted_evaluate(self: DiscretisedObjective, u: torch.Tensor) -> object:
+        counts["gradients"] += 1
+        return evaluate(self, u)
+
+    def counted_product(self: Linearisation, v: torch.Tensor) -> torch.Tensor:
+        counts["products"] += 1
+        return product(self, v)
+
+    monkeypatch.setattr(DiscretisedObjective, "evaluate", counted_evaluate)
+    monkeypatch.setattr(Linearisation, "hessian_product", counted_product)
+    known, models = subject(trained("tanh")), len(DEPTHS) + 1
+    for point in known.points:
+        known.network_correction(point)
+    assert known.limit_correction.u is not None
+    assert counts["gradients"] <= 3 * models
+    assert 0 < counts["products"] <= PRODUCTS * models
+    for part, gradients in (
+        (state_errors, 0),
+        (prediction_errors, 0),
+        (measure_minima, 1),
+        (recovery_excess, len(DEPTHS)),
+        (lift_excess, len(DEPTHS)),
+    ):
+        counts.clear()
+        part(known)
+        assert counts == Counter({"gradients": gradients}), part
