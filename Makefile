@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 ARGS ?=
+# Tests run in as many processes as there are cores, four at most; a file stays in one, whose fixtures it shares.
+SPREAD = -n auto --maxprocesses 4 --dist loadfile
 
 # Stamps: what was installed, as of these two files. Installing for development covers the worker as well.
 WORKER := $(VENV)/.installed-worker
@@ -25,7 +27,7 @@ serve: $(WORKER) ## run the service on http://127.0.0.1:8000 (ARGS="--port 9000 
 	@$(BIN)/deeplimit serve $(ARGS)
 
 test: lint ## every check: lint, types, imports, OpenAPI, tests with coverage (ARGS="-k moons")
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ def test_the_test_target_runs_every_check(installed: Path) -> None:
         "mypy",
         "lint-imports",
         "service.api.write_openapi --check",
-        "pytest --cov",
+        "--dist loadfile --cov",
     ):
         assert check in text
 
