@@ -22,6 +22,7 @@ UPLOAD_LIMITS = UploadLimits(
     samples=LIMITS.samples,
     features=LIMITS.features,
     outputs=LIMITS.outputs,
+    levels=LIMITS.levels,
     depth=LIMITS.depth,
     state_dim=LIMITS.state_dim,
     numbers=LIMITS.upload_numbers,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from service.datasets.uploads.headers import has_header
+from service.datasets.uploads.tables.headers import has_header
 from tests.datasets.reading import arrays_of, facts_of, refusals_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +41,23 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class EncodedColumn(_Frozen):
+    """A column of an upload that became one column of 0 and 1 for each of its levels, named ``column=level``."""
+
+    column: str
+    levels: list[str] = Field(description="Sorted, in the order of the columns they became.")
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns it became."""
+        return [f"{self.column}={level}" for level in self.levels]
+
+
+def _absent() -> Any:
+    """Return a field that stays away where there is none: a data set without it keeps its id."""
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
 class SampleFacts(_Frozen):
     """Samples to train on or to evaluate on. The object holds ``inputs`` (S, features) and ``targets``, float64."""
 
@@ -62,6 +79,16 @@ class SampleFacts(_Frozen):
     )
     sign_counts: tuple[int, int] | None = Field(default=None, description="Samples of -1 and of 1, where all are such.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+    target_columns: Annotated[list[str] | None, Field(description="Names of the target columns of a table.")] = (
+        _absent()
+    )
+    encoded: Annotated[
+        list[EncodedColumn] | None, Field(description="Columns of text that `categorical=encode` encoded.")
+    ] = _absent()
+    dropped_columns: Annotated[
+        list[str] | None,
+        Field(description="Columns that were left out: of text by `categorical=drop`, and numbers of the rows."),
+    ] = _absent()
     dropped_rows: int = Field(default=0, description="Rows of the upload that were left out for a missing value.")
 
 
@@ -86,6 +113,9 @@ class DatasetRecord(_Frozen):
     created_at: datetime
     facts: Facts
     object: ArtifactRef
+    preview: Annotated[ArtifactRef | None, Field(description="A `DatasetPreview`, written when it was uploaded.")] = (
+        _absent()
+    )
 
 
 def class_text(number: int, *, integers: bool) -> str:

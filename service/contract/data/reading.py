@@ -18,3 +18,11 @@ class Missing(StrEnum):
     REFUSE = "refuse"
     DROP = "drop"
     LABEL = "label"
+
+
+class Categorical(StrEnum):
+    """What becomes of a column of text among the inputs: the upload is refused, or it is left out, or encoded."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+    ENCODE = "encode"

@@ -25,6 +25,7 @@ class Limits(BaseModel):
     samples: int = Field(default=100_000, description="Samples of a data set, S.")
     features: int = Field(default=4096, description="Entries of one input.")
     outputs: int = Field(default=1000, description="Classes, or entries of one target, m.")
+    levels: int = Field(default=100, description="Different texts of one column that is encoded.")
     state_dim: int = Field(default=1024, description="State dimension, d.")
     starts: int = Field(default=64, description="Random starts at the coarsest depth.")
     iterations: int = Field(default=100_000, description="`training.max_iterations`.")

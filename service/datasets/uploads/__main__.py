@@ -8,20 +8,31 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from service.datasets.uploads.request import Refusal, UploadAnswer, UploadRefusedError, UploadRequest
+from pydantic import TypeAdapter
+
+from service.contract.data.dataset import SampleFacts
+from service.datasets.uploads.request import (
+    PreviewRequest,
+    Refusal,
+    UploadAnswer,
+    UploadRefusedError,
+    UploadRequest,
+)
 
 ADDRESS_SPACE: Final = 2 * 2**30
 """Bytes of memory that reading an upload may take, the libraries' own included."""
 CPU_S: Final = 60
 FILE_BYTES: Final = 2**30
 
+_Requests: Final[TypeAdapter[UploadRequest | PreviewRequest]] = TypeAdapter(UploadRequest | PreviewRequest)
+
 
 def main() -> None:
-    """Read one upload, write its canonical form, and say what it holds."""
-    request = UploadRequest.model_validate_json(sys.stdin.buffer.read())
+    """Read one upload, write its canonical form, and say what it holds; or look at one that is in canonical form."""
+    request = _Requests.validate_json(sys.stdin.buffer.read())
     bound()
     try:
-        answer = read(request)
+        answer = read(request) if isinstance(request, UploadRequest) else look(request)
     except UploadRefusedError as error:
         answer = UploadAnswer(refusals=error.refusals)
     except MemoryError:
@@ -57,13 +68,14 @@ def read(request: UploadRequest) -> UploadAnswer:
     """
     # the readers are imported here, below the bounds, and each only for its own format
     from service.datasets.uploads import canonical, signatures  # noqa: PLC0415
+    from service.datasets.uploads.preview import preview_of  # noqa: PLC0415
 
     signatures.check(Path(request.source), request.format)
     path, choice, limits = Path(request.source), request.choice, request.limits
     content: canonical.Samples | canonical.Weights
     match request.format:
         case "csv":
-            from service.datasets.uploads.csv_table import read_csv  # noqa: PLC0415
+            from service.datasets.uploads.tables.csv_table import read_csv  # noqa: PLC0415
 
             content = read_csv(path, choice, limits)
         case "parquet":
@@ -80,7 +92,21 @@ def read(request: UploadRequest) -> UploadAnswer:
             from service.datasets.uploads.safetensors_file import open_safetensors  # noqa: PLC0415
 
             content = read_arrays(open_safetensors(path), choice, limits)
-    return UploadAnswer(facts=canonical.write(content, Path(request.destination), limits))
+    facts = canonical.write(content, Path(request.destination), limits)
+    if isinstance(content, canonical.Weights) or not isinstance(facts, SampleFacts):
+        return UploadAnswer(facts=facts)
+    shown = preview_of(facts, content.inputs, content.targets, content.missing)
+    return UploadAnswer(facts=facts, preview=shown)
+
+
+def look(request: PreviewRequest) -> UploadAnswer:
+    """Make the preview of samples that are in canonical form already; what was missing is no longer known."""
+    from safetensors.numpy import load_file  # noqa: PLC0415 - below the bounds
+
+    from service.datasets.uploads.preview import preview_of  # noqa: PLC0415 - likewise
+
+    arrays = load_file(request.canonical)
+    return UploadAnswer(preview=preview_of(request.facts, arrays["inputs"], arrays.get("targets"), None))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from service.datasets.uploads.request import (
     listed,
     quoted,
 )
-from service.datasets.uploads.settle import Unsettled, settle
+from service.datasets.uploads.settle import Named, Unsettled, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -98,11 +98,13 @@ def read_arrays(file: ArrayFile, choice: Choice, limits: UploadLimits) -> Sample
         inputs=inputs.doubles(),
         targets=None if targets is None else _targets(targets),
         row=lambda row: f"row {row + 1}",
-        input_names=[f"column {place + 1} of {quoted(chosen['inputs'])}" for place in range(features)],
-        target_names=[f"column {place + 1} of {quoted(named)}" for place in range(_width(targets))],
+        numbers=[Named(f"column {k + 1} of {quoted(chosen['inputs'])}", place=k) for k in range(features)],
+        target_columns=[
+            Named(f"column {k + 1} of {quoted(named)}", place=features + k) for k in range(_width(targets))
+        ],
         integers=targets is not None and targets.dtype.kind in "iu",
     )
-    return settle(read, choice.missing, limits)
+    return settle(read, choice, limits)
 
 
 def _width(targets: UnreadArray | None) -> int:

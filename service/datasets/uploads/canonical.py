@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import safetensors.numpy
 
-from service.contract.data.dataset import SampleFacts, WeightFacts, class_text
+from service.contract.data.dataset import EncodedColumn, SampleFacts, WeightFacts, class_text
 from service.datasets.uploads.request import UploadLimits, UploadRefusedError
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class Samples:
         The different texts of targets that are numbers, in the order of the numbers, where they came as text.
     dropped_rows
         Rows of the upload that were left out.
+    target_columns
+        Names of the target columns, where there are any.
+    encoded
+        Columns of text that became several of the input columns.
+    dropped_columns
+        Names of columns that were left out.
+    missing
+        Values that were missing in the upload, of each column of inputs, then of each of targets.
     """
 
     inputs: NDArray[np.float64]
@@ -48,6 +56,10 @@ class Samples:
     columns: list[str] | None = None
     texts: list[str] | None = None
     dropped_rows: int = 0
+    target_columns: list[str] | None = None
+    encoded: list[EncodedColumn] | None = None
+    dropped_columns: list[str] | None = None
+    missing: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,9 @@ def _facts(samples: Samples, limits: UploadLimits) -> SampleFacts:
         number_labels=_number_labels(samples) if counts and not samples.class_names else None,
         sign_counts=signs,
         columns=samples.columns,
+        target_columns=samples.target_columns,
+        encoded=samples.encoded,
+        dropped_columns=samples.dropped_columns,
         dropped_rows=samples.dropped_rows,
     )
 

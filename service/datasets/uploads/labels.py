@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from service.datasets.uploads.cells import BOOLEANS, flaw, is_missing, is_number, is_whole
-from service.datasets.uploads.request import UploadLimits, UploadRefusedError, is_plain
+from service.contract.values.labels import classes_by_label, is_missing, label_flaw, tidy
+from service.datasets.uploads.request import UploadLimits, UploadRefusedError
+from service.datasets.uploads.tables.cells import flaw, is_number, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-LONGEST_LABEL: Final = 200
 _MOST_CODES: Final = 20
 """Different whole numbers beside labels that still look like codes, such as the bins 5, 5-10 and 10-15."""
 
@@ -52,9 +52,7 @@ def read_targets(cells: Sequence[str], place: Callable[[int], str], limits: Uplo
     UploadRefusedError
         What is no finite number among numbers, or too many, too long or unprintable labels.
     """
-    labels = [cell.strip() for cell in cells]
-    if set(labels) <= BOOLEANS.keys():  # however a tool writes them
-        labels = ["True" if BOOLEANS[label] else "False" for label in labels]
+    labels = tidy(cells)
     numbers = [label for label in labels if is_number(label) and not is_missing(label)]
     if len(numbers) == len(labels) or _are_measurements(numbers, len(labels)):
         for row, cell in enumerate(cells):
@@ -80,15 +78,13 @@ def classes_of(labels: Sequence[str], limits: UploadLimits) -> tuple[NDArray[np.
     UploadRefusedError
         More labels than there may be classes, or one that is too long or has a control character.
     """
-    names = sorted(set(labels))
+    classes, names = classes_by_label(labels)
     if len(names) > limits.outputs:
         raise UploadRefusedError("too_many_classes", f"the targets have more than {limits.outputs} different labels")
-    if not all(map(is_plain, names)):
-        raise UploadRefusedError("control_character", "a label of the targets has a control character")
-    if any(len(label) > LONGEST_LABEL for label in names):
-        raise UploadRefusedError("label_too_long", f"a label of the targets has more than {LONGEST_LABEL} characters")
-    places = {label: float(place) for place, label in enumerate(names)}
-    return np.array([places[label] for label in labels]), names
+    for name in names:
+        if (why := label_flaw(name)) is not None:
+            raise UploadRefusedError(why[0], f"a label of the targets {why[1]}")
+    return np.array(classes, np.float64), names
 
 
 def _are_measurements(numbers: Sequence[str], rows: int) -> bool:

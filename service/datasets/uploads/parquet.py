@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.datasets.uploads.labels import LONGEST_LABEL
+from service.contract.data.reading import Categorical
+from service.contract.values.labels import LONGEST_LABEL
 from service.datasets.uploads.request import (
     Choice,
     Refusal,
@@ -20,8 +21,10 @@ from service.datasets.uploads.request import (
     malformed,
     quoted,
 )
-from service.datasets.uploads.settle import Unsettled, settle
-from service.datasets.uploads.tables import Roles, check_rows, roles
+from service.datasets.uploads.settle import Named, Unsettled, settle
+from service.datasets.uploads.tables.categories import Category, Kind
+from service.datasets.uploads.tables.roles import Roles, check_rows, roles
+from service.datasets.uploads.tables.text_column import TextColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +38,7 @@ LONGEST_FOOTER: Final = 4 * 2**20
 MOST_ROW_GROUPS: Final = 10_000
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 """How pandas calls the columns of an index without a name; they are an index where the note about it is lost, too."""
-_MOST_REFUSALS: Final = 20
+_WRONG: Final = "wrong_dtype"
 _MAGIC: Final = b"PAR1"
 _THRIFT_STRINGS: Final = 2**20
 _THRIFT_ENTRIES: Final = 10**6
@@ -87,22 +90,30 @@ def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples
     found = roles(names, choice, limits)
     chosen = Roles([places[k] for k in found.inputs], [places[k] for k in found.targets])
     check_rows(metadata.num_rows, chosen, limits)
-    _check_types(schema, chosen)
-    _check_sizes(metadata, _first_leaves(schema, metadata), chosen, limits)
+    others = [place for place in chosen.inputs if not _is_number(schema, place, choice)]
+    flaws = _wrong_targets(schema, chosen)
+    read = [place for place in (*chosen.inputs, *chosen.targets) if _is_read(schema, place, chosen)]
+    _check_sizes(metadata, _first_leaves(schema, metadata), read, limits)
     targets: list[str] | NDArray[np.float64] | None = None
-    if chosen.targets:
+    if chosen.targets and not flaws:
         text = len(chosen.targets) == 1 and _holds_labels(schema.field(chosen.targets[0]).type)
         targets = _labels(file, chosen.targets[0]) if text else _matrix(file, chosen.targets)
-    read = Unsettled(
-        inputs=_matrix(file, chosen.inputs),
+    named = {place: Named(_called(schema, place), names[k], k) for k, place in enumerate(places)}
+    numbers = [place for place in chosen.inputs if place not in others]
+    unsettled = Unsettled(
+        inputs=_matrix(file, numbers),
         targets=targets,
         row=lambda row: f"row {row + 1}",
-        input_names=[_called(schema, place) for place in chosen.inputs],
-        target_names=[_called(schema, place) for place in chosen.targets],
+        numbers=[named[place] for place in numbers],
+        target_columns=[named[place] for place in chosen.targets] if targets is not None else [],
+        texts=[_category(file, place, named[place]) for place in others],
         integers=all(_is_integer(schema.field(place).type) for place in chosen.targets),
-        columns=[schema.names[place].strip() for place in chosen.inputs],
+        names=names,
+        flaws={named[place].place: refusal for place, refusal in flaws.items()} | found.unnamed,
+        guessed=found.guessed,
+        chosen=found.named,
     )
-    return settle(read, choice.missing, limits)
+    return settle(unsettled, choice, limits)
 
 
 def _index_columns(schema: pa.Schema) -> set[str]:
@@ -139,17 +150,39 @@ def _check_index(index: set[str], choice: Choice, names: Sequence[str], limits: 
     raise UploadRefusedError.several(refused)
 
 
-def _check_types(schema: pa.Schema, chosen: Roles) -> None:
-    """Refuse every column that does not hold numbers, or labels where it is the only target."""
-    refused = []
-    for place in (*chosen.inputs, *chosen.targets):
+def _is_number(schema: pa.Schema, place: int, choice: Choice) -> bool:
+    """Tell whether a column of inputs is taken as numbers; truth values are unless text is to be encoded."""
+    kind = schema.field(place).type
+    truths = choice.categorical is Categorical.ENCODE and pa.types.is_boolean(_values(kind))
+    return _is_numeric(kind) and not truths
+
+
+def _is_read(schema: pa.Schema, place: int, chosen: Roles) -> bool:
+    kind = schema.field(place).type
+    return place in chosen.targets or _is_numeric(kind) or _is_text(kind)
+
+
+def _wrong_targets(schema: pa.Schema, chosen: Roles) -> dict[int, Refusal]:
+    """Refuse every target that does not hold numbers, or labels where it is the only one."""
+    refused = {}
+    for place in chosen.targets:
         kind = schema.field(place).type
-        labels = chosen.targets == [place] and _is_text(kind)
-        if not (labels or _is_numeric(kind)):
+        if not _is_numeric(kind) and not (len(chosen.targets) == 1 and _is_text(kind)):
             detail = f"{_called(schema, place)} holds {_contents(kind)}, not numbers"
-            refused.append(Refusal(code="wrong_dtype", detail=detail))
-    if refused:
-        raise UploadRefusedError.several(refused[:_MOST_REFUSALS])
+            refused[place] = Refusal(code=_WRONG, detail=detail, column=schema.names[place].strip())
+    return refused
+
+
+def _category(file: pq.ParquetFile, place: int, named: Named) -> Category:
+    """Read a column of inputs that holds no numbers, of text and truth values the different ones."""
+    kind, name = _contents(file.schema_arrow.field(place).type), named.name or ""
+    if kind not in {Kind.TEXT, Kind.TRUTH}:
+        return Category(named.place, name, kind, np.zeros(file.metadata.num_rows, np.int32), [], code=_WRONG)
+    column = TextColumn(truths=True)
+    for part in _parts(file, place, _TEXTS_AT_ONCE):
+        for text in part.to_pylist():
+            column.add("" if text is None else str(text)[: 2 * LONGEST_LABEL])
+    return column.category(named.place, name, code=_WRONG)
 
 
 def _called(schema: pa.Schema, place: int) -> str:
@@ -182,18 +215,20 @@ def _holds_labels(kind: pa.DataType) -> bool:
     return _is_text(kind) or bool(pa.types.is_boolean(_values(kind)))
 
 
-def _contents(kind: pa.DataType) -> str:
+def _contents(kind: pa.DataType) -> Kind:
     """Return in words what a column holds that is no number."""
     kind = _values(kind)
     if _is_text(kind):
-        return "text"
+        return Kind.TEXT
+    if pa.types.is_boolean(kind):
+        return Kind.TRUTH
     if pa.types.is_map(kind) or pa.types.is_struct(kind):
-        return "nested records"
+        return Kind.RECORDS
     if pa.types.is_nested(kind):
-        return "nested lists"
+        return Kind.LISTS
     if pa.types.is_temporal(kind):
-        return "dates or times"
-    return "bytes" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else "another type"
+        return Kind.TIMES
+    return Kind.BYTES if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else Kind.OTHER
 
 
 def _first_leaves(schema: pa.Schema, metadata: Any) -> list[int]:
@@ -216,13 +251,13 @@ def _leaves(kind: pa.DataType) -> int:
     return sum(_leaves(kind.field(place).type) for place in range(kind.num_fields))
 
 
-def _check_sizes(metadata: Any, leaves: Sequence[int], chosen: Roles, limits: UploadLimits) -> None:
+def _check_sizes(metadata: Any, leaves: Sequence[int], chosen: Sequence[int], limits: UploadLimits) -> None:
     """Refuse row groups that do not add up, or that unpack to more than the numbers in them can need."""
     rows = unpacked = 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         rows += group.num_rows
-        for position in (*chosen.inputs, *chosen.targets):
+        for position in chosen:
             column = group.column(leaves[position])
             if column.num_values != group.num_rows or column.total_uncompressed_size < 0:
                 raise UploadRefusedError("lies_about_size", "a column claims other rows than its row group has")

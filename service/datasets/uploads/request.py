@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.contract.data.dataset import Facts, UploadFormat
-from service.contract.data.reading import HeaderRow, Missing
+from service.contract.data.dataset import Facts, SampleFacts, UploadFormat
+from service.contract.values.labels import is_plain
+from service.contract.data.preview import DatasetPreview
+from service.contract.data.reading import Categorical, HeaderRow, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ class UploadLimits(_Message):
     samples: int
     features: int
     outputs: int
+    levels: int
     depth: int
     state_dim: int
     numbers: int
@@ -44,6 +46,7 @@ class Choice(_Message):
     inputs_only: bool = False
     header: HeaderRow | None = None
     missing: Missing = Missing.REFUSE
+    categorical: Categorical = Categorical.REFUSE
 
 
 class UploadRequest(_Message):
@@ -56,18 +59,31 @@ class UploadRequest(_Message):
     limits: UploadLimits
 
 
+class PreviewRequest(_Message):
+    """A data set in canonical form on disk, whose preview is wanted."""
+
+    canonical: str
+    facts: SampleFacts
+
+
 class Refusal(_Message):
-    """One reason why an upload is not taken. Of what was sent the detail repeats only names and missing markers."""
+    """One reason why an upload is not taken.
+
+    Of what was sent the detail repeats names, missing markers, and the first levels of a column of text.
+    """
 
     code: str
     detail: str
     parameter: str | None = Field(default=None, description="Query parameter that is at fault, not the upload.")
+    column: str | None = Field(default=None, description="Name of the column at fault, or its position from 0.")
+    remedies: tuple[str, ...] = Field(default=(), description="What to add to the query, any one: missing=drop.")
 
 
 class UploadAnswer(_Message):
     """What became of an upload."""
 
     facts: Facts | None = None
+    preview: DatasetPreview | None = None
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -102,15 +118,6 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     """Return names in quotes with commas between them, of many the first."""
     shown = ", ".join(map(quoted, names[:most]))
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def is_plain(text: str, *, breaks: bool = True) -> bool:
-    """Tell whether a text is free of control characters, which a terminal would obey.
-
-    With ``breaks``, tabs and line breaks are let through, as spreadsheets put them into the names of columns.
-    """
-    allowed = "\t\r\n" if breaks else ""
-    return not any(unicodedata.category(character) == "Cc" and character not in allowed for character in text)
 
 
 def malformed(detail: str) -> UploadRefusedError:

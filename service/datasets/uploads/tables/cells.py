@@ -3,18 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Final
-
-MARKERS: Final = frozenset(
-    {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "None", "null", "NULL"}
-)
-"""How tools write a missing value, beside Parquet's null; spaces around them do not count."""
-
-BOOLEANS: Final = {
-    "True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0,
-}  # fmt: skip
-"""How tools write truth values, as numbers."""
-
 
 def is_number(cell: str) -> bool:
     """Tell whether a cell is meant as a number, in the digits of whichever script."""
@@ -31,15 +19,10 @@ def is_whole(cell: str) -> bool:
     return digits.isascii() and digits.isdigit()
 
 
-def is_missing(cell: str) -> bool:
-    """Tell whether a cell is empty or says that its value is missing."""
-    return cell.strip() in MARKERS
-
-
 def flaw(cell: str) -> tuple[str, str] | None:
     """Say why a cell that is not missing is no finite number in ASCII digits: a code and words, or ``None``."""
     if not is_number(cell):
-        return "not_a_number", f"is not a number{_likely_cause(cell.strip())}"
+        return "not_a_number", f"is not a number{likely_cause(cell.strip())}"
     if not cell.isascii():
         spaces = cell.strip().isascii()
         what = "has a space that is none of ASCII's" if spaces else "is not a number in the digits 0 to 9 alone"
@@ -49,7 +32,7 @@ def flaw(cell: str) -> tuple[str, str] | None:
     return None
 
 
-def _likely_cause(cell: str) -> str:
+def likely_cause(cell: str) -> str:
     """Name what keeps a text from being a number, where taking that away would leave one."""
     cures = (
         (cell.replace(",", "."), "it has a decimal comma"),

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
-from service.datasets.uploads.cells import is_number
+from service.datasets.uploads.tables.cells import is_number
 from service.datasets.uploads.request import UploadRefusedError, malformed
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from service.datasets.uploads.cells import BOOLEANS, is_missing, is_number, is_whole
+from service.contract.values.labels import BOOLEANS, is_missing
+from service.datasets.uploads.tables.cells import is_number, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""Tables: which columns are inputs and which are targets."""
+"""Which columns of a table are inputs and which are targets."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from service.datasets.uploads.request import (
@@ -24,17 +24,27 @@ if TYPE_CHECKING:
 
 LONGEST_NAMES: Final = 2**20
 """Characters of the names of all columns of inputs together: every job that is given the data set repeats them."""
-_MOST_REFUSALS: Final = 20
 _UNNAMED: Final = re.compile(r"(Unnamed: \d[\w.]*)?")
 """Names of columns that have none: pandas calls a column without a name so when it reads a CSV."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Positions of the columns by what they are."""
+    """Positions of the columns by what they are, and why some that have no name cannot be taken.
+
+    Parameters
+    ----------
+    guessed
+        Whether the target is the last column of a table with names because the request names none.
+    named
+        Whether the request names the inputs.
+    """
 
     inputs: list[int]
     targets: list[int]
+    unnamed: dict[int, Refusal] = field(default_factory=dict)
+    guessed: bool = False
+    named: bool = False
 
 
 def roles(names: Sequence[str], choice: Choice, limits: UploadLimits, *, headed: bool = True) -> Roles:
@@ -56,7 +66,8 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits, *, headed:
     _check_asked(asked, names, headed=headed)
     places = {name: position for position, name in enumerate(names)}
     targets = [places[name] for name in asked["targets"]]
-    if not targets and not choice.inputs_only:
+    guessed = not targets and not choice.inputs_only
+    if guessed:
         targets = [len(names) - 1]
     inputs = [places[name] for name in asked["inputs"]]
     if twice := set(inputs) & set(targets):
@@ -70,9 +81,9 @@ def roles(names: Sequence[str], choice: Choice, limits: UploadLimits, *, headed:
         raise UploadRefusedError("too_many_features", f"must have at most {limits.features} columns of inputs")
     if len(targets) > limits.outputs:
         raise UploadRefusedError("too_many_outputs", f"must have at most {limits.outputs} columns of targets")
-    _check_unnamed(names, [*inputs, *targets], {*asked["inputs"], *asked["targets"]})
     _check_names(names, [*inputs, *targets])
-    return Roles(inputs, targets)
+    unnamed = _unnamed(names, [*inputs, *targets], {*asked["inputs"], *asked["targets"]})
+    return Roles(inputs, targets, unnamed, guessed=guessed and headed, named=bool(asked["inputs"]))
 
 
 def check_rows(count: int, chosen: Roles, limits: UploadLimits) -> None:
@@ -100,22 +111,26 @@ def _check_asked(asked: dict[str, list[str]], names: Sequence[str], *, headed: b
         raise UploadRefusedError.several(refused)
 
 
-def _check_unnamed(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> None:
+def _unnamed(names: Sequence[str], chosen: Sequence[int], asked: set[str]) -> dict[int, Refusal]:
     """Refuse every column without a name that was not asked for by the name that pandas gave it."""
     likely = {
         len(names) - 1: "; a comma at the end of each line of a CSV makes one",
         0: "; if it is a data frame's index or the names of its rows, write the file without it (index=False)",
     }
-    refused = [
-        Refusal(
+    return {
+        place: Refusal(
             code="unnamed_column",
             detail=f"column {place + 1} has no name of its own{likely.get(place, '')}, or say which are `inputs`",
+            column=names[place],
         )
         for place in sorted(chosen)
-        if _UNNAMED.fullmatch(names[place]) and names[place] not in asked
-    ]
-    if refused:
-        raise UploadRefusedError.several(refused[:_MOST_REFUSALS])
+        if is_unnamed(names[place]) and names[place] not in asked
+    }
+
+
+def is_unnamed(name: str) -> bool:
+    """Tell whether a column has no name, or one that pandas made up."""
+    return _UNNAMED.fullmatch(name) is not None
 
 
 def _check_names(names: Sequence[str], chosen: Sequence[int]) -> None:
