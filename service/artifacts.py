@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from obstore.store import LocalStore, from_url
 
 from service.config import Settings
 from service.contract.job import ArtifactRef
+
+_PART: Final = 2**20
+"""Bytes of an object that are in memory at once where it is copied to a file."""
 
 
 class ArtifactCorruptError(Exception):
@@ -104,6 +107,25 @@ class ArtifactStore:
         if isinstance(source, ArtifactRef) and hashlib.sha256(data).hexdigest() != source.sha256:
             raise ArtifactCorruptError(path)
         return data
+
+    def get_file(self, source: ArtifactRef, file: Path) -> None:
+        """Copy an object to a file, without having all of it in memory; otherwise as `get`.
+
+        Raises
+        ------
+        ArtifactNotFoundError, ArtifactCorruptError
+            The file does not hold the object.
+        """
+        digest = hashlib.sha256()
+        try:
+            with file.open("wb") as copy:
+                for part in self._store.get(source.path).stream(min_chunk_size=_PART):
+                    digest.update(part)
+                    copy.write(part)
+        except FileNotFoundError as missing:
+            raise ArtifactNotFoundError(source.path) from missing
+        if digest.hexdigest() != source.sha256:
+            raise ArtifactCorruptError(source.path)
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below `prefix`, a folder. It is no error if there is none."""

@@ -224,10 +224,36 @@ _DATASET: Json = {
     "samples": 4,
     "features": 2,
     "columns": ["left", "right"],
+    "target_columns": ["side"],
+    "encoded": None,
+    "dropped_columns": None,
     "targets": {"kind": "classes", "outputs": 1, "class_counts": [2, 2], "class_names": ["down", "up"]},
     "depth": None,
     "state_dim": None,
-    "links": {"self": f"/v1/datasets/{_UPLOAD}"},
+    "links": {"self": f"/v1/datasets/{_UPLOAD}", "preview": f"/v1/datasets/{_UPLOAD}/preview"},
+}
+_INPUT: Json = {"role": "input", "type": "integer", "missing": 0, "classes": None, "more_classes": 0}
+_PREVIEW: Json = {
+    "samples": 4,
+    "columns": [
+        {"name": "left", "minimum": 0.0, "maximum": 2.0, "mean": 1.0, **_INPUT},
+        {"name": "right", "minimum": 0.0, "maximum": 2.0, "mean": 1.0, **_INPUT},
+        {
+            "name": "side",
+            "role": "target",
+            "type": "label",
+            "minimum": None,
+            "maximum": None,
+            "mean": None,
+            "missing": 0,
+            "classes": [{"name": "down", "samples": 2}, {"name": "up", "samples": 2}],
+            "more_classes": 0,
+        },
+    ],
+    "more_columns": 0,
+    "rows": [[0, 1, "down"], [1, 0, "up"], [2, 1, "up"], [1, 2, "down"]],
+    "dropped_rows": 0,
+    "dropped_columns": [],
 }
 _DETAIL = "must be at least the input dimension, 4"
 _PROBLEM: Json = {
@@ -289,6 +315,7 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
             ],
         },
         "Dataset": _DATASET,
+        "DatasetPreview": _PREVIEW,
         "DatasetPage": {"items": [_DATASET], "next_cursor": None},
         "Capabilities": {
             "version": VERSION,

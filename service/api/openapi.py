@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from service.api.examples import EXAMPLES
 from service.api.problems import Problem
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
+from service.contract.data.preview import DatasetPreview
 from service.contract.evaluate.results import ModelPredictions, ModelStates
 from service.contract.kinds import KINDS
 from service.contract.train.results import ContinuumParameters, DiscreteParameters
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _ANSWERS: Final = (
     *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
-    *(Dataset, DatasetPage, Capabilities, Health, Problem),
+    *(Dataset, DatasetPage, DatasetPreview, Capabilities, Health, Problem),
 )
 """Answers that do not hang on the kind of job."""
 

@@ -18,7 +18,7 @@ from starlette.routing import compile_path
 from service.artifacts import ArtifactNotFoundError
 from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.contract.values.strict_json import BodyRefusedError
-from service.datasets.datasets import DatasetNotFoundError
+from service.datasets.datasets import DatasetNotFoundError, NoPreviewError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
 from service.jobs.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
@@ -39,14 +39,23 @@ RETRY_AFTER_S = 1
 
 
 class ProblemItem(BaseModel):
-    """One thing wrong, in the body (``pointer``) or in the query or a header (``parameter``)."""
+    """One thing wrong, in the body (``pointer``) or in the query or a header (``parameter`` alone)."""
 
     model_config = ConfigDict(extra="forbid")
 
     pointer: str | None = Field(default=None, description="JSON pointer into the body; '' is the whole of it.")
-    parameter: str | None = Field(default=None, description="Name of a query parameter or header.")
+    parameter: str | None = Field(
+        default=None,
+        description="Name of a query parameter or header: of the one at fault, or beside `pointer` of one that helps.",
+    )
     code: str
     detail: str
+    column: str | None = Field(
+        default=None, description="Of an upload: name of the column at fault, or its position from 0."
+    )
+    remedies: list[str] | None = Field(
+        default=None, description="Of an upload: what to add to the query, any one of them, such as `missing=drop`."
+    )
 
 
 class Problem(BaseModel):
@@ -121,18 +130,37 @@ def of_spec(error: SpecInvalidError) -> ProblemError:
 
 
 def of_upload(refusals: Sequence[Refusal]) -> ProblemError:
-    """Return the 422 for an upload, or for parameters, that do not hold up, with every reason."""
+    """Return the 422 for an upload, or for parameters, that do not hold up, with every reason and what helps."""
     first, *others = refusals
-    items = [
-        ProblemItem(pointer="" if item.parameter is None else None, **item.model_dump(exclude_none=True))
-        for item in refusals
-    ]
     code, start = ErrorCode.INVALID_DATASET, "The upload is not taken: "
     if first.parameter is not None:
         code, start = ErrorCode.INVALID_PARAMETER, f"The parameter {first.parameter} "
     more = f"; and {len(others)} more, in `errors`" if others else ""
-    detail = f"{start}{first.detail}{more}."
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=items)
+    helps = _together(refusals) if others else ()
+    advice = f". Try {'&'.join(helps)}" if helps else ""
+    detail = f"{start}{first.detail}{more}{advice}."
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, code, detail, errors=list(map(_of_refusal, refusals)))
+
+
+def _of_refusal(refusal: Refusal) -> ProblemItem:
+    helps = refusal.remedies[0].partition("=")[0] if refusal.remedies else None
+    return ProblemItem(
+        pointer="" if refusal.parameter is None else None,
+        parameter=refusal.parameter or helps,
+        code=refusal.code,
+        detail=refusal.detail,
+        column=refusal.column,
+        remedies=list(refusal.remedies) or None,
+    )
+
+
+def _together(refusals: Sequence[Refusal]) -> list[str]:
+    """Return one remedy for each parameter that helps, in the order in which they are named."""
+    chosen: dict[str, str] = {}
+    for refusal in refusals:
+        for remedy in refusal.remedies[:1]:
+            chosen.setdefault(remedy.partition("=")[0], remedy)
+    return list(chosen.values())
 
 
 def invalid_parameter(name: str, detail: str, code: str = "invalid") -> ProblemError:
@@ -231,6 +259,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
             "The idempotency key was used with another body.",
         ),
         DatasetNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.DATASET_NOT_FOUND, "There is no such data set."),
+        NoPreviewError: lambda error: ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NO_PREVIEW, str(error)),
         TooManyDatasets: _refusal(
             HTTPStatus.CONFLICT, ErrorCode.TOO_MANY_DATASETS, "As many data sets are kept as may; delete one first."
         ),

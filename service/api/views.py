@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field
 
-from service.contract.data.dataset import SampleFacts, UploadFormat
+from service.contract.data.dataset import EncodedColumn, SampleFacts, UploadFormat
 from service.contract.estimate import Estimate
 from service.contract.job import JobError, JobRecord, JobStatus, Progress
 from service.contract.kinds import KINDS
@@ -103,6 +103,14 @@ class Dataset(Answer):
     samples: int | None = None
     features: int | None = None
     columns: list[str] | None = Field(default=None, description="Names of the input columns of a table.")
+    target_columns: list[str] | None = Field(default=None, description="Names of the target columns of a table.")
+    encoded: list[EncodedColumn] | None = Field(
+        default=None, description="Columns of text that `categorical=encode` encoded, with their texts."
+    )
+    dropped_columns: list[str] | None = Field(
+        default=None,
+        description="Columns of the upload that were left out: of text by `categorical=drop`, and numbers of the rows.",
+    )
     dropped_rows: int | None = Field(
         default=None, description="Rows of the upload that `missing=drop` left out for a missing value."
     )
@@ -171,9 +179,11 @@ def page_json(page: Page[JobRecord], links: Links) -> str:
 def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
     """Return what the API shows of a data set."""
     facts = record.facts
-    shown: dict[str, Any] = {"kind": facts.kind}
+    shown: dict[str, Any] = {"kind": facts.kind, "links": {"self": links.dataset(record.id)}}
     if isinstance(facts, SampleFacts):
-        shown |= facts.model_dump(include={"samples", "features", "columns", "dropped_rows"})
+        shared = ("samples", "features", "columns", "target_columns", "encoded", "dropped_columns", "dropped_rows")
+        shown |= {name: getattr(facts, name) for name in shared}
+        shown["links"]["preview"] = f"{links.dataset(record.id)}/preview"
         if facts.outputs is not None:
             shown["targets"] = UploadedTargets(
                 kind="classes" if facts.integers else "numbers",
@@ -190,7 +200,6 @@ def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
         uploaded_bytes=record.uploaded_bytes,
         bytes=record.object.bytes,
         created_at=record.created_at,
-        links={"self": links.dataset(record.id)},
         **shown,
     )
 

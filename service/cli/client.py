@@ -53,13 +53,16 @@ class FieldProblem:
     pointer
         JSON pointer into the body; empty for a rule over the whole of it.
     parameter
-        Name of the query parameter or header at fault, where it is not the body.
+        Name of the query parameter or header at fault, or of one that helps.
+    remedies
+        What to add to the query of an upload, any one of them: ``missing=drop``.
     """
 
     pointer: str
     code: str
     detail: str
     parameter: str | None = None
+    remedies: tuple[str, ...] = ()
 
 
 class Refused(ClientError):  # noqa: N818 - see Unreachable
@@ -87,6 +90,7 @@ class Refused(ClientError):  # noqa: N818 - see Unreachable
                 str(entry.get("code", "")),
                 str(entry.get("detail", "")),
                 entry.get("parameter"),
+                tuple(entry.get("remedies") or ()),
             )
             for entry in problem.get("errors") or ()
         )
@@ -229,13 +233,14 @@ class Client:
         inputs_only: bool = False,
         header: str | None = None,
         missing: str | None = None,
+        categorical: str | None = None,
     ) -> Json:
         """Upload a data set, or the weights of a network, and return what is known of it.
 
         Repeating it is harmless: the same content is kept once.
         """
         params: dict[str, Any] = {"targets": list(targets), "inputs": list(inputs)}
-        said = {"name": name, "header": header, "missing": missing}
+        said = {"name": name, "header": header, "missing": missing, "categorical": categorical}
         params |= {parameter: value for parameter, value in said.items() if value is not None}
         if inputs_only:
             params["inputs_only"] = "true"
@@ -255,6 +260,10 @@ class Client:
     def dataset(self, dataset_id: str) -> Json:
         """What is known of one data set."""
         return self._json("GET", _dataset_path(dataset_id))
+
+    def preview(self, dataset_id: str) -> Json:
+        """Columns and first rows of one data set of samples."""
+        return self._json("GET", f"{_dataset_path(dataset_id)}/preview")
 
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a data set; jobs that were given it keep their own copy."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from service.cli.options import DEFAULT_URL, AsJson, Url, connected, print_json
-from service.contract.data.reading import HeaderRow, Missing
+from service.contract.data.reading import Categorical, HeaderRow, Missing
 from service.contract.values import media_types
 
 if TYPE_CHECKING:
@@ -44,11 +44,15 @@ def upload(
     missing: Annotated[
         Missing | None, typer.Option(help="Rows with a missing value; unless said, the file is refused.")
     ] = None,
+    categorical: Annotated[
+        Categorical | None, typer.Option(help="Columns of text among the inputs; unless said, the file is refused.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="For people.")] = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Upload a data set, or the weights K and b of a network, and print its id."""
+    """Upload a data set, or the weights K and b of a network, and print its id; its columns as a message."""
+    from service.cli.dataset_tables import show_preview
     from service.cli.output import REFUSED, messages, standard_output
 
     media_type = MEDIA_TYPES.get(file.suffix.lower())
@@ -65,12 +69,15 @@ def upload(
             inputs_only=inputs_only,
             header=header,
             missing=missing,
+            categorical=categorical,
         )
-    if as_json:
-        print_json(dataset)
-    else:
+        if as_json:
+            print_json(dataset)
+            return
         standard_output().print(dataset["id"])
         messages().print(_contents(dataset), markup=False)
+        if dataset["kind"] == "samples":
+            show_preview(messages(), client.preview(dataset["id"]), rows=False)
 
 
 @app.command("list")
@@ -86,13 +93,32 @@ def list_datasets(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
 
 @app.command("show")
 def show_dataset(dataset_id: DatasetId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
-    """Print what is known of a data set."""
+    """Print what is known of a data set, and its columns as a table."""
+    from service.cli.dataset_tables import show_preview
+    from service.cli.output import standard_output
+
     with connected(url) as client:
         dataset = client.dataset(dataset_id)
-    if as_json:
-        print_json(dataset)
-    else:
+        if as_json:
+            print_json(dataset)
+            return
         _print(_lines(dataset))
+        if dataset["kind"] == "samples":
+            show_preview(standard_output(), client.preview(dataset_id), rows=False)
+
+
+@app.command("preview")
+def preview_dataset(dataset_id: DatasetId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+    """Print the columns of a data set, and its first rows."""
+    from service.cli.dataset_tables import show_preview
+    from service.cli.output import standard_output
+
+    with connected(url) as client:
+        preview = client.preview(dataset_id)
+    if as_json:
+        print_json(preview)
+    else:
+        show_preview(standard_output(), preview, rows=True)
 
 
 @app.command("delete")

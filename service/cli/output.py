@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from decimal import Decimal
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import typer
@@ -26,6 +27,8 @@ MIN_DECIMALS: Final = 7
 NARROWEST: Final = 80
 UNLIMITED: Final = 10_000
 NOTHING: Final = "-"
+_OPTIONS: Final = {"targets": "--target", "inputs": "--input"}
+"""Options of the command line that are called otherwise than the parameter of the query."""
 
 
 def standard_output() -> Console:
@@ -67,6 +70,22 @@ def _other(value: Any) -> str:
     return NOTHING if value is None else str(value)
 
 
+def plain(text: str) -> str:
+    """A text without the control characters that a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _together(refused: Refused) -> str:
+    """Options that help an upload that was refused, one for each parameter, or nothing."""
+    chosen: dict[str, str] = {}
+    for problem in refused.errors:
+        for remedy in problem.remedies[:1]:
+            parameter, _, value = remedy.partition("=")
+            option = _OPTIONS.get(parameter, f"--{parameter}")
+            chosen.setdefault(parameter, f"{option} {quote(plain(value))}")
+    return " ".join(chosen.values())
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn the client's errors into a message on standard error and an exit status."""
@@ -78,6 +97,8 @@ def reported() -> Iterator[None]:
         for problem in refused.errors:
             place = problem.parameter or problem.pointer or "(the whole body)"
             console.print(f"  {place}: {problem.detail}", markup=False)
+        if helps := _together(refused):
+            console.print(f"try: {helps}", markup=False)
         raise typer.Exit(REFUSED) from None
     except ClientError as error:
         messages().print(f"{error}\nIs the service running? Start it with: deeplimit serve", style="red", markup=False)

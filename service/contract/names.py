@@ -61,6 +61,11 @@ def dataset_path(dataset_id: str, upload: str) -> str:
     return f"datasets/{dataset_id}/{upload}.safetensors"
 
 
+def preview_path(dataset: str) -> str:
+    """Object that holds the preview of the data set whose own object this is; the two are deleted together."""
+    return f"{dataset.removesuffix('.safetensors')}.preview.json"
+
+
 def results_path(job_id: str, fence: int, key: str = RESULTS) -> str:
     """Object that one attempt wrote under a key of ``artifacts``; the fence keeps attempts apart."""
     return f"{job_prefix(job_id)}/results/{fence}/{key}.{'safetensors' if '/' in key else 'json'}"

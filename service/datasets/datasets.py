@@ -19,10 +19,10 @@ import redis
 from obstore.exceptions import BaseError as ObjectStoreError
 
 from service.contract import names
-from service.contract.data.dataset import DatasetRecord, UploadFormat
-from service.contract.values.media_types import SAFETENSORS
+from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
+from service.contract.values.media_types import JSON, SAFETENSORS
 from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate
-from service.datasets.uploads.child import read_upload
+from service.datasets.uploads.child import look_at, read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ _ID: Final = re.compile(r"[0-9a-f]{64}")
 
 class DatasetNotFoundError(Exception):
     """There is no such data set."""
+
+
+class NoPreviewError(Exception):
+    """There is nothing to look at in a data set; its words say why."""
 
 
 class Datasets:
@@ -72,12 +76,15 @@ class Datasets:
             request = UploadRequest(
                 format=kind, source=str(upload), destination=str(canonical), choice=choice, limits=bounds
             )
-            facts = read_upload(request)
+            facts, preview = read_upload(request)
             with canonical.open("rb") as file:
                 dataset_id = hashlib.file_digest(file, "sha256").hexdigest()
             path = names.dataset_path(dataset_id, secrets.token_hex(8))
             self._store.announce(path)
             stored = self._artifacts.put_file(path, canonical, SAFETENSORS)
+        shown = None
+        if preview is not None:
+            shown = self._artifacts.put(names.preview_path(path), preview.model_dump_json().encode(), JSON)
         record = DatasetRecord(
             id=dataset_id,
             name=name,
@@ -86,6 +93,7 @@ class Datasets:
             created_at=datetime.now(UTC),
             facts=facts,
             object=stored,
+            preview=shown,
         )
         try:
             kept, existing = self._store.create(record, limits.uploads)
@@ -116,6 +124,43 @@ class Datasets:
     def find(self, dataset_id: str) -> DatasetRecord | None:
         """Read a record, or return ``None`` where there is none or the id cannot be one."""
         return self._store.get(dataset_id) if _ID.fullmatch(dataset_id) else None
+
+    def preview(self, dataset_id: str) -> bytes | None:
+        """Read the look at a data set that was taken when it was uploaded, as JSON of a `DatasetPreview`.
+
+        It is None for one that an earlier version was given; `look` takes one then.
+
+        Raises
+        ------
+        DatasetNotFoundError, NoPreviewError
+            There is no such data set, or it holds weights.
+        ArtifactNotFoundError
+            It is being deleted.
+        """
+        record = self.get(dataset_id)
+        if not isinstance(record.facts, SampleFacts):
+            raise NoPreviewError("The data set holds weights, which have no columns to look at.")
+        return None if record.preview is None else self._artifacts.get(record.preview)
+
+    def look(self, dataset_id: str) -> bytes:
+        """Look at a data set now, in a process of its own; otherwise as `preview`.
+
+        Raises
+        ------
+        NoPreviewError
+            It cannot be read any more, either.
+        """
+        record = self.get(dataset_id)
+        if not isinstance(record.facts, SampleFacts):
+            raise NoPreviewError("The data set holds weights, which have no columns to look at.")
+        with tempfile.TemporaryDirectory(prefix="deeplimit-preview-") as folder:
+            canonical = Path(folder) / "canonical.safetensors"
+            self._artifacts.get_file(record.object, canonical)
+            try:
+                return look_at(canonical, record.facts).model_dump_json().encode()
+            except UploadRefusedError as error:
+                detail = f"The data set {error.refusal.detail}; upload it again."
+                raise NoPreviewError(detail) from error
 
     def list(self, *, limit: int, cursor: str | None) -> Page[DatasetRecord]:
         """Read a page, newest first.
@@ -154,8 +199,9 @@ class Datasets:
         return deleted
 
     def _discard(self, path: str) -> bool:
-        """Delete an object that no record refers to, or leave it to `sweep`; return whether it is gone."""
+        """Delete an object that no record refers to and its preview, or leave it to `sweep`; return if it is gone."""
         try:
+            self._artifacts.delete(names.preview_path(path))
             self._artifacts.delete(path)
             self._store.settle(path)
         except (redis.RedisError, ObjectStoreError, OSError) as failure:

@@ -128,6 +128,7 @@ def test_other_examples_are_what_is_answered(api: httpx.Client) -> None:
     answers = {
         "Problem": api.post("/v1/jobs", json=iris).json(),
         "Dataset": upload,
+        "DatasetPreview": api.get(upload["links"]["preview"]).json(),
         "DatasetPage": api.get("/v1/datasets").json(),
         "Capabilities": api.get("/v1/capabilities").json() | {"devices": ["cpu"]},  # no worker is there
         "Health": api.get("/readyz").json(),

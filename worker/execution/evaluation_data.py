@@ -25,6 +25,8 @@ from worker.execution.problems import builtin_dataset, dataset_for, dataset_of, 
 from worker.executor import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from deeplimit.mathematics import Problem
@@ -146,11 +148,22 @@ def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset
         return builtin_dataset(source), True
     arrays = read_arrays(job, DATA)
     inputs, targets = arrays["inputs"], arrays.get("targets")
+    if isinstance(source, ResolvedDatasetEvaluation) and source.columns is not None:
+        inputs = _arranged(inputs, source.columns)
     if targets is None:
         return Dataset(inputs.astype(np.float64), np.zeros(len(inputs)), None), False
     if isinstance(source, ResolvedDatasetEvaluation) and source.classes is not None:
         targets = np.array(source.classes, np.float64)[targets.astype(np.int64)]
     return dataset_for(loss, inputs, targets), True
+
+
+def _arranged(inputs: npt.NDArray[np.generic], columns: Sequence[int | None]) -> Floats:
+    """Return (S, f) in the columns that the models take; what is None is a text that does not occur: zeros."""
+    arranged = np.zeros((len(inputs), len(columns)))
+    for place, column in enumerate(columns):
+        if column is not None:
+            arranged[:, place] = inputs[:, column]
+    return arranged
 
 
 def _made_up(samples: int, outputs: int, loss: str) -> Floats:

@@ -22,10 +22,11 @@ from service.api.routes.common import Flag, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State
 from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
-from service.contract.data.reading import HeaderRow, Missing
+from service.contract.data.reading import Categorical, HeaderRow, Missing
+from service.contract.values.labels import is_plain
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import BYTES
-from service.datasets.uploads.request import LONGEST_NAME, Choice, is_plain
+from service.datasets.uploads.request import LONGEST_NAME, Choice
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
 
@@ -110,7 +111,8 @@ async def create_dataset(
         list[ChosenName],
         Query(
             max_length=CHOSEN_NAMES,
-            description="Columns of a table that are targets, the last unless said; or the array, `targets` or `y`.",
+            description="Columns of a table that are targets, the last unless said, or refused where another is likelier;"
+            " or the array, `targets` or `y`.",
         ),
     ] = [],  # noqa: B006 - FastAPI copies it
     inputs: Annotated[
@@ -138,19 +140,34 @@ async def create_dataset(
             " target as a label of its own."
         ),
     ] = Missing.REFUSE,
+    categorical: Annotated[
+        Categorical,
+        Query(
+            description="Columns of text among the inputs of a table: refuse the upload, drop them and say which, or"
+            " encode each as a column of 0 and 1 for each of its texts, named `column=text`; truth values likewise."
+        ),
+    ] = Categorical.REFUSE,
 ) -> Response:
     """Upload samples to train or evaluate on, or the weights K and b of a network to diagnose.
 
     CSV: commas between cells, points in decimals, UTF-8; columns without a header are named 0, 1, …. A single column
     of targets with any text becomes classes, in the order of the sorted labels. NPZ and safetensors: arrays of samples,
     or `K` (depth, d, d) and `b` (depth, d); no other array matters. Parquet: flat columns of numbers; a target may be
-    text, and a data frame's index is no column. Nothing is unpickled. The id is the hash of the content, so an upload
-    can be repeated.
+    text, and a data frame's index is no column. A first column that numbers the rows of a table is left out. What
+    cannot be taken is told with every column at fault, and what helps. Nothing is unpickled. The id is the hash of the
+    content, so an upload can be repeated.
     """
     datasets = service.datasets
     kind = _format(request, file_format)
     row = _header(request, header, kind)
-    choice = Choice(inputs=tuple(inputs), targets=tuple(targets), inputs_only=inputs_only, header=row, missing=missing)
+    choice = Choice(
+        inputs=tuple(inputs),
+        targets=tuple(targets),
+        inputs_only=inputs_only,
+        header=row,
+        missing=missing,
+        categorical=categorical,
+    )
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
     with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
@@ -191,6 +208,22 @@ def list_datasets(
 def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Response:
     """Read what is known of a data set: its size, and what its targets are."""
     return json_response(dataset_of(datasets.get(dataset_id), links).model_dump_json())
+
+
+@router.get(
+    "/{dataset_id}/preview",
+    response_model=None,
+    summary="Look at a data set",
+    responses=answers(HTTPStatus.OK, "Its columns and its first rows.", "DatasetPreview")
+    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def preview_dataset(dataset_id: str, service: State) -> Response:
+    """Look at the columns of a data set, with their ranges and classes, and at its first rows; weights have none."""
+    datasets = service.datasets
+    content = await anyio.to_thread.run_sync(datasets.preview, dataset_id)
+    if content is None:  # uploaded by an earlier version: it is read again, which waits its turn as an upload does
+        content = await anyio.to_thread.run_sync(datasets.look, dataset_id, limiter=service.upload_turns)
+    return json_response(content)
 
 
 @router.delete(

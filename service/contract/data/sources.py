@@ -125,8 +125,11 @@ class InlineData(DataOptions):
     inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")] = Field(
         description="(S, features): one row per sample."
     )
-    targets: Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs"), AfterValidator(one_column_flat)] = (
-        Field(description="(S,) or (S, 1) classes 0..m-1, ±1 or numbers; or (S, m) rows of numbers.")
+    targets: Annotated[
+        Table, ArrayOf((1, 2), rows="samples", columns="outputs", labels=True), AfterValidator(one_column_flat)
+    ] = Field(
+        description="(S,) or (S, 1) classes 0..m-1, ±1 or numbers; or (S, m) rows of numbers; or (S,) texts, labels"
+        " that become classes in the order of the sorted labels."
     )
 
     def sha256(self) -> str:

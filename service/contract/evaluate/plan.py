@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.contract import names
 from service.contract.evaluate.request import DatasetEvaluationData, InlineEvaluationData
-from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.evaluate.resolve import TrainedJob, inline_targets, resolve_evaluate
 from service.contract.job import JobStatus
 from service.contract.model_name import CONTINUUM
 from service.contract.plan import InlineSamples, Plan
@@ -35,13 +35,15 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
     models = names.models_with_parameters(record.artifacts)
     data = spec.data
     dataset = references.dataset(data.id) if isinstance(data, DatasetEvaluationData) else None
-    resolved, estimate = resolve_evaluate(spec, TrainedJob(trained, models, outputs), dataset, references.limits)
+    job = TrainedJob(trained, models, outputs)
+    resolved, estimate = resolve_evaluate(spec, job, dataset, references.limits)
     needed = dict.fromkeys([*resolved.models, *([CONTINUUM] if resolved.depths else [])])
     given: dict[str, Given] = {
         names.trained_key(model): record.artifacts[names.parameters_key(model)] for model in needed
     }
     if isinstance(data, InlineEvaluationData):
-        given[names.DATA] = InlineSamples(data.inputs, data.targets, trained.objective.loss.target_kind)
+        targets = None if data.targets is None else inline_targets(data.targets, job)
+        given[names.DATA] = InlineSamples(data.inputs, targets, trained.objective.loss.target_kind)
     elif dataset is not None:
         given[names.DATA] = dataset.object
     elif data is None and names.DATA in record.artifacts:

@@ -58,11 +58,14 @@ class InlineEvaluationData(Strict):
     source: Literal["inline"]
     inputs: Annotated[Table, ArrayOf((2,), rows="samples", columns="features")]
     targets: (
-        Annotated[Table, ArrayOf((1, 2), rows="samples", columns="outputs"), AfterValidator(one_column_flat)] | None
+        Annotated[
+            Table, ArrayOf((1, 2), rows="samples", columns="outputs", labels=True), AfterValidator(one_column_flat)
+        ]
+        | None
     ) = Field(
         default=None,
-        description="As for training; classes are integers in the training's order, and need not all occur. For"
-        " logistic -1 and 1, or 0 and 1, in which 0 is -1.",
+        description="As for training; classes are integers in the training's order, or their labels as texts, and need"
+        " not all occur. For logistic -1 and 1, or 0 and 1, in which 0 is -1.",
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.contract.data.dataset import class_text
 from service.contract.data.sources import BUILTINS, sha256_of
 from service.contract.estimate import Estimate, Sizes, check_cost
+from service.contract.evaluate.columns import match_columns
 from service.contract.evaluate.estimate import estimate_evaluate, largest_output
 from service.contract.evaluate.request import (
     BuiltinEvaluationData,
@@ -26,8 +28,9 @@ from service.contract.evaluate.resolved import (
 )
 from service.contract.model_name import CONTINUUM
 from service.contract.train.request import Loss
-from service.contract.train.resolved import ChosenBuiltin, ResolvedDataset, ResolvedTrainSpec
-from service.contract.train.samples import PAIR, generated_options, length_errors, uploaded_samples
+from service.contract.train.resolved import ChosenBuiltin, ResolvedTrainSpec
+from service.contract.train.samples import PAIR, generated_options, length_errors, targets_for, uploaded_samples
+from service.contract.values.arrays import MOST_ERRORS, Table
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS, Limits
 
@@ -37,12 +40,11 @@ if TYPE_CHECKING:
     from service.contract.data.dataset import DatasetRecord, SampleFacts
     from service.contract.evaluate.resolved import ResolvedEvaluationData
     from service.contract.train.resolved import ResolvedData
-    from service.contract.values.arrays import Table
 
 OPTIONS = {"solvers": OutputKind.SOLVERS, "noise": OutputKind.ROBUSTNESS}
 """Options, and the output that each is for."""
-_SHOWN = 60
-"""Characters of a column's name that an error repeats."""
+MOST_LABELS = 20
+"""Labels of the training that an error names."""
 UNLIKE_TRAINING = "its targets are not of the kind that the models were trained on"
 
 
@@ -53,6 +55,12 @@ class TrainedJob:
     spec: ResolvedTrainSpec
     models: tuple[str, ...]
     outputs: int
+
+    @property
+    def class_names(self) -> list[str] | None:
+        """Labels that the models were trained on, in the order of their classes."""
+        data = self.spec.data
+        return None if isinstance(data, ChosenBuiltin) else data.class_names
 
 
 def resolve_evaluate(
@@ -128,13 +136,39 @@ def _resolve_inline(
     if data.targets is not None:
         tables.append(data.targets)
         errors.extend(length_errors(*tables) or _inline_errors(data.targets, trained))
+        if not errors:
+            tables[1] = inline_targets(data.targets, trained)
     digest = sha256_of(tables)
     return ResolvedInlineEvaluation(
         source="inline", sha256=digest, samples=samples, features=features, targets=data.targets is not None
     )
 
 
+def inline_targets(targets: Table, trained: TrainedJob) -> Table:
+    """Return targets of a body as the models take them: labels, which hold up, as the classes of the training."""
+    if targets.class_names is None:
+        return targets
+    places = {name: float(place) for place, name in enumerate(trained.class_names or ())}
+    classes = [places[name] for name in targets.class_names]
+    aligned = Table(targets.shape, array("d", (classes[int(y)] for y in targets.values)), targets.class_names)
+    return targets_for(trained.spec.objective.loss, aligned)
+
+
+def _label_errors(names: tuple[str, ...], targets: Table, trained: TrainedJob) -> list[FieldError]:
+    """Point at the first labels that the models were not trained on."""
+    if trained.spec.objective.loss is Loss.SQUARED_ERROR or trained.class_names is None:
+        what = "numbers" if trained.spec.objective.loss is Loss.SQUARED_ERROR else "classes by number"
+        return [FieldError("/data/targets", "targets_do_not_fit", f"the models were trained on {what}, not on labels")]
+    known = trained.class_names
+    wrong = [index for index, y in enumerate(targets.values) if names[int(y)] not in known]
+    some = ", ".join(map(repr, known[:MOST_LABELS])) + (", …" if len(known) > MOST_LABELS else "")
+    detail = f"is none of the labels that the models were trained on: {some}"
+    return [FieldError(f"/data/targets/{index}", "targets_do_not_fit", detail) for index in wrong[:MOST_ERRORS]]
+
+
 def _inline_errors(targets: Table, trained: TrainedJob) -> list[FieldError]:
+    if targets.class_names is not None:
+        return _label_errors(targets.class_names, targets, trained)
     one_each, m, loss = len(targets.shape) == 1, trained.outputs, trained.spec.objective.loss
     if loss is Loss.SQUARED_ERROR:
         fits, detail = math.prod(targets.shape[1:]) == m, f"the models predict {m} numbers per sample"
@@ -169,23 +203,19 @@ def _targets_fit(trained: TrainedJob, outputs: int | None, classes: int) -> bool
 def _resolve_upload(
     dataset_id: str, facts: SampleFacts, trained: TrainedJob, errors: list[FieldError]
 ) -> ResolvedDatasetEvaluation:
-    own = trained.spec.data if isinstance(trained.spec.data, ResolvedDataset) else None
     has_targets = facts.outputs is not None
-    classes = _classes(facts, own.class_names if own is not None else None, trained, errors) if has_targets else None
-    if facts.columns and own is not None and own.columns and facts.columns != own.columns:
-        detail = "its input columns are not those that the models were trained on, in their order"
-        pairs = enumerate(zip(facts.columns, own.columns, strict=False), 1)
-        detail += next(
-            (f": column {k} is {_shown(new)}, not {_shown(old)}" for k, (new, old) in pairs if new != old), ""
-        )
-        errors.append(FieldError("/data/id", "columns_differ", detail))
-    sizes = facts.model_dump(include={"samples", "features"})
-    return ResolvedDatasetEvaluation(source="dataset", id=dataset_id, targets=has_targets, classes=classes, **sizes)
-
-
-def _shown(name: str) -> str:
-    """Return a name in quotes, with its beginning and end where it is long, and control characters escaped."""
-    return repr(name if len(name) <= _SHOWN else f"{name[: _SHOWN // 2]}…{name[-_SHOWN // 2 :]}")
+    classes = _classes(facts, trained.class_names, trained, errors) if has_targets else None
+    columns = match_columns(facts, trained.spec.data, errors)
+    features = facts.features if columns is None else len(columns)
+    return ResolvedDatasetEvaluation(
+        source="dataset",
+        id=dataset_id,
+        samples=facts.samples,
+        features=features,
+        targets=has_targets,
+        classes=classes,
+        columns=columns,
+    )
 
 
 def _classes(

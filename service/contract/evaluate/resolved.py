@@ -34,6 +34,12 @@ class ResolvedDatasetEvaluation(Strict):
     classes: list[int] | None = Field(
         default=None, description="The training's class of each class of the upload; null where they are the same."
     )
+    columns: list[int | None] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="For each column that the models take, the upload's column, from 0, or null for zeros where a text"
+        " does not occur in it. Absent where the columns are the same.",
+    )
 
 
 class ResolvedOwnData(Strict):

@@ -9,6 +9,7 @@ from service.contract.data.sources import DatasetData, InlineData
 from service.contract.plan import InlineSamples, Plan
 from service.contract.request import Device
 from service.contract.train.resolve import resolve_train
+from service.contract.train.samples import targets_for
 
 if TYPE_CHECKING:
     from service.contract.plan import Given, References
@@ -22,7 +23,8 @@ def plan_train(spec: TrainSpec, references: References) -> Plan:
     resolution = resolve_train(spec, references.limits, dataset)
     given: dict[str, Given] = {}
     if isinstance(data, InlineData):
-        given[names.DATA] = InlineSamples(data.inputs, data.targets, resolution.spec.objective.loss.target_kind)
+        loss = resolution.spec.objective.loss
+        given[names.DATA] = InlineSamples(data.inputs, targets_for(loss, data.targets), loss.target_kind)
     elif dataset is not None:
         given[names.DATA] = dataset.object
     cuda_at = "/training/device" if spec.training.device is Device.CUDA else None

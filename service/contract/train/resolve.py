@@ -130,11 +130,23 @@ def _data_defaults(
     }
     match source:
         case InlineData():
-            return defaults | {"sha256": source.sha256(), "samples": sizes.samples, "features": sizes.features}
+            names = source.targets.class_names
+            told = {} if names is None else {"class_names": list(names)}
+            return (
+                defaults
+                | told
+                | {
+                    "sha256": source.sha256(),
+                    "samples": sizes.samples,
+                    "features": sizes.features,
+                }
+            )
         case BuiltinData():
             return defaults | generated_options(source.name, source.model_dump(), errors)
         case SampleFacts():
-            return defaults | source.model_dump(include={"samples", "features", "class_names", "columns"})
+            return defaults | source.model_dump(
+                include={"samples", "features", "class_names", "columns", "target_columns", "encoded"}
+            )
 
 
 def _check_fixed(spec: TrainSpec, d: int, m: int, errors: list[FieldError]) -> None:

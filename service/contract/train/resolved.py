@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from service.contract.data.dataset import EncodedColumn
 from service.contract.data.sources import BUILTINS, BuiltinName, DataOptions
 from service.contract.request import JobLimits, ResolvedRequest, Strict
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
@@ -23,6 +24,11 @@ class ResolvedDataOptions(DataOptions):
     standardise_targets: bool
 
 
+def _absent(description: str | None = None) -> Any:
+    """Return a field that stays away where it does not apply."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
 class ResolvedInline(ResolvedDataOptions):
     """Inline data, kept as an artifact of the job."""
 
@@ -30,6 +36,7 @@ class ResolvedInline(ResolvedDataOptions):
     sha256: str = Field(description="Over inputs, then targets, as little-endian doubles in row-major order.")
     samples: int
     features: int
+    class_names: list[str] | None = _absent("Labels in the order of the classes they became, where there were any.")
 
 
 class ResolvedDataset(ResolvedDataOptions):
@@ -41,11 +48,8 @@ class ResolvedDataset(ResolvedDataOptions):
     features: int
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
-
-
-def _absent() -> Any:
-    """Return a field that stays away where it does not apply."""
-    return Field(default=None, exclude_if=lambda value: value is None)
+    target_columns: list[str] | None = _absent("Names of the target columns.")
+    encoded: list[EncodedColumn] | None = _absent("Columns of text that became several of the input columns.")
 
 
 class ChosenBuiltin(Strict):

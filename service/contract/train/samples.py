@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
@@ -85,6 +86,8 @@ def sizes_for(loss: Loss, source: Source, errors: list[FieldError]) -> SampleSiz
 def _inline(loss: Loss, data: InlineData, errors: list[FieldError]) -> SampleSizes:
     (samples, features), targets = data.inputs.shape, data.targets
     errors.extend(length_errors(data.inputs, targets))
+    if targets.class_names is not None:
+        return _labelled(loss, data, errors)
     if loss is Loss.SQUARED_ERROR:
         return SampleSizes(samples, math.prod(targets.shape[1:]), features)
     if len(targets.shape) > 1:
@@ -105,6 +108,29 @@ def _inline(loss: Loss, data: InlineData, errors: list[FieldError]) -> SampleSiz
         errors.append(FieldError("/data/targets", "targets_do_not_fit", "cross_entropy takes at least two classes"))
     errors.extend(_absent_classes("/data/targets", counts))
     return SampleSizes(samples, len(counts), features, tuple(filter(None, counts)))
+
+
+def _labelled(loss: Loss, data: InlineData, errors: list[FieldError]) -> SampleSizes:
+    """Return the sizes of samples with labels, of which two do for the logistic loss as well."""
+    (samples, features), by_class = data.inputs.shape, Counter(data.targets.values)
+    detail = None
+    if loss is Loss.SQUARED_ERROR:
+        detail = "are labels, not numbers; cross_entropy takes them"
+    elif loss is Loss.LOGISTIC and len(by_class) != PAIR:
+        detail = "logistic takes two labels"
+    elif not PAIR <= len(by_class) <= LIMITS.outputs:
+        detail = f"cross_entropy takes from {PAIR} to {LIMITS.outputs} different labels"
+    if detail is not None:
+        errors.append(FieldError("/data/targets", "targets_do_not_fit", detail))
+    outputs = len(by_class) if loss is Loss.CROSS_ENTROPY else 1
+    return SampleSizes(samples, outputs, features, tuple(by_class[k] for k in sorted(by_class)))
+
+
+def targets_for(loss: Loss, targets: Table) -> Table:
+    """Return targets of a body as its loss takes them: of two labels logistic takes the first as -1, the other as 1."""
+    if targets.class_names is None or loss is not Loss.LOGISTIC:
+        return targets
+    return Table(targets.shape, array("d", (2.0 * y - 1.0 for y in targets.values)), targets.class_names)
 
 
 def _builtin(loss: Loss, data: BuiltinData, errors: list[FieldError]) -> SampleSizes:

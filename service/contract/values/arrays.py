@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticCustomError
 
 from service.contract.values.errors import FieldError
+from service.contract.values.labels import LONGEST_LABEL, classes_by_label, is_missing, label_flaw, tidy
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Parsed, Real, limits_of
 
@@ -33,10 +34,14 @@ MOST_ERRORS = 20
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Numbers in row-major order, as C doubles; the shape is ``(S,)`` or ``(S, columns)``."""
+    """Numbers in row-major order, as C doubles; the shape is ``(S,)`` or ``(S, columns)``.
+
+    Labels are the numbers of their classes, whose names are ``class_names``.
+    """
 
     shape: tuple[int, ...]
     values: array[float]
+    class_names: tuple[str, ...] | None = None
 
     def rows(self) -> list[list[float]]:
         """Return a two-dimensional table as nested lists."""
@@ -46,8 +51,8 @@ class Table:
 
 def one_column_flat(table: Table) -> Table:
     """Return one column of labels, 0, 1, 2, … or -1 and 1, as a table of shape (S,); any other as it is."""
-    labels = all(y.is_integer() and y >= 0.0 for y in table.values) or {-1.0, 1.0}.issuperset(table.values)
-    return Table(table.shape[:1], table.values) if labels and table.shape[1:] == (1,) else table
+    classes = all(y.is_integer() and y >= 0.0 for y in table.values) or {-1.0, 1.0}.issuperset(table.values)
+    return Table(table.shape[:1], table.values) if classes and table.shape[1:] == (1,) else table
 
 
 def nested(errors: Sequence[FieldError]) -> PydanticCustomError:
@@ -65,14 +70,17 @@ class ArrayOf(Parsed):
         The numbers of dimensions allowed: ``(1,)``, ``(2,)`` or ``(1, 2)``.
     rows, columns
         The published limits on the entries along each dimension, by name.
+    labels
+        Whether a text for each row may stand in place of numbers: a label.
     """
 
     dimensions: tuple[int, ...]
     rows: str
     columns: str = ""
+    labels: bool = False
 
     def parse(self, value: object, info: ValidationInfo | None = None) -> Table:
-        """Return finite numbers in the shape they came in, or raise `NESTED` with the first bad entries."""
+        """Return finite numbers in the shape they came in, or labels; or raise `NESTED` with the first bad entries."""
         if isinstance(value, Table):
             return value
         if not isinstance(value, list):
@@ -80,6 +88,8 @@ class ArrayOf(Parsed):
         if not value:
             raise nested([FieldError("", "empty", "must have at least one entry")])
         _check_length(value, "", self.rows, info)
+        if self.labels and any(isinstance(entry, str) for entry in value):
+            return _labels(value)
         flat_only, rows_only = self.dimensions == (1,), self.dimensions == (2,)
         if flat_only or not (rows_only or isinstance(value[0], list)):
             if all(isinstance(entry, list) for entry in value):
@@ -106,7 +116,30 @@ class ArrayOf(Parsed):
         flat: JsonSchemaValue = {"type": "array", "items": {"type": "number"}, "minItems": 1}
         rows: JsonSchemaValue = {"type": "array", "items": flat, "minItems": 1}
         kinds = [{1: flat, 2: rows}[dimensions] for dimensions in self.dimensions]
+        if self.labels:
+            text = {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL}
+            kinds.append({"type": "array", "items": text, "minItems": 1})
         return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+
+
+def _labels(value: list[Any]) -> Table:
+    """Return labels as classes, in the order of the sorted labels, or point at the first entries that are none."""
+    bad = list(islice(_bad_labels(value), MOST_ERRORS))
+    if bad:
+        raise nested(bad)
+    classes, names = classes_by_label(tidy(value))
+    return Table((len(value),), array("d", classes), tuple(names))
+
+
+def _bad_labels(value: list[Any]) -> Iterator[FieldError]:
+    for index, entry in enumerate(value):
+        if not isinstance(entry, str):
+            yield FieldError(f"/{index}", "not_a_label", "must be a text, as other targets are; or all are numbers")
+        elif is_missing(entry):
+            detail = "is empty or says that its value is missing, which is no label; leave the sample out"
+            yield FieldError(f"/{index}", "missing_value", detail)
+        elif (why := label_flaw(entry.strip())) is not None:
+            yield FieldError(f"/{index}", why[0], f"the label {why[1]}")
 
 
 def _check_length(value: list[Any], pointer: str, limit: str, info: ValidationInfo | None) -> None:

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     JOB_NOT_FOUND = "job_not_found"
     MODEL_NOT_FOUND = "model_not_found"
     DATASET_NOT_FOUND = "dataset_not_found"
+    NO_PREVIEW = "no_preview"
     RESULTS_UNAVAILABLE = "results_unavailable"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"

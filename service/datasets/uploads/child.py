@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from service.config import PREFIX
-from service.datasets.uploads.request import UploadAnswer, UploadRefusedError
+from service.datasets.uploads.request import PreviewRequest, UploadAnswer, UploadRefusedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.contract.data.dataset import SampleFacts, WeightFacts
+    from service.contract.data.preview import DatasetPreview
     from service.datasets.uploads.request import UploadRequest
 
 LOG = logging.getLogger(__name__)
@@ -24,14 +27,29 @@ AT_ONCE: Final = 2
 """Uploads read at the same time by one process of the API; more wait, so that their memory is bounded together."""
 
 
-def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
-    """Have a child process read an upload and write its canonical form, and return what it holds.
+def read_upload(request: UploadRequest) -> tuple[SampleFacts | WeightFacts, DatasetPreview | None]:
+    """Have a child process read an upload and write its canonical form, and return what it holds, and a look at it.
 
     Raises
     ------
     UploadRefusedError
         It does not hold up, or it took the child down.
     """
+    answer = _ask(request)
+    if answer.facts is None:
+        raise UploadRefusedError("unreadable", "could not be read")
+    return answer.facts, answer.preview
+
+
+def look_at(canonical: Path, facts: SampleFacts) -> DatasetPreview:
+    """Have a child process look at samples in canonical form; raises as `read_upload` does."""
+    answer = _ask(PreviewRequest(canonical=str(canonical), facts=facts))
+    if answer.preview is None:
+        raise UploadRefusedError("unreadable", "could not be read")
+    return answer.preview
+
+
+def _ask(request: UploadRequest | PreviewRequest) -> UploadAnswer:
     # the service's own settings name a Redis server and perhaps its password: no business of a reader's
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -54,6 +72,4 @@ def read_upload(request: UploadRequest) -> SampleFacts | WeightFacts:
         raise UploadRefusedError("unreadable", "could not be read: its reader ran out of memory or failed") from None
     if answer.refusals:
         raise UploadRefusedError.several(answer.refusals)
-    if answer.facts is None:
-        raise UploadRefusedError("unreadable", "could not be read")
-    return answer.facts
+    return answer

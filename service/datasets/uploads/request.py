@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.data.dataset import Facts, SampleFacts, UploadFormat
-from service.contract.values.labels import is_plain
 from service.contract.data.preview import DatasetPreview
 from service.contract.data.reading import Categorical, HeaderRow, Missing
+from service.contract.values.labels import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -175,7 +175,9 @@ def _inputs(read: Unsettled, missing: list[int], limits: UploadLimits) -> Sample
 
 
 def _check_different(columns: Sequence[str]) -> None:
-    if twice := sorted({name for name in columns if columns.count(name) > 1} if len(set(columns)) < len(columns) else ()):
+    if twice := sorted(
+        {name for name in columns if columns.count(name) > 1} if len(set(columns)) < len(columns) else ()
+    ):
         detail = f"has two columns of one name once they are encoded: {twice[0]!r}; rename one"
         raise UploadRefusedError("ambiguous_column", detail)
 
@@ -236,7 +238,9 @@ def _without(read: Unsettled, gone: NDArray[np.bool_]) -> Unsettled:
         targets = [cell for cell, left_out in zip(targets, gone.tolist(), strict=True) if not left_out]
     texts = [text.without(gone) for text in read.texts]
     row = read.row
-    return replace(read, inputs=read.inputs[kept], targets=targets, texts=texts, row=lambda place: row(int(kept[place])))
+    return replace(
+        read, inputs=read.inputs[kept], targets=targets, texts=texts, row=lambda place: row(int(kept[place]))
+    )
 
 
 def _gaps(
@@ -258,9 +262,7 @@ def _gaps(
     return refused
 
 
-def _check_range(
-    read: Unsettled, numbers: NDArray[np.float64], columns: Sequence[Named], limits: UploadLimits
-) -> None:
+def _check_range(read: Unsettled, numbers: NDArray[np.float64], columns: Sequence[Named], limits: UploadLimits) -> None:
     """Refuse every column with a number that is not finite or too large, with the first such row."""
     refused = []
     for place, column in enumerate(columns):  # a column at a time, so that a mask of all of it is never made

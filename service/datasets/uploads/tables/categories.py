@@ -74,7 +74,7 @@ class Category:
     @property
     def missing(self) -> NDArray[np.bool_]:
         """(S,): where the value is missing."""
-        return self.codes == MISSING
+        return np.equal(self.codes, MISSING)
 
     @property
     def words(self) -> str:

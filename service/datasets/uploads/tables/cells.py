@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+
 def is_number(cell: str) -> bool:
     """Tell whether a cell is meant as a number, in the digits of whichever script."""
     try:

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
-from service.datasets.uploads.tables.cells import is_number
 from service.datasets.uploads.request import UploadRefusedError, malformed
+from service.datasets.uploads.tables.cells import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -208,7 +208,8 @@ class _Table:
         return math.nan
 
     def _refusal(self, place: int, line: int, code: str, words: str) -> Refusal:
-        detail, remedies = f"line {line}, {self._called(place)} {words}", ()
+        detail = f"line {line}, {self._called(place)} {words}"
+        remedies: tuple[str, ...] = ()
         if line == 1 and not (self._options.headed or self._options.told):
             detail += "; if line 1 names the columns, header=present says so"
             remedies = (f"header={HeaderRow.PRESENT}",)

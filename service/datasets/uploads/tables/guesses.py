@@ -63,7 +63,7 @@ def doubtful_target(
         for text in texts
         if text.kind is Kind.TEXT and len(text.levels) > 1 and len(text.levels) <= min(_MOST_CLASSES, rows // 2)
     ]
-    proposed = list(dict.fromkeys(name for name in [*usual, *likely] if name != last))[:_PROPOSALS]
+    proposed = [name for name in usual or likely if name != last][:_PROPOSALS]
     free_text = rows >= _FREE_TEXT_ROWS and isinstance(targets, list) and 2 * len(_words(targets)) > rows
     doubtful = (usual and last not in usual) or last.lower() in _UNLIKELY or free_text
     if not proposed or not doubtful:

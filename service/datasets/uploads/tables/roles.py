@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from service.contract.values.labels import is_plain
 from service.datasets.uploads.request import (
     LONGEST_NAME,
     Choice,
@@ -14,7 +15,6 @@ from service.datasets.uploads.request import (
     UploadLimits,
     UploadRefusedError,
     check_numbers,
-    is_plain,
     listed,
     quoted,
 )

@@ -1,7 +1,7 @@
 """A column of a CSV that holds something else than numbers, while it is read: its different texts, and which it is.
 
-A column of which most cells are numbers, or would be but for a comma or a percent sign, is one of numbers with something
-wrong in it; any other holds text.
+A column of which half the cells are numbers, or would be but for a comma or a percent sign, is one of numbers with
+something wrong in it; any other holds text.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class TextColumn:
 
     def _as_numbers(self, codes: NDArray[np.int32]) -> NDArray[np.float64] | FirstFlaw:
         if (codes == NOT_KEPT).any():
-            return FirstFlaw(int(np.flatnonzero(codes == NOT_KEPT)[0]), "not_a_number", "mixes truth values and numbers")
+            return FirstFlaw(
+                int(np.flatnonzero(codes == NOT_KEPT)[0]), "not_a_number", "mixes truth values and numbers"
+            )
         values = np.full(len(self._levels) + 1, math.nan)  # the last is that of the code -1, a missing value
         for code, level in enumerate(self._levels):
             why = None if level in BOOLEANS else flaw(level)

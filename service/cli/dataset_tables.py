@@ -1,0 +1,88 @@
+"""A data set as a person reads it: its columns as a table, its first rows, and what was left out of the upload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rich import box
+from rich.table import Table
+
+from service.cli.layout import show_table
+from service.cli.output import NOTHING, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Json = dict[str, Any]
+
+_DIGITS: Final = 6
+_CLASSES: Final = 12
+"""Classes of a column that are named."""
+_ROW_COLUMNS: Final = 12
+"""Columns of which the first rows are shown; of more, the first and the targets."""
+
+
+def show_preview(console: Console, preview: Json, *, rows: bool) -> None:
+    """Print what was left out, the columns, and, where asked for, the first rows."""
+    for line in left_out(preview):
+        console.print(line, markup=False)
+    columns = [
+        ("column", lambda column: plain(_name(column))),
+        ("role", lambda column: column["role"]),
+        ("type", lambda column: column["type"]),
+        ("minimum", lambda column: _number(column["minimum"])),
+        ("maximum", lambda column: _number(column["maximum"])),
+        ("mean", lambda column: _number(column["mean"])),
+        ("missing", lambda column: str(column["missing"]) if column["missing"] else NOTHING),
+        ("classes", _classes),
+    ]
+    listed = [column | {"place": place} for place, column in enumerate(preview["columns"])]
+    show_table(console, f"{preview['samples']} samples", columns, listed, left=3)
+    if preview["more_columns"]:
+        console.print(f"and {preview['more_columns']} more columns", markup=False)
+    if rows:
+        _show_rows(console, preview)
+
+
+def left_out(preview: Json) -> list[str]:
+    """Say which rows and columns of the upload were left out."""
+    lines = []
+    if preview["dropped_rows"]:
+        rows = "row" if preview["dropped_rows"] == 1 else "rows"
+        lines.append(f"left out: {preview['dropped_rows']} {rows} with a missing value")
+    if preview["dropped_columns"]:
+        columns = "column" if len(preview["dropped_columns"]) == 1 else "columns"
+        lines.append(f"left out: {columns} {', '.join(map(plain, preview['dropped_columns']))}")
+    return lines
+
+
+def _name(column: Json) -> str:
+    return f"({column['place']})" if column["name"] is None else column["name"] or '""'
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.{_DIGITS}g}"
+
+
+def _classes(column: Json) -> str:
+    classes = column["classes"]
+    if not classes:
+        return NOTHING
+    shown = ", ".join(f"{plain(one['name'])} ({one['samples']})" for one in classes[:_CLASSES])
+    more = len(classes) - _CLASSES + column["more_classes"]
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _show_rows(console: Console, preview: Json) -> None:
+    columns = list(enumerate(preview["columns"]))
+    inputs = [place for place, column in columns if column["role"] == "input"]
+    targets = [place for place, column in columns if column["role"] == "target"][:_ROW_COLUMNS]
+    shown = inputs[: _ROW_COLUMNS - min(len(targets), _ROW_COLUMNS // 2)] + targets
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place in shown:
+        table.add_column(plain(_name(preview["columns"][place] | {"place": place})), justify="right", no_wrap=True)
+    for row in preview["rows"]:
+        table.add_row(*(plain(str(row[place])) for place in shown))
+    few = f", {len(shown)} of {len(columns) + preview['more_columns']} columns" if len(shown) < len(columns) else ""
+    console.print(f"\nfirst {len(preview['rows'])} rows{few}", style="bold", markup=False)
+    console.print(table)
