@@ -219,7 +219,7 @@ _DATASET: Json = {
     "format": "csv",
     "dropped_rows": 0,
     "uploaded_bytes": len(CSV),
-    "bytes": 488,
+    "bytes": 520,
     "created_at": "2026-11-26T10:00:00Z",
     "samples": 4,
     "features": 2,

@@ -42,7 +42,7 @@ def accepted(api: httpx.Client, content: bytes, media_type: str, **params: Any) 
 
 def kept(artifacts: ArtifactStore, dataset_id: str) -> dict[str, Any]:
     folder = Path(artifacts.location) / "datasets" / dataset_id
-    (path,) = folder.iterdir()
+    (path,) = folder.glob("*.safetensors")
     return dict(safetensors.numpy.load(path.read_bytes()))
 
 
@@ -193,8 +193,13 @@ def test_every_reason_is_an_error_of_its_own(api: httpx.Client) -> None:
     problem = upload(api, content, CSV).json()
     assert [item["code"] for item in problem["errors"]] == ["not_a_number", "not_a_number"]
     assert [item["pointer"] for item in problem["errors"]] == ["", ""]
-    assert "'city'" in problem["detail"]
-    assert problem["detail"].endswith("; and 1 more, in `errors`.")
+    assert [(item["column"], item["parameter"]) for item in problem["errors"]] == [
+        ("city", "categorical"),
+        ("sex", "categorical"),
+    ]
+    assert [item["remedies"] for item in problem["errors"]] == [["categorical=drop", "categorical=encode"]] * 2
+    assert "column city holds text: Oslo, Rome (2 different)" in problem["detail"]
+    assert problem["detail"].endswith("; and 1 more, in `errors`. Try categorical=drop.")
     problem = upload(api, content, CSV, targets="z", inputs="q").json()
     assert problem["code"] == "invalid_parameter"
     assert [item["parameter"] for item in problem["errors"]] == ["targets", "inputs"]

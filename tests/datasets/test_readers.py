@@ -86,7 +86,7 @@ def test_labels_are_unpacked_a_few_at_a_time(tmp_path: Path) -> None:
 
 def test_a_reader_that_dies_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ)
-    assert isinstance(child.read_upload(asked), SampleFacts)
+    assert isinstance(child.read_upload(asked)[0], SampleFacts)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))  # a process that ends at once, without an answer
     with pytest.raises(UploadRefusedError) as refused:
         child.read_upload(asked)

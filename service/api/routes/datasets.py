@@ -111,7 +111,7 @@ async def create_dataset(
         list[ChosenName],
         Query(
             max_length=CHOSEN_NAMES,
-            description="Columns of a table that are targets, the last unless said, or refused where another is likelier;"
+            description="Columns of a table that are targets, the last unless said (refused where another is likelier);"
             " or the array, `targets` or `y`.",
         ),
     ] = [],  # noqa: B006 - FastAPI copies it

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.contract.data.dataset import EncodedColumn
+from service.contract.data.dataset import EncodedColumn  # noqa: TC001 - pydantic reads it
 from service.contract.data.sources import BUILTINS, BuiltinName, DataOptions
 from service.contract.request import JobLimits, ResolvedRequest, Strict
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
