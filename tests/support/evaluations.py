@@ -11,11 +11,12 @@ from safetensors.numpy import load
 
 from service.contract.data.dataset import DatasetRecord, UploadFormat
 from service.contract.evaluate.request import DatasetEvaluationData, EvaluateSpec
-from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.evaluate.resolve import TrainedJob, inline_targets, resolve_evaluate
 from service.contract.kinds import parse
 from service.contract.names import DATA, RESULTS, data_path, output_key, parameters_key, trained_key
 from service.contract.plan import InlineSamples
 from service.contract.train.resolve import resolve_train
+from service.contract.train.samples import targets_for
 from service.contract.values.limits import LIMITS
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRequest
@@ -47,7 +48,7 @@ UPLOAD: dict[str, Any] = {"source": "dataset", "id": "0" * 64}
 _SAFETENSORS = "application/vnd.safetensors"
 
 
-def upload(store: ArtifactStore, folder: Path, csv: str) -> DatasetRecord:
+def upload(store: ArtifactStore, folder: Path, csv: str, **choice: Any) -> DatasetRecord:
     """Read a CSV as the service does."""
     (folder / "upload").write_text(csv)
     wanted = {name: getattr(LIMITS, name) for name in UploadLimits.model_fields if name != "numbers"}
@@ -55,7 +56,7 @@ def upload(store: ArtifactStore, folder: Path, csv: str) -> DatasetRecord:
         format=UploadFormat.CSV,
         source=str(folder / "upload"),
         destination=str(folder / "canonical"),
-        choice=Choice(),
+        choice=Choice(**choice),
         limits=UploadLimits(numbers=LIMITS.upload_numbers, **wanted),
     )
     facts = read(request).facts
@@ -82,7 +83,8 @@ class Trained:
         self.spec, self._targets = resolution.spec, resolution.spec.objective.loss.target_kind
         self._data = dataset.object if dataset is not None else None
         if parsed.data.source == "inline":
-            content = encode(InlineSamples(parsed.data.inputs, parsed.data.targets, self._targets))
+            targets = targets_for(self.spec.objective.loss, parsed.data.targets)
+            content = encode(InlineSamples(parsed.data.inputs, targets, self._targets))
             self._data = store.put(data_path("train"), content, _SAFETENSORS)
         given = {} if self._data is None else {DATA: self._data}
         job = JobInput("train", 1, self.spec.model_dump(mode="json"), store, given)
@@ -101,12 +103,14 @@ class Trained:
         spec = parse({"kind": "evaluate", "job_id": "a-train-job", **parts})
         assert isinstance(spec, EvaluateSpec)
         outputs = len(self.file(self.models[0])[0]["c"])
-        resolved = resolve_evaluate(spec, TrainedJob(self.spec, self.models, outputs), dataset)[0]
+        job = TrainedJob(self.spec, self.models, outputs)
+        resolved = resolve_evaluate(spec, job, dataset)[0]
         data = self._data if spec.data is None else None
         if isinstance(spec.data, DatasetEvaluationData) and dataset is not None:
             data = dataset.object
         elif spec.data is not None and spec.data.source == "inline":
-            content = encode(InlineSamples(spec.data.inputs, spec.data.targets, self._targets))
+            targets = None if spec.data.targets is None else inline_targets(spec.data.targets, job)
+            content = encode(InlineSamples(spec.data.inputs, targets, self._targets))
             data = self.store.put(data_path("evaluate"), content, _SAFETENSORS)
         given = {trained_key(name): self.outcome.artifacts[parameters_key(name)] for name in self.models}
         self._runs += 1  # results of one run lie beside those of the others

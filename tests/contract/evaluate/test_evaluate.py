@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
-from service.contract.evaluate.request import EvaluateSpec
-from service.contract.evaluate.resolve import TrainedJob, resolve_evaluate
+from service.contract.evaluate.request import EvaluateSpec, InlineEvaluationData
+from service.contract.evaluate.resolve import TrainedJob, inline_targets, resolve_evaluate
 from service.contract.evaluate.resolved import ResolvedDatasetEvaluation, ResolvedEvaluateSpec
 from service.contract.job import ArtifactRef
 from service.contract.kinds import parse
@@ -52,14 +52,14 @@ def trained_on(dataset: DatasetRecord, loss: str = "cross_entropy") -> TrainedJo
     return TrainedJob(spec, ("discrete-8", "continuum"), outputs)
 
 
-def evaluated(trained: TrainedJob, data: DatasetRecord | list[float]) -> ResolvedEvaluateSpec:
+def evaluated(trained: TrainedJob, data: DatasetRecord | list[float] | list[str]) -> ResolvedEvaluateSpec:
     inline = {"source": "inline", "inputs": [[0.0, 0.0]] * len(data), "targets": data} if isinstance(data, list) else {}
     spec = parse({"kind": "evaluate", "job_id": "a-train-job", "data": inline or DATASET})
     assert isinstance(spec, EvaluateSpec)
     return resolve_evaluate(spec, trained, None if isinstance(data, list) else data)[0]
 
 
-def refusal(trained: TrainedJob, data: DatasetRecord | list[float]) -> FieldError:
+def refusal(trained: TrainedJob, data: DatasetRecord | list[float] | list[str]) -> FieldError:
     with pytest.raises(SpecInvalidError) as refused:
         evaluated(trained, data)
     (error,) = refused.value.errors
@@ -131,12 +131,14 @@ NAMED = upload([3, 3], class_names=["no", "yes"])
 
 @pytest.mark.parametrize("training", [SIGNS, BITS, NAMED])
 @pytest.mark.parametrize("targets", [[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0], [-1.0]])
-def test_the_two_classes_of_logistic_are_written_either_way(training: DatasetRecord, targets: list[float]) -> None:
+def test_the_two_classes_of_logistic_are_written_either_way(
+    training: DatasetRecord, targets: list[float] | list[str]
+) -> None:
     assert evaluated(trained_on(training, "logistic"), targets).data.source == "inline"
 
 
 @pytest.mark.parametrize("targets", [[-1.0, 0.0, 1.0], [-1.0, 0.0], [0.0, 1.0, 2.0], [0.5, 1.0]])
-def test_what_could_be_read_in_two_ways_is_refused(targets: list[float]) -> None:
+def test_what_could_be_read_in_two_ways_is_refused(targets: list[float] | list[str]) -> None:
     error = refusal(trained_on(BITS, "logistic"), targets)
     assert (error.pointer, error.detail) == ("/data/targets", "must be -1 and 1, or 0 and 1, one number per sample")
 
@@ -297,3 +299,102 @@ def test_a_misspelt_key_of_the_data_is_told_with_what_is_missing(
     assert [(error.pointer, error.code) for error in refused.value.errors] == [
         (f"/data/{n}", code) for n, code in wrong
     ]
+
+
+# encoded columns ------------------------------------------------------------------------------------------------------
+
+
+def encoded(levels: dict[str, list[str]], columns: list[str], **more: Any) -> DatasetRecord:
+    """An upload of these columns, in which those that have levels are encoded."""
+    flat = [one for name in columns for one in ([f"{name}={v}" for v in levels[name]] if name in levels else [name])]
+    origins = [{"column": name, "levels": found} for name, found in levels.items()]
+    return upload([3, 3], features=len(flat), columns=flat, encoded=origins or None, **more)
+
+
+def column_errors(trained: TrainedJob, data: DatasetRecord) -> list[tuple[str, str]]:
+    with pytest.raises(SpecInvalidError) as refused:
+        evaluated(trained, data)
+    assert {error.pointer for error in refused.value.errors} == {"/data/id"}
+    return [(error.code, error.detail) for error in refused.value.errors if error.code != "wrong_shape"]
+
+
+ISLANDS = encoded({"island": ["Biscoe", "Dream", "Torgersen"], "sex": ["f", "m"]}, ["island", "mass", "sex"])
+
+
+@pytest.mark.parametrize(
+    ("levels", "columns"),
+    [
+        ({"island": ["Biscoe", "Dream", "Torgersen"], "sex": ["f", "m"]}, None),
+        ({"island": ["Dream"], "sex": ["f", "m"]}, [None, 0, None, 1, 2, 3]),
+        ({"island": ["Biscoe", "Torgersen"], "sex": ["m"]}, [0, None, 1, 2, None, 3]),
+    ],
+)
+def test_texts_that_do_not_occur_are_zeros(levels: dict[str, list[str]], columns: list[int | None] | None) -> None:
+    spec = evaluated(trained_on(ISLANDS), encoded(levels, ["island", "mass", "sex"]))
+    assert isinstance(spec.data, ResolvedDatasetEvaluation)
+    assert (spec.data.columns, spec.data.features) == (columns, 6)
+    assert ResolvedEvaluateSpec.model_validate(spec.model_dump(mode="json")) == spec
+    assert ("columns" in spec.data.model_dump()) is (columns is not None)
+
+
+def test_texts_that_are_new_are_named() -> None:
+    levels = {"island": ["Anvers", "Biscoe"], "sex": ["f", "m", "x"]}
+    found = column_errors(trained_on(ISLANDS), encoded(levels, ["island", "mass", "sex"]))
+    assert [code for code, _ in found] == ["unknown_level", "unknown_level"]
+    assert ["column 'island'" in found[0][1], "'Anvers'" in found[0][1], "'Biscoe'" in found[0][1]] == [
+        *(True, True, False),
+    ]
+    assert "column 'sex' has texts that the models were not trained on: 'x'" in found[1][1]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (encoded({"sex": ["f", "m"]}, ["mass", "sex"]), "column 1 is 'mass', not 'island'"),
+        (
+            encoded({"sex": ["f", "m"]}, ["island", "mass", "sex"]),
+            "'island' holds numbers, and that of the training is",
+        ),
+        (encoded({"island": ["Dream"], "sex": ["f"]}, ["mass", "island", "sex"]), "column 1 is 'mass', not 'island'"),
+        (encoded({"island": ["Dream"], "sex": ["f"]}, ["island", "mass", "sex", "age"]), "in their order"),
+        (encoded({"island": ["Dream"]}, ["island", "mass"]), "in their order"),
+    ],
+)
+def test_other_columns_are_refused(data: DatasetRecord, words: str) -> None:
+    ((code, detail),) = column_errors(trained_on(ISLANDS), data)
+    assert (code, words in detail) == ("columns_differ", True), detail
+
+
+def test_what_was_numbers_may_not_come_encoded() -> None:
+    trained = trained_on(encoded({}, ["island", "mass"]))
+    ((code, detail),) = column_errors(trained, encoded({"island": ["Dream"]}, ["island", "mass"]))
+    assert (code, "'island' is encoded, and that of the training holds numbers" in detail) == ("columns_differ", True)
+
+
+# labels in a body -----------------------------------------------------------------------------------------------------
+
+
+def aligned(trained: TrainedJob, labels: list[str]) -> list[float]:
+    """Targets of a body as the worker is given them."""
+    data = {"source": "inline", "inputs": [[0.0, 0.0]] * len(labels), "targets": labels}
+    spec = parse({"kind": "evaluate", "job_id": "a-train-job", "data": data})
+    assert isinstance(spec, EvaluateSpec)
+    assert isinstance(spec.data, InlineEvaluationData)
+    assert spec.data.targets is not None
+    return inline_targets(spec.data.targets, trained).values.tolist()
+
+
+def test_labels_of_a_body_are_found_by_their_names() -> None:
+    assert aligned(trained_on(ABC), ["cat", "ant", "cat"]) == [2, 0, 2]
+    assert evaluated(trained_on(ABC), ["cat", "ant"]).data.source == "inline"
+
+
+def test_two_labels_of_a_body_are_signs_to_logistic() -> None:
+    assert aligned(trained_on(NAMED, "logistic"), ["yes", "yes", "no"]) == [1, 1, -1]
+
+
+def test_labels_of_a_body_that_are_unknown_are_pointed_at() -> None:
+    error = refusal(trained_on(ABC), ["ant", "dog"])
+    assert (error.pointer, error.detail.endswith("'ant', 'bee', 'cat'")) == ("/data/targets/1", True)
+    assert refusal(trained_on(upload([3, 3])), ["0", "1"]).pointer == "/data/targets"
+    assert "numbers, not on labels" in refusal(trained_on(BITS, "squared_error"), ["a", "b"]).detail

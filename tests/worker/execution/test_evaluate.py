@@ -346,3 +346,36 @@ def test_small_layers_get_one_thread(store: ArtifactStore) -> None:
     finally:
         torch.set_num_threads(given)
     assert set(counts[:-1]) == {1}  # the last is reported when the models are done
+
+
+def test_labels_in_a_body_are_those_of_the_upload(store: ArtifactStore, tmp_path: Path) -> None:
+    inputs, labels = [[size] for size, _ in ANIMALS], [animal for _, animal in ANIMALS]
+    inline = {"source": "inline", "inputs": inputs, "targets": labels}
+    trained = Trained(store, data=inline, continuum=None)
+    uploaded = Trained(store, upload(store, tmp_path, table(ANIMALS)), data=UPLOAD, continuum=None)
+    losses = [one.results["models"][0]["terminal_loss"] for one in (trained, uploaded)]
+    assert losses[0] == losses[1]
+    part = {"source": "inline", "inputs": inputs[2:], "targets": labels[2:]}
+    found = [one.evaluate(data=part).models["discrete-4"]["metrics"] for one in (trained, uploaded)]
+    assert found[0] == found[1]
+    assert found[0]["accuracy"] == 1.0
+    rows = upload(store, tmp_path, table(ANIMALS[2:]))
+    assert trained.evaluate(rows, data=UPLOAD).models["discrete-4"]["metrics"] == found[0]
+
+
+def test_a_text_that_does_not_occur_is_zeros(store: ArtifactStore, tmp_path: Path) -> None:
+    """The rows of one island alone are predicted as they are among all rows."""
+    rows = [(f"{k % 7 / 3},{'BDT'[k % 3]},{k % 5}", "abc"[k % 3]) for k in range(21)]
+    whole = "\n".join(["size,island,age,kind", *(f"{cells},{kind}" for cells, kind in rows)])
+    trained = Trained(store, upload(store, tmp_path, whole, categorical="encode"), data=UPLOAD, continuum=None)
+    every = trained.evaluate(outputs=["predictions"]).arrays("predictions", "discrete-4")["predictions"]
+    for island in "BDT":
+        places = [k for k, (cells, _) in enumerate(rows) if f",{island}," in cells]
+        part = "\n".join(["size,island,age,kind", *(",".join(rows[k]) for k in places)])
+        evaluated = trained.evaluate(
+            upload(store, tmp_path, part, categorical="encode"), data=UPLOAD, outputs=["predictions"]
+        )
+        found = evaluated.arrays("predictions", "discrete-4")["predictions"]
+        assert np.allclose(found, every[places], rtol=1e-12, atol=0.0)
+    with pytest.raises(SpecInvalidError, match="'island' has texts that the models were not trained on: 'X'"):
+        trained.evaluate(upload(store, tmp_path, whole.replace("T", "X"), categorical="encode"), data=UPLOAD)
