@@ -1,4 +1,4 @@
-"""A data set as a person reads it: its columns as a table, its first rows, and what was left out of the upload."""
+"""A data set as a person reads it: its columns as a table, and its first rows."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ _ROW_COLUMNS: Final = 12
 
 
 def show_preview(console: Console, preview: Json, *, rows: bool) -> None:
-    """Print what was left out, the columns, and, where asked for, the first rows."""
-    for line in left_out(preview):
-        console.print(line, markup=False)
+    """Print the columns and, where asked for, the first rows."""
     columns = [
         ("column", lambda column: plain(_name(column))),
         ("role", lambda column: column["role"]),
@@ -42,18 +40,6 @@ def show_preview(console: Console, preview: Json, *, rows: bool) -> None:
         console.print(f"and {preview['more_columns']} more columns", markup=False)
     if rows:
         _show_rows(console, preview)
-
-
-def left_out(preview: Json) -> list[str]:
-    """Say which rows and columns of the upload were left out."""
-    lines = []
-    if preview["dropped_rows"]:
-        rows = "row" if preview["dropped_rows"] == 1 else "rows"
-        lines.append(f"left out: {preview['dropped_rows']} {rows} with a missing value")
-    if preview["dropped_columns"]:
-        columns = "column" if len(preview["dropped_columns"]) == 1 else "columns"
-        lines.append(f"left out: {columns} {', '.join(map(plain, preview['dropped_columns']))}")
-    return lines
 
 
 def _name(column: Json) -> str:

@@ -77,7 +77,7 @@ def upload(
         standard_output().print(dataset["id"])
         messages().print(_contents(dataset), markup=False)
         if dataset["kind"] == "samples":
-            show_preview(messages(), client.preview(dataset["id"]), rows=False)
+            show_preview(standard_output(stderr=True), client.preview(dataset["id"]), rows=False)
 
 
 @app.command("list")
@@ -144,25 +144,35 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _contents(dataset: dict[str, Any]) -> str:
+    from service.cli.output import plain
+
     if dataset["kind"] == "weights":
         return f"weights of {dataset['depth']} layers, d = {dataset['state_dim']}"
-    dropped = f", {dataset['dropped_rows']} rows with a missing value left out" if dataset.get("dropped_rows") else ""
-    return f"{dataset['samples']} samples of {dataset['features']} numbers{dropped}"
+    told = [f"{dataset['samples']} samples of {dataset['features']} numbers"]
+    if rows := dataset.get("dropped_rows"):
+        told.append(f"{rows} row{'' if rows == 1 else 's'} with a missing value left out")
+    if columns := dataset.get("dropped_columns"):
+        told.append(f"column{'' if len(columns) == 1 else 's'} left out: {', '.join(map(plain, columns))}")
+    return ", ".join(told)
 
 
 def _lines(dataset: dict[str, Any]) -> list[str]:
+    from service.cli.output import plain
+
     name = f" ({dataset['name']})" if dataset["name"] else ""
     lines = [f"data set {dataset['id']}{name}: {_contents(dataset)}"]
     if targets := dataset.get("targets"):
         counts, names = targets["class_counts"], targets["class_names"]
         if targets["kind"] == "classes" and counts:
             labels = names or [str(place) for place in range(len(counts))]
-            there = [f"{label} ({count})" for label, count in zip(labels, counts, strict=True) if count]
+            there = [f"{plain(label)} ({count})" for label, count in zip(labels, counts, strict=True) if count]
             lines.append(f"targets: {len(there)} classes: {', '.join(there)}")
         else:
             lines.append(f"targets: {targets['outputs']} numbers of each sample")
     elif dataset["kind"] == "samples":
         lines.append("targets: none")
     if dataset.get("columns"):
-        lines.append(f"inputs: {', '.join(dataset['columns'])}")
+        lines.append(f"inputs: {', '.join(map(plain, dataset['columns']))}")
+    if dataset.get("target_columns"):
+        lines.append(f"target columns: {', '.join(map(plain, dataset['target_columns']))}")
     return [*lines, f"uploaded {dataset['created_at']} as {dataset['format']}, {dataset['uploaded_bytes']} bytes"]

@@ -31,10 +31,14 @@ _OPTIONS: Final = {"targets": "--target", "inputs": "--input"}
 """Options of the command line that are called otherwise than the parameter of the query."""
 
 
-def standard_output() -> Console:
-    """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal."""
-    console = Console(highlight=False)
-    return Console(highlight=False, width=max(console.width, NARROWEST) if console.is_terminal else UNLIMITED)
+def standard_output(*, stderr: bool = False) -> Console:
+    """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal.
+
+    With ``stderr``, a console of this kind for tables among the messages.
+    """
+    console = Console(highlight=False, stderr=stderr)
+    width = max(console.width, NARROWEST) if console.is_terminal else UNLIMITED
+    return Console(highlight=False, width=width, stderr=stderr)
 
 
 def messages() -> Console:

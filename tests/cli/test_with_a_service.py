@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from service.cli.client import Client, Refused
+from tests.support import penguins
 from tests.support.service import ROOT, SLOW, Service, descendants, gone, slow_job
 
 pytestmark = pytest.mark.e2e
@@ -120,12 +121,39 @@ def test_a_file_is_read_as_the_command_says(service: Service, tmp_path: Path) ->
     assert refused.returncode == 2
     assert "missing=drop" in refused.stderr
     taken = deeplimit(service, "upload", str(table), "--missing", "drop")
-    assert taken.stderr.strip() == "3 samples of 2 numbers, 1 rows with a missing value left out"
+    assert taken.stderr.splitlines()[0] == "3 samples of 2 numbers, 1 row with a missing value left out"
     taken = deeplimit(service, "upload", str(table), "--missing", "drop", "--header", "present")
-    assert taken.stderr.strip() == "2 samples of 2 numbers, 1 rows with a missing value left out"
+    assert taken.stderr.splitlines()[0] == "2 samples of 2 numbers, 1 row with a missing value left out"
     shown = deeplimit(service, "datasets", "show", taken.stdout.strip()).stdout.splitlines()
     assert shown[2] == "inputs: 3, 2"
     assert deeplimit(service, "upload", str(table), "--missing", "keep").returncode == 2
+
+
+def test_penguins_are_taken_by_the_options_that_the_errors_name(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "penguins.csv"
+    table.write_bytes(penguins.raw())
+    refused = deeplimit(service, "upload", str(table))
+    assert refused.returncode == 2
+    assert "  categorical: column island holds text: Biscoe, Dream, Torgersen (3 different)" in refused.stderr
+    *_, last = refused.stderr.splitlines()
+    assert last == "try: --target species --categorical drop --missing drop"
+    taken = deeplimit(service, "upload", str(table), *last.split()[1:])
+    assert taken.returncode == 0, taken.stderr
+    told = [" ".join(line.split()) for line in taken.stderr.splitlines()]
+    assert told[0] == "38 samples of 5 numbers, 2 rows with a missing value left out, columns left out: island, sex"
+    assert "bill_length_mm input number 34.1 55.8 44.2605 2 -" in told
+    assert "species target label - - - - Adelie (15), Chinstrap (10), Gentoo (13)" in told
+    dataset_id = taken.stdout.strip()
+    shown = deeplimit(service, "datasets", "show", dataset_id).stdout
+    assert ("target columns: species" in shown, "bill_length_mm" in shown) == (True, True)
+    preview = deeplimit(service, "datasets", "preview", dataset_id).stdout
+    rows = [line.split() for line in preview.splitlines()]
+    assert ["39.1", "18.7", "181", "3750", "2007", "Adelie"] in rows
+    assert json.loads(deeplimit(service, "datasets", "preview", dataset_id, "--json").stdout)["samples"] == 38
+    encoded = deeplimit(
+        service, "upload", str(table), *last.split()[1:3], "--missing", "drop", "--categorical", "encode"
+    )
+    assert "island=Biscoe" in encoded.stderr
 
 
 def test_the_client_follows_cancels_and_deletes(service: Service) -> None:
