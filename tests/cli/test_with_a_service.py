@@ -141,7 +141,7 @@ def test_penguins_are_taken_by_the_options_that_the_errors_name(service: Service
     assert taken.returncode == 0, taken.stderr
     told = [" ".join(line.split()) for line in taken.stderr.splitlines()]
     assert told[0] == "38 samples of 5 numbers, 2 rows with a missing value left out, columns left out: island, sex"
-    assert "bill_length_mm input number 34.1 55.8 44.2605 2 -" in told
+    assert "bill_length_mm input number 34.1 55.8 44.3368 2 -" in told
     assert "species target label - - - - Adelie (15), Chinstrap (10), Gentoo (13)" in told
     dataset_id = taken.stdout.strip()
     shown = deeplimit(service, "datasets", "show", dataset_id).stdout
