@@ -11,7 +11,7 @@ import pytest
 
 from service.contract.job import ArtifactRef
 from service.jobstore import connect, keys
-from tests.support import penguins
+from tests.datasets import penguins
 from tests.support.uploads import CSV, NPZ, X, Y, npz
 
 if TYPE_CHECKING:

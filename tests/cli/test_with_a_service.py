@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from service.cli.client import Client, Refused
-from tests.support import penguins
+from tests.datasets import penguins
 from tests.support.service import ROOT, SLOW, Service, descendants, gone, slow_job
 
 pytestmark = pytest.mark.e2e

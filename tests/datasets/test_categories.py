@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.contract.data.dataset import EncodedColumn, UploadFormat
+from tests.datasets import penguins
 from tests.datasets.reading import UPLOAD_LIMITS, arrays_of, facts_of, refusals_of
-from tests.support import penguins
 from tests.support.uploads import parquet
 
 if TYPE_CHECKING:

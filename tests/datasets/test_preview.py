@@ -13,8 +13,8 @@ from service.contract.data.dataset import UploadFormat
 from service.contract.data.preview import MOST_CLASSES, MOST_COLUMNS, MOST_ROWS
 from service.datasets.uploads.__main__ import look, read
 from service.datasets.uploads.request import PreviewRequest
+from tests.datasets import penguins
 from tests.datasets.reading import facts_of, request
-from tests.support import penguins
 from tests.support.uploads import npz
 
 if TYPE_CHECKING:
