@@ -113,7 +113,7 @@ def test_an_upload_of_an_earlier_version_is_looked_at(
 
 
 def test_a_body_with_labels_is_planned(api: httpx.Client) -> None:
-    data = {"source": "inline", "inputs": [[0.0], [1.0], [2.0]], "targets": ["b", "a", "b"]}
+    data: dict[str, Any] = {"source": "inline", "inputs": [[0.0], [1.0], [2.0]], "targets": ["b", "a", "b"]}
     plan = api.post("/v1/jobs/plan", json={"kind": "train", "data": data}).json()
     assert plan["spec"]["data"]["class_names"] == ["a", "b"]
     assert plan["spec"]["objective"]["loss"] == "cross_entropy"

@@ -282,7 +282,7 @@ WORDS = st.sampled_from(["red", "blue", "a b", "=", "Ähre", "x,y", "7", "True",
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), WORDS, WORDS), min_size=1, max_size=12))
 def test_rows_are_one_hot_and_formats_agree(rows: list[tuple[float, str, str]]) -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "a": [row[0] for row in rows],
         "u": [row[1] for row in rows],
         "v": [row[2] for row in rows],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,16 +18,24 @@ from service.contract.values.limits import LIMITS
 from service.jobs.plans import encode
 from tests.support.specs import parse_train
 
+if TYPE_CHECKING:
+    from service.contract.data.dataset import DatasetRecord
+    from service.contract.job import JobRecord
+
 
 class NothingElse:
     """References of a specification that refers to nothing."""
 
     limits = LIMITS
 
-    def dataset(self, dataset_id: str) -> None:
+    def dataset(self, dataset_id: str) -> DatasetRecord | None:
         raise AssertionError(dataset_id)
 
-    job = results = dataset
+    def job(self, job_id: str) -> JobRecord | None:
+        raise AssertionError(job_id)
+
+    def results(self, record: JobRecord) -> dict[str, Any]:
+        raise AssertionError(record)
 
 
 def body(targets: list[Any], loss: str | None = None) -> dict[str, Any]:
