@@ -41,6 +41,7 @@ class ResolvedDataset(ResolvedDataOptions):
     features: int
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
+    target_columns: list[str] | None = Field(default=None, description="Names of the target columns.")
 
 
 def _absent() -> Any:

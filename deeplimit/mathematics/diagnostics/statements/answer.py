@@ -211,8 +211,8 @@ def _valued(subject: Subject, found: Performance | None, choice: _Choice) -> Ans
     """Return the answer with what the metric is at the depth and in the limit."""
     answer = Answer(choice.depth, "objective", "train", None, None, choice.confidence, choice.change)
     if found is not None:
-        values = {"metric": found.metric, "data": found.data}
-        return replace(answer, **values, at_depth=found.at(choice.depth), in_the_limit=found.limit)
+        at = found.at(choice.depth)
+        return replace(answer, metric=found.metric, data=found.data, at_depth=at, in_the_limit=found.limit)
     objectives = {point.depth: point.solution.objective for point in subject.points}
     limit = None if subject.continuum is None else subject.continuum.solution.objective
     return replace(answer, at_depth=objectives.get(choice.depth or 0), in_the_limit=limit)
