@@ -230,4 +230,3 @@ def _checked_depth(advice: DepthAdvice, bracket: Bracket, sizes: Sequence[Size],
     if own is not None and (own.meets(wanted.error) is not None or bracket.ceiling is None):
         return own.depth
     return bracket.ceiling or deepest
-

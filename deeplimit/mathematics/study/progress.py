@@ -164,7 +164,13 @@ class DiagnosticsProgress:
         told = self._words.get(self._part, "")
         self._meter.report(
             StudyProgress(
-                DIAGNOSTICS, self._model, self._calls, found.objective, found.gradient_norm, fraction, told or DIAGNOSTICS
+                DIAGNOSTICS,
+                self._model,
+                self._calls,
+                found.objective,
+                found.gradient_norm,
+                fraction,
+                told or DIAGNOSTICS,
             )
         )
 

@@ -216,10 +216,13 @@ class Verdict(Answer):
 
     converges: bool | None = Field(description="Null when undecided.")
     summary: str | None = Field(
-        default=None, description="One sentence, which begins with Yes., No. or Cannot tell:. Absent from results of earlier versions."
+        default=None,
+        description="One sentence, which begins with Yes., No. or Cannot tell:. Absent from results of earlier versions.",
     )
     answer: VerdictAnswer | None = Field(default=None, description="Absent from results of earlier versions.")
-    findings: list[VerdictFinding] = Field(default=[], description="The main ones first. Absent from results of earlier versions.")
+    findings: list[VerdictFinding] = Field(
+        default=[], description="The main ones first. Absent from results of earlier versions."
+    )
     statements: list[str] = Field(description="The sentences of the details.")
 
 

@@ -151,7 +151,9 @@ def _for_list(subject: Subject, performance: Performance | None, near: _Nearness
         depth = max(near.predicted, same or 0)
         add = f"Add depth {depth} to discrete.depths, which trains it."
         return _Choice(depth, Confidence.PREDICTED, f"predicted to have {what}, and not trained", add)
-    return _Choice(None, Confidence.UNDECIDED, "no trained depth is known to be within 1 % of the limit's optimum", deeper)
+    return _Choice(
+        None, Confidence.UNDECIDED, "no trained depth is known to be within 1 % of the limit's optimum", deeper
+    )
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,9 @@ def _performance(found: Performance | None) -> Finding | None:
     limit = "in the limit" if found.limit is not None else f"at depth {found.rows[-1].depth}"
     since, last = found.same_from, found.rows[-1]
     if since is None:
-        text = f"{name} still changes with depth: it is {_digits(last.value)} at depth {last.depth}, {reference} {limit}."
+        text = (
+            f"{name} still changes with depth: it is {_digits(last.value)} at depth {last.depth}, {reference} {limit}."
+        )
         return Finding("performance", text, holds=False, level=Level.MAIN)
     values = {_digits(row.value) for row in found.rows if row.depth >= since} | {reference}
     text = f"{name} is the same, {reference}, from depth {since} on."

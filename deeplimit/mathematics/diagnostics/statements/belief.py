@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deeplimit.mathematics.diagnostics.statements.finding import Finding, Level
 from deeplimit.mathematics.diagnostics.statements.optimality import agreement
+from deeplimit.mathematics.diagnostics.statements.undecided import unfinished
 from deeplimit.mathematics.diagnostics.statements.wording import places
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
@@ -14,9 +15,23 @@ if TYPE_CHECKING:
     from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 
 
-def reasons_to_believe(subject: Subject, measured: MeasuredStudy, *, covered: bool) -> list[Finding]:
-    """Return what supports the study and what does not; ``covered`` says whether the theorem is about it."""
+def reasons_to_believe(
+    subject: Subject, measured: MeasuredStudy, *, covered: bool, summarised: str | None
+) -> list[Finding]:
+    """Return what supports the study and what does not.
+
+    Parameters
+    ----------
+    covered
+        Whether the theorem is about it.
+    summarised
+        The reason that the summary gives, which is not said again.
+    """
     found = [_starts(subject), _optima(measured), _limit(subject, measured)]
+    for each in unfinished(subject):
+        if each.reason != summarised:
+            text = f"{each.reason[0].upper()}{each.reason[1:]}."
+            found.append(Finding("unfinished", text, holds=False, level=Level.MAIN, advice=each.change))
     if not covered:
         text = "No theory covers this specification as it is: what is said here was measured, and is not guaranteed."
         found.append(Finding("not_covered", text, holds=False, level=Level.MAIN))
@@ -39,15 +54,16 @@ def _starts(subject: Subject) -> Finding:
 def _optima(measured: MeasuredStudy) -> Finding | None:
     """Say whether small changes of the weights were shown to improve on no model."""
     known = measured.certificates
-    every: list[tuple[int | None, Certificate]] = [*sorted(known.depths.items()), (None, known.continuum or Certificate())]
+    every: list[tuple[int | None, Certificate]] = [
+        *sorted(known.depths.items()),
+        (None, known.continuum or Certificate()),
+    ]
     if known.continuum is None:
         every.pop()
     if not every:
         return None
-    saddles = [depth for depth, each in every if each.kind is Kind.SADDLE]
-    if saddles:
-        text = f"Training ended {_where(saddles)} at a point that is no optimum."
-        return Finding("optima_checked", text, holds=False, level=Level.MAIN, advice="Raise training.starts.")
+    if any(each.kind is Kind.SADDLE for _, each in every):
+        return None  # It is said to be unfinished.
     open_ = [depth for depth, each in every if each.kind is not Kind.STRICT_MINIMUM]
     if not open_:
         text = "Every optimum was checked: no small change of the weights improves on it."

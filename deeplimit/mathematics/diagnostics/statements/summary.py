@@ -9,7 +9,6 @@ from typing import Final
 from deeplimit.mathematics.diagnostics.statements.failure import Objection
 from deeplimit.mathematics.diagnostics.statements.undecided import Undecided
 from deeplimit.mathematics.diagnostics.statements.without_theorem import WithoutTheorem
-from deeplimit.mathematics.diagnostics.statements.wording import listed
 from deeplimit.mathematics.diagnostics.subject import Subject
 
 _PARTS: Final = {1: "about halves", 2: "falls to about a quarter", 3: "falls to about an eighth"}
@@ -51,7 +50,7 @@ class Outcome:
     def doubt(self) -> str | None:
         """Why not to believe it, in plain words."""
         if self.converges is False:
-            return listed(self.against)
+            return "; ".join(self.against)
         return next((each.reason for each in self.reasons if not each.trusted), None)
 
 
@@ -88,5 +87,6 @@ def summarise(outcome: Outcome, order: float) -> str:
             f" {falls} each time depth doubles."
         )
     if outcome.converges is False:
-        return f"No. As depth grows the trained networks do not settle on one limit: {listed(outcome.against)}."
+        against = "; ".join(outcome.against)
+        return f"No. As depth grows the trained networks do not settle on one limit: {against}."
     return f"Cannot tell: {outcome.reasons[0].reason}."

@@ -144,7 +144,9 @@ def _remedies(study: Study) -> dict[Status, tuple[str, str, str | None]]:
     """Return what to change by how a minimisation ended, why in plain words, and the change with its numbers."""
     iterations, seconds = study.max_iterations, study.wall_time_s
     limit = "its limit of iterations" if iterations is None else f"its limit of {iterations} iterations"
-    more = None if iterations is None else f"Raise training.max_iterations above {iterations}, or raise objective.alpha."
+    more = (
+        None if iterations is None else f"Raise training.max_iterations above {iterations}, or raise objective.alpha."
+    )
     time = "the time limit" if seconds is None else f"the time limit of {seconds:g} s"
     longer = None if seconds is None else f"Raise limits.wall_time_s above {seconds:g}, or train fewer depths."
     return {

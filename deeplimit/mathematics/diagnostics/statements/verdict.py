@@ -145,7 +145,7 @@ def reach_verdict(
     findings = [
         Finding("summary", summary, outcome.converges, Level.MAIN, change),
         *about_depth,
-        *reasons_to_believe(subject, measured, covered=not broken),
+        *reasons_to_believe(subject, measured, covered=not broken, summarised=outcome.doubt),
         head,
         *(
             Finding("assumption_fails", f"An assumption of the theorem fails: {assumption.detail}.", holds=False)
