@@ -154,8 +154,8 @@ _DIAGNOSTICS: Json = {
                 "about": "depth",
                 "holds": None,
                 "level": "main",
-                "text": "Use depth 79: predicted to have the limit's R² and an optimum within 1 % of the limit's, and not"
-                " trained.",
+                "text": "Use depth 79: predicted to have the limit's R² and an optimum within 1 % of the limit's, and"
+                " not trained.",
                 "advice": _ANSWER["change"],
                 "href": "docs/mathematics.md#summary-answer-and-findings",
             }

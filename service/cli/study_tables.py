@@ -62,7 +62,7 @@ def quality_table(models: Sequence[Json], *, full: bool) -> Table:
     """One row per trained model: what it does on the data that it was trained on, and on those held out."""
     columns: list[Column] = [("model", lambda m: str(m["model"]))]
     for name, key, form in (("accuracy", "accuracy", ".4f"), ("R²", "r2", ".4f"), ("loss L", "terminal_loss", ".6f")):
-        columns += [number(f"{name}, {PARTS[part]}", form, part, key, full=full) for part in PARTS]
+        columns += [number(f"{name}\n{PARTS[part]}", form, part, key, full=full) for part in PARTS]
     return make_table(columns, models, left=1)
 
 

@@ -1,4 +1,4 @@
-"""What the columns and classes of the built-in data sets are called, as scikit-learn has them; generated sets have no names."""
+"""What the columns and classes of the built-in data sets are called, as scikit-learn has them; generated sets have none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ COLUMNS: Final[Mapping[BuiltinName, tuple[str, ...]]] = MappingProxyType(
         BuiltinName.IRIS: ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
         BuiltinName.WINE: (
             "alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
-            "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines", "proline",
+            "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines",
+            "proline",
         ),
         BuiltinName.BREAST_CANCER: (
             *(f"mean {name}" for name in _MEASURES),

@@ -217,7 +217,7 @@ class Verdict(Answer):
     converges: bool | None = Field(description="Null when undecided.")
     summary: str | None = Field(
         default=None,
-        description="One sentence, which begins with Yes., No. or Cannot tell:. Absent from results of earlier versions.",
+        description="One sentence, which begins with Yes., No. or Cannot tell:. Absent from earlier results.",
     )
     answer: VerdictAnswer | None = Field(default=None, description="Absent from results of earlier versions.")
     findings: list[VerdictFinding] = Field(

@@ -1,8 +1,8 @@
 """Which depth to use, what it buys, and whether that was trained.
 
-Where an error was asked for, it is the depth for it. Else it is the least trained depth from which on every network does
-as well on the data as the limit, as far as the samples can tell, and its optimum is within 1 % of the limit's. Where a
-study says nothing that is to be believed, there is no depth.
+Where an error was asked for, it is the depth for it. Else it is the least trained depth from which on every network
+does as well on the data as the limit, as far as the samples can tell, and its optimum is within 1 % of the limit's.
+Where a study says nothing that is to be believed, there is no depth.
 """
 
 from __future__ import annotations

@@ -100,15 +100,20 @@ def _change(subject: Subject, orders: dict[str, float | None]) -> Undecided | No
         return _to_decide(f"{deeper}: the branch of the limit was not found at {where}", other, deeper)
     if share < 1.0:
         return _sharper(subject, share)
-    if subject.continuum is None and len(subject.points) < _WITHOUT_CONTINUUM:
-        change = f"train the continuum, or add one of the depths {_more(subject)} to discrete.depths"
+    return None if subject.continuum is not None else _without_limit(subject, orders)
+
+
+def _without_limit(subject: Subject, orders: dict[str, float | None]) -> Undecided | None:
+    """Say what keeps orders from being seen where no limit was trained to compare with."""
+    if len(subject.points) < _WITHOUT_CONTINUUM:
+        change = f"add one of the depths {_more(subject)} to discrete.depths"
         reason = "no limit was trained, and without one it takes three depths to compare"
-        return _to_decide(change, reason, change.replace("the continuum", "the limit (continuum)"))
-    if subject.continuum is None and orders.get("minimisers") is None:
-        change = "train the continuum, or choose discrete.depths that double from one to the next"
+    elif orders.get("minimisers") is None:
+        change = "choose discrete.depths that double from one to the next"
         reason = "no limit was trained, and without one only depths that double can be compared"
-        return _to_decide(change, reason, change.replace("the continuum", "the limit (continuum)"))
-    return None
+    else:
+        return None
+    return _to_decide(f"train the continuum, or {change}", reason, f"train the limit (continuum), or {change}")
 
 
 def _more(subject: Subject) -> str:
@@ -125,9 +130,8 @@ def unfinished(subject: Subject) -> Iterator[Undecided]:
         if at := [name for name, ended in models.items() if ended is status]:
             statement = f"To decide, {remedy}: the optimisation of {listed(at)} ended as {status.value}."
             named = listed(["the limit" if name == "the continuum" else name for name in at])
-            if len(at) > 1:
-                reason = reason.replace(" its ", " their ").replace(" was ", " were ")
-            yield Undecided(statement, f"{named} {reason}", plain or f"{remedy[0].upper()}{remedy[1:]}.")
+            ending = reason if len(at) == 1 else reason.replace(" its ", " their ").replace("was ", "were ")
+            yield Undecided(statement, f"{named} {ending}", plain or f"{remedy[0].upper()}{remedy[1:]}.")
     known = subject.certificates
     saddles = [point.depth for point in subject.points if _saddle(known.depths.get(point.depth))]
     limit = _saddle(known.continuum)
