@@ -1,6 +1,7 @@
 """What is printed of results, on a terminal and elsewhere."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -140,9 +141,9 @@ def test_the_first_ten_lines_are_the_answer(terminal: bool) -> None:
 
 def test_training_and_validation_stand_side_by_side() -> None:
     lines = printed(with_answer(), terminal=True)
-    (place,) = (k for k, line in enumerate(lines) if line.split()[:3] == ["model", "accuracy", "accuracy"])
-    assert lines[place].split() == ["model", "accuracy", "accuracy", "loss", "L", "loss", "L"]
-    assert lines[place + 1].split() == ["training", "validation"] * 2
+    words = [re.sub(r"\x1b\[\d*m", "", line).split() for line in lines]
+    place = words.index(["model", "training", "validation", "training", "validation"])
+    assert words[place - 1] == ["accuracy", "accuracy", "loss", "L", "loss", "L"]
     (row,) = (line.split() for line in lines if line.split()[:2] == ["discrete-8", "0.9930"])
     assert row == ["discrete-8", "0.9930", "0.9737", "0.030100", "0.051200"]
     assert not any("validation" in line for line in printed(results(), terminal=True))

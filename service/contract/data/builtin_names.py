@@ -1,4 +1,4 @@
-"""What the columns and classes of the built-in data sets are called, as scikit-learn has them; generated sets have none."""
+"""What columns and classes of the built-in data sets are called, as scikit-learn has them; generated sets have none."""
 
 from __future__ import annotations
 
