@@ -8,7 +8,7 @@ from deeplimit.mathematics.diagnostics.statements.finding import TOPICS, Finding
 from deeplimit.mathematics.diagnostics.statements.wording import plain_number
 from service.contract.train.diagnostics import Diagnostics
 from tests.support.markdown import ROOT, Page, code_of
-from tests.support.verdicts import OUTCOMES, verdict
+from tests.support.studies.verdicts import OUTCOMES, verdict
 
 PAGE = Page(ROOT / "docs" / "mathematics.md")
 TERMS = re.compile(

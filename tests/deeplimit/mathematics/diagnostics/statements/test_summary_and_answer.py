@@ -17,7 +17,7 @@ from deeplimit.mathematics.diagnostics.statements.verdict import Verdict, reach_
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.minimise import Status
 from tests.support.small_problems import odd_pair
-from tests.support.verdicts import OUTCOMES, converging, ended, verdict
+from tests.support.studies.verdicts import OUTCOMES, converging, ended, verdict
 
 UNDECIDED = {
     "iteration limits": (
