@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def _absent(description: str | None = None) -> Any:
+    """Return a field that stays away where it does not apply."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
 class ResolvedDataOptions(DataOptions):
     """Options of a data source, filled in."""
 
     standardise_targets: bool
-
-
-def _absent(description: str | None = None) -> Any:
-    """Return a field that stays away where it does not apply."""
-    return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
 class ResolvedInline(ResolvedDataOptions):
