@@ -1,14 +1,15 @@
-"""Parquet, read a column at a time; sizes are those that the footer claims, checked before reading."""
+"""Parquet, read a few rows at a time, so that what a file claims of its size need not be believed."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from arro3 import io
+from arro3.core import DataType
 
 from service.datasets.uploads.labels import LONGEST_LABEL
 from service.datasets.uploads.request import (
@@ -24,41 +25,54 @@ from service.datasets.uploads.settle import Unsettled, settle
 from service.datasets.uploads.tables import Roles, check_rows, roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from arro3.core import Array, RecordBatch, RecordBatchReader, Schema
     from numpy.typing import NDArray
 
     from service.datasets.uploads.canonical import Samples
 
+T = TypeVar("T")
+
 LONGEST_FOOTER: Final = 4 * 2**20
-MOST_ROW_GROUPS: Final = 10_000
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 """How pandas calls the columns of an index without a name; they are an index where the note about it is lost, too."""
 _MOST_REFUSALS: Final = 20
 _MAGIC: Final = b"PAR1"
-_THRIFT_STRINGS: Final = 2**20
-_THRIFT_ENTRIES: Final = 10**6
-_TEXTS_AT_ONCE: Final = 500
-"""Texts unpacked together: each may be as long as a page, and a page that says it once can repeat it for every row."""
+_SCALE: Final = re.compile(r"Decimal\d+\(\d+, (-?\d+)\)")
+"""How the library shows a decimal type, whose scale it does not tell otherwise."""
+_ROWS_AT_ONCE: Final = 500
+"""Rows unpacked together: a page that holds one text as long as itself can repeat it for every row."""
 
 
 def read_parquet(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     """Read a table. A single target of integers, text or truth values is a class; a data frame's index is no column.
 
+    It is read in parts of few rows and refused where these become too many, whatever the footer claims.
+
     Raises
     ------
     UploadRefusedError
-        It is damaged, claims too much, or holds something else than numbers.
+        It is damaged, holds too much, or something else than numbers.
     """
     _check_footer(path)
+    file = _guarded(lambda: io.read_parquet(path, batch_size=_ROWS_AT_ONCE))
+    return _read(file, choice, limits)
+
+
+def _guarded(call: Callable[[], T]) -> T:
+    """Return what the library answers; whatever it raises means that the file is damaged."""
     try:
-        file = pq.ParquetFile(
-            path, thrift_string_size_limit=_THRIFT_STRINGS, thrift_container_size_limit=_THRIFT_ENTRIES
-        )
-        return _read(file, choice, limits)
-    except (pa.ArrowException, OSError, ValueError):
+        return call()
+    except (MemoryError, StopIteration):
+        raise
+    except Exception:  # noqa: BLE001 - it raises bare `Exception` as well
         raise malformed("is damaged, or is no Parquet file") from None
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":  # the library's own, which it does not export
+            raise
+        raise malformed("is damaged, or has a column of a type that cannot be read") from None
 
 
 def _check_footer(path: Path) -> None:
@@ -74,10 +88,8 @@ def _check_footer(path: Path) -> None:
         raise UploadRefusedError("lies_about_size", "the footer claims to be longer than it can be")
 
 
-def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples:
-    metadata, schema = file.metadata, file.schema_arrow
-    if metadata.num_row_groups > MOST_ROW_GROUPS:
-        raise malformed(f"has more than {MOST_ROW_GROUPS} row groups")
+def _read(file: RecordBatchReader, choice: Choice, limits: UploadLimits) -> Samples:
+    schema = file.schema
     index = _index_columns(schema)
     places = [place for place, name in enumerate(schema.names) if name not in index]
     if not places:
@@ -86,16 +98,24 @@ def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples
     _check_index(index, choice, names, limits)
     found = roles(names, choice, limits)
     chosen = Roles([places[k] for k in found.inputs], [places[k] for k in found.targets])
-    check_rows(metadata.num_rows, chosen, limits)
     _check_types(schema, chosen)
-    _check_sizes(metadata, _first_leaves(schema, metadata), chosen, limits)
-    targets: list[str] | NDArray[np.float64] | None = None
-    if chosen.targets:
-        text = len(chosen.targets) == 1 and _holds_labels(schema.field(chosen.targets[0]).type)
-        targets = _labels(file, chosen.targets[0]) if text else _matrix(file, chosen.targets)
+    labelled = len(chosen.targets) == 1 and _holds_labels(schema.field(chosen.targets[0]).type)
+    inputs: list[NDArray[np.float64]] = []
+    numbers: list[NDArray[np.float64]] = []
+    labels: list[str] = []
+    rows = 0
+    for batch in _batches(file):
+        rows += batch.num_rows
+        check_rows(rows, chosen, limits)
+        inputs.append(_matrix(batch, chosen.inputs))
+        if labelled:
+            labels += _labels(batch.column(chosen.targets[0]))
+        elif chosen.targets:
+            numbers.append(_matrix(batch, chosen.targets))
+    check_rows(rows, chosen, limits)  # there may have been none
     read = Unsettled(
-        inputs=_matrix(file, chosen.inputs),
-        targets=targets,
+        inputs=np.concatenate(inputs),
+        targets=labels if labelled else np.concatenate(numbers) if chosen.targets else None,
         row=lambda row: f"row {row + 1}",
         input_names=[_called(schema, place) for place in chosen.inputs],
         target_names=[_called(schema, place) for place in chosen.targets],
@@ -105,7 +125,18 @@ def _read(file: pq.ParquetFile, choice: Choice, limits: UploadLimits) -> Samples
     return settle(read, choice.missing, limits)
 
 
-def _index_columns(schema: pa.Schema) -> set[str]:
+def _batches(file: RecordBatchReader) -> Iterator[RecordBatch]:
+    """Yield the table in parts of few rows, none of them empty."""
+    while True:
+        try:
+            batch = _guarded(file.read_next_batch)
+        except StopIteration:
+            return
+        if batch.num_rows:
+            yield batch
+
+
+def _index_columns(schema: Schema) -> set[str]:
     """Return the columns that are a data frame's index, by what pandas wrote into the schema or by its own names."""
     try:
         noted = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
@@ -139,7 +170,7 @@ def _check_index(index: set[str], choice: Choice, names: Sequence[str], limits: 
     raise UploadRefusedError.several(refused)
 
 
-def _check_types(schema: pa.Schema, chosen: Roles) -> None:
+def _check_types(schema: Schema, chosen: Roles) -> None:
     """Refuse every column that does not hold numbers, or labels where it is the only target."""
     refused = []
     for place in (*chosen.inputs, *chosen.targets):
@@ -152,120 +183,73 @@ def _check_types(schema: pa.Schema, chosen: Roles) -> None:
         raise UploadRefusedError.several(refused[:_MOST_REFUSALS])
 
 
-def _called(schema: pa.Schema, place: int) -> str:
+def _called(schema: Schema, place: int) -> str:
     return f"column {place + 1} ({quoted(schema.names[place].strip())})"
 
 
-def _values(kind: pa.DataType) -> pa.DataType:
+def _values(kind: DataType) -> DataType:
     """Return what a column's values are, whether or not each is stored once and numbered."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    values = kind.value_type if DataType.is_dictionary(kind) else None
+    return kind if values is None else values
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _is_text(kind: DataType) -> bool:
     kind = _values(kind)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(DataType.is_string(kind) or DataType.is_large_string(kind) or DataType.is_string_view(kind))
 
 
-def _is_numeric(kind: pa.DataType) -> bool:
+def _is_numeric(kind: DataType) -> bool:
     kind = _values(kind)
-    is_numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return bool(is_numbers or pa.types.is_boolean(kind) or pa.types.is_null(kind))
+    is_numbers = DataType.is_integer(kind) or DataType.is_floating(kind) or DataType.is_decimal(kind)
+    return bool(is_numbers or DataType.is_boolean(kind) or DataType.is_null(kind))
 
 
-def _is_integer(kind: pa.DataType) -> bool:
+def _is_integer(kind: DataType) -> bool:
     kind = _values(kind)
-    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0))
+    if DataType.is_decimal(kind):
+        scale = _SCALE.search(str(kind))
+        return scale is not None and int(scale[1]) <= 0
+    return bool(DataType.is_integer(kind))
 
 
-def _holds_labels(kind: pa.DataType) -> bool:
+def _holds_labels(kind: DataType) -> bool:
     """Tell whether a single target of this type comes as text, as it would from a CSV."""
-    return _is_text(kind) or bool(pa.types.is_boolean(_values(kind)))
+    return _is_text(kind) or bool(DataType.is_boolean(_values(kind)))
 
 
-def _contents(kind: pa.DataType) -> str:
+def _contents(kind: DataType) -> str:
     """Return in words what a column holds that is no number."""
     kind = _values(kind)
     if _is_text(kind):
         return "text"
-    if pa.types.is_map(kind) or pa.types.is_struct(kind):
+    if DataType.is_map(kind) or DataType.is_struct(kind):
         return "nested records"
-    if pa.types.is_nested(kind):
+    if DataType.is_nested(kind):
         return "nested lists"
-    if pa.types.is_temporal(kind):
+    if DataType.is_temporal(kind):
         return "dates or times"
-    return "bytes" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else "another type"
+    return "bytes" if DataType.is_binary(kind) or DataType.is_large_binary(kind) else "another type"
 
 
-def _first_leaves(schema: pa.Schema, metadata: Any) -> list[int]:
-    """Return the position in the file of each column: a nested one before it takes several.
-
-    Raises
-    ------
-    UploadRefusedError
-        The schema does not have the columns that the footer counts.
-    """
-    counts = [_leaves(field.type) for field in schema]
-    if sum(counts) != metadata.num_columns:
-        raise malformed("has a schema that does not fit its columns")
-    return [sum(counts[:place]) for place in range(len(counts))]
+def _matrix(batch: RecordBatch, positions: Sequence[int]) -> NDArray[np.float64]:
+    """Return columns of numbers as float64 (rows, columns)."""
+    return np.column_stack([_guarded(partial(_doubles, batch.column(position))) for position in positions])
 
 
-def _leaves(kind: pa.DataType) -> int:
-    if not pa.types.is_nested(kind):
-        return 1
-    return sum(_leaves(kind.field(place).type) for place in range(kind.num_fields))
-
-
-def _check_sizes(metadata: Any, leaves: Sequence[int], chosen: Roles, limits: UploadLimits) -> None:
-    """Refuse row groups that do not add up, or that unpack to more than the numbers in them can need."""
-    rows = unpacked = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        rows += group.num_rows
-        for position in (*chosen.inputs, *chosen.targets):
-            column = group.column(leaves[position])
-            if column.num_values != group.num_rows or column.total_uncompressed_size < 0:
-                raise UploadRefusedError("lies_about_size", "a column claims other rows than its row group has")
-            unpacked += column.total_uncompressed_size
-    if rows != metadata.num_rows:
-        raise UploadRefusedError("lies_about_size", "the row groups do not have the rows that the footer claims")
-    if unpacked > 16 * limits.numbers:
-        raise UploadRefusedError("unpacks_too_large", "unpacks to more bytes than an upload may hold")
-
-
-def _parts(file: pq.ParquetFile, position: int, rows_at_once: int) -> Iterator[pa.Array]:
-    """Yield one column in parts, of as many rows together as the footer claims."""
-    rows, name = 0, file.schema_arrow.names[position]
-    for batch in file.iter_batches(rows_at_once, columns=[name], use_threads=False):
-        part = batch.column(name)  # by name: asked for "a", the library reads "a.b" as well
-        rows += len(part)
-        yield part
-    if rows != file.metadata.num_rows:
-        raise UploadRefusedError("lies_about_size", "a column does not have the rows that the footer claims")
-
-
-def _matrix(file: pq.ParquetFile, positions: list[int]) -> NDArray[np.float64]:
-    rows = file.metadata.num_rows
-    matrix = np.empty((rows, len(positions)))
-    for place, position in enumerate(positions):
-        matrix[:, place] = np.concatenate([_doubles(part) for part in _parts(file, position, rows)])
-    return matrix
-
-
-def _doubles(part: pa.Array) -> NDArray[np.float64]:
+def _doubles(part: Array) -> NDArray[np.float64]:
     """Return numbers as float64, NaN where one is missing."""
-    if pa.types.is_dictionary(part.type):
-        part = part.dictionary_decode()
-    if pa.types.is_decimal(part.type):
-        part = part.cast(pa.string())  # the library's own way from decimals to floats is off in the last place
-    values: NDArray[np.float64] = part.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return values
+    if DataType.is_null(_values(part.type)):
+        return np.full(len(part), np.nan)
+    if DataType.is_decimal(_values(part.type)):
+        part = part.cast(DataType.string())  # the way from decimals straight to floats is off in the last place
+    values = part.cast(DataType.float64())
+    if values.null_count:
+        return np.array(values.to_pylist(), float)  # None becomes NaN
+    doubles: NDArray[np.float64] = values.to_numpy()
+    return doubles
 
 
-def _labels(file: pq.ParquetFile, position: int) -> list[str]:
+def _labels(part: Array) -> list[str]:
     """Return one text a row, empty where it is missing; longer ones than labels may be are cut, to be refused."""
-    return [
-        "" if label is None else str(label)[: 2 * LONGEST_LABEL]
-        for part in _parts(file, position, _TEXTS_AT_ONCE)
-        for label in part.to_pylist()
-    ]
+    texts = _guarded(part.to_pylist)
+    return ["" if label is None else str(label)[: 2 * LONGEST_LABEL] for label in texts]
