@@ -11,7 +11,6 @@ def main() -> None:
     try:
         app = importlib.import_module("service.cli").app
     except ModuleNotFoundError as missing:
-        sys.exit(
-            f"{missing}. The command line needs an extra: pip install 'deeplimit[cli]' to use a service, 'deeplimit[worker]' to run one."
-        )
+        extras = "pip install 'deeplimit[cli]' to use a service, 'deeplimit[worker]' to run one"
+        sys.exit(f"{missing}. The command line needs an extra: {extras}.")
     app()
