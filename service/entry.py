@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 
+OURS = {"deeplimit", "service", "worker"}
+
 
 def main() -> None:
     """Run the command line, or say what is missing for it."""
     try:
-        app = importlib.import_module("service.cli").app
+        importlib.import_module("service.cli").app()
     except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in OURS:
+            raise
         extras = "pip install 'deeplimit[cli]' to use a service, 'deeplimit[worker]' to run one"
-        sys.exit(f"{missing}. The command line needs an extra: {extras}.")
-    app()
+        sys.exit(f"{missing}. This command needs an extra: {extras}.")

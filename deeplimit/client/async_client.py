@@ -1,13 +1,11 @@
-"""The client for programs with an event loop, that of asyncio or of trio."""
+"""The client for programs with an event loop, that of asyncio."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import anyio
-import anyio.to_thread
 import httpx
 
 from deeplimit.client import calls, connection
@@ -62,7 +60,7 @@ class AsyncClient:
                 answer: T = end.value
                 return answer
             if isinstance(step, Pause):
-                await anyio.sleep(step.seconds)
+                await asyncio.sleep(step.seconds)
                 outcome = None
                 continue
             try:
@@ -149,8 +147,7 @@ class AsyncClient:
             As the parameters of ``POST /v1/datasets``.
         """
         said = {"name": name, "header": header, "missing": missing, "categorical": categorical, "format": format}
-        prepare = partial(upload_of, data, targets, inputs=list(inputs), inputs_only=inputs_only, **said)
-        what = await anyio.to_thread.run_sync(prepare)
+        what = await asyncio.to_thread(upload_of, data, targets, inputs=list(inputs), inputs_only=inputs_only, **said)
         return Dataset(await self.ask(calls.upload(what)))
 
     async def datasets(self) -> AsyncIterator[Dataset]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
-
-import anyio.to_thread
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from deeplimit.client import calls
 from deeplimit.client.arrays import histories, keep
@@ -13,19 +12,31 @@ from deeplimit.client.records import JobRecord
 from deeplimit.client.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from deeplimit.client.async_client import AsyncClient
+    from deeplimit.client.exchange import Call
+
+T = TypeVar("T")
+
+
+class Asking(Protocol):
+    """What a job needs of the client that it was read by."""
+
+    async def ask(self, call: Call[T]) -> T:
+        """Carry out a call."""
+
+    def follow(self, job_id: str, *, timeout: float | None = None) -> AsyncIterator[JobRecord]:
+        """Yield the job at every revision until it is done."""
 
 
 class AsyncJob(JobRecord):
     """A job; its fields are as of when it was last read, by :meth:`refresh`, :meth:`wait` or :meth:`cancel`."""
 
-    def __init__(self, record: Mapping[str, Any], client: AsyncClient) -> None:
+    def __init__(self, record: Mapping[str, Any], client: Asking) -> None:
         super().__init__(record)
         self._client = client
 
@@ -103,10 +114,10 @@ class AsyncJob(JobRecord):
     async def report(self, path: str | Path | None = None) -> Path:
         """Write the report, one HTML file, and return where it is: `path`, or named after the job."""
         content = await self._client.ask(calls.report(self.id))
-        return await anyio.to_thread.run_sync(keep, content, path, f"deeplimit-{self.id}.html")
+        return await asyncio.to_thread(keep, content, path, f"deeplimit-{self.id}.html")
 
     async def export(self, path: str | Path | None = None, *, model: str | None = None) -> Path:
         """Write what is needed to use the trained networks elsewhere, a zip file, and return where it is."""
         name = f"deeplimit-{self.id}{'' if model is None else f'-{model}'}.zip"
         content = await self._client.ask(calls.export(self.id, model))
-        return await anyio.to_thread.run_sync(keep, content, path, name)
+        return await asyncio.to_thread(keep, content, path, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from deeplimit.client import calls
 from deeplimit.client.arrays import histories, keep
@@ -11,19 +11,31 @@ from deeplimit.client.records import JobRecord
 from deeplimit.client.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from deeplimit.client.client import Client
+    from deeplimit.client.exchange import Call
+
+T = TypeVar("T")
+
+
+class Asking(Protocol):
+    """What a job needs of the client that it was read by."""
+
+    def ask(self, call: Call[T]) -> T:
+        """Carry out a call."""
+
+    def follow(self, job_id: str, *, timeout: float | None = None) -> Iterator[JobRecord]:
+        """Yield the job at every revision until it is done."""
 
 
 class Job(JobRecord):
     """A job; its fields are as of when it was last read, by :meth:`refresh`, :meth:`wait` or :meth:`cancel`."""
 
-    def __init__(self, record: Mapping[str, Any], client: Client) -> None:
+    def __init__(self, record: Mapping[str, Any], client: Asking) -> None:
         super().__init__(record)
         self._client = client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.cli.layout import number, show_table
-from service.cli.output import short
+from service.cli.output import in_full, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show_evaluation(console: Console, results: Json) -> None:
     """Print what an evaluation found: metrics, sampled depths, solvers, noise, and where the arrays are."""
-    full = not console.is_terminal
+    full = in_full(console)
     models: list[Json] = results["evaluations"]
     data = results["data"]
     targets = "" if data["targets"] else ", without targets"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+import rich.console
 import typer
-from rich.console import Console
 
-from service.cli.client import ClientError, Refused
+from deeplimit.client import ClientError, ServiceError
+from service.cli.digits import Digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +30,40 @@ UNLIMITED: Final = 10_000
 NOTHING: Final = "-"
 
 
-def standard_output() -> Console:
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f"  # what steers a terminal, but for the end of a line
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of writing
+    "\u2028\u2029\ufeff]"
+)
+
+
+class Console(rich.console.Console):
+    """A console that prints no control character: names and messages are other people's."""
+
+    digits = Digits.SHORT
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, texts with their control characters as escapes."""
+        super().print(*(escaped(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+def escaped(text: str) -> str:
+    """Write control characters, those for the direction of writing among them, as JSON would."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def in_full(console: rich.console.Console) -> bool:
+    """Tell whether tables on this console have every digit."""
+    return getattr(console, "digits", Digits.SHORT) is Digits.FULL
+
+
+def standard_output(digits: Digits = Digits.SHORT) -> Console:
     """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal."""
     console = Console(highlight=False)
-    return Console(highlight=False, width=max(console.width, NARROWEST) if console.is_terminal else UNLIMITED)
+    width = max(console.width, NARROWEST) if console.is_terminal else UNLIMITED
+    console = Console(highlight=False, width=width)
+    console.digits = digits
+    return console
 
 
 def messages() -> Console:
@@ -72,12 +104,11 @@ def reported() -> Iterator[None]:
     """Turn the client's errors into a message on standard error and an exit status."""
     try:
         yield
-    except Refused as refused:
+    except ServiceError as refused:
         console = messages()
         console.print(f"refused ({refused.status} {refused.code}): {refused.detail}", style="red", markup=False)
         for problem in refused.errors:
-            place = problem.parameter or problem.pointer or "(the whole body)"
-            console.print(f"  {place}: {problem.detail}", markup=False)
+            console.print(f"  {problem.place}: {problem.detail}", markup=False)
         raise typer.Exit(REFUSED) from None
     except ClientError as error:
         messages().print(f"{error}\nIs the service running? Start it with: deeplimit serve", style="red", markup=False)

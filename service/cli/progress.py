@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from service.cli.output import short
+from service.cli.output import escaped, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from service.cli.client import Client
+    from deeplimit.client import Client
 
 Json = dict[str, Any]
 
 
 def watch(client: Client, job_id: str, console: Console) -> Json:
     """Show how the job gets on until it is done; return it."""
-    jobs = client.follow(job_id)
+    jobs = (job.record for job in client.follow(job_id))
     return _bar(jobs, console) if console.is_terminal else _lines(jobs, console)
 
 
@@ -56,7 +56,7 @@ def _bar(jobs: Iterator[Json], console: Console) -> Json:
         task = display.add_task("submitted", total=1.0, measures="")
         for job in jobs:
             fraction = 1.0 if job["status"] == "succeeded" else (job.get("progress") or {}).get("fraction", 0.0)
-            display.update(task, completed=fraction, description=describe(job), measures=measures(job))
+            display.update(task, completed=fraction, description=escaped(describe(job)), measures=measures(job))
     return job
 
 

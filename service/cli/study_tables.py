@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from service.cli.layout import make_table, number
-from service.cli.output import fixed, is_number, short
+from service.cli.output import fixed, in_full, is_number, short
 from service.cli.plot import gap_plot
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecid
 
 def show_study(console: Console, results: Json) -> None:
     """Print models, convergence table, slopes and verdict; on a terminal a plot of the gaps as well."""
-    full = not console.is_terminal
+    full = in_full(console)
     diagnostics: Json = results.get("diagnostics") or {}
     for title, table, remark in (
         ("Models", models_table(results["models"], full=full), ""),
