@@ -86,7 +86,7 @@ class Job(JobRecord):
         return histories(self._client.ask(calls.losses(self.id)))
 
     def parameters(self, model: str, *, grid: int | None = None) -> dict[str, NDArray[Any]]:
-        """Fitted parameters of one model; the continuum's on `grid` points, or as coefficients."""
+        """Fitted parameters of one model; the continuum's as coefficients, and with `grid` as ``grid_K``, … on points."""
         return self._client.ask(calls.arrays(self.id, "parameters", model, grid))
 
     def predictions(self, model: str) -> dict[str, NDArray[Any]]:

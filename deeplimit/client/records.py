@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deeplimit.client.errors import JobFailed
-from deeplimit.client.shown import html_table, shown
+from deeplimit.client.shown import html_table
 
 
 class Record(Mapping[str, Any]):
@@ -104,17 +104,15 @@ class JobRecord(Record):
         return f"<{type(self).__name__} {self.id}{name}: {self.status}>"
 
     def _repr_html_(self) -> str:
-        progress = self.progress or {}
+        progress = {} if self.done else self.progress or {}
         row = {
-            "job": self.id,
-            "name": self.name,
             "kind": self.record.get("kind"),
             "status": self.status,
-            "phase": None if self.done else progress.get("phase"),
-            "model": None if self.done else progress.get("model"),
-            "done": None if self.done or "fraction" not in progress else f"{progress['fraction']:.0%}",
+            "phase": progress.get("phase"),
+            "model": progress.get("model"),
+            "done": f"{progress['fraction']:.0%}" if "fraction" in progress else None,
         }
+        name = f" {html.escape(self.name)}" if self.name else ""
         error = self.error
         why = f"<p>{html.escape(error['code'])}: {html.escape(error['detail'])}</p>" if error else ""
-        whole = html.escape(self.id)
-        return html_table([row]).replace(f"<td>{html.escape(shown(self.id))}</td>", f"<td>{whole}</td>", 1) + why
+        return f"<p>Job <code>{html.escape(self.id)}</code>{name}</p>{html_table([row])}{why}"

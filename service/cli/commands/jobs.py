@@ -94,7 +94,7 @@ def list_jobs(
     console = standard_output()
     for job in found:
         words = (job["id"], f"{job['kind']:<8}", f"{job['status']:<10}", job.get("created_at"), job.get("name"))
-        console.print("  ".join(filter(None, words)).rstrip(), markup=False, soft_wrap=True)
+        console.print("  ".join(filter(None, words)).rstrip(" "), markup=False, soft_wrap=True)
 
 
 def cancel(job_id: JobId, as_json: AsJson = False, url: Url = None) -> None:
