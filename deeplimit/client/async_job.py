@@ -92,7 +92,7 @@ class AsyncJob(JobRecord):
         return histories(await self._client.ask(calls.losses(self.id)))
 
     async def parameters(self, model: str, *, grid: int | None = None) -> dict[str, NDArray[Any]]:
-        """Fitted parameters of one model; the continuum's as coefficients, and with `grid` as ``grid_K``, … on points."""
+        """Fitted parameters of one model: layers, or coefficients and on a `grid` ``grid_K``, ``grid_b``."""
         return await self._client.ask(calls.arrays(self.id, "parameters", model, grid))
 
     async def predictions(self, model: str) -> dict[str, NDArray[Any]]:

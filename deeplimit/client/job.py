@@ -86,7 +86,7 @@ class Job(JobRecord):
         return histories(self._client.ask(calls.losses(self.id)))
 
     def parameters(self, model: str, *, grid: int | None = None) -> dict[str, NDArray[Any]]:
-        """Fitted parameters of one model; the continuum's as coefficients, and with `grid` as ``grid_K``, … on points."""
+        """Fitted parameters of one model: layers, or coefficients and on a `grid` ``grid_K``, ``grid_b``."""
         return self._client.ask(calls.arrays(self.id, "parameters", model, grid))
 
     def predictions(self, model: str) -> dict[str, NDArray[Any]]:
