@@ -24,8 +24,6 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 10.0
 STEADY_S: Final = 30.0
 """A process that has lived as long is restarted at once when it dies; one that dies sooner waits ever longer."""
-SAFE: Final = {"PYTHONSAFEPATH": "1"}
-"""Python programs import what is installed, and nothing that lies in the working directory, a user's worker.py say."""
 GAVE_UP_PAUSE_S: Final = 60.0
 """A process that gave up waits as long: what it lacks has to be mended from outside, or is out of memory or disk."""
 
@@ -67,7 +65,7 @@ class Member:
             stderr=output,
             start_new_session=True,
             pass_fds=role.descriptors,
-            env={**os.environ, **SAFE, **role.environment},
+            env={**os.environ, **role.environment},
         )
         self.ended = threading.Event()
         threading.Thread(target=self._wait, args=(ended,), name=f"wait-{role.name}", daemon=True).start()
