@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from deeplimit.client.shown import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -84,7 +86,7 @@ class ServiceError(ClientError):
 
     def __str__(self) -> str:
         lines = (f"\n  {problem.place}: {problem.detail}" for problem in self.errors)
-        return f"{self.status} {self.code}: {self.detail}{''.join(lines)}"
+        return escaped(f"{self.status} {self.code}: {self.detail}{''.join(lines)}")
 
     @classmethod
     def of(cls, response: httpx.Response, retry_after_s: float | None = None) -> Self:
@@ -132,4 +134,4 @@ class JobFailed(ClientError):  # noqa: N818 - see Unreachable
         error = self.job.get("error")
         why = f": {error['code']}: {error['detail']}" if error else ""
         again = "; submitting it again may help" if error and error.get("retryable") else ""
-        return f"job {self.job.get('id')}{name} {self.job.get('status')}{why}{again}"
+        return escaped(f"job {self.job.get('id')}{name} {self.job.get('status')}{why}{again}")

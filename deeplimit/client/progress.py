@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
+from deeplimit.client.shown import escaped
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -43,7 +45,7 @@ def described(job: JobRecord) -> str:
     progress = job.progress
     if job.done or not progress:
         return job.status
-    return f"{progress.get('phase') or ''} {progress.get('model') or ''}".strip()
+    return escaped(f"{progress.get('phase') or ''} {progress.get('model') or ''}".strip())
 
 
 def fraction(job: JobRecord) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deeplimit.client.errors import JobFailed
-from deeplimit.client.shown import html_table
+from deeplimit.client.shown import escaped, html_table
 
 
 class Record(Mapping[str, Any]):
@@ -100,7 +100,7 @@ class JobRecord(Record):
             raise JobFailed(self.record)
 
     def __repr__(self) -> str:
-        name = f" ({self.name})" if self.name else ""
+        name = f" ({escaped(self.name)})" if self.name else ""
         return f"<{type(self).__name__} {self.id}{name}: {self.status}>"
 
     def _repr_html_(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 from importlib import import_module
+from textwrap import fill
 from typing import Any, Final
 
-from deeplimit.client.shown import html_table, text_table
+from deeplimit.client.shown import WIDEST, escaped, html_table, text_table
 
 _MODELS: Final = (
     ("model", "model"),
@@ -112,7 +113,10 @@ class Results(dict[str, Any]):
         return views + [(name.capitalize(), [_scalars(row) for row in self.rows(name)]) for name in others]
 
     def __repr__(self) -> str:
-        parts = [self.summary, *(f"{title}\n{text_table(rows)}" for title, rows in self._views())]
+        parts = [
+            fill(escaped(self.summary), WIDEST),
+            *(f"{title}\n{text_table(rows)}" for title, rows in self._views()),
+        ]
         return "\n\n".join(filter(None, parts)) or f"Results({dict.__repr__(self)})"
 
     def _repr_html_(self) -> str:

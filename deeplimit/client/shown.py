@@ -1,9 +1,10 @@
-"""Tables for people: a few significant digits, no wider than a page, as text and as HTML."""
+"""Texts and tables for people: no control characters, a few significant digits, no wider than a page."""
 
 from __future__ import annotations
 
 import html
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -18,7 +19,16 @@ MOST_ROWS: Final = 24
 GAP: Final = "  "
 NOTHING: Final = "-"
 
-Row = "Mapping[str, Any]"
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f"  # what steers a terminal, but for the end of a line
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of writing
+    "\u2028\u2029\ufeff]"
+)
+
+
+def escaped(text: str) -> str:
+    """Write control characters, those for the direction of writing among them, as JSON does."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shown(value: Any) -> str:
@@ -31,7 +41,7 @@ def shown(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return f"{value:.{DIGITS}g}" if math.isfinite(value) else str(value)
-    text = " ".join(str(value).split())
+    text = escaped(" ".join(str(value).split()))
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
@@ -47,7 +57,7 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]
         width += max(len(name), *(len(cell) for cell in column)) + len(GAP)
         if width - len(GAP) > WIDEST and kept:
             break
-        kept.append((name, column))
+        kept.append((escaped(name), column))
     return [name for name, _ in kept], [list(row) for row in zip(*(column for _, column in kept), strict=True)]
 
 
@@ -55,7 +65,7 @@ def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a table as text, its columns aligned."""
     names, body = cells(rows)
     widths = [max(len(line[k]) for line in [names, *body]) for k in range(len(names))]
-    words = [_words(rows, name) for name in names]
+    words = [any(isinstance(row.get(name), str) for row in rows) for name in names]
     lines = [
         GAP.join(
             cell.ljust(width) if left else cell.rjust(width)
@@ -74,10 +84,6 @@ def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     rest = "".join(f"<p>{html.escape(line)}</p>" for line in _rest(rows))
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{rest}"
-
-
-def _words(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
-    return any(isinstance(row.get(name), str) for row in rows)
 
 
 def _rest(rows: Sequence[Mapping[str, Any]]) -> list[str]:

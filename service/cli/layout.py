@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
-from service.cli.output import NOTHING, escaped, short
+from deeplimit.client.shown import escaped
+from service.cli.output import NOTHING, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

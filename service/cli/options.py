@@ -42,7 +42,7 @@ Categorical = Annotated[
 
 def print_json(value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print what the service answered."""
-    from service.cli.output import escaped
+    from deeplimit.client.shown import escaped
 
     typer.echo(escaped(json.dumps(value, indent=2, ensure_ascii=False)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
@@ -11,6 +10,7 @@ import rich.console
 import typer
 
 from deeplimit.client import ClientError, ServiceError
+from deeplimit.client.shown import escaped
 from service.cli.digits import Digits
 
 if TYPE_CHECKING:
@@ -30,13 +30,6 @@ UNLIMITED: Final = 10_000
 NOTHING: Final = "-"
 
 
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f"  # what steers a terminal, but for the end of a line
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of writing
-    "\u2028\u2029\ufeff]"
-)
-
-
 class Console(rich.console.Console):
     """A console that prints no control character: names and messages are other people's."""
 
@@ -45,11 +38,6 @@ class Console(rich.console.Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, texts with their control characters as escapes."""
         super().print(*(escaped(one) if isinstance(one, str) else one for one in objects), **options)
-
-
-def escaped(text: str) -> str:
-    """Write control characters, those for the direction of writing among them, as JSON would."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def in_full(console: rich.console.Console) -> bool:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from service.cli.output import escaped, short
+from deeplimit.client.shown import escaped
+from service.cli.output import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

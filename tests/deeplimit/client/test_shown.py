@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from deeplimit import Dataset, Results
-from deeplimit.client.progress import Bar, Line, Nothing, progress_of
+from deeplimit import Dataset, JobFailed, Results, ServiceError
+from deeplimit.client.progress import Bar, Line, Nothing, described, progress_of
 from deeplimit.client.records import JobRecord
 from deeplimit.client.shown import MOST_ROWS, WIDEST, shown, text_table
 from tests.cli.example import results
@@ -97,6 +97,17 @@ def test_tables_of_results_as_frames_and_as_rows(monkeypatch: pytest.MonkeyPatch
     assert found.frame("minima") == found.rows("minima")
     with pytest.raises(KeyError, match="there are models, "):
         found.frame("orders")
+
+
+def test_what_others_wrote_steers_no_terminal() -> None:
+    nasty = "\x1b[2J\u202eexe"
+    verdict = {"converges": None, "summary": nasty + " and more" * 30}
+    text = repr(Results(models=[{"model": nasty, nasty: 1}], diagnostics={"verdict": verdict}))
+    text += repr(JobRecord(RUNNING | {"name": nasty})) + str(ServiceError(422, "bad", nasty)) + str(JobFailed(FAILED))
+    text += described(JobRecord(RUNNING | {"progress": {"phase": nasty}}))
+    assert text.count("\\u001b[2J\\u202eexe") == 5
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert max(map(len, repr(Results(diagnostics={"verdict": verdict})).splitlines())) <= WIDEST
 
 
 def test_wide_and_long_tables_are_cut() -> None:
