@@ -82,3 +82,12 @@ def test_every_name_is_there() -> None:
     assert deeplimit.train is deeplimit.mathematics.train
     with pytest.raises(AttributeError, match="no attribute 'fit'"):
         deeplimit.fit  # noqa: B018 - what is asked for is what fails
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    assert public(deeplimit.Client) == public(deeplimit.AsyncClient)
+    assert public(deeplimit.Job) == public(deeplimit.AsyncJob)
