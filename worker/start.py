@@ -3,9 +3,10 @@
 The command itself would look for the app in the working directory first, where a user may have a ``worker.py``.
 """
 
-import sys
+from celery.bin.celery import celery
 
 from worker.app import app
 
 if __name__ == "__main__":
-    app.worker_main(sys.argv[1:])
+    celery.params[0].default = app  # as Celery's own `worker_main` does, which loses the exit status
+    celery.main()
