@@ -35,6 +35,7 @@ FAILED = JOB | {
 }
 
 run = CliRunner().invoke
+COMMANDS: Any = typer.main.get_command(app)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS.commands))
 def test_every_command_explains_itself(name: str) -> None:
     told = run(app, [name, "--help"])
     assert told.exit_code == 0
