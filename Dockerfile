@@ -12,19 +12,20 @@ FROM base AS build-api
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # First what is depended on, from the metadata alone: a layer that a change of the code leaves as it is.
-RUN python -m venv /opt/deeplimit \
+# pip stays outside of what is copied to the images.
+RUN python -m venv --without-pip /opt/deeplimit \
     && mkdir deeplimit service worker \
-    && pip install --no-cache-dir -c constraints.txt .
+    && /usr/local/bin/pip --python /opt/deeplimit install --no-cache-dir -c constraints.txt ".[server]"
 COPY deeplimit deeplimit
 COPY service service
 COPY worker worker
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+RUN /usr/local/bin/pip --python /opt/deeplimit install --no-cache-dir --no-deps --force-reinstall .
 
 FROM build-api AS build-worker
 # The default index's build serves the CPU and NVIDIA GPUs alike, and is large; PyTorch's installation page names an index
 # with a small one for the CPU. The version stays the one that constraints.txt names.
 ARG TORCH_INDEX
-RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} -c constraints.txt ".[worker]"
+RUN /usr/local/bin/pip --python /opt/deeplimit install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} -c constraints.txt ".[worker]"
 
 FROM base AS api
 COPY --from=build-api /opt/deeplimit /opt/deeplimit

@@ -7,7 +7,8 @@ import pytest
 
 from service.jobstore import JobStore, connect
 from service.runtime.valkey import ValkeyServer
-from tests.support.service import running_valkey
+from tests.support.http.scripted import ScriptedServer, scripted_server
+from tests.support.service import Service, running_valkey
 
 # Before any test imports torch: the servers and workers of other tests want the same cores, and threads that spin while
 # they wait for each other would then take several times as long.
@@ -34,3 +35,19 @@ def store(redis_url: str) -> Iterator[JobStore]:
     """Job store on an empty server, with leases that run out soon."""
     with connect(redis_url) as client:
         yield JobStore(client, lease_s=0.2, max_attempts=3, max_queued=1000)
+
+
+@pytest.fixture(scope="session")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that trains, for all tests that leave it in order; it may hold their jobs and data sets."""
+    running = Service(tmp_path_factory.mktemp("trainer") / "data", {"DEEPLIMIT_TORCH_THREADS": "1"})
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A server that answers from a script."""
+    with scripted_server() as script:
+        yield script

@@ -1,6 +1,11 @@
-"""The Celery app of the workers: ``celery -A worker.app worker``."""
+"""The Celery app of the workers."""
+
+import importlib
+from types import ModuleType
+from typing import Any
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu import Queue
 
 from service.config import Settings
@@ -9,12 +14,22 @@ from service.contract.names import QUEUE
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
+class Installed(AppLoader):
+    """Imports what is installed: Celery's own loader looks first into the working directory, at a user's files."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:  # noqa: ARG002 - Celery's signature
+        """Import a module from where Python looks for it."""
+        return importlib.import_module(module, package)
+
+
 def create_app(settings: Settings) -> Celery:
     """Celery app with the settings that keep a hint from being lost quietly or run twice for long.
 
     The truth is the job store: a hint that is lost costs a second, so it is acknowledged early, and none is prefetched.
     """
-    app = Celery("deeplimit", broker=settings.redis_url or DEFAULT_REDIS_URL, include=["worker.tasks"])
+    app = Celery(
+        "deeplimit", broker=settings.redis_url or DEFAULT_REDIS_URL, include=["worker.tasks"], loader=Installed
+    )
     app.conf.update(
         task_queues=[Queue(QUEUE)],
         task_default_queue=QUEUE,
@@ -45,4 +60,4 @@ def create_app(settings: Settings) -> Celery:
 
 
 app = create_app(Settings())
-"""What the ``celery`` command looks for; the one module-level client, opened only when it is used."""
+"""What :mod:`worker.start` starts; the one module-level client, opened only when it is used."""

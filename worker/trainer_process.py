@@ -66,7 +66,7 @@ class TrainerProcess:
         self._doomed = False
         self._tell = tell
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own
-            tied([sys.executable, "-m", "worker.trainer", "--executor", executor]),
+            tied([sys.executable, "-P", "-m", "worker.trainer", "--executor", executor]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich import box
 from rich.table import Table
 
+from deeplimit.client.shown import escaped
 from service.cli.layout import show_table
-from service.cli.output import NOTHING, plain
+from service.cli.output import NOTHING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ _ROW_COLUMNS: Final = 12
 def show_preview(console: Console, preview: Json, *, rows: bool) -> None:
     """Print the columns and, where asked for, the first rows."""
     columns = [
-        ("column", lambda column: plain(_name(column))),
+        ("column", lambda column: escaped(_name(column))),
         ("role", lambda column: column["role"]),
         ("type", lambda column: column["type"]),
         ("minimum", lambda column: _number(column["minimum"])),
@@ -54,7 +55,7 @@ def _classes(column: Json) -> str:
     classes = column["classes"]
     if not classes:
         return NOTHING
-    shown = ", ".join(f"{plain(one['name'])} ({one['samples']})" for one in classes[:_CLASSES])
+    shown = ", ".join(f"{escaped(one['name'])} ({one['samples']})" for one in classes[:_CLASSES])
     more = len(classes) - _CLASSES + column["more_classes"]
     return f"{shown} and {more} more" if more > 0 else shown
 
@@ -66,9 +67,9 @@ def _show_rows(console: Console, preview: Json) -> None:
     shown = inputs[: _ROW_COLUMNS - min(len(targets), _ROW_COLUMNS // 2)] + targets
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place in shown:
-        table.add_column(plain(_name(preview["columns"][place] | {"place": place})), justify="right", no_wrap=True)
+        table.add_column(escaped(_name(preview["columns"][place] | {"place": place})), justify="right", no_wrap=True)
     for row in preview["rows"]:
-        table.add_row(*(plain(str(row[place])) for place in shown))
+        table.add_row(*(escaped(str(row[place])) for place in shown))
     few = f", {len(shown)} of {len(columns) + preview['more_columns']} columns" if len(shown) < len(columns) else ""
     console.print(f"\nfirst {len(preview['rows'])} rows{few}", style="bold", markup=False)
     console.print(table)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from service.cli.client import Client
+    from deeplimit.client import Client
 
 SPEC: Final[dict[str, Any]] = {
     "kind": "train",
@@ -77,13 +77,13 @@ def _study(place: Path, progress: Console) -> int:
     with embedded_service(_settings(place), log_dir=place / LOGS) as url, connected(url) as client:
         _wait_for_a_worker(client)
         job = client.submit(SPEC)
-        progress.print(f"training on breast_cancer: job {job['id']} at {url}", markup=False)
-        job = watch(client, job["id"], progress)
-        if job["status"] != "succeeded":
-            for line in job_lines(job):
+        progress.print(f"training on breast_cancer: job {job.id} at {url}", markup=False)
+        record = watch(client, job.id, progress)
+        if record["status"] != "succeeded":
+            for line in job_lines(record):
                 progress.print(line, style="red", markup=False)
             return FAILED
-        show_results(standard_output(), client.results(job["id"]))
+        show_results(standard_output(), job.results())
     return 0
 
 

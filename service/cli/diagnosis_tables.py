@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.cli.layout import number, show_table
-from service.cli.output import short
+from service.cli.output import in_full, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show_diagnosis(console: Console, results: Json) -> None:
     """Print what a diagnosis found: the norms of every network, and the class of their sequence."""
-    full = not console.is_terminal
+    full = in_full(console)
     columns: list[Column] = [number("n", "d", "depth", full=full)]
     columns += [
         number(title, ".4g", "joint", field, full=full)

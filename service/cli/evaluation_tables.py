@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.cli.answer import named
 from service.cli.layout import number, show_table
-from service.cli.output import short
+from service.cli.output import in_full, short
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ OWN = ", those of the job itself: trained on and held out together"
 
 def show_evaluation(console: Console, results: Json) -> None:
     """Print what an evaluation found: metrics, sampled depths, solvers, noise, and where the arrays are."""
-    full = not console.is_terminal
+    full = in_full(console)
     models: list[Json] = results["evaluations"]
     data = results["data"]
     targets = "" if data["targets"] else ", without targets"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.table import Table
 
+from deeplimit.client.shown import escaped
 from service.cli.output import NOTHING, short
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def number(title: str, form: str, *path: str, full: bool) -> Column:
 def make_table(columns: Sequence[Column], rows: Sequence[Json], *, left: int) -> Table:
     """A table without the columns in which no row has anything; the first `left` columns are words."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    cells = [[text(row) for row in rows] for _, text in columns]
+    cells = [[escaped(text(row)) for row in rows] for _, text in columns]
     kept = [k for k, column in enumerate(cells) if any(cell != NOTHING for cell in column)]
     for k in kept:
         table.add_column(columns[k][0], justify="left" if k < left else "right", no_wrap=True)

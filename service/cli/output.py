@@ -7,10 +7,12 @@ from decimal import Decimal
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+import rich.console
 import typer
-from rich.console import Console
 
-from service.cli.client import ClientError, Refused
+from deeplimit.client import ClientError, ServiceError
+from deeplimit.client.shown import escaped
+from service.cli.digits import Digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +33,31 @@ _OPTIONS: Final = {"targets": "--target", "inputs": "--input"}
 """Options of the command line that are called otherwise than the parameter of the query."""
 
 
-def standard_output(*, stderr: bool = False) -> Console:
+class Console(rich.console.Console):
+    """A console that prints no control character: names and messages are other people's."""
+
+    digits = Digits.SHORT
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, texts with their control characters as escapes."""
+        super().print(*(escaped(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+def in_full(console: rich.console.Console) -> bool:
+    """Tell whether tables on this console have every digit."""
+    return getattr(console, "digits", Digits.SHORT) is Digits.FULL
+
+
+def standard_output(digits: Digits = Digits.SHORT, *, stderr: bool = False) -> Console:
     """Standard output: never narrower than a table needs, and not limited at all where it is not a terminal.
 
     With ``stderr``, a console of this kind for tables among the messages.
     """
     console = Console(highlight=False, stderr=stderr)
     width = max(console.width, NARROWEST) if console.is_terminal else UNLIMITED
-    return Console(highlight=False, width=width, stderr=stderr)
+    console = Console(highlight=False, width=width, stderr=stderr)
+    console.digits = digits
+    return console
 
 
 def messages() -> Console:
@@ -74,19 +93,14 @@ def _other(value: Any) -> str:
     return NOTHING if value is None else str(value)
 
 
-def plain(text: str) -> str:
-    """A text without the control characters that a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _together(refused: Refused) -> str:
+def _together(refused: ServiceError) -> str:
     """Options that help an upload that was refused, one for each parameter, or nothing."""
     chosen: dict[str, str] = {}
     for problem in refused.errors:
         for remedy in problem.remedies[:1]:
             parameter, _, value = remedy.partition("=")
             option = _OPTIONS.get(parameter, f"--{parameter}")
-            chosen.setdefault(parameter, f"{option} {quote(plain(value))}")
+            chosen.setdefault(parameter, f"{option} {quote(value)}")
     return " ".join(chosen.values())
 
 
@@ -95,12 +109,11 @@ def reported() -> Iterator[None]:
     """Turn the client's errors into a message on standard error and an exit status."""
     try:
         yield
-    except Refused as refused:
+    except ServiceError as refused:
         console = messages()
         console.print(f"refused ({refused.status} {refused.code}): {refused.detail}", style="red", markup=False)
         for problem in refused.errors:
-            place = problem.parameter or problem.pointer or "(the whole body)"
-            console.print(f"  {place}: {problem.detail}", markup=False)
+            console.print(f"  {problem.place}: {problem.detail}", markup=False)
         if helps := _together(refused):
             console.print(f"try: {helps}", markup=False)
         raise typer.Exit(REFUSED) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from deeplimit.client.shown import escaped
 from service.cli.output import short
 
 if TYPE_CHECKING:
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from service.cli.client import Client
+    from deeplimit.client import Client
 
 Json = dict[str, Any]
 
 
 def watch(client: Client, job_id: str, console: Console) -> Json:
     """Show how the job gets on until it is done; return it."""
-    jobs = client.follow(job_id)
+    jobs = (job.record for job in client.follow(job_id))
     return _bar(jobs, console) if console.is_terminal else _lines(jobs, console)
 
 
@@ -58,7 +59,7 @@ def _bar(jobs: Iterator[Json], console: Console) -> Json:
         task = display.add_task("submitted", total=1.0, measures="")
         for job in jobs:
             fraction = 1.0 if job["status"] == "succeeded" else (job.get("progress") or {}).get("fraction", 0.0)
-            display.update(task, completed=fraction, description=describe(job), measures=measures(job))
+            display.update(task, completed=fraction, description=escaped(describe(job)), measures=measures(job))
     return job
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.cli.answer import show_answer
 from service.cli.layout import make_table, number
-from service.cli.output import fixed, is_number, short
+from service.cli.output import fixed, in_full, is_number, short
 from service.cli.plot import gap_plot
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecid
 
 def show_study(console: Console, results: Json) -> None:
     """Print the answer, tables, then the details; on a terminal a plot of the gaps as well."""
-    full = not console.is_terminal
+    full = in_full(console)
     diagnostics: Json = results.get("diagnostics") or {}
     show_answer(console, diagnostics.get("verdict") or {}, results.get("data"))
     for title, table, remark in (

@@ -26,8 +26,8 @@ def die_with_parent(parent: int) -> None:
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """Command line that runs `command` tied to the calling process."""
-    return [sys.executable, "-m", __name__, str(os.getpid()), *command]
+    """Command line that runs `command` tied to the calling process; -P: not whatever lies in the working directory."""
+    return [sys.executable, "-P", "-m", __name__, str(os.getpid()), *command]
 
 
 def main() -> None:

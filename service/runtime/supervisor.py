@@ -140,7 +140,7 @@ def _assemble(
     crew.start(
         Role(
             name="api",
-            command=[sys.executable, "-m", "service.api.server", "--fd", str(descriptor)],
+            command=[sys.executable, "-P", "-m", "service.api.server", "--fd", str(descriptor)],
             rank=API,
             stop_within=STOP_WITHIN[API],
             environment=children.environment(),
@@ -185,7 +185,7 @@ def _worker_roles(settings: Settings) -> Iterator[Role]:
         environment = {**settings.environment(), "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         if min(gpus, settings.workers) > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
             environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
-        celery = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.app", "worker"]
+        celery = [sys.executable, "-P", "-m", "worker.start", "--quiet", "worker"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         yield Role(
             name=f"worker-{number}",

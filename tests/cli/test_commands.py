@@ -1,15 +1,19 @@
 """The commands: arguments, output and exit status."""
 
 import json
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from service.cli import app
-from tests.cli.conftest import ScriptedServer
 from tests.cli.example import results
+from tests.support.http.scripted import ScriptedServer
 
 JOB: dict[str, Any] = {"id": "j1", "name": "moons", "status": "queued", "done": False, "attempt": 1, "revision": 1}
 PROGRESS = {
@@ -31,6 +35,7 @@ FAILED = JOB | {
 }
 
 run = CliRunner().invoke
+COMMANDS: Any = typer.main.get_command(app)
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["serve", "worker", "submit", "status", "results", "upload", "datasets", "demo"])
+@pytest.mark.parametrize("name", sorted(COMMANDS.commands))
 def test_every_command_explains_itself(name: str) -> None:
     told = run(app, [name, "--help"])
     assert told.exit_code == 0
@@ -61,7 +66,12 @@ def test_every_command_explains_itself(name: str) -> None:
         (["serve", "--port", "many"], "--port"),
         (["serve", "--port", "70000"], "--port: "),
         (["serve", "--workers", "-1"], "--workers: "),
-        (["train"], "train"),
+        (["train"], "DATA"),
+        (["train", "nowhere.csv"], "nowhere.csv"),
+        (["train", "a", "--target", "y"], "a is no file"),
+        (["train", "a", "--depths", "8,many"], "--depths: whole numbers"),
+        (["results", "a", "--digits", "many"], "--digits"),
+        (["submit", "README.md", "--data", "tests/cli/example.py"], "example.py"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], message: str) -> None:
@@ -158,7 +168,143 @@ def test_results_as_json(server: ScriptedServer) -> None:
 
 
 def test_a_service_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.cli.client.CONNECT_RETRIES", 0)
+    monkeypatch.setattr("deeplimit.client.exchange.FIRST_PAUSE_S", 0.001)
     away = run(app, ["status", "j1", "--url", "http://127.0.0.1:9"])
     assert away.exit_code == 3
     assert "deeplimit serve" in away.stderr
+
+
+# Names and texts of others -------------------------------------------------------------------------------------------
+
+
+HOSTILE = "\x1b[2J\x9b31m\u202egnp.exe\u2066\x07\r\u2028"
+ESCAPED = "\\u001b[2J\\u009b31m\\u202egnp.exe\\u2066\\u0007\\u000d\\u2028"
+
+
+@pytest.mark.parametrize("arguments", [["status", "j1"], ["status", "j1", "--json"], ["cancel", "j1"]])
+def test_names_steer_no_terminal(server: ScriptedServer, arguments: list[str]) -> None:
+    server.say(200, JOB | {"name": HOSTILE})
+    told = run(app, [*arguments, "--url", server.url])
+    assert ESCAPED in told.stdout or ESCAPED.replace("u0007\\u000d", "u0007\\r") in told.stdout
+    assert not set(HOSTILE) - set("[2J31mgnp.exe") & set(told.output)
+    if "--json" in arguments:
+        assert json.loads(told.stdout)["name"] == HOSTILE
+
+
+def test_refusals_and_tables_steer_no_terminal(server: ScriptedServer) -> None:
+    server.say(422, {"code": "invalid_spec", "detail": HOSTILE, "errors": [{"parameter": HOSTILE, "detail": HOSTILE}]})
+    refused = run(app, ["results", "j1", "--url", server.url])
+    assert refused.stderr.count(ESCAPED) == 3
+    answer = results()
+    answer["models"][0]["status"] = HOSTILE
+    answer["diagnostics"]["verdict"]["statements"] = [HOSTILE]
+    server.say(200, answer)
+    told = run(app, ["results", "j1", "--url", server.url])
+    assert told.stdout.count(ESCAPED) == 2
+    server.say(200, {"items": [JOB | {"kind": "train", "name": HOSTILE}], "next_cursor": None})
+    assert ESCAPED in run(app, ["list", "--url", server.url]).stdout
+
+
+# What is written and printed -----------------------------------------------------------------------------------------
+
+
+def test_digits_are_few_unless_asked_for(server: ScriptedServer) -> None:
+    for arguments, objective in (([], "0.072272930"), (["--digits", "full"], "0.07227292987")):
+        server.say(200, results())
+        told = run(app, ["results", "j1", *arguments, "--url", server.url])
+        (row,) = (line for line in told.stdout.splitlines() if line.lstrip().startswith("discrete-8 "))
+        assert objective in row.split()
+
+
+def test_report_and_export_write_a_file_and_say_where(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments, name in (
+        (["report", "j1"], "deeplimit-j1.html"),
+        (["report", "j1", "-o", "mine.html"], "mine.html"),
+        (["export", "j1", "--model", "discrete-8"], "deeplimit-j1-discrete-8.zip"),
+        (["export", "j1", "-o", "mine.zip"], "mine.zip"),
+    ):
+        server.say(200, b"content of " + name.encode())
+        done = run(app, [*arguments, "--url", server.url])
+        assert (done.exit_code, done.stdout.strip()) == (0, name)
+        assert (tmp_path / name).read_bytes() == b"content of " + name.encode()
+
+
+def test_a_report_on_the_way(server: ScriptedServer, spec: Path, tmp_path: Path) -> None:
+    server.say(202, JOB)
+    server.say(200, SUCCEEDED, ETag='"3"')
+    server.say(200, results())
+    server.say(200, "<html>")
+    done = run(app, ["submit", str(spec), "--report", str(tmp_path / "r.html"), "--url", server.url])
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "r.html").read_text() == "<html>"
+    assert "Verdict: converges" in done.stdout
+    assert server.asked[-1][0] == "GET /v1/jobs/j1/report"
+
+
+INDEX = {"plots": [{"name": "minima", "title": "Minima"}], "withheld": {"branches": "there is one"}}
+
+
+def test_plots_are_listed_and_written(server: ScriptedServer, tmp_path: Path) -> None:
+    server.say(200, INDEX)
+    told = run(app, ["plots", "j1", "--url", server.url])
+    assert (told.stdout, told.stderr) == ("minima: Minima\n", "branches: not drawn: there is one\n")
+    server.say(200, INDEX)
+    server.say(200, b"\x89PNG")
+    written = run(app, ["plots", "j1", "--form", "png", "-o", str(tmp_path / "plots"), "--url", server.url])
+    assert written.stdout.strip() == str(tmp_path / "plots" / "minima.png")
+    assert (tmp_path / "plots" / "minima.png").read_bytes() == b"\x89PNG"
+    assert server.asked[-1][1]["Accept"] == "image/png"
+    server.say(200, INDEX)
+    assert json.loads(run(app, ["plots", "j1", "--json", "--url", server.url]).stdout) == INDEX
+
+
+def test_evaluate_writes_the_specification(server: ScriptedServer, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("1,2\n")
+    server.say(201, {"id": "d", "kind": "samples", "samples": 1, "features": 2})
+    server.say(202, JOB)
+    options = ["--inputs-only", "--model", "continuum", "--depth", "128", "--depth", "256", "--output", "states"]
+    done = run(app, ["evaluate", "j0", str(table), *options, "--url", server.url])
+    assert (done.exit_code, done.stdout) == (0, "j1\n"), done.stderr
+    assert "inputs_only=true" in server.asked[0][0]
+    assert json.loads(server.asked[1][2]) == {
+        "kind": "evaluate",
+        "job_id": "j0",
+        "models": ["continuum"],
+        "depths": [128, 256],
+        "outputs": ["states"],
+        "data": {"source": "dataset", "id": "d"},
+    }
+
+
+def test_the_address_may_come_from_the_environment(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPLIMIT_URL", server.url)
+    server.say(200, JOB)
+    assert run(app, ["status", "j1"]).exit_code == 0
+
+
+def test_the_version() -> None:
+    told = run(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"deeplimit {version('deeplimit')}\n")
+
+
+def test_shells_complete_commands() -> None:
+    asked = {"_DEEPLIMIT_COMPLETE": "complete_bash", "COMP_WORDS": "deeplimit ca", "COMP_CWORD": "1"}
+    told = run(app, [], prog_name="deeplimit", env=asked)
+    assert told.stdout.split() == ["cancel"]
+    assert "complete_bash" in run(app, ["--show-completion", "bash"], prog_name="deeplimit").stdout
+
+
+@pytest.mark.parametrize(("missing", "code"), [("typer", 1), ("pydantic_settings", 1)])
+def test_what_is_not_installed_is_named_with_its_extra(missing: str, code: int) -> None:
+    arguments = ["serve"] if missing == "pydantic_settings" else []
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = {arguments}; import service.entry as e; e.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert missing in done.stderr.splitlines()[-1]
+    assert "deeplimit[cli]" in done.stderr.splitlines()[-1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from rich.console import Console
-
+from service.cli.digits import Digits
+from service.cli.output import Console
 from service.cli.show import show_results
 
 EVALUATION: dict[str, Any] = {
@@ -77,7 +77,9 @@ DIAGNOSIS: dict[str, Any] = {
 
 def printed(results: dict[str, Any]) -> str:
     file = io.StringIO()
-    show_results(Console(file=file, width=200, highlight=False), results)
+    console = Console(file=file, width=200, highlight=False)
+    console.digits = Digits.FULL
+    show_results(console, results)
     return file.getvalue()
 
 

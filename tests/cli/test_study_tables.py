@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from service.cli.output import fixed, short
+from service.cli.digits import Digits
+from service.cli.output import Console, fixed, short
 from service.cli.plot import gap_plot
 from service.cli.show import show_results
 from service.cli.study_tables import beyond_rates
@@ -20,6 +20,7 @@ def printed(found: dict[str, Any], *, terminal: bool) -> list[str]:
     console = Console(
         file=file, force_terminal=terminal, no_color=True, width=80 if terminal else 10_000, highlight=False
     )
+    console.digits = Digits.SHORT if terminal else Digits.FULL
     show_results(console, found)
     return file.getvalue().splitlines()
 
@@ -28,7 +29,7 @@ def test_the_example_is_what_the_contract_says() -> None:
     Results.model_validate(results())
 
 
-def test_elsewhere_every_number_is_there_in_full() -> None:
+def test_every_number_is_there_in_full_where_that_is_asked_for() -> None:
     lines = printed(results(), terminal=False)
     for row in results()["diagnostics"]["minima"]["depths"]:
         (line,) = (line for line in lines if line.split()[:1] == [str(row["depth"])])

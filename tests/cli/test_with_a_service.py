@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.cli.client import Client, Refused
+from deeplimit import Client, JobFailed
 from tests.datasets import penguins
 from tests.support.service import ROOT, SLOW, Service, descendants, gone, slow_job
 
@@ -156,18 +156,44 @@ def test_penguins_are_taken_by_the_options_that_the_errors_name(service: Service
     assert "island=Biscoe" in encoded.stderr
 
 
-def test_the_client_follows_cancels_and_deletes(service: Service) -> None:
+def test_jobs_are_listed_and_cancelled(service: Service) -> None:
     with Client(url(service)) as client:
-        resolved = client.dry_run(slow_job())
-        assert resolved["spec"]["data"]["name"] == "iris"
-        job_id = client.submit(slow_job(seconds=30))["id"]
-        for job in client.follow(job_id):
-            if job["progress"]:
-                client.cancel(job_id)
-        assert client.job(job_id)["status"] == "cancelled"
-        client.delete(job_id)
-        with pytest.raises(Refused, match="404"):
-            client.job(job_id)
+        job = client.submit(slow_job(seconds=30, name="to stop"))
+        line = next(line for line in deeplimit(service, "list").stdout.splitlines() if line.startswith(job.id))
+        assert line.split()[1] == "train"
+        assert line.endswith("  to stop")
+        assert deeplimit(service, "cancel", job.id).stdout.startswith(f"job {job.id} (to stop): cancel")
+        with pytest.raises(JobFailed, match="cancelled"):
+            job.wait()
+        cancelled = json.loads(deeplimit(service, "list", "--status", "cancelled", "--json").stdout)
+        assert job.id in {one["id"] for one in cancelled}
+        assert deeplimit(service, "list", "--status", "succeeded", "--limit", "1").stdout.count("\n") <= 1
+        job.delete()
+        again = deeplimit(service, "cancel", job.id)
+        assert (again.returncode, "404" in again.stderr) == (2, True)
+
+
+def test_a_table_is_trained_on_with_one_command(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "flowers.csv"
+    table.write_text("length,width,kind\n1,2,iris\n3,NA,rose\n5,6,rose\n7,8,iris\n")
+    options = ["--target", "kind", "--missing", "drop", "--depths", "8,16", "--validation", "0"]
+    done = deeplimit(service, "train", str(table), *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("3 samples of 2 numbers, 1 row with a missing value left out\n")
+    with Client(url(service)) as client:
+        job = client.job(done.stdout.strip())
+        assert job.name == "flowers.csv"
+        assert job["spec"]["discrete"]["depths"] == [8, 16]
+        dataset = job["spec"]["data"]["id"]
+        (tmp_path / "spec.json").write_text(json.dumps({"kind": "train", "data": {"standardise": False}}))
+        spec = str(tmp_path / "spec.json")
+        done = deeplimit(service, "submit", spec, "--data", str(table), "--missing", "drop", "--target", "kind")
+        data = client.job(done.stdout.strip())["spec"]["data"]
+        assert (data["id"], data["standardise"]) == (dataset, False)
+        done = deeplimit(service, "train", dataset, "--gap", "0.01", "--validation", "0.4")
+        spec = client.job(done.stdout.strip())["spec"]
+        assert (spec["discrete"]["depths"]["gap"], spec["data"]["validation_fraction"]) == (0.01, 0.4)
+        assert deeplimit(service, "train", dataset, "--missing", "drop").returncode == 2
 
 
 # A shell starts what it puts in the background, this test run perhaps, deaf to Ctrl-C, and that is handed down.
@@ -188,7 +214,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing(number: signal.Signals, tmp_p
             if line.startswith("discrete discrete-8"):
                 break
         below = descendants(demo.pid)
-        assert any("celery" in command for command in below.values())
+        assert any("worker.start" in command for command in below.values())
         demo.send_signal(number)
         demo.stderr.read()
         assert demo.wait(20) == 128 + number

@@ -6,19 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.service import Service
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.service import Service
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("clients") / "data", {"DEEPLIMIT_TORCH_THREADS": "1"})
-    running.start()
-    yield running
-    running.stop()
+def service(trainer: Service) -> Service:
+    return trainer
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import safetensors.numpy
 
 from service.contract.data.dataset import MEDIA_TYPES, SampleFacts, UploadFormat
 from service.datasets.uploads import __main__ as child_process
@@ -20,7 +23,17 @@ from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import UploadRefusedError, UploadRequest
 from tests.datasets.reading import request
 from tests.support.hostile import BAD
-from tests.support.uploads import bomb, header_bomb, label_bomb, lying_bomb, many_arrays, npz, safetensors_file, tensor
+from tests.support.uploads import (
+    bomb,
+    header_bomb,
+    label_bomb,
+    lying_bomb,
+    many_arrays,
+    npz,
+    parquet,
+    safetensors_file,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +113,34 @@ def test_a_reader_that_hangs_is_a_refusal(tmp_path: Path, monkeypatch: pytest.Mo
     assert refused.value.refusal.code == "took_too_long"
 
 
+def test_a_table_that_takes_its_reader_down_is_a_refusal(tmp_path: Path) -> None:
+    """The library that reads Parquet aborts on a name with a null character."""
+    with pytest.raises(UploadRefusedError) as refused:
+        child.read_upload(request(tmp_path, parquet({"a\x00": [1.0], "y": [1]}), UploadFormat.PARQUET))
+    assert refused.value.refusal.code == "unreadable"
+
+
+def test_parquet_of_a_type_that_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
+    prices = pa.array([Decimal("1.5"), Decimal("2.5")]).dictionary_encode()
+    with pytest.raises(UploadRefusedError, match="malformed: is damaged, or has a column of a type that cannot be"):
+        read(request(tmp_path, parquet({"a": prices, "y": [1, 2]}), UploadFormat.PARQUET))
+
+
+@pytest.mark.parametrize("claimed", [b"\xb4\x01", b"\xdc\x01"])  # 90 and 110, as the footer writes them
+def test_what_a_footer_claims_of_its_rows_changes_no_number(tmp_path: Path, claimed: bytes) -> None:
+    honest = parquet({"a": np.arange(100.0), "y": np.arange(100) % 2}, compression="none")
+    lying = honest.replace(b"\x16\xc8\x01", b"\x16" + claimed)
+    assert lying != honest
+    try:
+        answer = read(request(tmp_path, lying, UploadFormat.PARQUET))
+    except UploadRefusedError as refused:
+        assert refused.refusal.code == "malformed"  # noqa: PT017 - either will do
+        return
+    rows = safetensors.numpy.load_file(tmp_path / "canonical")["inputs"][:, 0]
+    assert isinstance(answer.facts, SampleFacts)
+    assert np.array_equal(rows, np.arange(float(answer.facts.samples)))
+
+
 def test_memory_of_the_child_is_bounded_by_the_system() -> None:
     reader = "service.datasets.uploads.__main__"
     code = f"from {reader} import bound\nbound()\nblock = bytearray({child_process.ADDRESS_SPACE})\n"
@@ -108,7 +149,7 @@ def test_memory_of_the_child_is_bounded_by_the_system() -> None:
 
 
 def test_the_service_does_not_load_the_readers() -> None:
-    readers = {"pyarrow", "service.datasets.uploads.parquet"}
+    readers = {"arro3.io", "service.datasets.uploads.parquet"}
     code = f"import sys, service.api.main; sys.exit(bool({readers!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

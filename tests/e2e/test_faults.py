@@ -29,7 +29,7 @@ def test_a_killed_worker_loses_its_job_to_another_attempt(service: Service) -> N
     job_id = service.submit(slow_job(seconds=1.5))
     service.wait_running(job_id)
     trainer = service.pid_of("worker.trainer")
-    os.killpg(service.pid_of("-m celery"), signal.SIGKILL)
+    os.killpg(service.pid_of("-m worker.start"), signal.SIGKILL)
     job = service.wait_for(job_id, "succeeded")
     assert job["attempt"] == 2
     assert service.pid_of("worker.trainer") != trainer

@@ -104,7 +104,7 @@ def kill_the_trainer(training: Service) -> None:
 
 def kill_the_worker(training: Service) -> None:
     trainer = training.pid_of("worker.trainer")
-    os.killpg(training.pid_of("-m celery"), signal.SIGKILL)
+    os.killpg(training.pid_of("-m worker.start"), signal.SIGKILL)
     os.kill(trainer, signal.SIGKILL)
 
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.project.distributions import canonical, resolved, size
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ASKED_FOR = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED_FOR = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+MB = 10**6
 
 
 def asked_for() -> dict[str, str]:
-    pairs = (re.split(r"(?=[<>=!~ \[])", line, maxsplit=1) for line in ASKED_FOR)
+    others = (line for line in ASKED_FOR if not line.startswith("deeplimit["))
+    pairs = (re.split(r"(?=[<>=!~ \[])", line, maxsplit=1) for line in others)
     return {canonical(name): bound for name, bound in pairs}
 
 
@@ -34,6 +35,20 @@ def test_every_direct_dependency_is_pinned_within_its_bound(name: str, bound: st
     least = re.fullmatch(r"(?:\[\w+\])?>=([\d.]+)", bound)
     assert least is not None, "a lower bound is all that is asked for; constraints.txt says the rest"
     assert as_numbers(version) >= as_numbers(least[1])
+
+
+def test_a_client_asks_for_little() -> None:
+    assert [re.split(r"\W", line)[0] for line in PROJECT["dependencies"]] == ["httpx", "numpy"]
+    assert not {"torch", "pyarrow", "pandas"} & resolved("deeplimit", "server")
+    assert {"torch", "scipy", "scikit-learn", "fastapi", "typer"} <= resolved("deeplimit", "worker")
+    named = {extra for line in ASKED_FOR for extra in re.findall(r"deeplimit\[(\w+)\]", line)}
+    assert named <= set(EXTRAS)
+
+
+@pytest.mark.parametrize(("extras", "most"), [((), 120 * MB), (("cli",), 150 * MB), (("server",), 220 * MB)])
+def test_what_is_installed_is_no_larger_than_it_may_be(extras: tuple[str, ...], most: int) -> None:
+    found = size(resolved("deeplimit", *extras))
+    assert 20 * MB < found < most, "NumPy alone is more than the least"
 
 
 def as_numbers(version: str) -> list[int]:
@@ -60,6 +75,7 @@ def imported(path: Path) -> set[str]:
     ("package", "third_party"),
     [
         ("service/contract", {"pydantic", "pydantic_core"}),
+        ("deeplimit/client", {"httpx", "numpy", "pyarrow"}),  # a table of pyarrow is written by pyarrow
         ("deeplimit/mathematics", {"torch", "numpy", "scipy", "sklearn"}),
     ],
 )
@@ -72,7 +88,8 @@ def test_leaves_import_only_what_they_may(package: str, third_party: set[str]) -
 
 
 @pytest.mark.parametrize(
-    "module", ["service.api.main", "service.runtime.supervisor", "service.cli.app", "service.cli.demo"]
+    "module",
+    ["service.api.main", "service.runtime.supervisor", "service.cli.app", "service.cli.demo", "deeplimit.client"],
 )
 def test_the_service_and_the_command_leave_torch_alone(module: str) -> None:
     code = f"import sys, {module}; sys.exit(bool({{'torch', 'sklearn', 'scipy'}} & set(sys.modules)))"

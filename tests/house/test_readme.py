@@ -14,6 +14,7 @@ from service.config import PREFIX, Settings
 from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
 from tests.support.markdown import ROOT, Page, code_of, run_python, tracked
+from tests.support.service import Service
 
 PAGE = Page(ROOT / "README.md")
 README = PAGE.path.read_text()
@@ -39,7 +40,7 @@ def test_the_table_of_settings_is_the_settings() -> None:
 
 def test_settings_named_in_the_text_exist() -> None:
     named = set(re.findall(rf"{PREFIX}(\w+)", README))
-    assert {name.lower() for name in named} <= set(Settings.model_fields)
+    assert {name.lower() for name in named} <= set(Settings.model_fields) | {"url"}, "the last is the client's"
 
 
 def test_make_targets_named_in_the_text_exist() -> None:
@@ -72,7 +73,7 @@ def test_the_command_line_is_as_the_text_has_it() -> None:
         command = known.get(" ".join(words[:2])) or known[words[0]]
         options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
         named = set(re.findall(r"--[a-z-]+", line.split("#")[0]))
-        assert named == options - {"--url", "--json"}, line
+        assert named == options - {"--url", "--json", "--digits"}, line
 
 
 CURLS = re.findall(r"^curl .*$", README, re.MULTILINE)
@@ -182,7 +183,7 @@ def test_no_placeholder_is_left() -> None:
     assert not [line for line in README.splitlines() if "SAMPLE" in line or "<!--" in line or "to be completed" in line]
 
 
-def test_the_script_runs_as_it_stands() -> None:
-    done = run_python(PAGE)
+def test_the_scripts_run_as_they_stand(trainer: Service) -> None:
+    done = run_python(PAGE, DEEPLIMIT_URL=f"http://127.0.0.1:{trainer.port}")
     assert done.returncode == 0, done.stderr
     assert "converge to the continuum limit" in done.stdout

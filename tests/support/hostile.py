@@ -320,7 +320,7 @@ BAD: list[tuple[str, bytes, str, str]] = [
     ("parquet zeros", b"PAR1" + bytes(100) + b"\x40\0\0\0PAR1", PARQUET, "malformed"),
     ("parquet footer", b"PAR1" + bytes(100) + b"\xff\xff\xff\xffPAR1", PARQUET, "lies_about_size"),
     ("parquet is csv", b"a,b\n1,2\n", PARQUET, "malformed"),
-    ("parquet control in name", parquet({"a\x00": [1.0, 2.0], "y": [1, 2]}), PARQUET, "control_character"),
+    ("parquet control in name", parquet({"a\x01": [1.0, 2.0], "y": [1, 2]}), PARQUET, "control_character"),
     ("parquet missing", parquet({"a": [1.0, None], "y": [1, 2]}), PARQUET, "missing_value"),
     ("parquet nan", parquet({"a": [1.0, float("nan")], "y": [1, 2]}), PARQUET, "missing_value"),
     ("parquet text", parquet({"a": ["x", "z"], "y": [1, 2]}), PARQUET, "wrong_dtype"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -103,7 +104,8 @@ def tracked_pages() -> list[Page]:
     return [Page(ROOT / path) for path in tracked("*.md")]
 
 
-def run_python(page: Page) -> subprocess.CompletedProcess[str]:
+def run_python(page: Page, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the Python of a page, its blocks one after the other as one program, from the root of the repository."""
     program = "\n".join(page.blocks("python"))
-    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    command, environment = [sys.executable, "-c", program], {**os.environ, **variables}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

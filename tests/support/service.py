@@ -59,6 +59,8 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
     port: int = field(default_factory=free_port)
+    directory: Path = ROOT
+    """Where it is started."""
 
     def start(self) -> None:
         with (self.data_dir.parent / "serve.log").open("ab") as log:
@@ -66,7 +68,7 @@ class Service:
                 [*self.command, "--workers", str(self.workers)],
                 stdout=log,
                 stderr=log,
-                cwd=ROOT,
+                cwd=self.directory,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 start_new_session=True,
             )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Answer:
-    """One answer; without a status the connection is cut instead."""
+    """One answer; without a status the connection is cut instead, and with `cut` in the middle of the body."""
 
     status: int | None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
 
 
 @dataclass
@@ -32,13 +32,13 @@ class ScriptedServer:
     answers: deque[Answer] = field(default_factory=deque)
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
-    def say(self, status: int | None, body: Any = None, **headers: str) -> None:
+    def say(self, status: int | None, body: Any = None, *, cut: bool = False, **headers: str) -> None:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers.append(Answer(status, body, names))
+        self.answers.append(Answer(status, body, names, cut))
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
+@contextmanager
+def scripted_server() -> Iterator[ScriptedServer]:
     script = ScriptedServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,14 +51,21 @@ def server() -> Iterator[ScriptedServer]:
             if answer.status is None:
                 self.close_connection = True
                 return
-            text = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
-            content = b"" if answer.body is None else text
+            text = (
+                answer.body
+                if isinstance(answer.body, str)
+                else ""
+                if isinstance(answer.body, bytes)
+                else json.dumps(answer.body)
+            )
+            content = answer.body if isinstance(answer.body, bytes) else b"" if answer.body is None else text.encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if answer.cut else content)
+            self.close_connection |= answer.cut
 
         do_GET = do_POST = do_DELETE = handle_any
 

@@ -1,0 +1,115 @@
+"""A job, with the client that it was read by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from deeplimit.client import calls
+from deeplimit.client.arrays import histories, keep
+from deeplimit.client.progress import progress_of
+from deeplimit.client.records import JobRecord
+from deeplimit.client.results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deeplimit.client.exchange import Call
+
+T = TypeVar("T")
+
+
+class Asking(Protocol):
+    """What a job needs of the client that it was read by."""
+
+    def ask(self, call: Call[T]) -> T:
+        """Carry out a call."""
+
+    def follow(self, job_id: str, *, timeout: float | None = None) -> Iterator[JobRecord]:
+        """Yield the job at every revision until it is done."""
+
+
+class Job(JobRecord):
+    """A job; its fields are as of when it was last read, by :meth:`refresh`, :meth:`wait` or :meth:`cancel`."""
+
+    def __init__(self, record: Mapping[str, Any], client: Asking) -> None:
+        super().__init__(record)
+        self._client = client
+
+    def refresh(self) -> Self:
+        """Read the job as it is now."""
+        self.record = self._client.ask(calls.job(self.id))
+        return self
+
+    def wait(self, *, progress: bool | None = None, timeout: float | None = None) -> Self:
+        """Wait until the job is done.
+
+        Parameters
+        ----------
+        progress
+            Whether to show how it gets on; unless said, on a terminal and in a notebook.
+        timeout
+            Seconds to wait at most; unless said, for as long as it takes.
+
+        Raises
+        ------
+        JobFailed
+            It failed, or was cancelled.
+        TimeoutError
+            It was not done in time; it goes on.
+        """
+        with progress_of(progress) as shown:
+            for now in self._client.follow(self.id, timeout=timeout):
+                self.record = now.record
+                shown.show(self)
+        self.check()
+        return self
+
+    def cancel(self) -> Self:
+        """Ask for the job to be cancelled."""
+        self.record = self._client.ask(calls.cancel(self.id))
+        return self
+
+    def delete(self) -> None:
+        """Remove the job, which has to be done, its record and its artifacts."""
+        self._client.ask(calls.delete(self.id))
+
+    def results(self) -> Results:
+        """Models, diagnostics and provenance of a job that succeeded."""
+        return Results(self._client.ask(calls.results(self.id)))
+
+    def losses(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Objective, its parts and the gradient norm at every iteration, by model and name."""
+        return histories(self._client.ask(calls.losses(self.id)))
+
+    def parameters(self, model: str, *, grid: int | None = None) -> dict[str, NDArray[Any]]:
+        """Fitted parameters of one model: layers, or coefficients and on a `grid` ``grid_K``, ``grid_b``."""
+        return self._client.ask(calls.arrays(self.id, "parameters", model, grid))
+
+    def predictions(self, model: str) -> dict[str, NDArray[Any]]:
+        """Predictions of one model of an evaluation."""
+        return self._client.ask(calls.arrays(self.id, "predictions", model))
+
+    def states(self, model: str) -> dict[str, NDArray[Any]]:
+        """Trajectories of one model of an evaluation."""
+        return self._client.ask(calls.arrays(self.id, "states", model))
+
+    def plots(self) -> dict[str, Any]:
+        """Return which plots there are, and why others are not."""
+        return self._client.ask(calls.plots(self.id))
+
+    def plot(self, name: str, form: str = "svg") -> bytes:
+        """One plot as ``svg``, ``png``, ``pdf``, ``json`` (its data) or ``vega`` (a Vega-Lite specification)."""
+        return self._client.ask(calls.plot(self.id, name, form))
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, one HTML file, and return where it is: `path`, or named after the job."""
+        return keep(self._client.ask(calls.report(self.id)), path, f"deeplimit-{self.id}.html")
+
+    def export(self, path: str | Path | None = None, *, model: str | None = None) -> Path:
+        """Write what is needed to use the trained networks elsewhere, a zip file, and return where it is."""
+        name = f"deeplimit-{self.id}{'' if model is None else f'-{model}'}.zip"
+        return keep(self._client.ask(calls.export(self.id, model)), path, name)
