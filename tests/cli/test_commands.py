@@ -212,7 +212,7 @@ def test_digits_are_few_unless_asked_for(server: ScriptedServer) -> None:
     for arguments, objective in (([], "0.072272930"), (["--digits", "full"], "0.07227292987")):
         server.say(200, results())
         told = run(app, ["results", "j1", *arguments, "--url", server.url])
-        (row,) = (line for line in told.stdout.splitlines() if line.lstrip().startswith("discrete-8 "))
+        (row,) = (line for line in told.stdout.splitlines() if line.split()[:2] == ["discrete-8", "converged"])
         assert objective in row.split()
 
 
@@ -265,12 +265,13 @@ def test_evaluate_writes_the_specification(server: ScriptedServer, tmp_path: Pat
     table = tmp_path / "more.csv"
     table.write_text("1,2\n")
     server.say(201, {"id": "d", "kind": "samples", "samples": 1, "features": 2})
+    server.say(404, {"code": "not_found", "detail": "a service that has no previews"})
     server.say(202, JOB)
     options = ["--inputs-only", "--model", "continuum", "--depth", "128", "--depth", "256", "--output", "states"]
     done = run(app, ["evaluate", "j0", str(table), *options, "--url", server.url])
     assert (done.exit_code, done.stdout) == (0, "j1\n"), done.stderr
     assert "inputs_only=true" in server.asked[0][0]
-    assert json.loads(server.asked[1][2]) == {
+    assert json.loads(server.asked[2][2]) == {
         "kind": "evaluate",
         "job_id": "j0",
         "models": ["continuum"],

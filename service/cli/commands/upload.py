@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,6 +67,7 @@ def upload_file(
     client: Client, file: str, reading: Reading, *, name: str | None = None, quiet: bool = False
 ) -> Dataset:
     """Upload a file and say what it holds; a file that is none ends the command."""
+    from deeplimit.client import ServiceError
     from service.cli.dataset_tables import show_preview
     from service.cli.output import REFUSED, messages, standard_output
 
@@ -86,7 +88,8 @@ def upload_file(
     if not quiet:
         messages().print(contents(dataset.record), markup=False)
         if dataset["kind"] == "samples":
-            show_preview(standard_output(stderr=True), client.preview(dataset.id), rows=False)
+            with suppress(ServiceError):  # it is uploaded, whether or not it can be looked at
+                show_preview(standard_output(stderr=True), client.preview(dataset.id), rows=False)
     return dataset
 
 
