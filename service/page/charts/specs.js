@@ -1,6 +1,6 @@
 // Vega-Lite specifications of the page's own charts. Pictures of a finished study come from the service, where it has them.
 
-import { DASHES, ink, quietInk, SHAPES } from "./theme.js";
+import { DASHES, ink, quietInk, series, SHAPES } from "./theme.js";
 
 const depthAxis = (depths) => ({
   field: "depth", type: "quantitative", scale: { type: "log", base: 2, nice: false, padding: 14 },
@@ -26,7 +26,6 @@ export function minimaSpec({ rows, limits, curve, depths, jobs }) {
       { data: { name: "expected", values: [] }, mark: { type: "point", shape: "diamond", size: 140, filled: false, strokeWidth: 2.5, color: ink() },
         encoding: { x: depthAxis(depths), y: { field: "value", type: "quantitative" } } },
     ],
-    resolve: { scale: { color: "shared", shape: "independent" } },
   });
 }
 
@@ -39,44 +38,43 @@ export function gapSpec({ rows, depths, jobs, title }) {
     mark: { type: "line", point: { size: 70 } },
     encoding: {
       x: depthAxis(depths),
-      y: { field: "value", type: "quantitative", scale: { type: "log" }, axis: { title, format: ".1e", tickCount: 5 } },
+      y: { field: "value", type: "quantitative", scale: { type: "log" }, axis: { title, format: ".1~e", tickCount: 5 } },
       color: { field: "job", type: "nominal", scale: { domain: jobs }, legend: jobs.length > 1 ? {} : null },
       shape: { field: "job", type: "nominal", scale: { domain: jobs, range: SHAPES }, legend: jobs.length > 1 ? {} : null },
-      strokeDash: { field: "job", type: "nominal", scale: { domain: jobs, range: DASHES }, legend: null },
+      strokeDash: { field: "job", type: "nominal", scale: { domain: jobs, range: DASHES }, legend: jobs.length > 1 ? {} : null },
     },
   });
 }
 
 /** The objective as it falls, one series a model; rows have `x, objective, model`. */
-export function fallingSpec({ rows, x, log }) {
+export function fallingSpec({ rows, x, log, points = false }) {
   return (width) => ({
     width: width - 80,
     height: narrow(width) - 40,
     data: { name: "falling", values: rows },
-    mark: { type: "line", interpolate: "linear", point: { size: 18 } },
+    mark: { type: "line", interpolate: "linear", point: points ? { size: 18 } : false },
     encoding: {
       x: { field: "x", type: "quantitative", axis: { title: x, grid: false, tickCount: 6, tickMinStep: 1 }, scale: { nice: false } },
       y: { field: "objective", type: "quantitative", scale: log ? { type: "log", nice: false } : { zero: false }, axis: { title: "objective E", tickCount: 5, format: ".3~g" } },
       color: { field: "model", type: "nominal", sort: null },
-      strokeDash: { field: "model", type: "nominal", sort: null, scale: { range: DASHES }, legend: null },
+      strokeDash: { field: "model", type: "nominal", sort: null, scale: { range: DASHES } },
     },
   });
 }
 
-/** States in the plane of their first two entries, or one entry over time; rows have `x, y, sample, what, order, group`. */
+/** States in the plane of their first two entries, or one entry over time; rows have `x, y, sample, order, group`. */
 export function trajectorySpec({ axes, groups }) {
+  const x = { field: "x", type: "quantitative", axis: { title: axes[0], grid: false, tickCount: 6 }, scale: { zero: false } };
+  const y = { field: "y", type: "quantitative", axis: { title: axes[1], tickCount: 6 }, scale: { zero: false } };
+  const colour = groups.length ? { field: "group", type: "nominal", scale: { domain: groups } } : { value: series()[0] };
   return (width) => ({
     width: width - 70,
     height: narrow(width) + 40,
     layer: [
-      { data: { name: "limit", values: [] }, mark: { type: "line", strokeDash: [3, 3], strokeWidth: 1.2, opacity: 0.8, color: quietInk() },
-        encoding: { x: { field: "x", type: "quantitative" }, y: { field: "y", type: "quantitative" }, order: { field: "order" }, detail: { field: "sample" } } },
-      { data: { name: "network", values: [] }, mark: { type: "line", strokeWidth: 1.6, point: { size: 16 } },
-        encoding: {
-          x: { field: "x", type: "quantitative", axis: { title: axes[0], grid: false, tickCount: 6 }, scale: { zero: false } },
-          y: { field: "y", type: "quantitative", axis: { title: axes[1], tickCount: 6 }, scale: { zero: false } },
-          order: { field: "order" }, detail: { field: "sample" },
-          color: groups.length ? { field: "group", type: "nominal", scale: { domain: groups } } : { value: ink() } } },
+      { data: { name: "network", values: [] }, mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, order: { field: "order" }, detail: { field: "sample" }, color: colour } },
+      { data: { name: "limit", values: [] }, mark: { type: "line", strokeDash: [2, 3], strokeWidth: 1.4, color: ink() },
+        encoding: { x, y, order: { field: "order" }, detail: { field: "sample" } } },
+      { data: { name: "starts", values: [] }, mark: { type: "point", filled: false, size: 30, strokeWidth: 1.5 }, encoding: { x, y, color: colour } },
     ],
   });
 }
@@ -89,8 +87,8 @@ export function decisionSpec({ axes, labels, binary }) {
     layer: [
       { data: { name: "cells", values: [] }, mark: { type: "rect" },
         encoding: {
-          x: { field: "x", type: "quantitative", scale: { nice: false, zero: false }, axis: { title: axes[0], grid: false } }, x2: { field: "x2" },
-          y: { field: "y", type: "quantitative", scale: { nice: false, zero: false }, axis: { title: axes[1], grid: false } }, y2: { field: "y2" },
+          x: { field: "x", type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title: axes[0], grid: false } }, x2: { field: "x2" },
+          y: { field: "y", type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title: axes[1], grid: false } }, y2: { field: "y2" },
           color: { field: "label", type: "nominal", scale: { domain: labels } },
           opacity: { field: "share", type: "quantitative", scale: { domain: binary ? [0.5, 1] : [0, 1], range: [0.12, 0.75] }, legend: null } } },
       { data: { name: "samples", values: [] }, mark: { type: "point", size: 45, stroke: ink(), strokeWidth: 1 },
@@ -98,6 +96,5 @@ export function decisionSpec({ axes, labels, binary }) {
           fill: { field: "label", type: "nominal", scale: { domain: labels }, legend: null },
           shape: { field: "label", type: "nominal", scale: { domain: labels, range: SHAPES }, legend: null } } },
     ],
-    usermeta: { cell: size },
   });
 }

@@ -17,7 +17,6 @@ export function theme() {
   const text = { labelColor: quietInk(), titleColor: ink(), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
   const font = getComputedStyle(document.body).fontFamily;
   return {
-    aria: false, // the frame around the chart has its description
     font,
     axis: { ...text, gridColor: line(), domainColor: line(), tickColor: line(), gridOpacity: 0.7, labelOverlap: true, titlePadding: 8 },
     legend: { ...text, orient: "bottom", direction: "horizontal", columns: 3, symbolStrokeWidth: 2, symbolSize: 80, title: null, labelLimit: 260 },
@@ -27,6 +26,6 @@ export function theme() {
     view: { stroke: null },
     range: { category: series(), symbol: SHAPES },
     line: { strokeWidth: 2 },
-    point: { size: 60, filled: true },
+    point: { size: 60, filled: true, opacity: 1 },
   };
 }

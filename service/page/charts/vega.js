@@ -89,6 +89,7 @@ export class Chart {
       hover: false,
     });
     await this.view.runAsync();
+    this.area.firstElementChild?.setAttribute("aria-hidden", "true"); // the frame describes it
     this.area.dataset.drawn = "true";
   }
 
@@ -96,7 +97,7 @@ export class Chart {
   async replace(name, rows) {
     await this.turn;
     if (this.view === null) return;
-    this.view.data(name, rows);
+    this.view.data(name, rows).resize(); // labels of other values take other room
     await this.view.runAsync();
   }
 

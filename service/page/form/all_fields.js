@@ -3,17 +3,19 @@
 import { clear, details, el } from "../core/dom.js";
 import { Field, select, textInput } from "./field.js";
 import { join, put, valueAt } from "./pointers.js";
-import { fieldKind, labelOf, readText, resolve, writeText } from "./schema.js";
+import { fieldKind, labelOf, plain, readText, resolve, writeText } from "./schema.js";
 
 /** Builds the fields of one kind of job over a draft. */
 export class AllFields {
   constructor(root, draft) {
     this.root = root;
     this.draft = draft;
-    this.element = el("div", { class: "stack" });
+    const top = el("div", { class: "grid" });
+    this.element = el("div", { class: "stack" }, top);
     this.fields = new Map();
     for (const [name, schema] of Object.entries(root.properties)) {
-      if (name !== "kind") this.#property(this.element, name, schema, join("", name), root.required?.includes(name), 0);
+      const simple = !["object", "choice"].includes(fieldKind(resolve(schema, root).schema, root));
+      if (name !== "kind") this.#property(simple ? top : this.element, name, schema, join("", name), root.required?.includes(name), 0);
     }
   }
 
@@ -28,7 +30,7 @@ export class AllFields {
 
   #group(place, name, schema, level) {
     const inside = el("div", { class: "grid" });
-    const intro = schema.description ? el("p", { class: "hint" }, schema.description) : null;
+    const intro = schema.description ? el("p", { class: "hint" }, plain(schema.description)) : null;
     if (level > 0) {
       place.append(el("fieldset", {}, el("legend", {}, labelOf(name)), intro, inside));
     } else {
@@ -40,7 +42,7 @@ export class AllFields {
 
   #object(place, name, schema, pointer, nullable, level) {
     const inside = this.#group(place, name, schema, level);
-    const members = el("div", { class: "grid" });
+    const members = el("div", { class: "members" });
     const fill = () => {
       this.#forget(pointer);
       clear(members);
@@ -64,7 +66,7 @@ export class AllFields {
   #choice(place, name, schema, pointer, nullable, level) {
     const { propertyName, mapping } = schema.discriminator;
     const inside = this.#group(place, name, schema, level);
-    const members = el("div", { class: "grid" });
+    const members = el("div", { class: "members" });
     const tag = join(pointer, propertyName);
     const fill = () => {
       this.#forget(pointer, tag);
@@ -115,7 +117,7 @@ export class AllFields {
         }
       }, attributes);
     }
-    const field = new Field(labelOf(name), input, { hint: schema.description });
+    const field = new Field(labelOf(name), input, { hint: plain(schema.description) });
     this.fields.set(pointer, field);
     place.append(field.element);
   }

@@ -68,6 +68,9 @@ export function writeText(kind, value) {
   return String(value);
 }
 
+/** A description without the marks of code that it is written with. */
+export const plain = (description) => description?.replaceAll("`", "") ?? null;
+
 /** A property's name as a label. */
 export function labelOf(name) {
   const words = name.replaceAll("_", " ");

@@ -91,7 +91,7 @@ class Explorer {
     this.plane = plane;
     this.#add("paths", new Chart({
       title: "Trajectories of the sampled network",
-      description: `${this.samples.description} ${plane ? "First two entries of the state, layer by layer." : "The state, layer by layer."} Dotted: the continuum.`,
+      description: `${this.samples.description} ${plane ? "First two entries of the state, layer by layer." : "The state, layer by layer."} Rings are where they start. Dotted: the continuum.`,
       make: trajectorySpec({ axes: plane ? ["first entry of the state", "second entry"] : ["time t = i/n", "state"], groups: this.samples.groups }),
     }));
   }
@@ -119,7 +119,7 @@ class Explorer {
 
   #say() {
     const { value, error, trained, reason } = expectedMinimum(this.minima, this.n);
-    const predicted = value === null ? `withheld: ${reason}` : `${number(value, 7)}${error === null ? "" : ` ± ${number(error, 2)} from the slope's error`}`;
+    const predicted = value === null ? `withheld: ${reason}` : `${number(value, 7)}${error === null ? "" : ` ± ${number(error, 2)}`}`;
     const facts = [["Depth n", String(this.n)], ["Predicted minimum E∞ + C₁/n", predicted], ["Trained minimum at this depth", trained === null ? "not trained" : number(trained, 7)]];
     this.expected.replaceChildren(...facts.map(([term, text]) => el("div", {}, el("dt", {}, term), el("dd", {}, text))));
     this.expected.dataset.depth = String(this.n);
@@ -132,12 +132,14 @@ class Explorer {
     const point = (states, sample, i, steps) => ({ sample, order: i, group: samples.labels[sample] ?? "", ...(this.plane ? { x: states[i][0], y: states[i][1] } : { x: i / steps, y: states[i][0] }) });
     const rows = (all) => all.flatMap((states, sample) => thin(states.length).map((i) => point(states, sample, i, states.length - 1)));
     this.limitRows ??= rows(model.flow(64, samples.inputs));
+    const network = rows(model.states(n, samples.inputs));
     const shallow = n >= 2 && n <= 160 ? [{ depth: n, value }] : [];
     await Promise.all([
       this.curve?.replace("chosen", shallow.map(({ depth }) => ({ depth }))),
       this.curve?.replace("expected", shallow),
       this.paths.replace("limit", this.limitRows),
-      this.paths.replace("network", rows(model.states(n, samples.inputs))),
+      this.paths.replace("network", network),
+      this.paths.replace("starts", network.filter((row) => row.order === 0)),
       this.decision ? this.regions.replace("samples", this.decision.samples) : null,
       this.decision ? this.regions.replace("cells", this.decision.cells(n)) : null,
     ]);

@@ -79,7 +79,7 @@ export class LiveProgress {
     const description = `${rows.length} readings; from ${number(rows[0].objective)} to ${number(rows.at(-1).objective)}.`;
     if (this.chart === null || this.log !== log) {
       this.log = log;
-      this.chart = new Chart({ title: "Objective so far", description, make: (width) => fallingSpec({ rows: this.rows, x: "seconds since it began", log })(width) });
+      this.chart = new Chart({ title: "Objective so far", description, make: (width) => fallingSpec({ rows: this.rows, x: "seconds since it began", log, points: true })(width) });
       clear(this.place).append(this.chart.element);
       this.chart.start(this.signal);
     } else {

@@ -20,7 +20,7 @@ export const summaryOf = (verdict) => verdict?.summary ?? CONVERGES.get(verdict?
 /** The part of a page that says what came out. */
 export function verdictSection(verdict, title = "What came out") {
   const [tone] = HOLDS.get(verdict.converges ?? null);
-  const findings = verdict.findings ?? (verdict.statements ?? []).map((text) => ({ text, holds: null, level: "main", plain: true }));
+  const findings = verdict.findings ?? (verdict.statements ?? []).map((text, i) => ({ text, holds: null, level: i === 0 ? "main" : "detail", plain: true }));
   const main = findings.filter((finding) => finding.level !== "detail");
   const more = findings.filter((finding) => finding.level === "detail");
   return section(title, { class: `card verdict ${tone}` },

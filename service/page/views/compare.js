@@ -43,8 +43,9 @@ export async function compareView({ body, say, route, signal }) {
 }
 
 async function read(job, signal) {
-  const { body: results } = await get(`v1/jobs/${job.id}/results`, { signal });
-  return { job, results, minima: results.diagnostics.minima };
+  const path = `v1/jobs/${encodeURIComponent(job.id)}`;
+  const [{ body: whole }, { body: results }] = await Promise.all([get(path, { signal }), get(`${path}/results`, { signal })]);
+  return { job: whole, results, minima: results.diagnostics.minima };
 }
 
 function draw(place, studies, signal) {
@@ -71,7 +72,7 @@ function facts(studies, names) {
   const rows = [
     ["Does it converge?", ({ results }) => summaryOf(results.diagnostics.verdict)],
     ["Depth to use", ({ results }) => results.diagnostics.verdict.answer?.depth ?? null],
-    ["Data", ({ job, results }) => [job.spec?.data?.name, results.data ? `${results.data.samples.train} samples` : null].filter(Boolean).join(", ")],
+    ["Data", ({ job, results }) => [job.spec.data.name ?? job.spec.data.source, results.data ? `${results.data.samples.train} samples` : null].filter(Boolean).join(", ")],
     ["Best score on training data", ({ results }) => best(results.models, "train")],
     ["Best score on data held out", ({ results }) => best(results.models, "validation")],
     ["Order of the minima", ({ minima }) => number((minima?.depths ?? []).at(-1)?.order, 3)],

@@ -37,9 +37,13 @@ export async function jobView({ body, say, route, signal }) {
       clear(specification).append(specificationPart(job));
     }
     before = job.status;
-    live.element.hidden = job.done;
-    live.update(job);
-    if (job.done) await showOutcome(outcome, job, signal);
+    if (job.done) {
+      live.element.remove();
+      await showOutcome(outcome, job, signal);
+    } else {
+      live.element.hidden = false;
+      live.update(job);
+    }
   }, (error) => {
     clear(trouble);
     if (error !== null) trouble.append(problemBox(error), el("p", { class: "hint" }, "The page goes on asking."));

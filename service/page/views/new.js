@@ -41,7 +41,7 @@ class Composer {
     const tabs = el("div", { class: "tabs", role: "group", "aria-label": "How to fill it in" },
       Object.entries(VIEWS).map(([mode, text]) => button(text, () => this.#show(mode), { "data-mode": mode })));
     const form = el("form", { class: "stack", novalidate: true, on: { submit: (event) => (event.preventDefault(), this.#send()) } },
-      el("div", { class: "bar" }, tabs, this.kind.element), this.place, this.verdict, el("div", { class: "actions" }, this.submit));
+      el("div", { class: "bar low" }, tabs, this.kind.element), this.place, this.verdict, el("div", { class: "actions" }, this.submit));
     this.tabs = tabs;
     body.append(section("Start from", {}, el("div", { class: "examples" }, EXAMPLES.map((example) => button([el("strong", {}, example.title), el("span", {}, example.text)], () => this.#start(example.spec), { class: "example" })))), form);
     this.#show(this.mode);
