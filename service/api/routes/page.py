@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Depends, Header
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from service.api.negotiate import matches, takes_gzip
 from service.api.problems import ProblemError
@@ -119,7 +119,7 @@ def index(prefix: str) -> PageFile:
     """Return the first file as it is below a proxy's prefix; without one its addresses are relative as they stand."""
     content = files()[INDEX].content
     if prefix:
-        content = re.sub(rb'(?<=(?:href|src)=")page/', f"{prefix}/page/".encode(), content)
+        content = re.sub(rb'(href|src)="page/', rf'\1="{prefix}/page/'.encode(), content)
     return PageFile(INDEX, content)
 
 
@@ -137,6 +137,7 @@ AcceptEncoding = Annotated[str, Header(include_in_schema=False)]
 @router.get(
     "/",
     response_model=None,
+    response_class=HTMLResponse,
     summary="Open the page",
     responses=answers(
         HTTPStatus.OK,

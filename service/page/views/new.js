@@ -72,7 +72,11 @@ class Composer {
   #kept(record) {
     this.sets = [record, ...this.sets.filter((one) => one.id !== record.id)];
     put(this.draft.spec, "/data/id", record.id);
-    if (!this.draft.spec.name && record.name) put(this.draft.spec, "/name", record.name);
+    if (!this.draft.spec.name && record.name) {
+      put(this.draft.spec, "/name", record.name);
+      const field = this.view.fields.get("/name");
+      if (field) field.input.value = record.name;
+    }
     if (this.view.showData) this.view.showData();
     this.#changed();
   }
