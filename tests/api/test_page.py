@@ -1,4 +1,4 @@
-"""The page's files over HTTP: what they are served as, under which policy, where, and when not; and what stands in them."""
+"""The page's files over HTTP: types, policy, tags and places; and what must not stand in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from service.api.main import create_app
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import httpx
-
 FOLDER = ROOT / "service" / "page"
 VENDORED = FOLDER / "vendor"
-SOURCES = sorted(path for path in FOLDER.rglob("*") if path.suffix in {".js", ".css", ".html"} and VENDORED not in path.parents)
+ENDINGS = {".js", ".css", ".html"}
+SOURCES = sorted(path for path in FOLDER.rglob("*") if path.suffix in ENDINGS and VENDORED not in path.parents)
 SCRIPTS = [path for path in SOURCES if path.suffix == ".js"]
 PARSES_OR_RUNS_TEXT = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\(|new Function"
@@ -35,8 +35,6 @@ MOST_LINES = 250
 @pytest.fixture(scope="module")
 def plain(base_url: str) -> Iterator[httpx.Client]:
     """A client that does not hold the page's files against the API's document, where they are not."""
-    import httpx
-
     with httpx.Client(base_url=base_url, trust_env=False) as client:
         yield client
 
@@ -95,7 +93,16 @@ def test_files_have_types_tags_and_are_compressed(plain: httpx.Client, path: str
 
 @pytest.mark.parametrize(
     "path",
-    ["/page", "/page/", "/page/nope.js", "/page/index.html", "/page/../config.py", "/page/%2e%2e/config.py", "/page/vendor/README.md", "/nope"],
+    [
+        "/page",
+        "/page/",
+        "/page/nope.js",
+        "/page/index.html",
+        "/page/../config.py",
+        "/page/%2e%2e/config.py",
+        "/page/vendor/README.md",
+        "/nope",
+    ],
 )
 def test_what_is_not_there_is_a_problem_as_ever(plain: httpx.Client, path: str) -> None:
     answer = plain.get(path)

@@ -1,12 +1,13 @@
-"""A browser, a service with a worker that trains, and studies that the browser made: shared by the tests of one file."""
+"""A browser, a service with a worker that trains, and two studies: shared by the tests of one file."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import chromium
+from tests.page.browser import chromium
+from tests.page.studies import LINE, MOONS
 from tests.support.service import Service
 
 if TYPE_CHECKING:
@@ -34,3 +35,10 @@ def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def url(service: Service) -> str:
     return f"http://127.0.0.1:{service.port}"
+
+
+@pytest.fixture(scope="module")
+def studies(service: Service) -> list[dict[str, Any]]:
+    """Two studies that are done."""
+    ids = [service.submit(spec) for spec in (MOONS, LINE)]
+    return [service.wait_for(job_id, "succeeded", within=120) for job_id in ids]

@@ -38,20 +38,21 @@ MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What is served, by its ending; other files of the folder are for who reads it."""
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "connect-src 'self'",
+_RULES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "connect-src": "'self'",
         # Inline styles: a report that is fetched with a key stands in a frame that inherits this policy.
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' blob: data:",
-        "frame-src 'self' blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' blob: data:",
+        "frame-src": "'self' blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
 )
+POLICY: Final = "; ".join(f"{name} {sources}" for name, sources in _RULES.items())
 """Scripts are files of this service, nothing is evaluated, and no other host is asked for anything."""
 _VERSIONED: Final = re.compile(r"-\d+\.\d+\.\d+\.")
 _LARGE: Final = 1024

@@ -69,7 +69,11 @@ class Watched:
     def elsewhere(self) -> list[str]:
         """Requests to anything but the service."""
         own = urlsplit(self.base_url).netloc
-        return [url for url in self.requests if not url.startswith(("blob:", "data:", "about:")) and urlsplit(url).netloc != own]
+        return [
+            url
+            for url in self.requests
+            if not url.startswith(("blob:", "data:", "about:")) and urlsplit(url).netloc != own
+        ]
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""
@@ -94,7 +98,24 @@ def tab(
 
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with what is shown, as lines to read."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
+    found = axe.Axe().run(page).response["violations"]
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def error_of(page: Page, label: str) -> Any:
+    """What a screen reader is told beside a field that is wrong."""
+    field = page.get_by_label(label)
+    if field.get_attribute("aria-invalid") != "true":
+        return None
+    described = (field.get_attribute("aria-describedby") or "").split()
+    return " ".join(page.locator(f"#{one}").inner_text() for one in described)
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    """Let go of a file over the page's place for it."""
+    transfer = page.evaluate_handle(
+        "([name, text]) => { const held = new DataTransfer(); held.items.add(new File([text], name)); return held; }",
+        [name, content],
+    )
+    page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
