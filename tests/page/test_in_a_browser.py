@@ -34,6 +34,13 @@ def test_submit_watch_and_read(browser: Browser, url: str) -> None:
         page.get_by_label("State dimension d").fill("")
         page.get_by_label("Regularisation").select_option("0.1: strong")
         page.get_by_label("Name").fill("from the page")
+        page.get_by_role("button", name="All fields").click()
+        assert page.get_by_label("Samples").input_value() == "30", "all views are of one draft"
+        page.locator("summary", has_text="Training").click()
+        page.get_by_label("Starts").fill("1")
+        page.get_by_label("Sharpen").select_option("no")
+        page.locator("summary", has_text="Continuum").click()
+        page.get_by_label("Tolerance", exact=True).fill("1e-4")
         page.get_by_text("Depths 4, 8 and the limit").wait_for()
         page.get_by_role("button", name="Start it").click()
         page.get_by_role("heading", level=1, name="from the page").wait_for()

@@ -80,21 +80,19 @@ export function trajectorySpec({ axes, groups }) {
 }
 
 /** What is decided where, for two inputs; rows have `x, y, share, label`, `x2` and `y2` the far corner of a cell. */
-export function decisionSpec({ axes, labels, binary }) {
+export function decisionSpec({ axes, labels, binary, samples }) {
+  const place = (field, title) => ({ field, type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title, grid: false } });
+  const x = place("x", axes[0]);
+  const y = place("y", axes[1]);
+  const color = { field: "label", type: "nominal", scale: { domain: labels }, legend: { symbolType: "square", symbolOpacity: 1 } };
+  const opacity = { field: "share", type: "quantitative", scale: { domain: binary ? [0.5, 1] : [0, 1], range: [0.12, 0.75] }, legend: null };
+  const points = { data: { name: "samples", values: [] }, mark: { type: "point", size: 45, stroke: ink(), strokeWidth: 1 }, encoding: { x, y, color, shape: { field: "label", type: "nominal", scale: { domain: labels, range: SHAPES }, legend: null } } };
   return (width) => ({
     width: Math.min(width - 70, 420),
     height: Math.min(width - 70, 420) * 0.8,
     layer: [
-      { data: { name: "cells", values: [] }, mark: { type: "rect" },
-        encoding: {
-          x: { field: "x", type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title: axes[0], grid: false } }, x2: { field: "x2" },
-          y: { field: "y", type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title: axes[1], grid: false } }, y2: { field: "y2" },
-          color: { field: "label", type: "nominal", scale: { domain: labels } },
-          opacity: { field: "share", type: "quantitative", scale: { domain: binary ? [0.5, 1] : [0, 1], range: [0.12, 0.75] }, legend: null } } },
-      { data: { name: "samples", values: [] }, mark: { type: "point", size: 45, stroke: ink(), strokeWidth: 1 },
-        encoding: { x: { field: "x", type: "quantitative" }, y: { field: "y", type: "quantitative" },
-          fill: { field: "label", type: "nominal", scale: { domain: labels }, legend: null },
-          shape: { field: "label", type: "nominal", scale: { domain: labels, range: SHAPES }, legend: null } } },
+      { data: { name: "cells", values: [] }, mark: { type: "rect" }, encoding: { x, x2: { field: "x2" }, y, y2: { field: "y2" }, color, opacity } },
+      ...(samples.length ? [points] : []),
     ],
   });
 }

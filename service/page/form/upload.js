@@ -25,7 +25,7 @@ export class Upload {
         this.#take(event.dataTransfer.files[0]);
       },
     } }, el("label", { for: "upload-file" }, "Drop a CSV here, or choose a file"), this.chooser, el("p", { class: "hint" }, "Also Parquet, NPZ and safetensors. The last column is what is predicted, unless you say another."));
-    this.choices = el("div", { class: "grid" });
+    this.choices = el("div");
     this.state = el("div", { class: "upload-state" });
     this.element = el("div", { class: "upload wide" }, this.zone, this.state, this.choices);
   }
@@ -72,15 +72,15 @@ export class Upload {
   /** What is wrong, and the buttons that would mend it. */
   #refused(error) {
     const items = (error.errors ?? []).length > 1 ? error.errors : [];
-    const remedies = remediesFor(error, this.columns, this.offered);
+    const remedies = remediesFor(error, this.columns);
     const box = el("div", { class: "box bad", role: "alert", tabindex: "-1" },
-      el("p", {}, el("strong", {}, "The table was not taken. "), error.message),
+      el("p", {}, el("strong", {}, "The table was not taken. "), items.length ? null : error.message),
       items.length ? el("ul", {}, items.map((item) => el("li", {}, item.detail))) : null,
       remedies.length ? el("p", {}, "What helps:") : null,
-      remedies.length ? el("div", { class: "actions" }, remedies.map(({ text, options }) => button(text, () => {
-        Object.assign(this.options, typeof options === "function" ? options(this.options) : options);
+      remedies.length ? el("div", { class: "actions" }, remedies.map(({ text, options, first }) => button(text, () => {
+        Object.assign(this.options, options);
         this.#send();
-      }, { class: "remedy" }))) : null);
+      }, { class: first ? "primary" : "remedy" }))) : null);
     this.state.replaceChildren(box);
     box.focus();
   }

@@ -140,7 +140,7 @@ class Explorer {
       this.paths.replace("limit", this.limitRows),
       this.paths.replace("network", network),
       this.paths.replace("starts", network.filter((row) => row.order === 0)),
-      this.decision ? this.regions.replace("samples", this.decision.samples) : null,
+      this.decision?.samples.length ? this.regions.replace("samples", this.decision.samples) : null,
       this.decision ? this.regions.replace("cells", this.decision.cells(n)) : null,
     ]);
     this.charts.dataset.filled = String(n);

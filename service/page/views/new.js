@@ -77,7 +77,10 @@ class Composer {
       const field = this.view.fields.get("/name");
       if (field) field.input.value = record.name;
     }
-    if (this.view.showData) this.view.showData();
+    if (this.view.showData) {
+      this.view.sets = this.sets;
+      this.view.showData();
+    }
     this.#changed();
   }
 
