@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.page.browser import tab
+from tests.page.studies import LINE, MOONS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,6 +21,17 @@ EVERY_ACTIVATION = """async (z) => {
   const { ACTIVATIONS } = await import("./page/math/activations.js");
   return Object.fromEntries(Object.entries(ACTIVATIONS).map(([name, f]) => [name, z.map(f)]));
 }"""
+
+
+@pytest.fixture(scope="module")
+def continua(service: Service) -> list[str]:
+    """Jobs with a continuum alone: by Euler in Legendre's polynomials; by RK4, two layers, piecewise linear."""
+    ids = [service.submit({**spec, "discrete": None}) for spec in (MOONS, LINE)]
+    for job_id in ids:
+        service.wait_for(job_id, "succeeded", within=120)
+    return ids
+
+
 IN_THE_PAGE = """async ([id, inputs, depths]) => {
   const { ContinuumModel } = await import("./page/math/network.js");
   const job = await (await fetch(`v1/jobs/${id}`)).json();
@@ -40,9 +52,9 @@ IN_THE_PAGE = """async ([id, inputs, depths]) => {
 
 @pytest.mark.parametrize(("index", "inputs"), [(0, [[0.5, -0.25], [1.5, 0.3]]), (1, [[0.2], [1.1], [-0.7]])])
 def test_the_sampled_network_is_that_of_the_service(
-    browser: Browser, url: str, service: Service, studies: list[dict[str, Any]], index: int, inputs: list[list[float]]
+    browser: Browser, url: str, service: Service, continua: list[str], index: int, inputs: list[list[float]]
 ) -> None:
-    job_id, depths = studies[index]["id"], [5, 12]
+    job_id, depths = continua[index], [5, 12]
     evaluation = service.submit(
         {
             "kind": "evaluate",

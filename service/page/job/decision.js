@@ -5,12 +5,12 @@ const REACH = 2.6;
 
 export class Decision {
   /** For models with two inputs that predict classes; null for others. */
-  static of(model, samples) {
+  static of(model, samples, names) {
     if (model.parameters.input_dim !== 2 || model.network.output === "identity") return null;
-    return new Decision(model, samples);
+    return new Decision(model, samples, names ?? ["first input", "second input"]);
   }
 
-  constructor(model, samples) {
+  constructor(model, samples, names) {
     this.model = model;
     const most = Math.max(REACH, ...samples.inputs.flat().map((value) => 1.15 * Math.abs(value)));
     this.size = (2 * most) / CELLS;
@@ -19,7 +19,7 @@ export class Decision {
     const outputs = model.parameters.c.length;
     this.binary = outputs <= 2;
     this.labels = this.binary && outputs === 1 ? ["−1", "1"] : Array.from({ length: outputs }, (_, i) => samples.names?.[i] ?? `class ${i}`);
-    this.axes = ["first input, standardised", "second input, standardised"];
+    this.axes = names.map((name) => `${name}, standardised`);
     this.description = `The class that the sampled network predicts on a lattice of ${CELLS} × ${CELLS} inputs; stronger where it is surer.`;
     this.samples = samples.own ? samples.inputs.map(([x, y], i) => ({ x, y, label: samples.labels[i] ?? "" })) : [];
   }

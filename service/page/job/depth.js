@@ -58,7 +58,7 @@ class Explorer {
       this.expected, this.charts);
     this.#addMinima();
     this.#addTrajectories();
-    this.decision = Decision.of(model, samples);
+    this.decision = Decision.of(model, samples, results.data?.inputs);
     if (this.decision) this.#add("regions", new Chart({ title: "What is decided where", description: this.decision.description, make: decisionSpec(this.decision), renderer: "canvas" }));
     this.pending = null;
     this.set(FIRST, "start");

@@ -1,6 +1,6 @@
 // Which inputs the slider lets flow: samples of the study where its worker kept some, else inputs that this page chooses.
 
-import { send } from "../core/api.js";
+import { get, send } from "../core/api.js";
 
 const MOST = 30;
 
@@ -12,7 +12,10 @@ export async function samplesOf(job, results, model, signal) {
 async function keptSamples(job, results, signal) {
   if (!job.links.plots) return null;
   try {
-    const response = await send("GET", `v1/jobs/${job.id}/plots/trajectories`, { headers: { Accept: "application/json" }, signal });
+    const path = `v1/jobs/${job.id}/plots`;
+    const { body: index } = await get(path, { signal });
+    if (!index.plots.some((plot) => plot.name === "trajectories")) return null;
+    const response = await send("GET", `${path}/trajectories`, { headers: { Accept: "application/json" }, signal });
     const data = await response.json();
     const inputs = data.inputs?.slice(0, MOST);
     if (!Array.isArray(inputs) || inputs.length === 0) return null;
