@@ -147,7 +147,7 @@ AcceptEncoding = Annotated[str, Header(include_in_schema=False)]
         ("ETag", "Cache-Control", "Content-Security-Policy"),
     )
     | answers(HTTPStatus.NOT_MODIFIED, "The client has it.", None, ("ETag", "Cache-Control"))
-    | problems(),
+    | problems(HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 def get_page(links: LinksOf, if_none_match: IfNoneMatch = None, accept_encoding: AcceptEncoding = "") -> Response:
     """Read the page for people: submit, watch, read and compare studies in a browser."""
