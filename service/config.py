@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "DEEPLIMIT_"
 
-OWN_PATHS = ("v1", "livez", "metrics", "openapi.json", "readyz")
+OWN_PATHS = ("v1", "livez", "metrics", "openapi.json", "page", "readyz")
 """What the paths of the service start with."""
 
 
@@ -56,6 +56,7 @@ class Settings(BaseSettings):
         pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)$",
         description="Origins whose pages may call the API from a browser, with commas between them, or *; unset: none.",
     )
+    page: bool = Field(default=True, description="Serve the page for people at `/`; 0 leaves the API alone.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
 
     # jobs

@@ -195,7 +195,8 @@ def _answer_with(problem_of: Callable[[Any], ProblemError]) -> Callable[[Request
 def _headers(app: FastAPI, error: HTTPException, request: Request) -> dict[str, str]:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(app, request.url.path))
+        described = _methods(app, request.url.path)  # files of the page are not
+        headers["Allow"] = ", ".join(described) or "GET, HEAD"
     return headers
 
 

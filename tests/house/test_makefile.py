@@ -74,7 +74,9 @@ def test_the_test_target_runs_every_check(installed: Path) -> None:
 
 
 def test_continuous_integration_runs_the_test_target() -> None:
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    text = (ROOT / ".ci" / "run").read_text()
+    assert "make test" in text
+    assert "install chromium" in text
 
 
 def test_every_target_is_explained(clone: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_workflow_runs_the_two_commands() -> None:
     (job,) = document(".github/workflows/ci.yml")["jobs"].values()
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
     commands = [step["run"].split()[:2] for step in job["steps"] if "run" in step]
-    assert commands == [["make", "test"], ["make", "demo"]]
+    assert commands == [["google-chrome", "--version"], ["make", "test"], ["make", "demo"]]
 
 
 def test_editors_are_told_the_line_length_that_is_linted() -> None:

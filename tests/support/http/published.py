@@ -52,7 +52,7 @@ class Published:
         (prefix,) = (server["url"] for server in self.document.get("servers", [{"url": ""}]))
         # an address without parameters comes before one that has some, as in the router
         for template in sorted(self.document["paths"], key=lambda template: template.count("{")):
-            if _pattern(template).match(path.removeprefix(prefix)) and key in self.document["paths"][template]:
+            if _pattern(template).match(path.removeprefix(prefix) or "/") and key in self.document["paths"][template]:
                 operation: dict[str, Any] = self.document["paths"][template][key]
                 return operation
         return None
