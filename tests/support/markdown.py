@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Page:
     def rows(self, first: str) -> list[list[Token]]:
         """Cells of the body of the table whose first column is headed so."""
         rows: list[list[Token]] = []
-        for opened, token in zip(self.tokens, self.tokens[1:], strict=False):
+        for opened, token in pairwise([*self.tokens, *self.tokens[-1:]]):  # the last one may close the table
             if opened.type == "tr_open":
                 rows.append([])
             if opened.type in {"th_open", "td_open"}:
