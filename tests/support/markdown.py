@@ -1,8 +1,7 @@
-"""Markdown pages of the repository, taken apart: what they link to, what can be linked to, and their code."""
+"""Markdown pages of the repository, taken apart: headings, tables and code."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,9 +37,8 @@ class Page:
 
     @property
     def links(self) -> list[str]:
-        """Targets of links and images."""
-        attributes = {"link_open": "href", "image": "src"}
-        return [str(token.attrs[attributes[token.type]]) for token in self._inline if token.type in attributes]
+        """Targets of links."""
+        return [str(token.attrs["href"]) for token in self._inline if token.type == "link_open"]
 
     @property
     def code_spans(self) -> list[str]:
@@ -56,15 +54,6 @@ class Page:
             for opened, inline in followed
             if opened.type == "heading_open"
         ]
-
-    @property
-    def anchors(self) -> set[str]:
-        """Fragments that lead to a heading, by the rule of the common hosts: a heading that comes again is numbered."""
-        found: dict[str, int] = {}
-        for heading in self.headings:
-            slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-            found[slug] = found.get(slug, -1) + 1
-        return {slug if not time else f"{slug}-{time}" for slug, most in found.items() for time in range(most + 1)}
 
     def blocks(self, language: str) -> list[str]:
         """Fenced code in one language."""

@@ -209,7 +209,7 @@ def test_a_null_solution_is_constant_not_noise() -> None:
 
 
 def test_depths_across_a_bifurcation_are_no_growth() -> None:
-    """At n = 8 the null network is the minimum, from 16 on and in the limit it is a saddle: R_n does not grow from 0."""
+    """At n = 8 the null network is the minimum, from 16 on and in the limit a saddle: R_n does not grow from 0."""
     problem = bifurcating(0.159)
     assert critical(16) < 0.159 < critical(8)
     trained = train(problem, depths=DEPTHS, training=Training(1e-10, starts=1))
