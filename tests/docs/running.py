@@ -78,13 +78,23 @@ class Running:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=280,
         )
         statuses = [int(code) for code in re.findall(r"^HTTP-STATUS (\d+)$", done.stderr, re.MULTILINE)]
         refused = [status for status in statuses if status >= 400]
         assert refused == list(block.refused), f"{statuses}\n{done.stdout}\n{done.stderr}"
         assert done.returncode == 0 or block.refused, f"{name}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self._keep(done.stdout)
+        if "Prefer: wait=30" in block.text and '"done":false' in done.stdout:
+            self.printed = self._when_done(self.jobs[-1])
+
+    def _when_done(self, job_id: str) -> str:
+        """Ask again while the job is not done, as the pages say."""
+        for _ in range(8):
+            answer = self.service.client.get(f"/v1/jobs/{job_id}", headers={"Prefer": "wait=30"})
+            if answer.json()["done"]:
+                return answer.text
+        raise AssertionError(self.service.log[-2000:])
 
     def _python(self, block: Block, name: str) -> None:
         assert self._interpreter.stdin is not None
@@ -130,7 +140,7 @@ class Running:
         return _JOB.sub(lambda found: (found[1] or "") + self.jobs[-1], text)
 
     def _keep(self, printed: str) -> None:
-        """Remember what was printed and the ids in it, and wait for the jobs, as the page has its reader do."""
+        """Remember what was printed, and the ids in it."""
         self.printed = printed
         for found in _ID.finditer(printed):
             known = self.jobs if len(found[1] or found[2]) == 32 else self.datasets

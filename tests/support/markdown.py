@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -91,9 +90,3 @@ def tracked(pattern: str = "*") -> list[Path]:
 def tracked_pages() -> list[Page]:
     """Return every Markdown file that the repository keeps."""
     return [Page(ROOT / path) for path in tracked("*.md")]
-
-
-def run_python(page: Page) -> subprocess.CompletedProcess[str]:
-    """Run the Python of a page, its blocks one after the other as one program, from the root of the repository."""
-    program = "\n".join(page.blocks("python"))
-    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
