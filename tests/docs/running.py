@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -20,17 +21,16 @@ from tests.docs.commands import check_commands
 from tests.support.markdown import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.docs.blocks import Block
     from tests.support.service import Service
 
 DOCUMENTED = "http://127.0.0.1:8000"
-_JOB = re.compile(r'(?<=/jobs/)ID\b|(?<="job_id": ")ID\b|(?<=deeplimit )(\w+ )ID\b')
+_JOB = re.compile(r"(?<=/jobs/)ID\b|(?<=deeplimit )(\w+ )ID\b")
+_STUDY = re.compile(r'(?<="job_id": ")ID\b')
 _DATASET = re.compile(
     r'(?<=/datasets/)ID\b|(?<="id": ")ID\b|(?<="dataset_id": ")ID\b|(?<=deeplimit datasets )(\w+ )ID\b'
 )
-_ID = re.compile(r'"id": ?"([0-9a-f]{64}|[0-9a-f]{32})"|^([0-9a-f]{64}|[0-9a-f]{32})\b', re.MULTILINE)
+_ID = re.compile(r'(?:"id": ?"|^|^job )([0-9a-f]{64}|[0-9a-f]{32})\b(?:", ?"kind": ?"(\w+)")?', re.MULTILINE)
 
 
 @dataclass
@@ -47,6 +47,7 @@ class Running:
     place: Path
     printed: str = ""
     jobs: list[str] = field(default_factory=list)
+    studies: list[str] = field(default_factory=list)
     datasets: list[str] = field(default_factory=list)
 
     def run(self, block: Block, name: str) -> None:
@@ -84,7 +85,7 @@ class Running:
         refused = [status for status in statuses if status >= 400]
         assert refused == list(block.refused), f"{statuses}\n{done.stdout}\n{done.stderr}"
         assert done.returncode == 0 or block.refused, f"{name}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        self._keep(done.stdout)
+        self._keep(done.stdout, done.stderr)
         if "Prefer: wait=30" in block.text and '"done":false' in done.stdout:
             self.printed = self._when_done(self.jobs[-1])
 
@@ -137,14 +138,17 @@ class Running:
         wanted = len(_DATASET.findall(text)) if '"networks"' in text else 1
         datasets = iter(self.datasets[-wanted:] * (1 if wanted > 1 else text.count("ID")))
         text = _DATASET.sub(lambda found: (found[1] or "") + next(datasets), text)
+        text = _STUDY.sub(lambda _: self.studies[-1], text)
         return _JOB.sub(lambda found: (found[1] or "") + self.jobs[-1], text)
 
-    def _keep(self, printed: str) -> None:
-        """Remember what was printed, and the ids in it."""
+    def _keep(self, printed: str, said: str = "") -> None:
+        """Remember what was printed, and the ids in it and in what was said beside it."""
         self.printed = printed
-        for found in _ID.finditer(printed):
-            known = self.jobs if len(found[1] or found[2]) == 32 else self.datasets
-            known.append(found[1] or found[2])
+        for found in _ID.finditer(f"{said}\n{printed}"):
+            known = self.jobs if len(found[1]) == 32 else self.datasets
+            known.append(found[1])
+            if found[2] in {"train", None} and known is self.jobs:
+                self.studies.append(found[1])
 
     @property
     def _url(self) -> str:
@@ -152,11 +156,15 @@ class Running:
 
     @cached_property
     def _environment(self) -> dict[str, str]:
-        """The programs of this environment, and curl that says what it was answered and uses no proxy."""
+        """The programs of this environment, and curl and deeplimit that know where this service is."""
         (self.place / ".curlrc").write_text('noproxy = "*"\nwrite-out = "%{stderr}\\nHTTP-STATUS %{http_code}\\n"\n')
+        programs, installed = self.place / "bin", Path(sys.executable).parent
+        programs.mkdir()
+        (programs / "deeplimit").write_text(f'#!/bin/sh\nexec "{installed}/deeplimit" "$@" --url {self._url}\n')
+        (programs / "deeplimit").chmod(0o755)
         return {
             **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
-            "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",  # noqa: PTH120 - a link stays a link
+            "PATH": f"{programs}:{installed}:{os.environ['PATH']}",
             "CURL_HOME": str(self.place),
             "DEEPLIMIT_URL": self._url,
             "PYTHONPATH": str(ROOT),

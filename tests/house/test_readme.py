@@ -61,7 +61,7 @@ def commands() -> dict[str, Any]:
 
 def test_the_command_line_is_as_the_text_has_it() -> None:
     known = commands()
-    summary = re.search(r"## From the command line\n.*?```\n(.*?)```", README, re.DOTALL)
+    summary = re.search(r"## From the command line\n.*?```sh\n(.*?)```", README, re.DOTALL)
     assert summary is not None
     lines = [line for line in summary[1].splitlines() if line.startswith("deeplimit ")]
     assert len(lines) > 8
@@ -111,7 +111,7 @@ def test_parts_of_specifications_in_the_text_are_valid(text: str) -> None:
 
 
 def layout() -> str:
-    (block,) = re.findall(r"## Layout\n.*?```\n(.*?)```", README, re.DOTALL)
+    (block,) = re.findall(r"## Layout\n.*?```text\n(.*?)```", README, re.DOTALL)
     return str(block)
 
 
