@@ -26,15 +26,16 @@ demo: $(WORKER) ## start the service, train on real data, print the convergence 
 serve: $(WORKER) ## run the service on http://127.0.0.1:8000 (ARGS="--port 9000 --workers 2")
 	@$(BIN)/deeplimit serve $(ARGS)
 
-test: lint ## every check: lint, types, imports, OpenAPI, tests with coverage (ARGS="-k moons")
+test: lint ## every check: lint, types, imports, OpenAPI, docs, tests with coverage (ARGS="-k moons")
 	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term:skip-covered $(ARGS)
 
-lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date
+lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m service.api.write_openapi --check
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
 
 format: $(DEV) ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix-only .

@@ -1,4 +1,7 @@
-"""The pages against the repository: links, paths, code, specifications, and the numbers that docstrings cite."""
+"""The pages against the repository: paths, what they repeat of the code, and the numbers that docstrings cite.
+
+Links are Sphinx's, code is of tests/docs.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from service.api.views import Job
 from service.contract.kinds import parse
 from service.contract.train.diagnostics import Diagnostics
 from service.contract.train.request import TrainSpec
-from service.contract.values.errors import ErrorCode, SpecInvalidError
-from tests.support.markdown import ROOT, Page, code_of, run_python, tracked_pages
+from service.contract.values.errors import ErrorCode
+from tests.support.markdown import ROOT, Page, code_of, tracked_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PAGES = tracked_pages()
-README = Page(ROOT / "README.md")
-API, ARCHITECTURE, MATHEMATICS = (Page(ROOT / "docs" / f"{name}.md") for name in ("api", "architecture", "mathematics"))
+API, ARCHITECTURE, MATHEMATICS, HTTP = (
+    Page(ROOT / "docs" / f"{name}.md") for name in ("api", "architecture", "mathematics", "http")
+)
 TOPS = ("service/", "worker/", "tests/", "docs/", "examples/", "benchmarks/", "openapi/")
 
 
@@ -38,39 +41,9 @@ def name_of(page: Page) -> str:
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
-def broken_links(page: Page) -> list[str]:
-    """Relative links that lead to no file or to no heading."""
-    broken = []
-    for link in page.links:
-        target, _, fragment = link.partition("#")
-        if re.match(r"[a-z]+:", target):
-            continue
-        path = (page.path.parent / target).resolve() if target else page.path
-        anchored = not fragment or (path.suffix == ".md" and path.is_file() and fragment in Page(path).anchors)
-        if not (path.exists() and anchored):
-            broken.append(link)
-    return broken
-
-
 def missing_paths(page: Page) -> list[str]:
     """Paths of the repository that are named between backticks and are not there."""
     return [span for span in page.code_spans if span.startswith(TOPS) and not (ROOT / span).exists()]
-
-
-def check_json(text: str) -> None:
-    """Refuse JSON that is none, a specification that is not valid, and a job that the contract does not know."""
-    value = json.loads(text)
-    if not isinstance(value, dict) or "kind" not in value:
-        return
-    if "id" in value:
-        Job.model_validate(value)
-    else:
-        parse(value)
-
-
-@each_page
-def test_links_lead_somewhere(page: Page) -> None:
-    assert broken_links(page) == []
 
 
 @each_page
@@ -83,58 +56,11 @@ def test_named_paths_exist(page: Page) -> None:
     assert missing_paths(page) == []
 
 
-# the README's script has a test of its own, which looks at what it prints
-@pytest.mark.parametrize("page", [page for page in PAGES if page.blocks("python") and page != README], ids=name_of)
-def test_python_runs(page: Page) -> None:
-    done = run_python(page)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    "text",
-    [pytest.param(text, id=f"{name_of(page)}-{i}") for page in PAGES for i, text in enumerate(page.blocks("json"))],
-)
-def test_json_is_what_the_contract_takes(text: str) -> None:
-    check_json(text)
-
-
-@pytest.fixture
-def bad(tmp_path: Path) -> Page:
-    (tmp_path / "other.md").write_text("# One\n\n## Two\n\n## Two\n")
+def test_missing_paths_would_be_found(tmp_path: Path) -> None:
     (tmp_path / "bad.md").write_text(
-        "# Here\n\n[a](gone.md) [b](other.md#three) [c](#there) | ![d](gone.png) [e](other.md#two-2)\n\n"
-        "[f](other.md#two-1) [g](#here) [h](https://example.org/gone) [i](.) [j](other.md)\n\n"
-        "| `service/gone.py` | `service/contract/` |\n|---|---|\n| `worker/{a,b}.py` | `a/gone.py` |\n\n"
-        "```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n"
+        "| `service/gone.py` | `service/contract/` |\n|---|---|\n| `worker/{a,b}.py` | `a/gone.py` |\n"
     )
-    return Page(tmp_path / "bad.md")
-
-
-def test_broken_links_would_be_found(bad: Page) -> None:
-    assert broken_links(bad) == ["gone.md", "other.md#three", "#there", "gone.png", "other.md#two-2"]
-
-
-def test_missing_paths_would_be_found(bad: Page) -> None:
-    assert missing_paths(bad) == ["service/gone.py", "worker/{a,b}.py"]
-
-
-def test_failing_python_would_be_found(bad: Page) -> None:
-    assert run_python(bad).stderr.endswith("line 3, in <module>\nAssertionError\n")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{'kind': 'train'}",
-        '{"kind": "train"}',
-        '{"kind": "trian", "data": {"source": "builtin", "name": "iris"}}',
-        '{"kind": "train", "data": {"source": "builtin", "name": "iris"}, "depths": [8]}',
-        '{"kind": "train", "id": "ab", "status": "done"}',
-    ],
-)
-def test_wrong_json_would_be_found(text: str) -> None:
-    with pytest.raises((ValueError, SpecInvalidError)):
-        check_json(text)
+    assert missing_paths(Page(tmp_path / "bad.md")) == ["service/gone.py", "worker/{a,b}.py"]
 
 
 # What docstrings and comments cite ---------------------------------------------------------------------------------
@@ -227,9 +153,11 @@ def test_the_endpoints_are_all_there() -> None:
     assert sorted(code_of(row[0])[0] for row in API.rows("call")) == sorted(offered)
 
 
-def test_the_error_codes_are_all_there() -> None:
+def test_the_error_codes_are_all_there_and_each_with_what_to_do() -> None:
     named = [code for row in API.rows("status") for code in code_of(row[1])]
     assert sorted(named) == sorted(ErrorCode)
+    explained = [code for row in HTTP.rows("code") for code in code_of(row[0])]
+    assert sorted(explained) == sorted(ErrorCode)
 
 
 def test_the_diagnostics_are_all_there() -> None:

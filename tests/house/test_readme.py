@@ -1,10 +1,8 @@
-"""The README against the code: settings, specifications, calls, commands."""
+"""The README against the code: settings, specifications, commands. Its blocks of code are run in tests/docs."""
 
 import json
 import re
-import shlex
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import typer
@@ -13,8 +11,7 @@ from service.cli import app
 from service.config import PREFIX, Settings
 from service.contract.data.dataset import MEDIA_TYPES
 from service.contract.kinds import parse
-from tests.support.markdown import ROOT, Page, code_of, run_python, tracked
-from tests.support.service import Service
+from tests.support.markdown import ROOT, Page, code_of, tracked
 
 PAGE = Page(ROOT / "README.md")
 README = PAGE.path.read_text()
@@ -64,7 +61,7 @@ def commands() -> dict[str, Any]:
 
 def test_the_command_line_is_as_the_text_has_it() -> None:
     known = commands()
-    summary = re.search(r"## From the command line\n.*?```\n(.*?)```", README, re.DOTALL)
+    summary = re.search(r"## From the command line\n.*?```sh\n(.*?)```", README, re.DOTALL)
     assert summary is not None
     lines = [line for line in summary[1].splitlines() if line.startswith("deeplimit ")]
     assert len(lines) > 8
@@ -76,9 +73,6 @@ def test_the_command_line_is_as_the_text_has_it() -> None:
         assert named == options - {"--url", "--json", "--digits"}, line
 
 
-CURLS = re.findall(r"^curl .*$", README, re.MULTILINE)
-
-
 def operation(method: str, path: str) -> dict[str, Any]:
     """What the OpenAPI document says of a call; an id stands for any."""
     for template, methods in OPENAPI["paths"].items():
@@ -86,43 +80,6 @@ def operation(method: str, path: str) -> dict[str, Any]:
             found: dict[str, Any] = methods[method.lower()]
             return found
     raise AssertionError(f"{method} {path}")
-
-
-def check_call(line: str) -> None:
-    words = shlex.split(line)
-    values = {word: words[index + 1] for index, word in enumerate(words[:-1]) if word in {"-X", "-d", "--data-binary"}}
-    headers = dict(words[index + 1].split(": ", 1) for index, word in enumerate(words) if word == "-H")
-    (url,) = (urlsplit(word) for word in words if word.startswith("http"))
-    found = operation(values.get("-X", "POST" if set(values) & {"-d", "--data-binary"} else "GET"), url.path)
-    known = {parameter["name"].lower() for parameter in found.get("parameters", ())}
-    assert {name for name, _ in parse_qsl(url.query, strict_parsing=bool(url.query))} <= known
-    assert {name.lower() for name in headers} - {"content-type", "accept"} <= known
-    assert headers.get("Content-Type") in found.get("requestBody", {}).get("content", {None})
-    answered = {form for answer in found["responses"].values() for form in answer.get("content", ())}
-    assert headers.get("Accept") is None or headers["Accept"] in answered
-
-
-@pytest.mark.parametrize("line", CURLS)
-def test_calls_in_the_text_exist(line: str) -> None:
-    check_call(line)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "curl -s http://127.0.0.1:8000/v1/datasets/ID/rows",
-        "curl -s -X DELETE http://127.0.0.1:8000/v1/datasets",
-        "curl -s 'http://127.0.0.1:8000/v1/datasets?name=flowers'",
-        "curl -s 'http://127.0.0.1:8000/v1/datasets?target=y' -H 'Content-Type: text/csv' --data-binary @f.csv",
-        "curl -s http://127.0.0.1:8000/v1/datasets -H 'Content-Type: application/json' --data-binary @f.json",
-        "curl -s http://127.0.0.1:8000/v1/datasets --data-binary @f.csv",
-        "curl -s http://127.0.0.1:8000/v1/jobs/ID -H 'Prefers: wait=30'",
-        "curl -s 'http://127.0.0.1:8000/v1/jobs/ID/results/states?model=a' -H 'Accept: text/csv'",
-    ],
-)
-def test_calls_that_do_not_exist_would_be_found(wrong: str) -> None:
-    with pytest.raises(AssertionError):
-        check_call(wrong)
 
 
 def test_paths_and_parameters_in_the_prose_exist() -> None:
@@ -145,11 +102,6 @@ def test_media_types_of_uploads_are_in_the_text() -> None:
     assert named == set(MEDIA_TYPES) - {"application/x-parquet"}
 
 
-@pytest.mark.parametrize("text", re.findall(r"<<'JSON'[^\n]*\n(.*?)\nJSON$", README, re.DOTALL | re.MULTILINE))
-def test_specifications_in_the_text_are_valid(text: str) -> None:
-    parse(json.loads(text))
-
-
 @pytest.mark.parametrize("text", re.findall(r'`("[a-z]+": .+?)`', README))
 def test_parts_of_specifications_in_the_text_are_valid(text: str) -> None:
     body: dict[str, Any] = {"kind": "train", "data": {"source": "builtin", "name": "iris"}}
@@ -159,7 +111,7 @@ def test_parts_of_specifications_in_the_text_are_valid(text: str) -> None:
 
 
 def layout() -> str:
-    (block,) = re.findall(r"## Layout\n.*?```\n(.*?)```", README, re.DOTALL)
+    (block,) = re.findall(r"## Layout\n.*?```text\n(.*?)```", README, re.DOTALL)
     return str(block)
 
 
@@ -181,9 +133,3 @@ def test_what_stands_at_the_top_has_its_reason_in_the_layout() -> None:
 
 def test_no_placeholder_is_left() -> None:
     assert not [line for line in README.splitlines() if "SAMPLE" in line or "<!--" in line or "to be completed" in line]
-
-
-def test_the_scripts_run_as_they_stand(trainer: Service) -> None:
-    done = run_python(PAGE, DEEPLIMIT_URL=f"http://127.0.0.1:{trainer.port}")
-    assert done.returncode == 0, done.stderr
-    assert "converge to the continuum limit" in done.stdout

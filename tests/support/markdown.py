@@ -1,13 +1,12 @@
-"""Markdown pages of the repository, taken apart: what they link to, what can be linked to, and their code."""
+"""Markdown pages of the repository, taken apart: headings, tables and code."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +37,8 @@ class Page:
 
     @property
     def links(self) -> list[str]:
-        """Targets of links and images."""
-        attributes = {"link_open": "href", "image": "src"}
-        return [str(token.attrs[attributes[token.type]]) for token in self._inline if token.type in attributes]
+        """Targets of links."""
+        return [str(token.attrs["href"]) for token in self._inline if token.type == "link_open"]
 
     @property
     def code_spans(self) -> list[str]:
@@ -57,7 +55,7 @@ class Page:
             if opened.type == "heading_open"
         ]
 
-    @property
+    @cached_property
     def anchors(self) -> set[str]:
         """Fragments that lead to a heading, by the rule of the common hosts: a heading that comes again is numbered."""
         found: dict[str, int] = {}
@@ -75,7 +73,7 @@ class Page:
     def rows(self, first: str) -> list[list[Token]]:
         """Cells of the body of the table whose first column is headed so."""
         rows: list[list[Token]] = []
-        for opened, token in zip(self.tokens, self.tokens[1:], strict=False):
+        for opened, token in pairwise([*self.tokens, *self.tokens[-1:]]):  # the last one may close the table
             if opened.type == "tr_open":
                 rows.append([])
             if opened.type in {"th_open", "td_open"}:
@@ -102,10 +100,3 @@ def tracked(pattern: str = "*") -> list[Path]:
 def tracked_pages() -> list[Page]:
     """Return every Markdown file that the repository keeps."""
     return [Page(ROOT / path) for path in tracked("*.md")]
-
-
-def run_python(page: Page, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the Python of a page, its blocks one after the other as one program, from the root of the repository."""
-    program = "\n".join(page.blocks("python"))
-    command, environment = [sys.executable, "-c", program], {**os.environ, **variables}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

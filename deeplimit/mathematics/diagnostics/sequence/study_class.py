@@ -19,13 +19,14 @@ _WELL_KNOWN: Final = 1e-3
 def classify_study(subject: Subject, measured: MeasuredStudy) -> Classification:
     """Classify the verdict branch: one network per depth whose optimisation ended well.
 
-    Saddles and depths that left the branch are part of the sequence: what they do to its limit is the question. Only
-    their distances from the continuum's minimiser are left out. Where every depth left the continuum's branch, they say
-    nothing of what that branch tends to.
+    Saddles are part of the sequence: what they do to its limit is the question. Only their distances from the
+    continuum's minimiser are left out. Depths that are not on the continuum's branch say nothing of what that branch
+    tends to: across a bifurcation networks do nothing, and R_n would seem to grow from 0.
     """
-    points = [point for point in subject.points if point.solution.status.optimised]
-    away = subject.study.verdict_branch.left
-    if subject.continuum is not None and points and all(point.depth in away for point in points):
+    ended = [point for point in subject.points if point.solution.status.optimised]
+    away = subject.study.verdict_branch.left if subject.continuum is not None else ()
+    points = [point for point in ended if point.depth not in away]
+    if ended and not points:
         detail = "no depth is on the branch of the continuum, so that none tells what that branch tends to"
         row = Evidence("on_branch", 0.0, None, SequenceClass.UNDECIDED, detail)
         return Classification(SequenceClass.UNDECIDED, [row])

@@ -14,6 +14,7 @@ from deeplimit.mathematics.diagnostics.sequence.sequence_class import Evidence, 
 from deeplimit.mathematics.minimise.certificate import Kind
 from tests.support import sequences
 from tests.support.sequences import Floats
+from tests.support.small_problems import bifurcating, critical
 
 DEPTHS = (8, 16, 32, 64)
 DEEPER = (*DEPTHS, 128)
@@ -205,6 +206,19 @@ def test_a_null_solution_is_constant_not_noise() -> None:
     points = trained.study.verdict_branch.points.values()
     noise = [NetworkWeights({"b": 1e-7 * np.sin(np.arange(point.depth) / point.depth)}) for point in points]
     assert classify(noise).sequence_class is SequenceClass.H1_LIMIT
+
+
+def test_depths_across_a_bifurcation_are_no_growth() -> None:
+    """At n = 8 the null network is the minimum, from 16 on and in the limit a saddle: R_n does not grow from 0."""
+    problem = bifurcating(0.159)
+    assert critical(16) < 0.159 < critical(8)
+    trained = train(problem, depths=DEPTHS, training=Training(1e-10, starts=1))
+    assert trained.study.verdict_branch.left == [8]
+    found = trained.diagnostics.classification
+    assert found is not None
+    assert evidence(found, "depths").value == len(DEPTHS) - 1
+    assert found.sequence_class is not SequenceClass.NO_LIMIT
+    assert trained.diagnostics.verdict.converges is not False
 
 
 def test_points_that_are_no_minima_are_part_of_the_sequence() -> None:
