@@ -1,4 +1,4 @@
-"""A job in MLflow: its specification as parameters, its numbers as metrics, its verdict as tags, its files as artifacts."""
+"""A job in MLflow: specification as parameters, numbers as metrics, verdict as tags, files as artifacts."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def log_to_mlflow(job: Job, *, files: bool = True) -> str:
         run_id: str = run.info.run_id
         client, now = mlflow.MlflowClient(), int(time.time() * 1000)
         parameters = [mlflow.entities.Param(name, value) for name, value in _flat(spec)]
-        metrics = [
-            mlflow.entities.Metric(name, value, now, step) for name, value, step in _metrics(job, results)
-        ]
+        metrics = [mlflow.entities.Metric(name, value, now, step) for name, value, step in _metrics(job, results)]
         for start in range(0, len(parameters), _MOST_PARAMETERS):
             client.log_batch(run_id, params=parameters[start : start + _MOST_PARAMETERS])
         for start in range(0, len(metrics), _MOST_METRICS):
@@ -114,7 +112,9 @@ def _metrics(job: Job, results: Mapping[str, Any]) -> Iterator[tuple[str, float,
     for model_name, histories in job.losses().items():
         for name, values in histories.items():
             yield from (
-                (f"history/{model_name}/{name}", float(value), step) for step, value in enumerate(values) if _known(value)
+                (f"history/{model_name}/{name}", float(value), step)
+                for step, value in enumerate(values)
+                if _known(value)
             )
 
 

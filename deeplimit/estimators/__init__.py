@@ -1,13 +1,13 @@
 """Estimators in scikit-learn's manner: fit, predict, score; trained in this process or through a service."""
 
-try:
-    import sklearn
-except ModuleNotFoundError as missing:
+from importlib.util import find_spec
+
+if find_spec("sklearn") is None:
     raise ModuleNotFoundError(
         "the estimators need scikit-learn: pip install 'deeplimit[estimators]', or 'deeplimit[worker]' to train in this"
-        " process",
-        name=missing.name,
-    ) from missing
+        " process as well",
+        name="sklearn",
+    )
 
 from deeplimit.estimators.base import VerdictWarning
 from deeplimit.estimators.classifier import DeepLimitClassifier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import numbers
@@ -16,11 +17,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deeplimit.estimators.study import Study
 from deeplimit.estimators.task import Settings, Task
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from deeplimit.estimators.network import FittedNetwork
+    from deeplimit.estimators.study import Study
     from deeplimit.estimators.trained import Trained, Trainer
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +79,13 @@ class DeepLimitEstimator(BaseEstimator):
         self.service = service
 
     def _fit(self, X: Floats, y: npt.NDArray[Any], loss: str, classes: Sequence[str] | None = None) -> Self:
-        """Train the study, choose the depth, and keep its network."""
+        """Train the study, choose the depth, and keep its network.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, the data do not make a problem, or nothing usable came out.
+        """
         names = getattr(self, "feature_names_in_", None)
         task = Task(
             X,
@@ -87,14 +96,16 @@ class DeepLimitEstimator(BaseEstimator):
             inputs_named=None if names is None else tuple(map(str, names)),
             classes=None if classes is None else tuple(classes),
         )
-        depths, trainer = self._ladder(), self._trainer()
-        trained = trainer(task, depths)
-        study = trained.study
-        if self.depths == "auto" and study.least_depth(self.gap) is None:
-            predicted = study.predicted_depth(self.gap)
-            if predicted is not None and depths[-1] < predicted <= DEEPEST:
-                trained = trainer(task, [*depths, predicted])
-        self._keep(trained)
+        depths = self._ladder()
+        with self._trainer() as train:
+            trained = train(task, depths)
+            study = trained.study
+            if isinstance(self.depths, str) and study.least_depth(self.gap) is None:
+                predicted = study.predicted_depth(self.gap)
+                if predicted is not None and depths[-1] < predicted <= DEEPEST:
+                    trained = train(task, [*depths, predicted])
+            self._keep(trained)
+        self._warn(trained.study)
         return self
 
     def _keep(self, trained: Trained) -> None:
@@ -108,9 +119,9 @@ class DeepLimitEstimator(BaseEstimator):
         self.converges_ = study.converges
         self.verdict_ = study.summary
         self.n_iter_ = study.row(self.depth_).iterations
-        self._warn(study, met=wanted is not None)
 
-    def _warn(self, study: Study, *, met: bool) -> None:
+    def _warn(self, study: Study) -> None:
+        """Warn of what a user should know before she believes the fit."""
         for parameter, names in study.stopped().items():
             warnings.warn(
                 f"{_listed(names)} stopped at {parameter}={getattr(self, parameter)} and may not be a minimum yet:"
@@ -118,7 +129,7 @@ class DeepLimitEstimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        if not met:
+        if not isinstance(self.depths, numbers.Integral) and study.least_depth(self.gap) is None:
             predicted = study.predicted_depth(self.gap)
             more = "" if predicted is None else f"; about {predicted} layers are predicted to be"
             warnings.warn(
@@ -181,7 +192,7 @@ class DeepLimitEstimator(BaseEstimator):
             seed=int(seed),
         )
 
-    def _trainer(self) -> Trainer:
+    def _trainer(self) -> AbstractContextManager[Trainer]:
         """Return what trains: this process, or the service.
 
         Raises
@@ -190,9 +201,9 @@ class DeepLimitEstimator(BaseEstimator):
             If what it needs is not installed; the message says how to install it.
         """
         if self.service is not None:
-            from deeplimit.estimators.through_service import ServiceTrainer  # noqa: PLC0415 - takes the client along
-
-            return ServiceTrainer(self.service)
+            through_service = importlib.import_module("deeplimit.estimators.through_service")
+            remote: AbstractContextManager[Trainer] = through_service.trainer_of(self.service)
+            return remote
         try:
             in_process = importlib.import_module("deeplimit.estimators.in_process")
         except ModuleNotFoundError as missing:
@@ -201,8 +212,7 @@ class DeepLimitEstimator(BaseEstimator):
                 " service (service='http://...')",
                 name=missing.name,
             ) from missing
-        trainer: Trainer = in_process.train_in_process
-        return trainer
+        return contextlib.nullcontext(in_process.train_in_process)
 
     def _checked(self, X: Any) -> tuple[FittedNetwork, Floats]:
         """Return the fitted network and inputs to predict from, with the columns that `fit` saw."""
@@ -210,7 +220,9 @@ class DeepLimitEstimator(BaseEstimator):
         return self.network_, validate_data(self, X, reset=False, dtype=np.float64)
 
 
-def _weights(name: str, given: float | Mapping[str, float], parameters: Sequence[str], default: float) -> dict[str, float]:
+def _weights(
+    name: str, given: float | Mapping[str, float], parameters: Sequence[str], default: float
+) -> dict[str, float]:
     """Return a weight for each parameter, from one number for all or a mapping of those that are not the default."""
     if not isinstance(given, Mapping):
         return dict.fromkeys(parameters, float(given))

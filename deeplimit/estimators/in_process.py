@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from deeplimit.estimators.network import FittedNetwork, Scaling
 from deeplimit.estimators.study import Study, rows_of
-from deeplimit.estimators.task import Settings, Task
 from deeplimit.estimators.trained import Trained
 from deeplimit.mathematics import Problem, Regularisation, Training, train
 from deeplimit.mathematics.evaluation.metrics import metrics_of
 from deeplimit.mathematics.problem.datasets import Standardisation, split
 from deeplimit.mathematics.study.branches import BranchPoint
-from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.threads import suited_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deeplimit.estimators.task import Settings, Task
+    from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 
 
 def train_in_process(task: Task, depths: Sequence[int]) -> Trained:

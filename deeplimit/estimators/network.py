@@ -6,13 +6,15 @@ X_0 is the standardised input, padded with zeros to d entries; X_{i+1} = X_i + (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deeplimit.estimators.task import Task
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deeplimit.estimators.task import Task
 
 
 def inline(task: Task) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""What a study found, in plain Python: a row for each model, the verdict, and the least depth that is near the limit."""
+"""What a study found, in plain Python: a row for each model, the verdict, the least depth that is near the limit."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 _LEAST_SCALE: Final = 1e-3
 """A gap is relative to max(|E_∞|, this), as the tolerance of the continuum is."""
@@ -172,4 +174,6 @@ def _short(value: float | None) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     names = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
     lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
-    return f"<table><thead><tr>{names}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+    return (
+        f"<table><thead><tr>{names}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,46 +13,52 @@ from deeplimit.client import Client
 from deeplimit.estimators.network import FittedNetwork, Scaling
 from deeplimit.estimators.specification import inline, specification
 from deeplimit.estimators.study import Study, rows_of
-from deeplimit.estimators.task import Task
-from deeplimit.estimators.trained import Trained
+from deeplimit.estimators.trained import Trained, Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from deeplimit.estimators.task import Task
 
 MOST_INLINE: Final = 200_000
 """Numbers that go into the specification itself; more are uploaded as a data set."""
 
 
-class ServiceTrainer:
-    """Submits a study, waits for it, and fetches what it found: a `Trainer`."""
+@contextmanager
+def trainer_of(service: str | Client) -> Iterator[Trainer]:
+    """Give a trainer that submits a study, waits for it, and fetches the networks that are asked for.
 
-    def __init__(self, service: str | Client) -> None:
-        self._client = Client(service) if isinstance(service, str) else service
+    A client that is given stays open; one of a URL is closed at the end.
+    """
+    with Client(service) if isinstance(service, str) else nullcontext(service) as client:
+        yield partial(_train, client)
 
-    def __call__(self, task: Task, depths: Sequence[int]) -> Trained:
-        """Train; what is fetched later, a network by its depth, comes from the finished job."""
-        job = self._client.submit(specification(task, depths, self._data(task)))
-        job.wait(progress=False)
-        results = job.results()
-        networks, limit = rows_of(results["models"])
-        verdict = results["diagnostics"]["verdict"]
-        study = Study(
-            networks,
-            limit,
-            verdict["converges"],
-            verdict.get("summary") or verdict["statements"][0],
-            tuple(verdict["statements"]),
-            job_id=job.id,
-        )
 
-        def network(depth: int) -> FittedNetwork:
-            return network_of(task.settings.activation, job.parameters(f"discrete-{depth}"))
+def _train(client: Client, task: Task, depths: Sequence[int]) -> Trained:
+    job = client.submit(specification(task, depths, _data(client, task))).wait(progress=False)
+    results = job.results()
+    networks, limit = rows_of(results["models"])
+    verdict = results["diagnostics"]["verdict"]
+    study = Study(
+        networks,
+        limit,
+        verdict["converges"],
+        verdict.get("summary") or verdict["statements"][0],
+        tuple(verdict["statements"]),
+        job_id=job.id,
+    )
 
-        return Trained(study, network)
+    def network(depth: int) -> FittedNetwork:
+        return network_of(task.settings.activation, job.parameters(f"discrete-{depth}"))
 
-    def _data(self, task: Task) -> dict[str, Any]:
-        """Return the samples as a specification names them."""
-        if task.inputs.size + task.targets.size <= MOST_INLINE:
-            return inline(task)
-        dataset = self._client.upload({"inputs": task.inputs, "targets": task.targets}, name=task.name)
-        return {"source": "dataset", "id": dataset.id}
+    return Trained(study, network)
+
+
+def _data(client: Client, task: Task) -> dict[str, Any]:
+    """Return the samples as a specification names them."""
+    if task.inputs.size + task.targets.size <= MOST_INLINE:
+        return inline(task)
+    return dict(client.upload(task.inputs, task.targets, name=task.name).reference)
 
 
 def network_of(activation: str, arrays: Mapping[str, Any]) -> FittedNetwork:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from deeplimit.estimators.network import FittedNetwork
-from deeplimit.estimators.study import Study
-from deeplimit.estimators.task import Task
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deeplimit.estimators.network import FittedNetwork
+    from deeplimit.estimators.study import Study
+    from deeplimit.estimators.task import Task
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,9 @@ def test_a_list_that_is_too_shallow_says_which_depth_would_do() -> None:
 
 def test_a_fit_that_is_stopped_says_so() -> None:
     with (
-        pytest.warns(ConvergenceWarning, match=r"depth 2, depth 4 and the continuum stopped at max_iterations=2 .* raise"),
+        pytest.warns(
+            ConvergenceWarning, match=r"depth 2, depth 4 and the continuum stopped at max_iterations=2 .* raise"
+        ),
         pytest.warns(VerdictWarning, match="cannot tell whether the networks converge"),
     ):
         model = DeepLimitRegressor(depths=[2, 4], gap=1.0, starts=1, max_iterations=2).fit(LINE, CURVE)
@@ -97,7 +99,7 @@ def test_a_fit_that_is_stopped_says_so() -> None:
 def test_a_verdict_that_is_false_is_a_warning() -> None:
     model = DeepLimitRegressor(depths=[2, 4], gap=1.0)
     with pytest.warns(VerdictWarning, match=r"do not converge to their limit\. In plain words\."):
-        model._warn(study(1.4, 1.2, converges=False), met=True)
+        model._warn(study(1.4, 1.2, converges=False))
 
 
 @pytest.mark.parametrize(

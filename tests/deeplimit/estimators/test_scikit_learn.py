@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor
+from tests.support.without import WITHOUT_TORCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,8 +139,7 @@ def test_a_pickled_model_predicts_without_torch(tmp_path: Path) -> None:
     model = DeepLimitClassifier(**SMALL).fit(inputs, y)
     (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, inputs, model.predict_proba(inputs))))
     code = (
-        "import pickle, sys\n"
-        "sys.modules['torch'] = None\n"  # an import of it fails
+        f"{WITHOUT_TORCH}import pickle\n"
         f"model, inputs, chances = pickle.loads(open({str(tmp_path / 'model.pickle')!r}, 'rb').read())\n"
         "assert (model.predict_proba(inputs) == chances).all()\n"
         "try: model.fit(inputs, model.predict(inputs))\n"

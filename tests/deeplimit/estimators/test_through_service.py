@@ -15,6 +15,7 @@ from sklearn.model_selection import cross_val_score
 from deeplimit.client import Client, ServiceError, Unreachable
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor, through_service
 from tests.support.service import Service
+from tests.support.without import WITHOUT_TORCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,8 @@ def test_predictions_are_the_same_wherever_it_was_trained(url: str) -> None:
         assert theirs.objective == pytest.approx(mine.objective, rel=1e-10)
         assert theirs.validation == pytest.approx(mine.validation, rel=1e-9)
     assert there.study_.job_id is not None
-    assert Client(url).job(there.study_.job_id)["status"] == "succeeded"
+    with Client(url) as client:
+        assert client.job(there.study_.job_id).status == "succeeded"
 
 
 @pytest.mark.parametrize("most_inline", [through_service.MOST_INLINE, 0])
@@ -80,8 +82,7 @@ def test_it_takes_no_torch_to_train_there_and_predict_here(url: str, tmp_path: P
     inputs, species = flowers()
     (tmp_path / "data.pickle").write_bytes(pickle.dumps((inputs, species)))
     code = (
-        "import pickle, sys\n"
-        "sys.modules['torch'] = None\n"  # an import of it fails
+        f"{WITHOUT_TORCH}import pickle\n"
         "from deeplimit.estimators import DeepLimitClassifier\n"
         f"inputs, species = pickle.loads(open({str(tmp_path / 'data.pickle')!r}, 'rb').read())\n"
         f"model = DeepLimitClassifier(**{SMALL!r}, service={url!r}).fit(inputs, species)\n"
@@ -99,5 +100,5 @@ def test_what_the_service_refuses_is_said_by_its_field(url: str) -> None:
 
 def test_a_service_that_is_not_there() -> None:
     inputs, species = flowers()
-    with pytest.raises(Unreachable):
-        DeepLimitClassifier(**SMALL, service=Client("http://127.0.0.1:9", retries=0)).fit(inputs, species)
+    with Client("http://127.0.0.1:9", retries=0) as client, pytest.raises(Unreachable):
+        DeepLimitClassifier(**SMALL, service=client).fit(inputs, species)
