@@ -55,6 +55,10 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the client itself: copies of what holds it, as scikit-learn makes them, share its connections."""
+        return self
+
     def __repr__(self) -> str:
         return f"<Client of {self.url}>"
 

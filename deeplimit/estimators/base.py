@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
-import numbers
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -112,7 +111,7 @@ class DeepLimitEstimator(BaseEstimator):
         study = trained.study
         if (usable := study.deepest_usable()) is None:
             raise ValueError("the objective is not finite at any start: scale the data, or choose other weights alpha")
-        wanted = self.depths if isinstance(self.depths, numbers.Integral) else study.least_depth(self.gap)
+        wanted = self.depths if isinstance(self.depths, int | np.integer) else study.least_depth(self.gap)
         self.depth_ = usable if wanted is None or not study.row(int(wanted)).usable else int(wanted)
         self.network_: FittedNetwork = trained.network(self.depth_)
         self.study_ = study
@@ -127,23 +126,20 @@ class DeepLimitEstimator(BaseEstimator):
                 f"{_listed(names)} stopped at {parameter}={getattr(self, parameter)} and may not be a minimum yet:"
                 f" raise {parameter}, or alpha, which makes the problem easier.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
-        if not isinstance(self.depths, numbers.Integral) and study.least_depth(self.gap) is None:
+        if not isinstance(self.depths, int | np.integer) and study.least_depth(self.gap) is None:
             predicted = study.predicted_depth(self.gap)
             more = "" if predicted is None else f"; about {predicted} layers are predicted to be"
             warnings.warn(
                 f"no trained depth is within gap={self.gap:g} of the limit, so depth {self.depth_}, the deepest, is"
                 f" used{more}. Train deeper ones (depths=[...]), or allow a larger gap.",
                 VerdictWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
-        if study.converges is None:
-            words = f"the study cannot tell whether the networks converge to their limit. {study.summary}"
-            warnings.warn(words, VerdictWarning, stacklevel=5)
-        elif not study.converges:
-            words = f"the networks do not converge to their limit. {study.summary}"
-            warnings.warn(words, VerdictWarning, stacklevel=5)
+        if not study.converges:
+            words = f"do the networks converge to their limit as depth grows? {study.summary}"
+            warnings.warn(words, VerdictWarning, stacklevel=4)
 
     def _ladder(self) -> list[int]:
         """Return the depths to train, increasing.
@@ -157,7 +153,7 @@ class DeepLimitEstimator(BaseEstimator):
             if self.depths != "auto":
                 raise ValueError(f"depths must be 'auto', a number or a list of numbers, not {self.depths!r}")
             return list(LADDER)
-        if isinstance(self.depths, numbers.Integral):
+        if isinstance(self.depths, int | np.integer):
             n = int(self.depths)
             found = [depth for depth in (n // 4, n // 2) if depth >= _LEAST_DEPTH] + [n]
         else:
@@ -177,7 +173,7 @@ class DeepLimitEstimator(BaseEstimator):
         if not 0.0 < self.gap < math.inf:
             raise ValueError(f"gap must be a positive number, not {self.gap!r}")
         seed = self.random_state
-        if not isinstance(seed, numbers.Integral):
+        if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(_SEEDS)
         return Settings(
             activation=self.activation,

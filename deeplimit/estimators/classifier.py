@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 _PAIR = 2
 
 
-class DeepLimitClassifier(ClassifierMixin, DeepLimitEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class DeepLimitClassifier(ClassifierMixin, DeepLimitEstimator):
     """A residual network that tells classes apart, of a depth that is near its continuum limit.
 
     `fit` trains networks of several depths and the differential equation that they tend to, says whether the ones
@@ -112,7 +112,7 @@ class DeepLimitClassifier(ClassifierMixin, DeepLimitEstimator):  # type: ignore[
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likeliest label of each sample, (S,)."""
         likeliest = self._outputs(X).argmax(axis=1)
-        return self.classes_[likeliest]
+        return np.asarray(self.classes_[likeliest])
 
     def _outputs(self, X: Any) -> Floats:
         """Return the logits (S, m)."""

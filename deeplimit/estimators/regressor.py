@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from deeplimit.estimators.base import DeepLimitEstimator
 
 
-class DeepLimitRegressor(RegressorMixin, DeepLimitEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class DeepLimitRegressor(RegressorMixin, DeepLimitEstimator):
     """A residual network that predicts numbers, of a depth that is near its continuum limit.
 
     Targets are standardised for training, one or several of them; predictions are in their units. Everything else, the

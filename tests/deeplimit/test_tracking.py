@@ -60,13 +60,11 @@ def test_a_study_is_logged_whole(job: Job, store: Path) -> None:
     assert run.data.params["network.activation"] == "tanh"
     assert run.data.params["discrete.depths"] == "[2, 4]"
     assert run.data.params["training.gradient_tolerance"] == "1e-07"
-    for name, read in {
-        "objective": lambda model: model["objective"],
-        "train.accuracy": lambda model: model["train"]["accuracy"],
-        "validation.terminal_loss": lambda model: model["validation"]["terminal_loss"],
-    }.items():
-        by_depth = {metric.step: metric.value for metric in client.get_metric_history(run_id, name)}
-        assert by_depth == {model["depth"]: read(model) for model in results["models"][:2]}
+    for part, name in ((None, "objective"), ("train", "accuracy"), ("validation", "terminal_loss")):
+        logged = client.get_metric_history(run_id, name if part is None else f"{part}.{name}")
+        by_depth = {metric.step: metric.value for metric in logged}
+        networks = results["models"][:2]
+        assert by_depth == {model["depth"]: (model if part is None else model[part])[name] for model in networks}
     assert run.data.metrics["continuum.objective"] == results["models"][2]["objective"]
     history = client.get_metric_history(run_id, "history/discrete-2/objective")
     expected = job.losses()["discrete-2"]["objective"]

@@ -86,6 +86,7 @@ def test_in_process_the_study_is_that_of_a_worker(loss: str, tmp_path: Path) -> 
     ours = train_in_process(task, [2, 4])
     parsed = parse_train(specification(task, [2, 4], inline(task)))
     resolution, store = resolve_train(parsed), ArtifactStore(tmp_path)
+    assert parsed.data.source == "inline"
     samples = InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.spec.objective.loss.target_kind)
     data = store.put(data_path(JOB), encode(samples), "application/vnd.safetensors")
     spec = json.loads(resolution.spec.model_dump_json())
