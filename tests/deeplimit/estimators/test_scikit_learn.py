@@ -19,7 +19,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor
-from tests.support.without import WITHOUT_TORCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,12 +133,12 @@ def test_the_same_seed_fits_the_same_and_another_start_elsewhere() -> None:
     assert not np.array_equal(fitted(None), fitted(None))
 
 
-def test_a_pickled_model_predicts_without_torch(tmp_path: Path) -> None:
+def test_a_pickled_model_predicts_without_torch(without_torch: str, tmp_path: Path) -> None:
     inputs, y = make_moons(24, noise=0.1, random_state=0)
     model = DeepLimitClassifier(**SMALL).fit(inputs, y)
     (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, inputs, model.predict_proba(inputs))))
     code = (
-        f"{WITHOUT_TORCH}import pickle\n"
+        f"{without_torch}import pickle\n"
         f"model, inputs, chances = pickle.loads(open({str(tmp_path / 'model.pickle')!r}, 'rb').read())\n"
         "assert (model.predict_proba(inputs) == chances).all()\n"
         "try: model.fit(inputs, model.predict(inputs))\n"

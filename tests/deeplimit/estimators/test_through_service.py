@@ -15,7 +15,6 @@ from sklearn.model_selection import cross_val_score
 from deeplimit.client import Client, ServiceError, Unreachable
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor, through_service
 from tests.support.service import Service
-from tests.support.without import WITHOUT_TORCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,13 +75,20 @@ def test_a_client_is_shared_by_the_copies_that_a_search_makes(url: str) -> None:
         model = DeepLimitClassifier(**SMALL, service=client)
         assert clone(model).service is client
         assert cross_val_score(model, inputs, species, cv=2).shape == (2,)
+        with pickle.loads(pickle.dumps(model)).service as opened_again:  # noqa: S301 - ours
+            assert next(opened_again.jobs()).status == "succeeded"
 
 
-def test_it_takes_no_torch_to_train_there_and_predict_here(url: str, tmp_path: Path) -> None:
+def test_a_key_is_not_pickled(url: str) -> None:
+    with Client(url, key="secret") as client:
+        assert b"secret" not in pickle.dumps(client)
+
+
+def test_it_takes_no_torch_to_train_there_and_predict_here(url: str, without_torch: str, tmp_path: Path) -> None:
     inputs, species = flowers()
     (tmp_path / "data.pickle").write_bytes(pickle.dumps((inputs, species)))
     code = (
-        f"{WITHOUT_TORCH}import pickle\n"
+        f"{without_torch}import pickle\n"
         "from deeplimit.estimators import DeepLimitClassifier\n"
         f"inputs, species = pickle.loads(open({str(tmp_path / 'data.pickle')!r}, 'rb').read())\n"
         f"model = DeepLimitClassifier(**{SMALL!r}, service={url!r}).fit(inputs, species)\n"

@@ -1,4 +1,6 @@
-"""Programs that run as if a library were not installed."""
+"""What the estimators' tests share."""
+
+import pytest
 
 WITHOUT_TORCH = """
 import sys
@@ -12,4 +14,9 @@ class Gone:
 
 sys.meta_path.insert(0, Gone())
 """
-"""The beginning of a program in which an import of torch fails."""
+
+
+@pytest.fixture(scope="session")
+def without_torch() -> str:
+    """The beginning of a program in which an import of torch fails, as if it were not installed."""
+    return WITHOUT_TORCH
