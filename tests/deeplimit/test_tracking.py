@@ -10,11 +10,12 @@ import pytest
 
 from deeplimit.client import Client, Job
 from deeplimit.tracking import log_to_mlflow
-from tests.support.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.service import Service
 
 mlflow: Any = pytest.importorskip("mlflow")
 pytestmark = pytest.mark.e2e
@@ -29,15 +30,10 @@ STUDY = {
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
-    """A finished study."""
-    service = Service(tmp_path_factory.mktemp("service") / "data")
-    service.start()
-    try:
-        with Client(f"http://127.0.0.1:{service.port}") as client:
-            yield client.submit(STUDY)
-    finally:
-        service.stop()
+def job(trainer: Service) -> Iterator[Job]:
+    """A study of a service that trains."""
+    with Client(f"http://127.0.0.1:{trainer.port}") as client:
+        yield client.submit(STUDY)
 
 
 @pytest.fixture

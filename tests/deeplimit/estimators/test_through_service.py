@@ -14,25 +14,31 @@ from sklearn.model_selection import cross_val_score
 
 from deeplimit.client import Client, ServiceError, Unreachable
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor, through_service
-from tests.support.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore::deeplimit.estimators.VerdictWarning")]
-SMALL: dict[str, Any] = {"depths": [2, 4], "starts": 1, "alpha": 1e-3, "validation_fraction": 0.2, "device": "cpu"}
+    from tests.support.service import Service
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.filterwarnings("ignore::deeplimit.estimators.VerdictWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+SMALL: dict[str, Any] = {
+    "depths": [2, 4],
+    "starts": 1,
+    "alpha": 1e-2,
+    "validation_fraction": 0.2,
+    "max_iterations": 60,
+    "device": "cpu",
+}
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running service with one worker."""
-    service = Service(tmp_path_factory.mktemp("service") / "data")
-    service.start()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        service.stop()
+@pytest.fixture
+def url(trainer: Service) -> str:
+    """Address of a service that trains."""
+    return f"http://127.0.0.1:{trainer.port}"
 
 
 def flowers() -> tuple[Any, Any]:
@@ -101,7 +107,7 @@ def test_it_takes_no_torch_to_train_there_and_predict_here(url: str, without_tor
 def test_what_the_service_refuses_is_said_by_its_field(url: str) -> None:
     inputs, species = flowers()
     with pytest.raises(ServiceError, match="/training/max_iterations"):
-        DeepLimitClassifier(**SMALL, max_iterations=0, service=url).fit(inputs, species)
+        DeepLimitClassifier(**{**SMALL, "max_iterations": 0}, service=url).fit(inputs, species)
 
 
 def test_a_service_that_is_not_there() -> None:
