@@ -77,7 +77,7 @@ class DeepLimitEstimator(BaseEstimator):
         self.random_state = random_state
         self.service = service
 
-    def _fit(self, X: Floats, y: npt.NDArray[Any], loss: str, classes: Sequence[str] | None = None) -> Self:
+    def _fit(self, X: Floats, y: npt.NDArray[Any], loss: str) -> Self:
         """Train the study, choose the depth, and keep its network.
 
         Raises
@@ -85,16 +85,7 @@ class DeepLimitEstimator(BaseEstimator):
         ValueError
             If a parameter is out of its range, the data do not make a problem, or nothing usable came out.
         """
-        names = getattr(self, "feature_names_in_", None)
-        task = Task(
-            X,
-            y,
-            loss,
-            self._settings(),
-            name=type(self).__name__,
-            inputs_named=None if names is None else tuple(map(str, names)),
-            classes=None if classes is None else tuple(classes),
-        )
+        task = Task(X, y, loss, self._settings(), name=type(self).__name__)
         depths = self._ladder()
         with self._trainer() as train:
             trained = train(task, depths)

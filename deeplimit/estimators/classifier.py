@@ -98,7 +98,7 @@ class DeepLimitClassifier(ClassifierMixin, DeepLimitEstimator):
         self.classes_, encoded = np.unique(y, return_inverse=True)
         if len(self.classes_) < _PAIR:
             raise ValueError(f"a classifier takes at least two classes; the targets have {len(self.classes_)} class")
-        return self._fit(X, encoded.astype(np.int64), "cross_entropy", [str(name) for name in self.classes_])
+        return self._fit(X, encoded.astype(np.int64), "cross_entropy")
 
     def decision_function(self, X: Any) -> Floats:
         """Return log-odds: (S,) of the second class for two classes, (S, m) up to a constant a sample for more."""

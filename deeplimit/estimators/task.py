@@ -52,8 +52,6 @@ class Task:
         (S,) classes 0..m−1 for ``cross_entropy``, (S, m) numbers as they came for ``squared_error``.
     name
         What a service's list of jobs shows.
-    inputs_named, classes
-        Names of the input columns and of the classes, or None.
     """
 
     inputs: Floats
@@ -61,5 +59,3 @@ class Task:
     loss: str
     settings: Settings
     name: str
-    inputs_named: tuple[str, ...] | None = None
-    classes: tuple[str, ...] | None = None
