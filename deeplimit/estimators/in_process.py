@@ -63,7 +63,8 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
         samples["validation"] = (problem.lift_inputs(validation[0]), problem.lift_targets(validation[1]))
     networks, limit = rows_of([_row(problem, point, samples) for point in points])
     verdict = trained.diagnostics.verdict
-    study = Study(networks, limit, verdict.converges, verdict.statements[0], tuple(verdict.statements))
+    summary = getattr(verdict, "summary", None) or verdict.statements[0]
+    study = Study(networks, limit, verdict.converges, summary, tuple(verdict.statements))
 
     def network(depth: int) -> FittedNetwork:
         parameters = branch.points[depth].parameters
