@@ -52,6 +52,7 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
                 wall_time_s=settings.wall_time_s,
             ),
             validation_inputs=None if validation is None else validation[0],
+            validation_targets=None if validation is None else validation[1],
             prediction_scale=scaling.target_scale,
         )
     branch = trained.study.verdict_branch
@@ -63,8 +64,7 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
         samples["validation"] = (problem.lift_inputs(validation[0]), problem.lift_targets(validation[1]))
     networks, limit = rows_of([_row(problem, point, samples) for point in points])
     verdict = trained.diagnostics.verdict
-    summary = getattr(verdict, "summary", None) or verdict.statements[0]
-    study = Study(networks, limit, verdict.converges, summary, tuple(verdict.statements))
+    study = Study(networks, limit, verdict.converges, verdict.summary, tuple(verdict.statements))
 
     def network(depth: int) -> FittedNetwork:
         parameters = branch.points[depth].parameters

@@ -20,16 +20,18 @@ from deeplimit.mathematics.diagnostics.advice.measured_errors import (
 from deeplimit.mathematics.diagnostics.advice.wanted import DepthAdvice, DepthCheck, Quantity, Wanted
 from deeplimit.mathematics.diagnostics.measure.minima import measure_minima
 from deeplimit.mathematics.diagnostics.measure.states import prediction_errors
-from deeplimit.mathematics.diagnostics.report import Diagnostics, diagnose
+from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
+from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.work import CERTIFICATES, diagnostics_work
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.deepen import add_depth
-from deeplimit.mathematics.study.progress import ProgressObserver, StudyProgress, diagnostics_checkpoint
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sweep import run_study
 from deeplimit.mathematics.study.training import Training
-from deeplimit.mathematics.trained_study import TrainedStudy, sharpened, subject_of
+from deeplimit.mathematics.trained_study import TrainedStudy, diagnostics_checkpoint, sharpened, subject_of
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""
@@ -38,6 +40,8 @@ DEEPEST_TRAINED: Final = 4096
 LAYERS_IN_ALL: Final = 2
 """Layers that are trained on the way and at the end, all together, beside the deepest that may be."""
 _MOST_ADDED: Final = 16
+_SEARCHED: Final = 2.0
+"""Layers that a search is expected to train, beside those of its ladder."""
 _FINEST_TOLERANCE: Final = 1e-12
 """Of the continuum's minimum: rounding hides what is below."""
 _DECISIVE: Final = 1.2
@@ -53,6 +57,7 @@ def train_for_error(
     *,
     most_depth: int = DEEPEST_TRAINED,
     validation_inputs: ArrayLike | None = None,
+    validation_targets: ArrayLike | None = None,
     prediction_scale: ArrayLike | None = None,
     observer: ProgressObserver | None = None,
 ) -> TrainedStudy:
@@ -68,7 +73,7 @@ def train_for_error(
         the continuum's, over the validation inputs or else the training inputs, in the user's units.
     ladder
         Depths to predict from, strictly increasing. The random starts are trained at the first, which should be coarse.
-    continuum, training, validation_inputs, prediction_scale, observer
+    continuum, training, validation_inputs, validation_targets, prediction_scale, observer
         As for `train`.
     most_depth
         The deepest network to train. Those on the way are together at most as deep again.
@@ -90,12 +95,15 @@ def train_for_error(
     deadline = training.deadline()
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is not None:
         continuum = _for_predictions(continuum, problem)
-    study = run_study(problem, ladder, continuum, training, _part(observer, 0.0, 0.5))
-    subject = subject_of(study, validation_inputs, prediction_scale)
+    meter = Meter(observer)
+    meter.expect(Stage.SEARCH, _SEARCHED * sum(ladder))
+    meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(ladder, continuum=continuum is not None).values()))
+    study = run_study(problem, ladder, continuum, training, meter)
+    subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     added: list[int] = []
-    done = 0.5
     while True:
-        checkpoint = diagnostics_checkpoint(_part(observer, done, done), *study.verdict_branch.last)
+        checkpoint = diagnostics_checkpoint(meter, study)
+        begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
         # The points of a subject are read once: a network that was added needs a new one.
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint)
@@ -106,15 +114,16 @@ def train_for_error(
         if depth is None or depth in study.depths:
             break
         added.append(depth)
-        add_depth(study, depth, training, deadline=deadline, observer=_part(observer, done, (1.0 + done) / 2.0))
-        done = (1.0 + done) / 2.0
-    ending = _part(observer, 1.0, 1.0)
-    subject = sharpened(subject, training, continuum, deadline=deadline, observer=ending)
-    checkpoint = diagnostics_checkpoint(ending, *study.verdict_branch.last)
-    diagnostics = diagnose(subject, checkpoint, deadline=deadline)
-    subject = replace(subject, certificates=diagnostics.certificates, checkpoint=checkpoint)
-    advice = [_asked(subject, diagnostics, wanted, stopped), *diagnostics.depth_advice]
-    return TrainedStudy(study, replace(diagnostics, depth_advice=advice))
+        meter.expect(Stage.SEARCH, 0.0)
+        add_depth(study, depth, training, deadline=deadline, observer=meter)
+    meter.expect(Stage.SEARCH, 0.0)
+    subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
+
+    def asked(subject: Subject, measured: MeasuredStudy) -> DepthAdvice:
+        return _asked(subject, measured, wanted, stopped)
+
+    checkpoint = diagnostics_checkpoint(meter, study)
+    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline, advise_asked=asked))
 
 
 def _for_predictions(continuum: ContinuumOptions, problem: Problem) -> ContinuumOptions:
@@ -178,7 +187,7 @@ def _affordable(
     return depth, None
 
 
-def _asked(subject: Subject, diagnostics: Diagnostics, wanted: Wanted, stopped: str | None) -> DepthAdvice:
+def _asked(subject: Subject, diagnostics: MeasuredStudy, wanted: Wanted, stopped: str | None) -> DepthAdvice:
     """Return the advice for what was wanted, with what was measured at its depth or else the deepest."""
     measured = {
         Quantity.GAP: measured_gaps(subject, diagnostics.minima),
@@ -221,15 +230,3 @@ def _checked_depth(advice: DepthAdvice, bracket: Bracket, sizes: Sequence[Size],
     if own is not None and (own.meets(wanted.error) is not None or bracket.ceiling is None):
         return own.depth
     return bracket.ceiling or deepest
-
-
-def _part(observer: ProgressObserver | None, start: float, end: float) -> ProgressObserver | None:
-    """Return an observer whose fractions fill only a part of the whole."""
-    if observer is None:
-        return None
-    whole = observer
-
-    def observe(at: StudyProgress) -> None:
-        whole(replace(at, fraction=start + (end - start) * at.fraction))
-
-    return observe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from deeplimit.mathematics.diagnostics.report import Diagnostics, diagnose
 from deeplimit.mathematics.diagnostics.resolution import wanted_share_of_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.work import CERTIFICATES, counted_checkpoint, diagnostics_work
 from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.progress import ProgressObserver, diagnostics_checkpoint
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sharpen import Tolerances, sharpen
 from deeplimit.mathematics.study.sweep import Study, run_study
 from deeplimit.mathematics.study.training import Training
@@ -36,10 +37,10 @@ class TrainedStudy:
 
     def __repr__(self) -> str:
         depths = ", ".join(map(str, sorted(self.study.verdict_branch.points))) or "none"
-        return f"<TrainedStudy, depths {depths}: {self.diagnostics.verdict.statements[0]}>"
+        return f"<TrainedStudy, depths {depths}: {self.diagnostics.verdict.summary}>"
 
     def _repr_html_(self) -> str:
-        """Return the verdict's first sentence and the minima of every depth, as a table for notebooks."""
+        """Return the verdict's summary and the minima of every depth, as a table for notebooks."""
         minima = self.diagnostics.minima
         rows = [] if minima is None else minima.depths
         limit = None if minima is None else minima.continuum
@@ -48,7 +49,7 @@ class TrainedStudy:
         table += [] if limit is None else [["∞", _short(limit), "", "", ""]]
         lines = ("".join(f"<td>{cell}</td>" for cell in line) for line in table)
         body = "".join(f"<tr>{line}</tr>" for line in lines)
-        return f"<p>{html.escape(self.diagnostics.verdict.statements[0])}</p><table>{body}</table>"
+        return f"<p>{html.escape(self.diagnostics.verdict.summary)}</p><table>{body}</table>"
 
 
 def _short(value: float | None) -> str:
@@ -62,6 +63,7 @@ def train(
     training: Training | None = None,
     *,
     validation_inputs: ArrayLike | None = None,
+    validation_targets: ArrayLike | None = None,
     prediction_scale: ArrayLike | None = None,
     observer: ProgressObserver | None = None,
 ) -> TrainedStudy:
@@ -79,6 +81,8 @@ def train(
         Tolerances, starts and limits.
     validation_inputs
         (S', f) inputs on which predictions are compared; by default the training inputs.
+    validation_targets
+        Of the validation inputs, as the problem takes targets: the answer is then about accuracy or R² on them.
     prediction_scale
         (m,) factors from scaled targets back to the user's units.
     observer
@@ -97,22 +101,38 @@ def train(
     """
     training = training or Training()
     deadline = training.deadline()
-    study = run_study(problem, depths, continuum, training, observer)
-    subject = subject_of(study, validation_inputs, prediction_scale)
-    subject = sharpened(subject, training, continuum, deadline=deadline, observer=observer)
-    checkpoint = diagnostics_checkpoint(observer, *study.verdict_branch.last)
+    meter = Meter(observer)
+    meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(depths, continuum=continuum is not None).values()))
+    study = run_study(problem, depths, continuum, training, meter)
+    subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
+    subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
+    checkpoint = diagnostics_checkpoint(meter, study)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
 
 
-def subject_of(study: Study, validation_inputs: ArrayLike | None, prediction_scale: ArrayLike | None) -> Subject:
+def subject_of(
+    study: Study,
+    validation_inputs: ArrayLike | None,
+    prediction_scale: ArrayLike | None,
+    validation_targets: ArrayLike | None = None,
+) -> Subject:
     """Return what is diagnosed of a study, from what `train` takes."""
     problem = study.problem
     return Subject(
         study=study,
         inputs=problem.x if validation_inputs is None else problem.lift_inputs(validation_inputs),
         data="train" if validation_inputs is None else "validation",
+        targets=None
+        if validation_inputs is None or validation_targets is None
+        else problem.lift_targets(validation_targets),
         prediction_scale=None if prediction_scale is None else problem.tensor(prediction_scale),
     )
+
+
+def diagnostics_checkpoint(meter: Meter, study: Study) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a study's verdict branch."""
+    branch = study.verdict_branch
+    return counted_checkpoint(meter, branch.points, branch.last, continuum=branch.continuum is not None)
 
 
 def sharpened(
@@ -121,7 +141,7 @@ def sharpened(
     continuum: ContinuumOptions | None,
     *,
     deadline: float | None = None,
-    observer: ProgressObserver | None = None,
+    observer: ProgressObserver | Meter | None = None,
 ) -> Subject:
     """Minimise the verdict branch on until its orders are not hidden by its errors, as far as that is to be had.
 
@@ -137,8 +157,10 @@ def sharpened(
     """
     branch, problem = subject.study.verdict_branch, subject.problem
     tolerances = Tolerances.asked(training, continuum)
-    checkpoint = diagnostics_checkpoint(observer, *branch.last)
+    meter = Meter.of(observer)
+    checkpoint = diagnostics_checkpoint(meter, subject.study)
     for _ in range(_MOST_TIMES):
+        begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(branch, checkpoint, deadline=deadline)
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
         share = wanted_share_of_errors(subject) if training.sharpen and problem.smooth else 1.0
@@ -146,6 +168,6 @@ def sharpened(
         if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
             break
         refine = math.ceil(share ** (-1.0 / RK4.order))
-        sharpen(problem, branch, sharper, training, continuum, refine, deadline=deadline, observer=observer)
+        sharpen(problem, branch, sharper, training, continuum, refine, deadline=deadline, observer=meter)
         tolerances = sharper
     return replace(subject, tolerances=tolerances)

@@ -103,6 +103,15 @@ def _fit(model: str, values: tuple[float, ...], r2: float, counts: tuple[int, in
     }
 
 
+_ANSWER: Json = {
+    "depth": 79,
+    "metric": "r2",
+    "data": "train",
+    "at_depth": None,
+    "in_the_limit": 0.999888,
+    "confidence": "predicted",
+    "change": "Add depth 79 to discrete.depths, which trains it.",
+}
 _DIAGNOSTICS: Json = {
     "assumptions": [
         {"name": name, "holds": True, "detail": detail}
@@ -136,6 +145,21 @@ _DIAGNOSTICS: Json = {
     ],
     "verdict": {
         "converges": True,
+        "summary": "Yes. As depth grows the trained networks settle on one limit: what remains about halves each time"
+        " depth doubles.",
+        "answer": _ANSWER,
+        "findings": [
+            {
+                "code": "use_depth",
+                "about": "depth",
+                "holds": None,
+                "level": "main",
+                "text": "Use depth 79: predicted to have the limit's R² and an optimum within 1 % of the limit's, and"
+                " not trained.",
+                "advice": _ANSWER["change"],
+                "href": "docs/mathematics.md#summary-answer-and-findings",
+            }
+        ],
         "statements": ["From depth 8 to 16 the order of the minima is 0.989; 1 is expected."],
     },
 }
@@ -150,6 +174,13 @@ _PROVENANCE: Json = {
 }
 _RESULTS: Json = {
     "job_id": _ID,
+    "data": {
+        "samples": {"train": 2, "validation": 0},
+        "features": 1,
+        "inputs": None,
+        "targets": None,
+        "classes": None,
+    },
     "models": [
         _fit("discrete-8", (0.0978595, 0.000625436, 0.047842, 0.049392, 2.9e-8), 0.999844, (41, 47), 8)
         | {"kind": "discrete", "depth": 8},
@@ -177,7 +208,7 @@ _OUTPUT = f"/v1/jobs/{_EVALUATION}/results"
 _EVALUATION_RESULTS: Json = {
     "job_id": _EVALUATION,
     "evaluated_job_id": _ID,
-    "data": {"source": "job", "samples": 2, "targets": True},
+    "data": {"source": "job", "samples": 2, "targets": True, "inputs": None, "classes": None},
     "evaluations": [
         {
             "model": model,
@@ -280,7 +311,12 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
             **_MODEL,
             "grid": {"t": [0.0, 0.5, 1.0], "K": [[[0.838058]], [[1.15233]], [[1.25709]]], "b": [[0.0]] * 3},
         },
-        "ModelPredictions": {"model": "discrete-8", "predictions": [[1.97499], [-1.97499]], "class_names": None},
+        "ModelPredictions": {
+            "model": "discrete-8",
+            "predictions": [[1.97499], [-1.97499]],
+            "class_names": None,
+            "label_names": None,
+        },
         "ModelStates": {
             "model": "discrete-8",
             "t": [k / 8 for k in range(9)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.cli.answer import named
 from service.cli.layout import number, show_table
 from service.cli.output import in_full, short
 
@@ -13,21 +14,27 @@ if TYPE_CHECKING:
     from service.cli.layout import Json
 
 
+OWN = ", those of the job itself: trained on and held out together"
+
+
 def show_evaluation(console: Console, results: Json) -> None:
     """Print what an evaluation found: metrics, sampled depths, solvers, noise, and where the arrays are."""
     full = in_full(console)
     models: list[Json] = results["evaluations"]
     data = results["data"]
     targets = "" if data["targets"] else ", without targets"
-    console.print(f"job {results['evaluated_job_id']} on {data['samples']} samples{targets}", markup=False)
+    own = OWN if data["source"] == "job" else ""
+    console.print(f"job {results['evaluated_job_id']} on {data['samples']} samples{own}{targets}", markup=False)
+    if data.get("classes"):
+        console.print(f"classes: {named(data['classes'])}", markup=False)
     show_table(
         console,
-        "Models",
+        "How good the models are on these samples",
         [
             ("model", lambda m: str(m["model"])),
-            number("loss L", ".6f", "metrics", "terminal_loss", full=full),
             number("accuracy", ".4f", "metrics", "accuracy", full=full),
-            number("r2", ".4f", "metrics", "r2", full=full),
+            number("R²", ".4f", "metrics", "r2", full=full),
+            number("loss L", ".6f", "metrics", "terminal_loss", full=full),
         ],
         models,
         left=1,

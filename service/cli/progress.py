@@ -26,9 +26,11 @@ def watch(client: Client, job_id: str, console: Console) -> Json:
 
 
 def describe(job: Json) -> str:
-    """Phase and model, or the status where there is no progress yet; the attempt from the second on."""
+    """What is under way, or the status where there is no progress yet; the attempt from the second on."""
     progress: Json | None = job.get("progress")
     where = f"{progress['phase']} {progress['model'] or ''}".rstrip() if progress else job["status"]
+    if progress and progress.get("part"):
+        where = f"{progress['phase']}: {progress['part']}"
     return f"{where} (attempt {job['attempt']})" if (job.get("attempt") or 1) > 1 else where
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from service.cli.answer import show_answer
 from service.cli.layout import make_table, number
 from service.cli.output import fixed, in_full, is_number, short
 from service.cli.plot import gap_plot
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
 ROOMY: Final = 100
 """Columns of a terminal from which on tables get more space between theirs."""
 ORDERS: Final = "n·gap is the slope; predicted: from depth n alone; states, lift: orders of their errors"
+DETAILS: Final = "Details, in the terms of docs/mathematics.md"
+PARTS: Final = {"train": "training", "validation": "validation"}
+"""What metrics are of, by the field that holds them."""
 CHECKS: Final = {True: "met", False: "missed", None: "undecided"}
 VERDICTS: Final = {True: "converges", False: "does not converge", None: "undecided"}
 
 
 def show_study(console: Console, results: Json) -> None:
-    """Print models, convergence table, slopes and verdict; on a terminal a plot of the gaps as well."""
+    """Print the answer, tables, then the details; on a terminal a plot of the gaps as well."""
     full = in_full(console)
     diagnostics: Json = results.get("diagnostics") or {}
+    show_answer(console, diagnostics.get("verdict") or {}, results.get("data"))
     for title, table, remark in (
-        ("Models", models_table(results["models"], full=full), ""),
-        ("Convergence", convergence_table(diagnostics, full=full), ORDERS),
+        ("How good the models are", quality_table(results["models"], full=full), ""),
+        ("How training ended", models_table(results["models"], full=full), ""),
+        ("How the networks approach the limit", convergence_table(diagnostics, full=full), ORDERS),
     ):
         if table.row_count:
             table.padding = (0, 1) if console.width >= ROOMY else (0, 0)
@@ -37,12 +43,27 @@ def show_study(console: Console, results: Json) -> None:
             console.print(table)
             if remark:
                 console.print(remark, style="dim")
-    for line in [*withheld(diagnostics), *summary(diagnostics, full=full), *beyond_rates(diagnostics, full=full)]:
-        console.print(line, markup=False)
     if console.is_terminal and (plot := gap_plot(diagnostics.get("minima") or {})):
         console.print(plot, markup=False)
-    for line in ["", *failing_assumptions(diagnostics), *verdict(diagnostics)]:
+    details = [
+        *withheld(diagnostics),
+        *summary(diagnostics, full=full),
+        *beyond_rates(diagnostics, full=full),
+        *failing_assumptions(diagnostics),
+        *verdict(diagnostics),
+    ]
+    if details:
+        console.print(f"\n{DETAILS}", style="bold", markup=False)
+    for line in details:
         console.print(line, markup=False)
+
+
+def quality_table(models: Sequence[Json], *, full: bool) -> Table:
+    """One row per trained model: what it does on the data that it was trained on, and on those held out."""
+    columns: list[Column] = [("model", lambda m: str(m["model"]))]
+    for name, key, form in (("accuracy", "accuracy", ".4f"), ("R²", "r2", ".4f"), ("loss L", "terminal_loss", ".6f")):
+        columns += [number(f"{name}\n{PARTS[part]}", form, part, key, full=full) for part in PARTS]
+    return make_table(columns, models, left=1)
 
 
 def models_table(models: Sequence[Json], *, full: bool) -> Table:
@@ -51,11 +72,8 @@ def models_table(models: Sequence[Json], *, full: bool) -> Table:
         ("model", lambda m: str(m["model"])),
         ("status", lambda m: str(m["status"])),
         ("objective", lambda m: fixed(m.get("objective"), full=full)),
-        number("loss L", ".6f", "terminal_loss", full=full),
         number("|g|", ".1e", "gradient_norm", full=full),
         number("iter.", "d", "iterations", full=full),
-        number("accuracy", ".4f", "train", "accuracy", full=full),
-        number("r2", ".4f", "train", "r2", full=full),
         number("seconds", ".2f", "wall_time_s", full=full),
     ]
     return make_table(columns, models, left=2)

@@ -48,9 +48,12 @@ class Progress(_Frozen):
     """How far a running job has come; null until the first iteration."""
 
     phase: str = Field(description="Part of the study: starts, discrete, continuum, follow_back, sharpen, diagnostics.")
+    part: str | None = Field(default=None, description="In words, what of the phase is under way.")
     model: str | None = Field(default=None, description="Model being fitted, such as discrete-64.")
     fraction: float = Field(gt=0.0, le=1.0, description="Part of the work that is done; never falls within an attempt.")
-    eta_s: Finding | None = Field(default=None, description="Estimate of the seconds left.")
+    eta_s: Finding | None = Field(
+        default=None, description="Estimate of the seconds left; null until enough was done to tell."
+    )
     objective: Finding | None = Field(default=None, description="Objective at the last iteration.")
     gradient_norm: Finding | None = Field(default=None, description="Norm of its gradient.")
 

@@ -31,7 +31,7 @@ REL, NOISE = 1e-4, 1e-6
 
 
 def untrue(example: Any, answer: Any, at: str = "") -> Iterator[str]:
-    """Where an example says what the answer does not; of names and statements, and of fields, it may have fewer."""
+    """Where an example says what the answer does not; of names, statements, findings and fields, it may have fewer."""
     if isinstance(example, dict) and isinstance(answer, dict):
         yield from (f"{at}/{key}: not answered" for key in example if key not in answer)
         for key in set(example) & set(answer) - MADE_UP:
@@ -43,7 +43,11 @@ def untrue(example: Any, answer: Any, at: str = "") -> Iterator[str]:
 
 
 def untrue_entries(example: list[Any], answer: list[Any], at: str) -> Iterator[str]:
-    if example and all(isinstance(entry, str) for entry in (*example, *answer)):
+    if example and at.endswith("/findings"):
+        answered = {entry["code"]: entry for entry in answer}
+        for entry in example:
+            yield from untrue(entry, answered.get(entry["code"], {}), f"{at}/{entry['code']}")
+    elif example and all(isinstance(entry, str) for entry in (*example, *answer)):
         yield from (f"{at}: {entry!r} is not among {answer}" for entry in example if entry not in answer)
     elif len(example) != len(answer):
         yield f"{at}: {len(example)} entries, {len(answer)} answered"
@@ -155,6 +159,8 @@ def test_every_example_of_an_answer_is_compared(request: pytest.FixtureRequest) 
         ({"statements": ["b"]}, {"statements": ["a", "b"]}, []),
         ({"statements": ["c"]}, {"statements": ["a", "b"]}, ["/statements"]),
         ({"branches": []}, {"branches": [{}]}, ["/branches"]),
+        ({"findings": [{"code": "b", "holds": True}]}, {"findings": [{"code": "a"}, {"code": "b", "holds": True}]}, []),
+        ({"findings": [{"code": "b"}]}, {"findings": [{"code": "a"}]}, ["/findings/b/code"]),
         ({"done": False}, {"done": 0}, ["/done"]),
     ],
 )

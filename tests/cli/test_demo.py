@@ -30,6 +30,10 @@ def test_the_demo_prints_the_known_answers_and_leaves_nothing(tmp_path: Path) ->
     (difference,) = re.findall(r"predicted and observed slope differ by (\S+)%", done.stdout)
     assert float(difference) < 2
     assert "Verdict: converges" in done.stdout
+    first = done.stdout.splitlines()[:10]
+    assert first[0].startswith("Yes. As depth grows")
+    assert first[1].startswith("  * Use depth 32: ")
+    assert "  * Accuracy on training data (none were held out) is the same, 0.9877, from depth 8 on." in first
     assert not list(tmp_path.glob("deeplimit-demo-*"))
     assert not processes_with(str(tmp_path))
 

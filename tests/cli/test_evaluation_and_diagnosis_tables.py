@@ -103,3 +103,17 @@ def test_a_diagnosis() -> None:
     assert rows == ["16", "32"]
     assert "4.25" in text
     assert "of increments" in text
+
+
+def test_an_evaluation_says_what_it_is_of() -> None:
+    own = EVALUATION | {"data": {"source": "job", "samples": 3, "targets": True, "classes": ["down", "u\x1bp"]}}
+    file = io.StringIO()
+    show_results(Console(file=file, width=200, highlight=False), own)
+    text = file.getvalue()
+    assert "on 3 samples, those of the job itself: trained on and held out together\n" in text
+    assert "classes: down, u\\u001bp\n" in text
+    assert "How good the models are on these samples" in text
+    file = io.StringIO()
+    show_results(Console(file=file, width=200, highlight=False), EVALUATION)
+    assert "on 3 samples\n" in file.getvalue()
+    assert "classes" not in file.getvalue()

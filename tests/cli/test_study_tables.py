@@ -1,6 +1,7 @@
 """What is printed of results, on a terminal and elsewhere."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -85,6 +86,77 @@ def test_what_is_withheld_or_fails_is_said() -> None:
     assert "minima: richardson withheld: it takes two depths" in lines
     assert "assumption sigma_vanishes_at_zero does not hold: sigmoid(0) = 0.5" in lines
     assert "Verdict: undecided" in lines
+
+
+def with_answer() -> dict[str, Any]:
+    """Results of the present version: with data, an answer, and a part held out."""
+    found = results()
+    found["data"] = {
+        "samples": {"train": 455, "validation": 114},
+        "features": 30,
+        "inputs": [f"column {k}" for k in range(30)],
+        "targets": ["diag\x1b[31m\nnosis"],
+        "classes": ["malignant", "benign"],
+    }
+    for model in found["models"]:
+        model["validation"] = {"terminal_loss": 0.0512, "accuracy": 0.9736842105263158}
+    text = "Use depth 32: the least trained depth with the limit's accuracy and an optimum within 1 % of the limit's."
+    findings = [
+        ("summary", "main", "Yes. As depth grows the trained networks settle on one limit."),
+        ("use_depth", "main", text),
+        ("performance", "main", "Accuracy on validation data is the same, 0.9737, from depth 8 on."),
+        ("minima_converge", "detail", "Minima converge with order 0.986."),
+    ]
+    found["diagnostics"]["verdict"] |= {
+        "summary": findings[0][2],
+        "answer": {
+            "depth": 32,
+            "metric": "accuracy",
+            "data": "validation",
+            "at_depth": 0.9736842105263158,
+            "in_the_limit": 0.9736842105263158,
+            "confidence": "measured",
+            "change": "Raise training.starts.",
+        },
+        "findings": [
+            {"code": code, "about": "x", "holds": True, "level": level, "text": words, "advice": None, "href": None}
+            for code, level, words in findings
+        ],
+    }
+    return found
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_first_ten_lines_are_the_answer(terminal: bool) -> None:
+    Results.model_validate(with_answer())
+    lines = printed(with_answer(), terminal=terminal)
+    first = " ".join(" ".join(lines[:10]).split())
+    assert "Yes. As depth grows" in lines[0]
+    assert "Use depth 32: the least trained depth" in first
+    assert "To change: Raise training.starts." in first
+    assert "Accuracy on validation data is the same, 0.9737, from depth 8 on." in first
+    text = "\n".join(lines)
+    assert text.index("How good the models are") < text.index("Details") < text.index("Verdict: converges")
+    assert text.count("Minima converge with order 0.986.") == 1, "details are told once"
+
+
+def test_training_and_validation_stand_side_by_side() -> None:
+    lines = printed(with_answer(), terminal=True)
+    words = [re.sub(r"\x1b\[\d*m", "", line).split() for line in lines]
+    place = words.index(["model", "training", "validation", "training", "validation"])
+    assert words[place - 1] == ["accuracy", "accuracy", "loss", "L", "loss", "L"]
+    (row,) = (line.split() for line in lines if line.split()[:2] == ["discrete-8", "0.9930"])
+    assert row == ["discrete-8", "0.9930", "0.9737", "0.030100", "0.051200"]
+    assert not any("validation" in line for line in printed(results(), terminal=True))
+
+
+def test_data_are_named_without_what_a_terminal_acts_on() -> None:
+    text = "\n".join(printed(with_answer(), terminal=False))
+    assert "455 samples to train on, 114 held out for validation; 30 inputs (column 0, " in text
+    assert "column 11 and 18 more)" in text
+    assert "classes malignant, benign" in text
+    assert "target diag\\u001b[31m nosis" in text
+    assert "\x1b" not in text
 
 
 def test_numbers_that_are_not_finite_are_shown_as_they_come() -> None:

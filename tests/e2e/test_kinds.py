@@ -153,11 +153,17 @@ def test_upload_then_train_on_it_and_delete_it_meanwhile(service: Service) -> No
         "class_names": ["down", "up"],
         "columns": ["left", "right"],
     }
-    train = results(service, job_id)["models"][0]
+    found = results(service, job_id)
+    assert found["data"]["samples"] == {"train": 48, "validation": 12}
+    assert [found["data"][key] for key in ("inputs", "classes")] == [["left", "right"], ["down", "up"]]
+    assert found["diagnostics"]["verdict"]["answer"]["data"] == "validation"
+    train = found["models"][0]
     assert train["train"]["accuracy"] > 0.95
     evaluation = results(service, finish(service, {"kind": "evaluate", "job_id": job_id, "models": ["discrete-8"]}))
     answer = service.client.get(evaluation["evaluations"][0]["predictions"]["href"]).json()
     assert len(answer["labels"]) == 60
+    assert answer["label_names"] == [["down", "up"][label] for label in answer["labels"]]
+    assert evaluation["data"]["classes"] == ["down", "up"]
     assert np.allclose(np.sum(answer["predictions"], axis=1), 1.0)
     # a data set without targets: predictions and no metrics
     only = upload(service, b"0.5,0.5\n-1,-1\n", "text/csv", inputs_only="true")

@@ -17,6 +17,7 @@ from service.contract.evaluate.resolved import ResolvedEvaluateSpec
 from service.contract.model_name import CONTINUUM, ModelName
 from service.contract.names import RESULTS, output_key
 from service.contract.results import to_json
+from service.contract.train.data_names import DataNames
 from service.contract.values.media_types import JSON
 from worker.execution.arrays import write_arrays
 from worker.execution.evaluation_data import load_evaluation_data, read_model
@@ -42,8 +43,8 @@ NO_FLOW: Final = "a network is its own layers, which leave no error"
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Evaluate what the job asks for and write its results: a `worker.executor.Executor`."""
     spec = ResolvedEvaluateSpec.model_validate(job.spec)
-    names = dict.fromkeys([*spec.models, *([CONTINUUM] if spec.depths else [])])
-    stored = [read_model(job, name) for name in names]
+    wanted = dict.fromkeys([*spec.models, *([CONTINUUM] if spec.depths else [])])
+    stored = [read_model(job, name) for name in wanted]
     data = load_evaluation_data(job, spec, stored[0])
     fitted = {model.name: model.fitted(data.problem) for model in stored}
     sampled = [sample(fitted[CONTINUUM], depth) for depth in sorted(spec.depths)]
@@ -58,10 +59,15 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
             rows = sampling_errors(fitted[CONTINUUM], sampled, data.problem.x, data.scale)
             more["sampled"] = contract.Sampled.model_validate({"depths": rows}, from_attributes=True)
     ticker.tick()
+    names = DataNames.of(spec.trained)
     results = contract.EvaluationResultsFile(
         evaluated_job_id=spec.job_id,
         data=contract.EvaluatedData(
-            source=spec.data.source, samples=data.problem.samples, targets=data.targets is not None
+            source=spec.data.source,
+            samples=data.problem.samples,
+            targets=data.targets is not None,
+            inputs=names.inputs,
+            classes=names.classes,
         ),
         evaluations=entries,
         provenance=provenance_of(job, seed=spec.noise.seed, seconds=ticker.elapsed, device=data.problem.device),

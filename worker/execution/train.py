@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
@@ -13,6 +13,7 @@ from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, parameters_key
 from service.contract.results import to_json
 from service.contract.train import results as contract
+from service.contract.train.data_names import DataNames
 from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from worker.executor import JobInput, Report, ShouldStop
 
 
+TOLD_FROM: Final = 0.05
+"""Fraction of the work that has to be done before the time that is left is estimated from it."""
+
+
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Train what the job asks for and write its results: a `worker.executor.Executor`."""
     started = time.monotonic()
@@ -45,7 +50,9 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
                 phase=at.phase,
                 model=at.model,
                 fraction=at.fraction,
-                eta_s=elapsed * (1.0 - at.fraction) / at.fraction,
+                part=at.part or None,
+                # What was set up in the first moments is no measure of what is left.
+                eta_s=elapsed * (1.0 - at.fraction) / at.fraction if at.fraction >= TOLD_FROM else None,
                 objective=at.objective,
                 gradient_norm=at.gradient_norm,
             )
@@ -62,7 +69,15 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     for model in models:
         artifacts[parameters_key(model.name)], entry = model.write_parameters(job)
         entries.append(entry)
+    names = DataNames.of(spec)
     results = contract.ResultsFile(
+        data=contract.StudyData(
+            samples=contract.StudySamples(train=prepared.problem.samples, validation=prepared.held_out),
+            features=prepared.problem.input_dim,
+            inputs=names.inputs,
+            targets=names.targets,
+            classes=names.classes,
+        ),
         models=entries,
         diagnostics=diagnostics_of(trained),
         provenance=provenance_of(
@@ -84,6 +99,7 @@ def _trained(spec: ResolvedTrainSpec, prepared: PreparedProblem, observe: Progre
     problem, scaling = prepared.problem, prepared.standardisation
     options: dict[str, Any] = {
         "validation_inputs": None if prepared.validation is None else prepared.validation[0],
+        "validation_targets": None if prepared.validation is None else prepared.validation[1],
         "prediction_scale": None if scaling is None else scaling.target_scale,
         "observer": observe,
     }

@@ -22,10 +22,12 @@ from deeplimit.mathematics.diagnostics.measure.minimisers import (
     against_continuum,
     between_consecutive,
 )
+from deeplimit.mathematics.diagnostics.measure.performance import Performance, measure_performance
 from deeplimit.mathematics.diagnostics.measure.regularity import RegularityRow, regularity_rows
 from deeplimit.mathematics.diagnostics.measure.states import SupErrorRow, prediction_errors, state_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.study.branch_certificates import Certificates
+from deeplimit.mathematics.study.progress import begin_part
 
 
 class Needs(Flag):
@@ -59,6 +61,7 @@ class MeasuredStudy:
     data: Annotated[str, MeasuredBy(lambda subject, _: subject.data)]
     assumptions: Annotated[list[Assumption], MeasuredBy(lambda subject, _: check_assumptions(subject.problem))]
     certificates: Annotated[Certificates, MeasuredBy(lambda subject, _: subject.certificates)]
+    performance: Annotated[Performance | None, MeasuredBy(lambda subject, _: measure_performance(subject))]
     minima: Annotated[Minima | None, MeasuredBy(lambda subject, _: measure_minima(subject), Needs.DEPTHS)]
     minimisers: Annotated[list[MinimisersRow] | None, MeasuredBy(lambda subject, _: against_continuum(subject), _LIMIT)]
     consecutive: Annotated[list[ConsecutiveRow], MeasuredBy(lambda subject, _: between_consecutive(subject))]
@@ -87,10 +90,10 @@ Measured = TypeVar("Measured", bound=MeasuredStudy)
 
 
 def measure(subject: Subject, kind: type[Measured]) -> Measured:
-    """Measure every part that ``kind`` declares, in its order; the subject's checkpoint is called after each."""
+    """Measure every part that ``kind`` declares, in its order; the subject's checkpoint is called before each."""
     parts: dict[str, Any] = {}
     for name, declared in get_type_hints(kind, include_extras=True).items():
         (by,) = declared.__metadata__
+        begin_part(subject.checkpoint, name)
         parts[name] = by.measure(subject, parts) if by.needs.met_by(subject) else None
-        subject.checkpoint()
     return kind(**parts)

@@ -41,6 +41,8 @@ class Subject:
         The continuum model, or None.
     data
         ``train`` or ``validation``: what ``inputs`` (S', d), lifted, are.
+    targets
+        Of ``inputs``, in the form that the loss takes, where these are validation data; None where there are none.
     prediction_scale
         (m,) factors from scaled targets back to the user's units, or None.
     certificates
@@ -59,6 +61,7 @@ class Subject:
     inputs: Tensor
     data: str
     prediction_scale: Tensor | None = None
+    targets: Tensor | None = None
     certificates: Certificates = field(default_factory=Certificates)
     checkpoint: Callable[[], None] = lambda: None
     deadline: float | None = None

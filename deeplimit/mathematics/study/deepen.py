@@ -7,7 +7,7 @@ from deeplimit.mathematics.model.transfer import prolong, recover, restrict
 from deeplimit.mathematics.study.branch_certificates import direction_at_depth
 from deeplimit.mathematics.study.branches import Branch, BranchPoint
 from deeplimit.mathematics.study.fitter import Fitter
-from deeplimit.mathematics.study.progress import Meter, ProgressObserver
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.sweep import Study
 from deeplimit.mathematics.study.training import Training
 
@@ -18,7 +18,7 @@ def add_depth(
     training: Training,
     *,
     deadline: float | None = None,
-    observer: ProgressObserver | None = None,
+    observer: ProgressObserver | Meter | None = None,
 ) -> BranchPoint:
     """Train the verdict branch at one more depth, and add it to the study.
 
@@ -36,7 +36,9 @@ def add_depth(
     if depth in branch.points:
         return branch.points[depth]
     network = ResidualNetwork(study.problem, depth)
-    fitter = Fitter(study.problem, training, Meter(observer, float(depth), training.gradient_tolerance), None, deadline)
+    meter = Meter.of(observer)
+    meter.expect(Stage.TRAINING, float(depth))
+    fitter = Fitter(study.problem, training, meter, None, deadline)
     point = fitter.network(network, network.encode(_start(branch, depth)), "discrete")
     point, left = fitter.settle(point, "discrete", direction_at_depth(branch, network))
     if left:

@@ -19,8 +19,12 @@ from deeplimit.mathematics.study.saddles import settle
 from deeplimit.mathematics.study.training import Training
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
+SHARPEN: Final = "sharpen"
+"""What progress calls minimising on."""
 CONTINUUM_WORK: Final = 200.0
 """Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
+CONTINUED: Final = 0.2
+"""Share of a fit's work that minimising on from its end is."""
 
 
 class Fitter:
@@ -57,22 +61,25 @@ class Fitter:
     def network(self, network: ResidualNetwork, start: Tensor, phase: str, work: float | None = None) -> BranchPoint:
         """Train one network from flat coordinates; ``work`` in layers, by default its depth."""
         work = float(network.depth) if work is None else work
-        observer = self._meter.fit(phase, f"discrete-{network.depth}", work)
+        observer = self._meter.fit(phase, f"discrete-{network.depth}", work, self.budget.gradient_tolerance)
         solution = minimise(network, start, self.budget, observer, curvature_floor=self._floor)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
 
-    def continuum(self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor]) -> ContinuumFit:
+    def continuum(
+        self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor], phase: str = "continuum"
+    ) -> ContinuumFit:
         """Fit one continuum model from what `fit_continuum` takes."""
-        observer = self._meter.fit("continuum", "continuum", CONTINUUM_WORK)
+        work = CONTINUUM_WORK * (CONTINUED if phase == SHARPEN else 1.0)
+        observer = self._meter.fit(phase, "continuum", work, self.budget.gradient_tolerance)
         scale = self._training.start_scale
         fit = fit_continuum(self._problem, start, self._options, self.budget, observer, start_scale=scale)
-        self._meter.finish(CONTINUUM_WORK)
+        self._meter.finish(work)
         return fit
 
-    def sharpen(self, point: BranchPoint, phase: str) -> BranchPoint:
+    def sharpen(self, point: BranchPoint) -> BranchPoint:
         """Minimise on from a network's solution; what does not end better than it began is left as it was."""
-        found = self.network(point.network, point.solution.u, phase)
+        found = self.network(point.network, point.solution.u, SHARPEN, CONTINUED * point.depth)
         return _continued(found, point) if _better(found, point) else point
 
     def sharpen_continuum(self, fit: ContinuumFit, refine: int = 1) -> ContinuumFit:
@@ -80,7 +87,7 @@ class Fitter:
         flow = fit.flow
         if refine * flow.steps <= MOST_STEPS:
             flow = Flow(flow.problem, flow.basis, refine * flow.steps)
-        found = self.continuum((flow, fit.solution.u))
+        found = self.continuum((flow, fit.solution.u), SHARPEN)
         return _continued(found, fit) if _better(found, fit) else fit
 
     def settle(

@@ -14,12 +14,10 @@ import torch
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branches import Branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
-from deeplimit.mathematics.study.progress import Meter, ProgressObserver
+from deeplimit.mathematics.study.fitter import CONTINUED, CONTINUUM_WORK, Fitter
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import Training
 
-PHASE: Final = "sharpen"
-"""What progress calls these minimisations."""
 _ROUNDINGS: Final = 1e3
 """Gradients are not asked to be smaller than so many roundings."""
 
@@ -56,7 +54,7 @@ def sharpen(
     refine: int,
     *,
     deadline: float | None = None,
-    observer: ProgressObserver | None = None,
+    observer: ProgressObserver | Meter | None = None,
 ) -> None:
     """Minimise every model of a branch on, from where it is, to the given tolerances.
 
@@ -71,9 +69,11 @@ def sharpen(
         continuum = replace(continuum, tolerance=tolerances.continuum)
     training = replace(training, gradient_tolerance=tolerances.gradient)
     work = float(sum(branch.points)) + (CONTINUUM_WORK if branch.continuum is not None else 0.0)
-    fitter = Fitter(problem, training, Meter(observer, work, tolerances.gradient), continuum, deadline)
+    meter = Meter.of(observer)
+    meter.expect(Stage.TRAINING, CONTINUED * work)
+    fitter = Fitter(problem, training, meter, continuum, deadline)
     for depth, point in sorted(branch.points.items()):
         if point.solution.status.optimised:
-            branch.points[depth] = fitter.sharpen(point, PHASE)
+            branch.points[depth] = fitter.sharpen(point)
     if branch.continuum is not None and branch.continuum.solution.status.optimised:
         branch.continuum = fitter.sharpen_continuum(branch.continuum, refine)

@@ -36,7 +36,7 @@ from deeplimit.mathematics.study.branches import (
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
-from deeplimit.mathematics.study.progress import Meter, ProgressObserver
+from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import DepthStart, Training
 from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minima
 
@@ -55,6 +55,8 @@ class Study:
         Every branch, in the order of discovery; ``verdict`` is the index of the one that results are about.
     most_unseen
         The chance of a minimum that was not found above which the lowest minimum is called the lowest found.
+    max_iterations, wall_time_s
+        What training was limited to, where that is known.
     """
 
     problem: Problem
@@ -62,6 +64,8 @@ class Study:
     branches: list[Branch] = field(default_factory=list)
     verdict: int = 0
     most_unseen: float = 0.1
+    max_iterations: int | None = None
+    wall_time_s: float | None = None
 
     @property
     def verdict_branch(self) -> Branch:
@@ -106,7 +110,7 @@ def run_study(
     depths: Sequence[int],
     continuum: ContinuumOptions | None,
     training: Training,
-    observer: ProgressObserver | None = None,
+    observer: ProgressObserver | Meter | None = None,
 ) -> Study:
     """Train the networks of every depth and the continuum model along every branch.
 
@@ -139,19 +143,26 @@ class _Sweep:
         depths: tuple[int, ...],
         continuum: ContinuumOptions | None,
         training: Training,
-        observer: ProgressObserver | None,
+        observer: ProgressObserver | Meter | None,
     ) -> None:
         self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
         self.generator = torch.Generator().manual_seed(training.seed)
         self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
         self.starts_work = 2.0 * self._most_starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
-        self.meter = Meter(observer, self._expected(1), training.gradient_tolerance)
+        self.meter = Meter.of(observer)
+        self.meter.expect(Stage.TRAINING, self.starts_work + self._expected(1))
         self.fitter = Fitter(problem, training, self.meter, continuum)
 
     def run(self) -> Study:
-        study = Study(self.problem, self.depths, most_unseen=self.training.most_unseen)
+        study = Study(
+            self.problem,
+            self.depths,
+            most_unseen=self.training.most_unseen,
+            max_iterations=self.training.max_iterations,
+            wall_time_s=self.training.wall_time_s,
+        )
         study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
-        self.meter.expect(self._expected(sum(b.status.carried for b in study.branches)))
+        self.meter.expect(Stage.TRAINING, self._expected(sum(b.status.carried for b in study.branches)))
         for depth in self.depths if self.from_continuum else self.depths[1:]:
             self._carry(study.branches, depth)
         if not self.from_continuum:
@@ -185,7 +196,7 @@ class _Sweep:
         if self.training.depth_start is DepthStart.INDEPENDENT:
             per_branch *= 2.0 * self._most_starts
         per_branch += CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
-        return self.starts_work + branches * per_branch
+        return branches * per_branch
 
     def _discrete_starts(self) -> list[Branch]:
         network = ResidualNetwork(self.problem, self.depths[0])

@@ -21,6 +21,8 @@ from service.api.state import JobsOf, LinksOf
 from service.contract import names
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
+from service.contract.train.data_names import DataNames
+from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 from service.jobs.jobs import Jobs, ResultsUnavailableError
@@ -151,8 +153,7 @@ EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`,
 )
 def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
     """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
-    names_of_classes = jobs.get(job_id).spec.get("trained", {}).get("data", {}).get("class_names")
-    return _send_output(finished, jobs, job_id, "predictions", model, class_names=names_of_classes)
+    return _send_output(finished, jobs, job_id, "predictions", model, _names_of_classes(jobs, job_id))
 
 
 @router.get(
@@ -166,12 +167,39 @@ def get_states(job_id: str, jobs: JobsOf, finished: FinishedOf, model: Evaluated
     return _send_output(finished, jobs, job_id, "states", model)
 
 
-def _send_output(finished: Finished, jobs: Jobs, job_id: str, output: str, model: str, **more: Any) -> Response:
-    """Answer with what an evaluation computed, and with ``more`` beside it in JSON."""
+def _names_of_classes(jobs: Jobs, job_id: str) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]:
+    """Return what names the classes and the labels of an evaluation's predictions."""
+    trained = jobs.get(job_id).spec.get("trained")
+    classes = None if trained is None else DataNames.of(ResolvedTrainSpec.model_validate(trained)).classes
+
+    def named(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+        labels = arrays.get("labels")
+        if classes is None or labels is None:
+            return {"class_names": classes, "label_names": None}
+        # The two classes of the logistic loss are -1 and 1.
+        signs = bool((labels < 0).any()) or arrays["predictions"].shape[1] == 1
+        return {"class_names": classes, "label_names": [classes[(k + 1) // 2 if signs else k] for k in labels.tolist()]}
+
+    return named
+
+
+def _no_names(_: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    return {}
+
+
+def _send_output(
+    finished: Finished,
+    jobs: Jobs,
+    job_id: str,
+    output: str,
+    model: str,
+    named: Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]] = _no_names,
+) -> Response:
+    """Answer with what an evaluation computed, and in JSON with what ``named`` says of it."""
     content = jobs.artifact(job_id, names.output_key(output, model))
     arrays = forms.of_file(content)
     forms_of = {
-        JSON: lambda: forms.to_json({"model": model, **forms.as_lists(arrays), **more}),
+        JSON: lambda: forms.to_json({"model": model, **forms.as_lists(arrays), **named(arrays)}),
         SAFETENSORS: lambda: content,
         NPZ: lambda: forms.to_npz(arrays),
     }

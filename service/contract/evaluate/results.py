@@ -157,6 +157,10 @@ class EvaluatedData(Answer):
     source: str
     samples: int
     targets: bool
+    inputs: list[str] | None = Field(default=None, description="Names of the models' input columns.")
+    classes: list[str] | None = Field(
+        default=None, description="What the models call the classes 0..m-1, or -1 and 1, in this order."
+    )
 
 
 class EvaluationResultsFile(Answer):
@@ -185,7 +189,10 @@ class ModelPredictions(Answer):
     class_names: list[str] | None = Field(
         default=None,
         description="What the training data call the classes 0..m-1, or -1 and 1, in this order; null where they are"
-        " numbers. In JSON only, and as `spec.trained.data.class_names` of the job.",
+        " numbers. In JSON only.",
+    )
+    label_names: list[str] | None = Field(
+        default=None, description="(S,): what the labels are called; null where they have no names. In JSON only."
     )
 
 

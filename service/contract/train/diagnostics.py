@@ -182,11 +182,48 @@ class UnseenMinima(Answer):
     starts: int
 
 
+class VerdictAnswer(Answer):
+    """Which depth to use, and what it buys."""
+
+    depth: int | None = Field(description="Null where nothing that is to be believed gives one.")
+    metric: Literal["accuracy", "r2", "objective"] = Field(
+        description="What is compared; the objective, where neither accuracy nor r2 is defined."
+    )
+    data: Literal["train", "validation"] = Field(description="What the metric is of.")
+    at_depth: Finding | None = Field(description="The metric's value; null where the depth was not trained.")
+    in_the_limit: Finding | None
+    confidence: Literal["confirmed", "measured", "predicted", "undecided"] = Field(
+        description="confirmed: the error that was asked for was met at this depth when it was trained; measured, at"
+        " trained depths; predicted, and not trained; undecided."
+    )
+    change: str | None = Field(description="Which field to change, and to what, in a sentence.")
+
+
+class VerdictFinding(Answer):
+    """One thing that the study says."""
+
+    code: str = Field(description="One of those that the documentation explains; new ones may come.")
+    about: str = Field(description="The part of the diagnostics that it is about.")
+    holds: bool | None = Field(description="Null where that is not known, or nothing is asked.")
+    level: Literal["main", "detail"] = Field(description="main: in plain words; detail: in the terms of the theory.")
+    text: str
+    advice: str | None = Field(description="What to change, in a sentence.")
+    href: str | None = Field(description="Where the documentation explains it.")
+
+
 class Verdict(Answer):
-    """Whether the study converges, and what can be said of it."""
+    """Whether the study converges, which depth to use, and what can be said of it."""
 
     converges: bool | None = Field(description="Null when undecided.")
-    statements: list[str]
+    summary: str | None = Field(
+        default=None,
+        description="One sentence, which begins with Yes., No. or Cannot tell:. Absent from earlier results.",
+    )
+    answer: VerdictAnswer | None = Field(default=None, description="Absent from results of earlier versions.")
+    findings: list[VerdictFinding] = Field(
+        default=[], description="The main ones first. Absent from results of earlier versions."
+    )
+    statements: list[str] = Field(description="The sentences of the details.")
 
 
 class Diagnostics(Answer):

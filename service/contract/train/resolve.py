@@ -37,6 +37,10 @@ PAIRS: Mapping[Output, Loss] = MappingProxyType(
 GRADIENT_TOLERANCES: Mapping[Dtype, float] = MappingProxyType({Dtype.FLOAT64: 1e-7, Dtype.FLOAT32: 1e-4})
 
 
+NAMES = ("class_names", "columns", "target_columns")
+"""What a resolved specification keeps of an upload's names, as far as it has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """A specification with every default filled in, the sizes of its data, which it need not hold, and its cost."""
@@ -134,7 +138,7 @@ def _data_defaults(
         case BuiltinData():
             return defaults | generated_options(source.name, source.model_dump(), errors)
         case SampleFacts():
-            return defaults | source.model_dump(include={"samples", "features", "class_names", "columns"})
+            return defaults | source.model_dump(include={"samples", "features", *NAMES})
 
 
 def _check_fixed(spec: TrainSpec, d: int, m: int, errors: list[FieldError]) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def _absent(description: str | None = None) -> Any:
+    """Return a field that stays away where it does not apply."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
 class ResolvedDataOptions(DataOptions):
     """Options of a data source, filled in."""
 
@@ -41,11 +46,7 @@ class ResolvedDataset(ResolvedDataOptions):
     features: int
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
-
-
-def _absent() -> Any:
-    """Return a field that stays away where it does not apply."""
-    return Field(default=None, exclude_if=lambda value: value is None)
+    target_columns: list[str] | None = _absent("Names of the target columns.")
 
 
 class ChosenBuiltin(Strict):

@@ -98,9 +98,27 @@ class ContinuumResult(_ModelResult):
 ModelResult = Annotated[DiscreteResult | ContinuumResult, Field(discriminator="kind")]
 
 
+class StudySamples(Answer):
+    """Samples that were trained on, and held out for validation."""
+
+    train: int
+    validation: int
+
+
+class StudyData(Answer):
+    """What the study was about; names are null where there are none."""
+
+    samples: StudySamples
+    features: int
+    inputs: list[str] | None = Field(description="Names of the input columns.")
+    targets: list[str] | None = Field(description="Names of the target columns.")
+    classes: list[str] | None = Field(description="What the classes 0..m-1, or -1 and 1, are called, in this order.")
+
+
 class ResultsFile(Answer):
     """Content of the artifact ``results``: what `Results` holds without links."""
 
+    data: StudyData | None = Field(default=None, description="Absent from results of earlier versions.")
     models: list[ModelResult]
     diagnostics: Diagnostics
     provenance: Provenance

@@ -8,7 +8,7 @@ from deeplimit.mathematics import ContinuumOptions, Problem, Training, train
 def test_a_study_is_shown_in_a_line_and_in_a_table() -> None:
     problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]])
     trained = train(problem, (2, 4), ContinuumOptions(tolerance=1e-6), Training(starts=1))
-    verdict = trained.diagnostics.verdict.statements[0]
+    verdict = trained.diagnostics.verdict.summary
     assert repr(trained) == f"<TrainedStudy, depths 2, 4: {verdict}>"
     table = trained._repr_html_()
     minima = trained.diagnostics.minima

@@ -23,6 +23,7 @@ from service.jobs.plans import encode
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.execution.problems import prepare_problem
+from worker.execution.train import TOLD_FROM
 from worker.executor import JobInput, Outcome, Stopped, UserError
 
 JOB = "0123456789abcdef"
@@ -75,6 +76,9 @@ def test_every_artifact_is_what_the_contract_says(tmp_path: Path) -> None:
     for model, history in zip(body["models"], histories.models, strict=True):
         assert history.objective[-1] == model["objective"]
         assert len(history.objective) == len(history.gradient_norm) == len(history.regularisation.K)
+    assert all(report.eta_s is None for report in reports if report.fraction < TOLD_FROM)
+    assert any(report.eta_s is not None for report in reports)
+    assert reports[-1].part == "the verdict"
     fractions = [report.fraction for report in reports]
     assert fractions == sorted(fractions)
     assert reports[-1].phase == "diagnostics"

@@ -9,6 +9,7 @@ grows.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -35,14 +36,28 @@ _AWAY: Final = 0.7
 """Slopes move away from C₁ when their distance grows at least like this power of the depth; a wrong limit gives 1."""
 
 
-def what_speaks_against(subject: Subject, measured: MeasuredStudy, classification: Classification | None) -> list[str]:
-    """Return the evidence of failure, each in words; empty where there is none."""
+_TRAIN_ON: Final = "Raise training.starts: the depths may have ended at optima that are unrelated."
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One piece of evidence of failure: in the terms of the theory, in plain words, and what may help."""
+
+    words: str
+    plain: str
+    change: str
+
+
+def what_speaks_against(
+    subject: Subject, measured: MeasuredStudy, classification: Classification | None
+) -> list[Objection]:
+    """Return the evidence of failure; empty where there is none."""
     found = [growth_of_regulariser(classification)]
     if _steps_are_short(subject):
         found.append(_errors_that_do_not_fall(measured))
         if measured.minima is not None:
             found.append(_slopes_that_move_away(subject, measured.minima))
-    return [words for words in found if words is not None]
+    return [objection for objection in found if objection is not None]
 
 
 def _steps_are_short(subject: Subject) -> bool:
@@ -61,24 +76,32 @@ def _steps_are_short(subject: Subject) -> bool:
     return True
 
 
-def growth_of_regulariser(classification: Classification | None) -> str | None:
+def growth_of_regulariser(classification: Classification | None) -> Objection | None:
     """Say that R_n of smooth layers grows, where the classification shows it."""
     if classification is None or classification.sequence_class is not SequenceClass.NO_LIMIT:
         return None
     for each in classification.evidence:
         if each.name == "growth_R" and each.interval is not None and each.interval[0] > GROWS:
-            return f"R_n grows like n^{each.value:.2f}"
+            return Objection(
+                f"R_n grows like n^{each.value:.2f}",
+                "the weights of neighbouring layers differ more and more",
+                "Raise objective.alpha.K and objective.alpha.b, which keep neighbouring layers alike.",
+            )
     return None
 
 
-def _errors_that_do_not_fall(measured: MeasuredStudy) -> str | None:
+def _errors_that_do_not_fall(measured: MeasuredStudy) -> Objection | None:
     """Say that the distances do not fall over the three finest depths, and their orders do not rise."""
     rows = measured.minimisers or measured.consecutive
     orders = [(row.order.get("total"), row.error_budget) for row in rows]
     if not _flat(orders):
         return None
     distances = listed([f"{row.tl2.total:.3g}" for row in rows[-3:]])
-    return f"the distances (TL²) of the last three, {distances}, do not fall"
+    return Objection(
+        f"the distances (TL²) of the last three, {distances}, do not fall",
+        "the weights of the three deepest do not come closer to a limit",
+        _TRAIN_ON,
+    )
 
 
 def _flat(orders: Sequence[tuple[float | None, ErrorBudget | None]]) -> bool:
@@ -92,7 +115,7 @@ def _flat(orders: Sequence[tuple[float | None, ErrorBudget | None]]) -> bool:
     return before is not None and after is not None and after <= before + _RISES
 
 
-def _slopes_that_move_away(subject: Subject, minima: Minima) -> str | None:
+def _slopes_that_move_away(subject: Subject, minima: Minima) -> Objection | None:
     """Say that n(E_n − E_∞) moves away from C₁ over the three finest depths, beyond the errors of the gaps."""
     predicted, last = minima.predicted_slope, minima.depths[-3:]
     if predicted is None or len(last) < 3 or any(row.slope is None for row in last):
@@ -105,7 +128,9 @@ def _slopes_that_move_away(subject: Subject, minima: Minima) -> str | None:
         if before * after <= 0.0 or not math.isfinite(most) or least < growth * most:
             return None
     slopes = listed([f"{row.slope:.4g}" for row in last])
-    return (
+    return Objection(
         f"the slopes n(E_n − E_∞) at {depths(row.depth for row in last)}, {slopes}, move away from the predicted"
-        f" {predicted:.4g}"
+        f" {predicted:.4g}",
+        "the optimum stays away from that of the trained limit",
+        _TRAIN_ON,
     )

@@ -1,4 +1,4 @@
-"""Whether the study shows convergence, in words that a user can quote (diagnostic 9)."""
+"""Whether the study shows convergence, which depth to use, and why, in words that a user can quote (diagnostic 9)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deeplimit.mathematics.diagnostics.resolution import collapsed
+from deeplimit.mathematics.diagnostics.statements.answer import Answer, answer_of
+from deeplimit.mathematics.diagnostics.statements.belief import reasons_to_believe
 from deeplimit.mathematics.diagnostics.statements.convergence import bracket, branches, slopes
 from deeplimit.mathematics.diagnostics.statements.failure import what_speaks_against
+from deeplimit.mathematics.diagnostics.statements.finding import Finding, Level
 from deeplimit.mathematics.diagnostics.statements.optimality import agreement, stationary_points
+from deeplimit.mathematics.diagnostics.statements.summary import (
+    Outcome,
+    failed,
+    not_confirmed,
+    summarise,
+    without_theorem,
+)
 from deeplimit.mathematics.diagnostics.statements.undecided import what_would_decide
 from deeplimit.mathematics.diagnostics.statements.without_theorem import weigh_without_theorem
 from deeplimit.mathematics.diagnostics.statements.wording import listed, places
@@ -17,6 +27,7 @@ from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.minimise.certificate import Kind
 
 if TYPE_CHECKING:
+    from deeplimit.mathematics.diagnostics.advice.wanted import DepthAdvice
     from deeplimit.mathematics.diagnostics.measure.minimisers import ConsecutiveRow, MinimisersRow
     from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
     from deeplimit.mathematics.diagnostics.sequence.classification import Classification
@@ -39,10 +50,29 @@ _SHARPER_LIMIT: Final = "To decide, lower training.gradient_tolerance and contin
 
 @dataclass(frozen=True)
 class Verdict:
-    """``converges`` is None when undecided."""
+    """What the study comes to.
+
+    Attributes
+    ----------
+    converges
+        None when undecided.
+    summary
+        One sentence, which begins with Yes., No. or Cannot tell:.
+    answer
+        Which depth to use.
+    findings
+        The main ones first, then the details.
+    """
 
     converges: bool | None
-    statements: list[str]
+    summary: str
+    answer: Answer
+    findings: list[Finding]
+
+    @property
+    def statements(self) -> list[str]:
+        """The details' sentences."""
+        return [finding.text for finding in self.findings if finding.level is Level.DETAIL]
 
 
 @dataclass(frozen=True)
@@ -64,7 +94,12 @@ class _Order:
         return _NEAR[0] <= self.value / self.expected <= _NEAR[1]
 
     @property
-    def sentence(self) -> str:
+    def finding(self) -> Finding:
+        """What is said of it."""
+        known = self.value is not None and self.expected is not None
+        return Finding(f"order_of_{self.name}", self._sentence(), self.near if known else None)
+
+    def _sentence(self) -> str:
         if self.value is None:
             return f"The order of the {self.words} is withheld: {self.reason or 'it takes more depths'}."
         theory = "there is no theorem to compare it with" if self.expected is None else f"{self.expected:g} is expected"
@@ -72,7 +107,13 @@ class _Order:
         return f"From depth {first} to {last} the order of the {self.words} is {self.value:.3f}; {theory}."
 
 
-def reach_verdict(subject: Subject, measured: MeasuredStudy, classification: Classification | None) -> Verdict:
+def reach_verdict(
+    subject: Subject,
+    measured: MeasuredStudy,
+    classification: Classification | None,
+    advice: Sequence[DepthAdvice] = (),
+    asked: DepthAdvice | None = None,
+) -> Verdict:
     """Weigh the orders on the finest depths.
 
     True when the orders of minima, minimisers and, with a continuum, states are resolved and near what is expected, 1
@@ -82,60 +123,98 @@ def reach_verdict(subject: Subject, measured: MeasuredStudy, classification: Cla
 
     Without a theorem of convergence, as for every scaling of the regulariser but the paper's, it is never True: False
     when the trained minimisers visibly do not converge (`weigh_without_theorem`), and undecided otherwise.
+
+    Parameters
+    ----------
+    advice
+        For the standard gaps.
+    asked
+        For an error that the study was asked for.
     """
     broken = [assumption for assumption in measured.assumptions if not assumption.holds]
-    orders, more = _orders(subject, measured), list[str]()
+    orders = _orders(subject, measured)
     if subject.problem.expected_orders():
-        against = what_speaks_against(subject, measured, classification)
-        converges = False if against else (True if orders and all(order.near for order in orders) else None)
-        compared = agreement(subject, measured)
-        if converges and compared is not None and not compared.agrees:
-            converges, head, more = None, _ELSEWHERE, [_SHARPER_LIMIT]
-        elif against:
-            head = f"The study speaks against convergence: {listed(against)}."
-        else:
-            head = _head(subject, orders, converges=converges, covered=not broken)
-            if converges is None:
-                values = {order.name: order.value for order in orders}
-                more = what_would_decide(subject, measured, values)
+        outcome, head, more = _weigh(subject, measured, classification, orders, covered=not broken)
     else:
         weighed = weigh_without_theorem(measured, classification)
-        converges, head, more = weighed.converges, weighed.head, weighed.sentences
-    statements = [
+        outcome, head, more = without_theorem(weighed), weighed.head, weighed.findings
+    rates = subject.problem.expected_orders()
+    summary = summarise(outcome, rates.get("minima", 1.0))
+    answer, about_depth = answer_of(subject, measured, outcome, advice, asked)
+    change = None if outcome.converges else outcome.change
+    findings = [
+        Finding("summary", summary, outcome.converges, Level.MAIN, change),
+        *about_depth,
+        *reasons_to_believe(subject, measured, covered=not broken, summarised=outcome.doubt),
         head,
-        *(f"An assumption of the theorem fails: {assumption.detail}." for assumption in broken),
-        *(order.sentence for order in orders),
+        *(
+            Finding("assumption_fails", f"An assumption of the theorem fails: {assumption.detail}.", holds=False)
+            for assumption in broken
+        ),
+        *(order.finding for order in orders),
         *more,
         *slopes(measured),
         *bracket(subject, measured),
         *stationary_points(subject, measured),
         *branches(subject),
     ]
-    return Verdict(converges, statements)
+    return Verdict(outcome.converges, summary, answer, findings)
 
 
-def _head(subject: Subject, orders: Sequence[_Order], *, converges: bool | None, covered: bool) -> str:
-    if converges:
-        first, last = orders[0].depths
-        rate = f"the expected rate, with orders {listed([f'{found.value:.3f}' for found in orders[:2]])} from depth"
-        limit = "to the continuum limit " if subject.continuum is not None else ""
-        doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
-        if not covered:
-            doubt += "; the theorem does not cover this problem"
-        what = "lowest minima found, and their minimisers," if subject.study.lowest_found else "minima and minimisers"
-        return f"The {what} converge {limit}at {rate} {first} to {last}{doubt}."
+def _weigh(
+    subject: Subject,
+    measured: MeasuredStudy,
+    classification: Classification | None,
+    orders: Sequence[_Order],
+    *,
+    covered: bool,
+) -> tuple[Outcome, Finding, list[Finding]]:
+    """Return what the orders come to where a theorem speaks of them, the head of the statements, and what to change."""
+    against = what_speaks_against(subject, measured, classification)
+    if against:
+        head = f"The study speaks against convergence: {listed([each.words for each in against])}."
+        return failed(against), Finding("convergence_fails", head, holds=False), []
+    compared = agreement(subject, measured)
+    if orders and all(order.near for order in orders):
+        if compared is None or compared.agrees:
+            return Outcome(True), _converging(subject, orders, covered=covered), []
+        change = Finding("what_would_decide", _SHARPER_LIMIT)
+        return not_confirmed(subject), Finding("limit_not_confirmed", _ELSEWHERE, holds=False), [change]
+    values = {order.name: order.value for order in orders}
+    found = what_would_decide(subject, measured, values)
+    if compared is not None and not compared.agrees:
+        found = [*found, not_confirmed(subject).reasons[0]]
+    said = [Finding("what_would_decide", each.statement, advice=each.change) for each in found if each.statement]
+    return Outcome(None, found), _undecided(subject, orders), said
+
+
+def _converging(subject: Subject, orders: Sequence[_Order], *, covered: bool) -> Finding:
+    first, last = orders[0].depths
+    rate = f"the expected rate, with orders {listed([f'{found.value:.3f}' for found in orders[:2]])} from depth"
+    limit = "to the continuum limit " if subject.continuum is not None else ""
+    doubt = "" if subject.continuum is not None else "; no continuum model was trained to compare them with"
+    if not covered:
+        doubt += "; the theorem does not cover this problem"
+    what = "lowest minima found, and their minimisers," if subject.study.lowest_found else "minima and minimisers"
+    text = f"The {what} converge {limit}at {rate} {first} to {last}{doubt}."
+    return Finding("minima_converge", text, holds=True)
+
+
+def _undecided(subject: Subject, orders: Sequence[_Order]) -> Finding:
     if collapsed(subject):
-        return _IDENTITY_NETWORK
+        return Finding("identity_networks", _IDENTITY_NETWORK)
     if not orders:
-        return "Undecided: it takes two depths to compare."
+        return Finding("too_few_depths", "Undecided: it takes two depths to compare.")
     if (where := _saddles(subject, orders)) is not None:
-        return f"Undecided: the stationary point {where} is a saddle and no minimum."
+        return Finding("saddle", f"Undecided: the stationary point {where} is a saddle and no minimum.", holds=False)
     unresolved = [found.words for found in orders if found.value is None]
     if unresolved:
         order = "order" if len(unresolved) == 1 else "orders"
-        return f"Undecided: the study does not resolve the {order} of the {listed(unresolved)}."
+        text = f"Undecided: the study does not resolve the {order} of the {listed(unresolved)}."
+        return Finding("orders_unresolved", text)
     far = [f"{found.value:.3f} for the {found.words}" for found in orders if not found.near]
-    return f"Undecided: the orders are resolved but not all close to the expected ones: {listed(far)}."
+    text = f"Undecided: the orders are resolved but not all close to the expected ones: {listed(far)}."
+    return Finding("orders_far", text)
 
 
 def _saddles(subject: Subject, orders: Sequence[_Order]) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from deeplimit.mathematics.diagnostics.sequence.scaling_evidence import GROWS, NO_APPROACH
 from deeplimit.mathematics.diagnostics.sequence.sequence_class import Evidence, SequenceClass
+from deeplimit.mathematics.diagnostics.statements.finding import Finding
 from deeplimit.mathematics.diagnostics.statements.wording import depths, listed
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ _WITH_THEOREM: Final = "To decide, set objective.scaling to h1, the regulariser 
 
 @dataclass(frozen=True)
 class WithoutTheorem:
-    """``converges`` is False or None; ``head`` says so, ``sentences`` what was measured."""
+    """``converges`` is False or None; ``head`` says so, ``findings`` what was measured, ``plain`` why it is False."""
 
     converges: bool | None
-    head: str
-    sentences: list[str]
+    head: Finding
+    findings: list[Finding]
+    plain: list[str]
 
 
 def weigh_without_theorem(measured: MeasuredStudy, classification: Classification | None) -> WithoutTheorem:
@@ -45,28 +47,33 @@ def weigh_without_theorem(measured: MeasuredStudy, classification: Classificatio
     consecutive depths do not fall: their exponent has a 95 % interval above −¼, or the last order is resolved and not
     positive. Undecided otherwise.
     """
-    sentences, reasons = [], []
+    findings, reasons, plain = list[Finding](), [], []
     growth = _evidence(classification, "growth_R")
     if growth is not None and growth.interval is not None:
         low, high = growth.interval
         unbounded = low > GROWS
-        sentences.append(
+        text = (
             f"Over the depths R_n, n Σ‖A_i − A_(i−1)‖² of K and b, changes like n^{growth.value:.2f} (95 % interval of"
             f" the exponent {low:.2f} to {high:.2f}){', which shows no bound in H¹' if unbounded else ''}."
         )
+        findings.append(Finding("growth_of_regulariser", text, not unbounded))
         if unbounded and classification is not None and classification.sequence_class is SequenceClass.NO_LIMIT:
             reasons.append(f"R_n grows like n^{growth.value:.2f}")
+            plain.append("the weights of neighbouring layers differ more and more")
     distances = [f"{row.tl2.total:.3g}" for row in measured.consecutive]
     if distances:
         compared = depths(sorted({depth for row in measured.consecutive for depth in row.depths}))
-        sentences.append(
-            f"From one to the next of {compared} the distances (TL²) of the solutions are {listed(distances)}."
-        )
-        if _apart(measured.consecutive, classification):
+        apart = _apart(measured.consecutive, classification)
+        text = f"From one to the next of {compared} the distances (TL²) of the solutions are {listed(distances)}."
+        findings.append(Finding("consecutive_distances", text, not apart))
+        if apart:
+            plain.append("the weights do not come closer from one depth to the next")
             reasons.append(f"the distances (TL²) between consecutive depths, {listed(distances)}, do not fall")
     if not reasons:
-        return WithoutTheorem(None, _UNDECIDED, [*sentences, _WITH_THEOREM])
-    return WithoutTheorem(False, f"The study speaks against convergence: {', and '.join(reasons)}.", sentences)
+        with_theorem = Finding("what_would_decide", _WITH_THEOREM)
+        return WithoutTheorem(None, Finding("no_theorem", _UNDECIDED), [*findings, with_theorem], plain)
+    head = f"The study speaks against convergence: {', and '.join(reasons)}."
+    return WithoutTheorem(False, Finding("convergence_fails", head, holds=False), findings, plain)
 
 
 def _evidence(classification: Classification | None, name: str) -> Evidence | None:

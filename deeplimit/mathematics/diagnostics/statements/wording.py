@@ -46,3 +46,9 @@ def at_least(value: float) -> str:
         step = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
         digits = f"{value - step / 2.0:.3e}"
     return f"{float(digits):.4g}"
+
+
+def plain_number(value: float) -> str:
+    """Return a number as people write it: 0.0001, and 1e-05 only where that would be long."""
+    text = f"{value:.10f}".rstrip("0").rstrip(".")
+    return text if abs(value) >= 1e-8 and float(text) == value else f"{value:g}"

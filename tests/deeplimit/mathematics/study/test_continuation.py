@@ -32,7 +32,7 @@ def study() -> Study:
 
 
 def fitter() -> Fitter:
-    return Fitter(PROBLEM, TRAINING, Meter(None, 1.0, 1e-9), ContinuumOptions())
+    return Fitter(PROBLEM, TRAINING, Meter(None), ContinuumOptions())
 
 
 def elsewhere(depth: int) -> BranchPoint:
@@ -65,7 +65,7 @@ def test_depths_off_the_branch_are_brought_back_however_many(depths: tuple[int, 
 def test_a_branch_that_holds_together_costs_no_minimisation() -> None:
     """The control: its points stay the very ones that were trained."""
     phases = list[str]()
-    meter = Meter(lambda at: phases.append(at.phase), 1.0, 1e-9)
+    meter = Meter(lambda at: phases.append(at.phase))
     branch = dataclasses.replace(study().verdict_branch, points=dict(study().verdict_branch.points))
     hold_together(branch, Fitter(PROBLEM, TRAINING, meter, ContinuumOptions()))
     assert branch.points == study().verdict_branch.points

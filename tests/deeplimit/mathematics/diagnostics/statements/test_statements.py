@@ -387,5 +387,5 @@ def test_the_sentences_come_from_the_diagnostics_alone() -> None:
     """Not from what was measured when the study was made."""
     found = small().diagnostics
     subject = subject_of(small())
-    sentences = stationary_points(subject, found)
+    sentences = [finding.text for finding in stationary_points(subject, found)]
     assert [line for line in found.verdict.statements if line in sentences] == sentences
