@@ -45,8 +45,9 @@ def test_a_raw_table_is_trained_on_and_the_models_evaluated(trainer: Service, tm
     assert done.returncode == 0, done.stderr
     assert "59 samples of 3 numbers, 1 rows with a missing value left out" in done.stderr
     for model in ("discrete-4", "discrete-8", "continuum"):
-        (row,) = (line for line in done.stdout.splitlines() if line.split()[:1] == [model])
-        assert float(row.split()[2]) > 0
+        quality, ending = (line.split() for line in done.stdout.splitlines() if line.split()[:1] == [model])
+        assert 0 <= float(quality[1]) <= 1
+        assert float(ending[2]) > 0
     assert "Verdict: " in done.stdout
     job_id = deeplimit(trainer, "list", "--kind", "train", "--status", "succeeded", "--limit", "1").stdout.split()[0]
     again = deeplimit(trainer, "results", job_id, "--digits", "full")
