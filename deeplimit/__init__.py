@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ServiceError,
         Unreachable,
     )
+    from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor
     from deeplimit.mathematics import (
         Block,
         ContinuumOptions,
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
         Follow,
         Integrator,
         Problem,
+        Quantity,
         Regime,
         Regularisation,
         Scaling,
         TrainedStudy,
         Training,
+        Wanted,
         Weights,
         train,
+        train_for_error,
     )
+    from deeplimit.tracking import log_to_mlflow
 
     __version__: str
 
@@ -45,12 +50,15 @@ __all__ = [
     "ClientError",
     "ContinuumOptions",
     "Dataset",
+    "DeepLimitClassifier",
+    "DeepLimitRegressor",
     "DepthStart",
     "Follow",
     "Integrator",
     "Job",
     "JobFailed",
     "Problem",
+    "Quantity",
     "Regime",
     "Regularisation",
     "Results",
@@ -59,9 +67,12 @@ __all__ = [
     "TrainedStudy",
     "Training",
     "Unreachable",
+    "Wanted",
     "Weights",
     "__version__",
+    "log_to_mlflow",
     "train",
+    "train_for_error",
 ]
 
 _CLIENT = (
@@ -83,16 +94,23 @@ _MATHEMATICS = (
     "Follow",
     "Integrator",
     "Problem",
+    "Quantity",
     "Regime",
     "Regularisation",
     "Scaling",
     "TrainedStudy",
     "Training",
+    "Wanted",
     "Weights",
     "train",
+    "train_for_error",
 )
-_PLACES = dict.fromkeys(_CLIENT, ("deeplimit.client", None)) | dict.fromkeys(
-    _MATHEMATICS, ("deeplimit.mathematics", "worker")
+_ESTIMATORS = ("DeepLimitClassifier", "DeepLimitRegressor")
+_PLACES = (
+    dict.fromkeys(_CLIENT, ("deeplimit.client", None))
+    | dict.fromkeys(_MATHEMATICS, ("deeplimit.mathematics", "worker"))
+    | dict.fromkeys(_ESTIMATORS, ("deeplimit.estimators", "estimators"))
+    | {"log_to_mlflow": ("deeplimit.tracking", "mlflow")}
 )
 """Where each name is, and the extra that it needs."""
 

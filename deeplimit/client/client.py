@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -54,6 +55,14 @@ class Client:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the client itself: copies of what holds it, as scikit-learn makes them, share its connections."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the address and not the key, which has no place in a file."""
+        return partial(type(self), self.url, timeout=self._timeout, retries=self._retries), ()
 
     def __repr__(self) -> str:
         return f"<Client of {self.url}>"

@@ -9,6 +9,8 @@ Mathematical Sciences 10:6 (2023).
 True
 """
 
+from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
 from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
 from deeplimit.mathematics.problem.regime import Block, Integrator, Regime, Scaling, Weights
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -22,11 +24,14 @@ __all__ = [
     "Follow",
     "Integrator",
     "Problem",
+    "Quantity",
     "Regime",
     "Regularisation",
     "Scaling",
     "TrainedStudy",
     "Training",
+    "Wanted",
     "Weights",
     "train",
+    "train_for_error",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -27,12 +28,32 @@ _MOST_TIMES: Final = 2
 """A branch is minimised on this often."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedStudy:
     """The trained models of every branch, and what they say about the theorem."""
 
     study: Study
     diagnostics: Diagnostics
+
+    def __repr__(self) -> str:
+        depths = ", ".join(map(str, sorted(self.study.verdict_branch.points))) or "none"
+        return f"<TrainedStudy, depths {depths}: {self.diagnostics.verdict.summary}>"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict's summary and the minima of every depth, as a table for notebooks."""
+        minima = self.diagnostics.minima
+        rows = [] if minima is None else minima.depths
+        limit = None if minima is None else minima.continuum
+        table = [["n", "E_n", "gap", "order", "n·gap"]]
+        table += [[f"{row.depth}", *map(_short, (row.objective, row.gap, row.order, row.slope))] for row in rows]
+        table += [] if limit is None else [["∞", _short(limit), "", "", ""]]
+        lines = ("".join(f"<td>{cell}</td>" for cell in line) for line in table)
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<p>{html.escape(self.diagnostics.verdict.summary)}</p><table>{body}</table>"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def train(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deeplimit.client.shown import escaped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,12 +50,7 @@ def data_lines(data: Json | None) -> list[str]:
 
 
 def named(names: list[str]) -> str:
-    """Names in a row, the first of them where there are many, with control characters escaped."""
-    shown = [printable(name) for name in names[:MOST_NAMES]]
+    """Names in a row, the first of them where there are many, each on one line and with control characters escaped."""
+    shown = [escaped(" ".join(name.split())) for name in names[:MOST_NAMES]]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
-
-
-def printable(text: str) -> str:
-    """A user's text without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -111,7 +111,7 @@ def test_an_evaluation_says_what_it_is_of() -> None:
     show_results(Console(file=file, width=200, highlight=False), own)
     text = file.getvalue()
     assert "on 3 samples, those of the job itself: trained on and held out together\n" in text
-    assert "classes: down, u\\x1bp\n" in text
+    assert "classes: down, u\\u001bp\n" in text
     assert "How good the models are on these samples" in text
     file = io.StringIO()
     show_results(Console(file=file, width=200, highlight=False), EVALUATION)

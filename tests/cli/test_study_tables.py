@@ -95,7 +95,7 @@ def with_answer() -> dict[str, Any]:
         "samples": {"train": 455, "validation": 114},
         "features": 30,
         "inputs": [f"column {k}" for k in range(30)],
-        "targets": ["diag\x1b[31mnosis"],
+        "targets": ["diag\x1b[31m\nnosis"],
         "classes": ["malignant", "benign"],
     }
     for model in found["models"]:
@@ -155,7 +155,7 @@ def test_data_are_named_without_what_a_terminal_acts_on() -> None:
     assert "455 samples to train on, 114 held out for validation; 30 inputs (column 0, " in text
     assert "column 11 and 18 more)" in text
     assert "classes malignant, benign" in text
-    assert "target diag\\x1b[31mnosis" in text
+    assert "target diag\\u001b[31m nosis" in text
     assert "\x1b" not in text
 
 

@@ -61,13 +61,21 @@ def test_the_client_works_with_the_base_dependencies_alone() -> None:
     assert (done.returncode, done.stdout) == (0, "unreachable\n"), done.stderr
 
 
-@pytest.mark.parametrize("name", ["train", "Problem", "ContinuumOptions"])
-def test_the_mathematics_names_the_extra_that_it_needs(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("train", "worker"), ("Problem", "worker"), ("Wanted", "worker"), ("DeepLimitClassifier", "estimators")],
+)
+def test_a_name_says_the_extra_that_it_needs(name: str, extra: str) -> None:
     done = run(f"from deeplimit import {name}")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert f"deeplimit.{name} needs " in last
-    assert last.endswith("pip install 'deeplimit[worker]'")
+    assert last.endswith(f"pip install 'deeplimit[{extra}]'")
+
+
+def test_tracking_says_the_extra_that_it_needs() -> None:
+    done = run("from deeplimit import log_to_mlflow\nlog_to_mlflow(None)")
+    assert done.stderr.splitlines()[-1].endswith("log_to_mlflow needs MLflow: pip install 'deeplimit[mlflow]'")
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

@@ -10,6 +10,7 @@ from deeplimit.mathematics.evaluation.metrics import EVEN, NO_TARGETS, metrics_o
 from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
 from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
 from deeplimit.mathematics.evaluation.solvers import solver_consistency
+from deeplimit.mathematics.study.threads import suited_threads
 from service.contract.evaluate import results as contract
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
 from service.contract.evaluate.resolved import ResolvedEvaluateSpec
@@ -21,7 +22,6 @@ from service.contract.values.media_types import JSON
 from worker.execution.arrays import write_arrays
 from worker.execution.evaluation_data import load_evaluation_data, read_model
 from worker.execution.provenance import provenance_of
-from worker.execution.threads import suited_threads
 from worker.execution.ticker import Ticker
 from worker.executor import Outcome
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.study.threads import suited_threads
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, parameters_key
@@ -19,7 +20,6 @@ from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
 from worker.execution.problems import continuum_of, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
-from worker.execution.threads import suited_threads
 from worker.execution.train_diagnostics import diagnostics_of
 from worker.execution.train_results import trained_models
 from worker.executor import Outcome, Stopped, UserError

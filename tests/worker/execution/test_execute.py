@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load
 
 from deeplimit.mathematics import Problem
+from deeplimit.mathematics.study.threads import WORTH_SHARING, suited_threads
 from service.artifacts import ArtifactStore
 from service.contract.job import Progress
 from service.contract.names import DATA, LOSSES, RESULTS, data_path, parameters_key
@@ -22,7 +23,6 @@ from service.jobs.plans import encode
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.execution.problems import prepare_problem
-from worker.execution.threads import WORTH_SHARING, suited_threads
 from worker.execution.train import TOLD_FROM
 from worker.executor import JobInput, Outcome, Stopped, UserError
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deeplimit.mathematics import Problem
+from deeplimit.mathematics.problem.learning_problem import Problem
 
 WORTH_SHARING: Final = 2_000_000
 """S·d² from which a layer's product is shared between threads.
