@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
@@ -16,6 +16,7 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
+from worker.execution.plots import StudyPlots, prepare_to_draw
 from worker.execution.problems import continuum_of, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
 from worker.execution.threads import suited_threads
@@ -31,14 +32,25 @@ if TYPE_CHECKING:
     from worker.executor import JobInput, Report, ShouldStop
 
 
+LEAST_FRACTION: Final = 1e-3
+"""Share of the work that is done before any iterate is."""
+
+
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Train what the job asks for and write its results: a `worker.executor.Executor`."""
     started = time.monotonic()
     spec = ResolvedTrainSpec.model_validate(job.spec)
+    reached = LEAST_FRACTION
+    prepare_to_draw(spec)
 
-    def observe(at: StudyProgress) -> None:
+    def check() -> None:
         if should_stop():
             raise Stopped
+
+    def observe(at: StudyProgress) -> None:
+        nonlocal reached
+        check()
+        reached = max(reached, at.fraction)
         elapsed = time.monotonic() - started
         report(
             Progress(
@@ -50,6 +62,11 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
                 gradient_norm=at.gradient_norm,
             )
         )
+
+    def plotting(done: int, of: int) -> None:
+        check()
+        fraction = reached + (1.0 - reached) * done / of
+        report(Progress(phase="plots", fraction=fraction))
 
     prepared = prepare_problem(job, spec)
     with suited_threads(prepared.problem):
@@ -76,6 +93,10 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     artifacts[RESULTS] = job.write(RESULTS, to_json(results), JSON)
     artifacts[LOSSES] = job.write(LOSSES, to_json(losses), JSON)
+    deadline = started + spec.limits.wall_time_s
+    with suited_threads(prepared.problem):
+        plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
+        artifacts |= plots.write(trained, prepared)
     return Outcome(artifacts)
 
 

@@ -100,6 +100,7 @@ class ResolvedTrainSpec(ResolvedRequest):
     continuum: Continuum | None
     training: ResolvedTraining
     limits: JobLimits
+    plots: bool = True
 
     @property
     def depths(self) -> tuple[int, ...]:
