@@ -12,6 +12,8 @@ from service.api.problems import Problem
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
 from service.contract.evaluate.results import ModelPredictions, ModelStates
 from service.contract.kinds import KINDS
+from service.contract.plots.data import PLOT_DATA
+from service.contract.plots.index import Plots
 from service.contract.train.results import ContinuumParameters, DiscreteParameters
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import core_schema
 
-_ANSWERS: Final = (
+_ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
+    Plots,
+    *PLOT_DATA.values(),
     *(Dataset, DatasetPage, Capabilities, Health, Problem),
 )
 """Answers that do not hang on the kind of job."""

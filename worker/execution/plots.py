@@ -12,8 +12,6 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel
-
 from service.contract.names import PLOTS, plot_key
 from service.contract.plots.index import PlotName, PlotsFile, StoredPlot
 from service.contract.results import to_json
@@ -25,6 +23,8 @@ from worker.plots.process import NOT_INSTALLED, DrawingFailedError, DrawingProce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import BaseModel
 
     from deeplimit.mathematics import TrainedStudy
     from service.contract.job import ArtifactRef

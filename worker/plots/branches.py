@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
+from worker.plots.axes import LINE, padded, spread
 from worker.plots.palette import categories, shapes
-from worker.plots.style import LINE, Spec, Tables, finished, number, padded, spread
+from worker.plots.style import Row, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import BranchesData, BranchLine
@@ -38,7 +39,7 @@ def draw(plot: BranchesData) -> Spec:
     tables = Tables()
     shown = _shown(plot)
     names = [str(branch.branch) for branch in shown]
-    rows = [
+    rows: list[Row] = [
         {
             "model": _tick(point.model),
             "E": point.objective,
@@ -50,9 +51,9 @@ def draw(plot: BranchesData) -> Spec:
     ]
     domain = padded([row["E"] for row in rows])
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
-    x = alt.X(
-        "model:O", title="depth n, and the continuum (∞)", sort=[_tick(model) for model in plot.models], axis=axis
-    )
+    ticks = [_tick(model) for model in plot.models]
+    title = "depth n, and the continuum (∞)" if _tick("continuum") in ticks else "depth n"
+    x = alt.X("model:O", title=title, sort=ticks, axis=axis)
     y = alt.Y("E:Q", title="E", scale=alt.Scale(domain=domain, nice=False, zero=False))
     colour = alt.Color("branch:N", scale=alt.Scale(domain=names, range=categories(len(names))), legend=None)
     shape = alt.Shape("branch:N", scale=alt.Scale(domain=names, range=shapes(len(names))), legend=None)

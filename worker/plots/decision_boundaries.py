@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
+from worker.plots.models import ModelScales, label_of, legend
 from worker.plots.palette import class_colours, shapes
-from worker.plots.style import WIDTH, ModelScales, Spec, Tables, finished, label_of, legend, number
+from worker.plots.style import WIDTH, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import BoundariesData
@@ -57,11 +58,8 @@ def draw(plot: BoundariesData) -> Spec:
     layers: list[alt.Chart | alt.LayerChart] = [dots]
     if rows:
         below = legend(columns=4, title="boundary")
-        line = (
-            alt.Chart(tables.add(rows))
-            .mark_line()
-            .encode(x=x, y=y, color=scales.colour(below), strokeDash=scales.dash(below), detail="line:N", order="k:Q")
-        )
+        line = alt.Chart(tables.add(rows)).mark_line().encode(x=x, y=y, detail="line:N", order="k:Q")
+        line = line.encode(color=scales.colour(below), strokeDash=scales.dash(below), strokeWidth=scales.width())
         layers.append(line)
     subtitle = f"{len(plot.shown)} of {plot.samples} training samples"
     chart = alt.layer(*layers).resolve_scale(color="independent", shape="independent", strokeDash="independent")

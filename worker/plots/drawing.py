@@ -10,54 +10,31 @@ from typing import TYPE_CHECKING, Any, Final
 import vl_convert
 from altair.utils.schemapi import debug_mode
 
-from service.contract.plots.data import (
-    BoundariesData,
-    BranchesData,
-    MinimaData,
-    OrdersData,
-    ParametersData,
-    PlotData,
-    TrainingData,
-    TrajectoriesData,
-)
+from service.contract.plots.data import PLOT_DATA
 from service.contract.plots.index import PlotName, StoredPlot
 from worker.plots import branches, decision_boundaries, minima, orders, parameters, training, trajectories
 from worker.plots.svg import finished_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from worker.plots.style import Spec
 
 VEGA_LITE_VERSION: Final = "6.4"
 """Of Altair 6, as vl-convert calls it."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """How one plot is drawn: its numbers' type, its title, its description and its chart."""
-
-    data: type[PlotData]  # type: ignore[valid-type]  # a union of classes
-    title: str
-    describe: Callable[[Any], str]
-    draw: Callable[[Any], Spec]
-
-
-DRAWINGS: Final[Mapping[PlotName, Drawing]] = MappingProxyType(
+MODULES: Final[Mapping[PlotName, Any]] = MappingProxyType(
     {
-        name: Drawing(data, module.TITLE, module.describe, module.draw)
-        for name, data, module in (
-            (PlotName.MINIMA, MinimaData, minima),
-            (PlotName.ORDERS, OrdersData, orders),
-            (PlotName.PARAMETERS, ParametersData, parameters),
-            (PlotName.TRAINING, TrainingData, training),
-            (PlotName.TRAJECTORIES, TrajectoriesData, trajectories),
-            (PlotName.DECISION_BOUNDARIES, BoundariesData, decision_boundaries),
-            (PlotName.BRANCHES, BranchesData, branches),
-        )
+        PlotName.MINIMA: minima,
+        PlotName.ORDERS: orders,
+        PlotName.PARAMETERS: parameters,
+        PlotName.TRAINING: training,
+        PlotName.TRAJECTORIES: trajectories,
+        PlotName.DECISION_BOUNDARIES: decision_boundaries,
+        PlotName.BRANCHES: branches,
     }
 )
-"""Every plot."""
+"""Every plot: a module with ``TITLE``, and of its numbers ``describe`` and ``draw``, which returns Vega-Lite."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +48,11 @@ class Drawn:
 
 def draw(name: PlotName, content: str) -> Drawn:
     """Draw a plot from its numbers as JSON."""
-    drawing = DRAWINGS[name]
-    numbers = drawing.data.model_validate_json(content)  # type: ignore[attr-defined]
-    description = drawing.describe(numbers)
+    module, numbers = MODULES[name], PLOT_DATA[name].model_validate_json(content)
+    description = module.describe(numbers)
     with debug_mode(False):  # Altair checks every object of a chart, which takes half of the time; the tests have it on
-        spec = drawing.draw(numbers)
+        spec = module.draw(numbers)
     raw = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE_VERSION, allowed_base_urls=[])
-    svg, width, height = finished_svg(raw, name, drawing.title, description)
-    plot = StoredPlot(name=name, title=drawing.title, description=description, width=width, height=height)
+    svg, width, height = finished_svg(raw, name, module.TITLE, description)
+    plot = StoredPlot(name=name, title=module.TITLE, description=description, width=width, height=height)
     return Drawn(plot, svg, json.dumps(spec, separators=(",", ":"), allow_nan=False).encode())

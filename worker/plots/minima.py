@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import altair as alt
 
+from worker.plots.axes import depth_axis, padded
 from worker.plots.palette import CONTINUUM, INK, PREDICTED
-from worker.plots.style import DASHED, WIDTH, Spec, Tables, depth_axis, finished, number, padded
+from worker.plots.style import DASHED, WIDTH, Panel, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import MinimaData, MinimumAtDepth
 
-TITLE: Final = "Minima tend to the limit"
+TITLE: Final = "Minima by depth"
 PANEL: Final = 150
 _SAMPLES: Final = 40
 _LEAST_APART: Final = 26
@@ -47,10 +48,10 @@ def draw(plot: MinimaData) -> Spec:
 
 
 def _limit(plot: MinimaData) -> str:
-    return "trained" if plot.limit_is == "trained" else "extrapolated"
+    return "unfinished" if plot.limit_is == "stopped" else str(plot.limit_is)
 
 
-def _against_depth(tables: Tables, plot: MinimaData) -> alt.LayerChart:
+def _against_depth(tables: Tables, plot: MinimaData) -> Panel:
     depths = [row.depth for row in plot.depths]
     values = [row.objective for row in plot.depths] + ([] if plot.limit is None else [plot.limit])
     x = depth_axis(depths)
@@ -75,7 +76,7 @@ def _against_depth(tables: Tables, plot: MinimaData) -> alt.LayerChart:
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL)
 
 
-def _against_step(tables: Tables, plot: MinimaData) -> alt.LayerChart:
+def _against_step(tables: Tables, plot: MinimaData) -> Panel:
     rows = [(row, row.slope) for row in plot.depths if row.slope is not None]
     widest = max(1.0 / row.depth for row, _ in rows)
     values = [slope for _, slope in rows] + ([] if plot.predicted_slope is None else [plot.predicted_slope])
@@ -103,7 +104,8 @@ def _against_step(tables: Tables, plot: MinimaData) -> alt.LayerChart:
 
 
 def _line(tables: Tables, rows: list[dict[str, float]], x: alt.X, y: alt.Y, **look: Any) -> alt.Chart:
-    return alt.Chart(tables.add(rows)).mark_line(**{"color": INK, "strokeWidth": 1.5, **look}).encode(x=x, y=y)
+    line: alt.Chart = alt.Chart(tables.add(rows)).mark_line(**{"color": INK, "strokeWidth": 1.5, **look})
+    return line.encode(x=x, y=y)
 
 
 def _marks(tables: Tables, points: list[tuple[dict[str, Any], MinimumAtDepth]], x: alt.X, y: alt.Y) -> list[alt.Chart]:
@@ -121,5 +123,5 @@ def _marks(tables: Tables, points: list[tuple[dict[str, Any], MinimumAtDepth]], 
 
 
 def _words(tables: Tables, at: dict[str, Any], text: str, x: alt.X, y: alt.Y, colour: str, **look: Any) -> alt.Chart:
-    mark = alt.Chart(tables.add([at])).mark_text(text=text, color=colour, **{"align": "center", **look})
+    mark: alt.Chart = alt.Chart(tables.add([at])).mark_text(text=text, color=colour, **{"align": "center", **look})
     return mark.encode(x=x, y=y)

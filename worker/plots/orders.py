@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
+from worker.plots.axes import LINE, depth_axis, logarithmic, spread
 from worker.plots.palette import MUTED, categories, shapes
-from worker.plots.style import DASHED, LINE, Spec, Tables, depth_axis, finished, number, spread
+from worker.plots.style import DASHED, Row, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import OrdersData, OrderSeries
 
-TITLE: Final = "What falls as depth grows"
+TITLE: Final = "Distances to the limit by depth"
 PLACES: Final = ("minima", "minimisers", "states", "predictions", "lift", "recovery")
 """Each quantity has its colour and shape wherever it is drawn."""
 WIDTH: Final = 215
@@ -38,27 +39,25 @@ def describe(plot: OrdersData) -> str:
 def draw(plot: OrdersData) -> Spec:
     """Return one panel. Open symbols are negative; no line leads across a change of sign."""
     tables = Tables()
-    rows, labels = [], []
+    rows: list[Row] = []
     for series in plot.series:
-        run, sign = 0, None
+        run, sign = 0, series.points[0].value > 0
         for point in series.points:
-            if sign is not None and (point.value > 0) is not sign:
-                run += 1
-            sign = point.value > 0
+            if (point.value > 0) is not sign:
+                run, sign = run + 1, not sign
             rows.append(
                 {
                     "depth": point.depth,
                     "size": abs(point.value),
                     "quantity": series.quantity,
                     "run": f"{series.quantity}-{run}",
-                    "sign": "positive" if sign else "negative",
+                    "negative": not sign,
                 }
             )
-        labels.append(_label(series))
     sizes = [row["size"] for row in rows]
     low, high = min(sizes) / 2.0, max(sizes) * 4.0
     depths = sorted({row["depth"] for row in rows})
-    x, y = depth_axis(depths), _axis(low, high, between=plot.between)
+    x, y = depth_axis(depths), logarithmic("size", _quantity(plot), low, high)
     quantities = [series.quantity for series in plot.series]
     places = [PLACES.index(quantity) for quantity in quantities]
     colours = [categories(len(PLACES))[place] for place in places]
@@ -67,28 +66,23 @@ def draw(plot: OrdersData) -> Spec:
     shape = alt.Shape("quantity:N", scale=alt.Scale(domain=quantities, range=marks), legend=None)
     line = alt.Chart(tables.add(rows)).mark_line(strokeWidth=1.5).encode(x=x, y=y, color=colour, detail="run:N")
     layers = [line]
-    for sign, filled in (("positive", True), ("negative", False)):
-        of_sign = [row for row in rows if row["sign"] == sign]
-        if of_sign:
-            points = alt.Chart(tables.add(of_sign)).mark_point(filled=filled, size=60, opacity=1, strokeWidth=1.5)
+    for negative in (False, True):
+        part = [row for row in rows if row["negative"] is negative]
+        if part:
+            points = alt.Chart(tables.add(part)).mark_point(filled=not negative, size=60, opacity=1, strokeWidth=1.5)
             layers.append(points.encode(x=x, y=y, color=colour, shape=shape))
-    layers += _labels(tables, plot, labels, depths[-1], low, high, y, colour)
+    layers += _labels(tables, plot, (low, high), y, colour)
     guide = _guide(plot)
     if guide is not None and len(depths) > 1:
         layers += _drawn_guide(tables, guide, depths, high, x, y)
-    negative = any(row["sign"] == "negative" for row in rows)
     subtitle = ["Label: order between the last two depths"]
-    if negative:
+    if any(row["negative"] for row in rows):
         subtitle.append("Open symbols: negative, shown by size")
     return finished(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), tables, TITLE, subtitle, describe(plot))
 
 
-def _axis(low: float, high: float, *, between: bool) -> alt.Y:
-    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
-    step = max(1, round((last - first) / 6))
-    axis = alt.Axis(values=[10.0**power for power in range(first, last + 1, step)] or [low, high], format=".0e")
-    title = "difference to the next depth" if between else "distance to the limit"
-    return alt.Y("size:Q", title=title, scale=alt.Scale(type="log", domain=[low, high], nice=False), axis=axis)
+def _quantity(plot: OrdersData) -> str:
+    return "difference to the next depth" if plot.between else "distance to the limit"
 
 
 def _guide(plot: OrdersData) -> float | None:
@@ -101,16 +95,17 @@ def _label(series: OrderSeries) -> str:
 
 
 def _labels(
-    tables: Tables, plot: OrdersData, texts: list[str], last: int, low: float, high: float, y: alt.Y, colour: alt.Color
+    tables: Tables, plot: OrdersData, bounds: tuple[float, float], y: alt.Y, colour: alt.Color
 ) -> list[alt.Chart]:
     """Return the labels beside the last points, moved apart where they would overlap."""
+    low, high = bounds
     span = math.log(high / low)
     ends = [abs(series.points[-1].value) for series in plot.series]
     heights = [HEIGHT * math.log(high / value) / span for value in ends]
     moved = spread(heights, LINE, 8.0, HEIGHT - 8.0)
     rows = [
-        {"size": high * math.exp(-height / HEIGHT * span), "quantity": series.quantity, "text": text, "depth": last}
-        for height, series, text in zip(moved, plot.series, texts, strict=True)
+        {"size": high * math.exp(-height / HEIGHT * span), "quantity": series.quantity, "text": _label(series)}
+        for height, series in zip(moved, plot.series, strict=True)
     ]
     marks = alt.Chart(tables.add(rows)).mark_text(align="left", dx=4)
     return [marks.encode(x=alt.value(WIDTH), y=y, text="text:N", color=colour)]

@@ -1,7 +1,7 @@
 """Colours and shapes, told apart without colour vision and on light and dark ground.
 
 Categories are those of Okabe and Ito (2008, *Color universal design*), darkened where they would be faint on white;
-each goes with a shape of its own. Depth is an order, so networks are shades of blue, deeper ones further from the ground.
+each goes with a shape of its own. Depth is an order, so networks are shades of blue, deeper ones stand out more.
 """
 
 from __future__ import annotations

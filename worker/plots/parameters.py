@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
-from worker.plots.style import THE_CONTINUUM, ModelScales, Spec, Tables, finished, label_of, legend, number, padded
+from worker.plots.axes import padded
+from worker.plots.models import THE_CONTINUUM, ModelScales, label_of, legend
+from worker.plots.style import Panel, Row, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import Entry, ParametersData
@@ -69,10 +71,11 @@ def _name(entry: Entry) -> str:
     return f"{entry.parameter}[{', '.join(map(str, entry.index))}]"
 
 
-def _panel(tables: Tables, entry: Entry, scales: ModelScales) -> alt.LayerChart:
-    rows, marked = [], []
+def _panel(tables: Tables, entry: Entry, scales: ModelScales) -> Panel:
+    rows: list[Row] = []
+    marked: list[Row] = []
     for curve in entry.curves:
-        points = [{"t": t, "value": value, "model": label_of(curve)} for t, value in curve.points]
+        points: list[Row] = [{"t": t, "value": value, "model": label_of(curve)} for t, value in curve.points]
         rows += points
         if curve.depth is not None:
             every = max(1, -(-len(points) // MARKS))

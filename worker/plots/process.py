@@ -1,8 +1,8 @@
 """The trainer's end of the drawing process, which keeps it from whatever Altair and V8 may do.
 
-Importing both and compiling Vega takes longer than a small fit, so the process is started when a job begins, loads while
-the job trains, and stays for the jobs after it. One that hangs is killed and one that died is replaced: either costs the
-plot that was being drawn, and no job.
+Importing both and compiling Vega takes longer than a small fit, so the process is started when a job begins, loads
+while the job trains, and stays for the jobs after it. One that hangs is killed and one that died is replaced: either
+costs the plot that was being drawn, and no job.
 """
 
 from __future__ import annotations

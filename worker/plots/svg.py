@@ -1,8 +1,8 @@
 """From the SVG that vl-convert writes to the one that is kept: small, for light and dark, to stand in a page.
 
 Vega writes a screen reader's tree of marks; here the plot is one picture with a title and a description, so that tree
-goes, and with it what is invisible. Coordinates are rounded to a tenth of a pixel. One style sheet, in the picture itself,
-turns the palette for dark ground.
+goes, and with it what is invisible. Coordinates are rounded to a tenth of a pixel. One style sheet, in the
+picture itself, turns the palette for dark ground.
 """
 
 from __future__ import annotations

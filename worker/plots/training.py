@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import altair as alt
 
+from worker.plots.axes import logarithmic
+from worker.plots.models import ModelScales, label_of, legend
 from worker.plots.palette import MUTED
-from worker.plots.style import DASHED, WIDTH, ModelScales, Spec, Tables, finished, label_of, legend, number
+from worker.plots.style import DASHED, WIDTH, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import TrainingCurve, TrainingData
@@ -36,9 +38,11 @@ def draw(plot: TrainingData) -> Spec:
     scales = ModelScales(plot.models)
     end = max(*(curve.iterations for curve in plot.models), 1)
     x = alt.X("iteration:Q", title="iteration", scale=alt.Scale(domain=[0, end * 1.03], nice=False))
-    upper = _panel(tables, [(curve, curve.excess) for curve in plot.models], x, _axis("E − E at the end"), scales)
+    above = [value for curve in plot.models for _, value in curve.excess]
+    y = logarithmic("value", "E − E at the end", min(above) / 1.5, max(above) * 1.5) if above else alt.Y()
+    upper = _panel(tables, [(curve, curve.excess) for curve in plot.models], x, y, scales)
     norms = [value for curve in plot.models for _, value in curve.gradient_norm]
-    y = _axis("gradient norm", [min([plot.tolerance, *norms]) / 2.0, max([plot.tolerance, *norms]) * 1.5])
+    y = logarithmic("value", "gradient norm", min([plot.tolerance, *norms]) / 2.0, max([plot.tolerance, *norms]) * 1.5)
     lower = _panel(tables, [(curve, curve.gradient_norm) for curve in plot.models], x, y, scales)
     ends = [{"iteration": place, "value": plot.tolerance} for place in (0, end)]
     rule = alt.Chart(tables.add(ends)).mark_line(color=MUTED, strokeDash=DASHED, strokeWidth=1.2)
@@ -49,11 +53,6 @@ def draw(plot: TrainingData) -> Spec:
     early = any(not curve.converged for curve in plot.models)
     subtitle = "Symbols stand at the end; open: stopped before a minimum" if early else "Symbols stand at the end"
     return finished(chart, tables, TITLE, subtitle, describe(plot))
-
-
-def _axis(title: str, domain: list[float] | None = None) -> alt.Y:
-    scale = alt.Scale(type="log", nice=False) if domain is None else alt.Scale(type="log", nice=False, domain=domain)
-    return alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(format=".0e", tickCount=5))
 
 
 def _panel(

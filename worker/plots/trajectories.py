@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import altair as alt
 
+from worker.plots.models import legend
 from worker.plots.palette import MUTED, class_colours, shapes
-from worker.plots.style import DOTTED, WIDTH, Spec, Tables, finished, legend, number
+from worker.plots.style import DOTTED, WIDTH, Spec, Tables, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import Path, TrajectoriesData
@@ -42,9 +44,8 @@ def draw(plot: TrajectoriesData) -> Spec:
     colour, shape = _encodings(plot)
     layers = []
     if shallow is not limit:
-        thin = alt.Chart(tables.add(_rows(plot, shallow, flat=flat))).mark_line(
-            color=MUTED, strokeWidth=1, strokeDash=DOTTED, opacity=0.9
-        )
+        thin = alt.Chart(tables.add(_rows(plot, shallow, flat=flat)))
+        thin = thin.mark_line(color=MUTED, strokeWidth=1, strokeDash=DOTTED, opacity=0.9)
         layers.append(thin.encode(x=x, y=y, detail="sample:N", order="k:Q"))
     line = alt.Chart(tables.add(rows)).mark_line(strokeWidth=1.2, opacity=0.85)
     layers.append(line.encode(x=x, y=y, detail="sample:N", order="k:Q", color=colour))
@@ -66,7 +67,7 @@ def _name(path: Path) -> str:
 
 def _apart(one: Path, other: Path) -> float:
     pairs = zip(one.states[-1], other.states[-1], strict=True)
-    return max(sum((a - b) ** 2 for a, b in zip(left, right, strict=True)) ** 0.5 for left, right in pairs)
+    return max(math.dist(left, right) for left, right in pairs)
 
 
 def _rows(plot: TrajectoriesData, path: Path, *, flat: bool) -> list[dict[str, Any]]:
@@ -96,8 +97,10 @@ def _axes(plot: TrajectoriesData, *, flat: bool) -> tuple[alt.X, alt.Y]:
     return x, alt.Y("y:Q", title=titles[1], scale=scale, axis=alt.Axis(grid=False))
 
 
-def _encodings(plot: TrajectoriesData) -> tuple[alt.Color, alt.Shape | None]:
+def _encodings(plot: TrajectoriesData) -> tuple[alt.Color | alt.ColorValue, alt.Shape | None]:
     if plot.classes is None:
+        if len(set(plot.targets or ())) < len(_SHADES[:2]):
+            return alt.ColorValue(_SHADES[len(_SHADES) // 2]), None
         scale = alt.Scale(range=_SHADES)
         shade = alt.Color("target:Q", title="target, as it is learned", scale=scale)
         return shade.legend(orient="bottom", direction="horizontal", gradientLength=200, tickCount=4), None

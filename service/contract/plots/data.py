@@ -1,16 +1,21 @@
 """The numbers that each plot is drawn from, and answer of ``GET /v1/jobs/{id}/plots/{name}`` as JSON.
 
-Histories and curves are thinned to what can be seen, and most numbers have six significant digits. The results hold all.
+Histories and curves are thinned to what can be seen, and most numbers have six significant digits; results hold all.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
+from service.contract.plots.index import PlotName
 from service.contract.values.answer import Answer
 from service.contract.values.numbers import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Point = list[Finding]
 """Two numbers."""
@@ -31,7 +36,9 @@ class MinimaData(Answer):
     plot: Literal["minima"] = "minima"
     depths: list[MinimumAtDepth]
     limit: Finding | None = Field(description="E_∞, trained as a continuum or extrapolated.")
-    limit_is: Literal["trained", "extrapolated"] | None
+    limit_is: Literal["trained", "stopped", "extrapolated"] | None = Field(
+        description="stopped: trained as a continuum, which did not end at a minimum."
+    )
     predicted_slope: Finding | None = Field(description="C₁ of E_n = E_∞ + C₁/n + …, from the continuum alone.")
 
 
@@ -188,5 +195,15 @@ class BranchesData(Answer):
     branches: list[BranchLine]
 
 
-PlotData = MinimaData | OrdersData | ParametersData | TrainingData | TrajectoriesData | BoundariesData | BranchesData
-"""The numbers of one plot, told apart by ``plot``."""
+PLOT_DATA: Final[Mapping[PlotName, type[Answer]]] = MappingProxyType(
+    {
+        PlotName.MINIMA: MinimaData,
+        PlotName.ORDERS: OrdersData,
+        PlotName.PARAMETERS: ParametersData,
+        PlotName.TRAINING: TrainingData,
+        PlotName.TRAJECTORIES: TrajectoriesData,
+        PlotName.DECISION_BOUNDARIES: BoundariesData,
+        PlotName.BRANCHES: BranchesData,
+    }
+)
+"""The numbers of every plot, which say by ``plot`` of which they are."""

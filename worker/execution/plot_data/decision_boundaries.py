@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-GRID: Final = 81
+GRID: Final = 61
 """Points of the grid along either input."""
 MARGIN: Final = 0.08
 """What is shown beyond the samples, in parts of their range."""

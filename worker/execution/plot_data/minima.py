@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from service.contract.plots.data import MinimaData, MinimumAtDepth
 from worker.execution.plot_data.study import PlottedStudy, Withheld, rounded
@@ -24,11 +25,14 @@ def minima(study: PlottedStudy) -> MinimaData:
         )
         for row in rows
     ]
-    trained = study.continuum is not None
-    limit = measured.continuum if trained else measured.richardson
+    fit = study.continuum
+    limit = measured.richardson if fit is None else measured.continuum
+    limit_is: Literal["trained", "stopped", "extrapolated"] = "extrapolated"
+    if fit is not None:
+        limit_is = "trained" if fit.solution.status.optimised else "stopped"
     return MinimaData(
         depths=depths,
         limit=limit,
-        limit_is=None if limit is None else "trained" if trained else "extrapolated",
-        predicted_slope=measured.predicted_slope if trained else None,
+        limit_is=None if limit is None else limit_is,
+        predicted_slope=None if fit is None else measured.predicted_slope,
     )

@@ -28,6 +28,8 @@ DIGITS: Final = 6
 """Significant digits of the numbers: more than can be seen."""
 MOST_MODELS: Final = 9
 """Curves that one panel shows; of more depths the coarsest, the finest and some between."""
+MOST_STEPS: Final = 128
+"""Runge-Kutta steps of a flow that is only looked at; training takes up to sixteen times as many."""
 
 
 class Withheld(Exception):  # noqa: N818 - not an error: the plot does not apply, and this says why
@@ -95,24 +97,21 @@ class PlottedStudy:
             raise Withheld("no model has a finite objective")
         return models
 
-    def states(self, model: BranchPoint | ContinuumFit, x: Tensor, nodes: int) -> Tensor:
-        """Return states (T, S', d) at equal times from lifted inputs x (S', d): all layers, or ``nodes`` + 1 times.
-
-        The flow is integrated with the steps that it was trained with, or a few more.
-        """
+    def states(self, model: BranchPoint | ContinuumFit, x: Tensor, nodes: int = 1) -> Tensor:
+        """Return states (T, S', d) from lifted inputs x (S', d): after every layer, or at ``nodes`` + 1 equal times."""
         if isinstance(model, BranchPoint):
             parts = torch.split(x, model.network.chunk_size())
-            found = [model.network.trajectory(model.solution.u, part) for part in parts]
-        else:
-            every = -(-model.flow.steps // nodes)
-            steps = nodes * every
-            parts = torch.split(x, samples_at_once(self.problem, RK4.stages * steps))
-            found = [integrate(self.problem, model.parameters, steps, part)[::every] for part in parts]
+            return torch.cat([model.network.trajectory(model.solution.u, part) for part in parts], 1)
+        every = -(-min(model.flow.steps, MOST_STEPS) // nodes)
+        parts = torch.split(x, samples_at_once(self.problem, RK4.stages * nodes * every))
+        found = [integrate(self.problem, model.parameters, nodes * every, part)[::every] for part in parts]
         return torch.cat(found, 1)
 
     def outputs(self, model: BranchPoint | ContinuumFit, x: Tensor) -> Tensor:
         """Return z = W X + c (S', m) from lifted inputs x (S', d)."""
-        return model.model.output(model.solution.u, x)
+        if isinstance(model, BranchPoint):
+            return model.network.output(model.solution.u, x)
+        return torch.addmm(model.parameters.c, self.states(model, x)[-1], model.parameters.W.T)
 
     def label(self, target: float) -> str:
         """Return the name of a class, from its number or from -1 and 1."""
