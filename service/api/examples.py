@@ -265,6 +265,32 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
                 }
             ],
         },
+        "Plots": {
+            "job_id": _ID,
+            "plots": [
+                {
+                    "name": name,
+                    "title": title,
+                    "href": f"{_JOB}/plots/{name}",
+                    "forms": [
+                        *("image/svg+xml", "application/json", "application/vnd.vegalite.v6+json"),
+                        *("image/png", "application/pdf"),
+                    ],
+                }
+                for name, title in (
+                    ("minima", "Minima by depth"),
+                    ("orders", "Distances to the limit by depth"),
+                    ("parameters", "Parameters over the layers"),
+                    ("training", "Training"),
+                    ("trajectories", "Samples on their way through the network"),
+                )
+            ],
+            "withheld": {
+                "decision_boundaries": "the targets are numbers, and have no classes to decide between",
+                "branches": "every start led to the same minimum, so there is one branch only",
+            },
+            "links": {"self": f"{_JOB}/plots", "job": _JOB},
+        },
         "DiscreteParameters": {
             "model": "discrete-8",
             "K": [[[k]] for k in (0.868235, 0.96284, 1.04367, 1.11084, 1.16447, 1.20461, 1.23135, 1.2447)],

@@ -102,6 +102,7 @@ def test_the_job_of_the_examples_answers_as_they_say(api: httpx.Client, worker: 
         "Results": api.get(results).json(),
         "Diagnostics": api.get(f"{results}/diagnostics").json(),
         "Losses": ends(api.get(f"{results}/losses").json(), "discrete-8"),
+        "Plots": api.get(results.replace("/results", "/plots")).json(),
         "DiscreteParameters": api.get(f"{results}/parameters?model=discrete-8").json(),
         "ContinuumParameters": api.get(f"{results}/parameters?model=continuum&grid=3").json(),
     }

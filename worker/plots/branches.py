@@ -8,7 +8,7 @@ import altair as alt
 
 from worker.plots.axes import LINE, padded, spread
 from worker.plots.palette import categories, shapes
-from worker.plots.style import Row, Spec, Tables, finished, number
+from worker.plots.style import Row, Spec, Tables, body_of, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import BranchesData, BranchLine
@@ -76,7 +76,9 @@ def draw(plot: BranchesData) -> Spec:
     subtitle = ["Label: branch, what became of it, starts that found it"]
     if any(row["saddle"] for row in rows):
         subtitle.append("Open symbols: saddles that were left")
-    return finished(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), tables, TITLE, subtitle, describe(plot))
+    return finished(
+        body_of(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)), tables, TITLE, subtitle, describe(plot)
+    )
 
 
 def _shown(plot: BranchesData) -> list[BranchLine]:

@@ -8,7 +8,7 @@ import altair as alt
 
 from worker.plots.models import ModelScales, label_of, legend
 from worker.plots.palette import class_colours, shapes
-from worker.plots.style import WIDTH, Spec, Tables, finished, number
+from worker.plots.style import WIDTH, Spec, Tables, body_of, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import BoundariesData
@@ -63,4 +63,4 @@ def draw(plot: BoundariesData) -> Spec:
         layers.append(line)
     subtitle = f"{len(plot.shown)} of {plot.samples} training samples"
     chart = alt.layer(*layers).resolve_scale(color="independent", shape="independent", strokeDash="independent")
-    return finished(chart.properties(width=WIDTH, height=HEIGHT), tables, TITLE, subtitle, describe(plot))
+    return finished(body_of(chart.properties(width=WIDTH, height=HEIGHT)), tables, TITLE, subtitle, describe(plot))

@@ -8,7 +8,7 @@ import altair as alt
 
 from worker.plots.axes import depth_axis, padded
 from worker.plots.palette import CONTINUUM, INK, PREDICTED
-from worker.plots.style import DASHED, WIDTH, Panel, Spec, Tables, finished, number
+from worker.plots.style import DASHED, WIDTH, Panel, Spec, Tables, arranged, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import MinimaData, MinimumAtDepth
@@ -44,7 +44,7 @@ def draw(plot: MinimaData) -> Spec:
         panels.append(_against_step(tables, plot))
     early = any(not row.converged for row in plot.depths)
     subtitle = "Open crosses: stopped before a minimum" if early else "Dots: trained networks"
-    return finished(alt.vconcat(*panels, spacing=22), tables, TITLE, subtitle, describe(plot))
+    return finished(arranged(panels, columns=1, spacing=22), tables, TITLE, subtitle, describe(plot))
 
 
 def _limit(plot: MinimaData) -> str:

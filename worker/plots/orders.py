@@ -9,7 +9,7 @@ import altair as alt
 
 from worker.plots.axes import LINE, depth_axis, logarithmic, spread
 from worker.plots.palette import MUTED, categories, shapes
-from worker.plots.style import DASHED, Row, Spec, Tables, finished, number
+from worker.plots.style import DASHED, Row, Spec, Tables, body_of, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import OrdersData, OrderSeries
@@ -78,7 +78,9 @@ def draw(plot: OrdersData) -> Spec:
     subtitle = ["Label: order between the last two depths"]
     if any(row["negative"] for row in rows):
         subtitle.append("Open symbols: negative, shown by size")
-    return finished(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT), tables, TITLE, subtitle, describe(plot))
+    return finished(
+        body_of(alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)), tables, TITLE, subtitle, describe(plot)
+    )
 
 
 def _quantity(plot: OrdersData) -> str:
@@ -112,10 +114,10 @@ def _labels(
 
 
 def _drawn_guide(tables: Tables, order: float, depths: list[int], high: float, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    top = high / 1.6
+    top = high / 2.2
     rows = [{"depth": depth, "size": top * (depths[0] / depth) ** order} for depth in (depths[0], depths[-1])]
     line = alt.Chart(tables.add(rows)).mark_line(color=MUTED, strokeDash=DASHED, strokeWidth=1, clip=True)
     text = alt.Chart(tables.add(rows[:1])).mark_text(
-        text=f"slope −{number(order)}", color=MUTED, align="left", dx=14, dy=-2
+        text=f"slope −{number(order)}", color=MUTED, align="left", dx=4, dy=-9
     )
     return [line.encode(x=x, y=y), text.encode(x=x, y=y)]

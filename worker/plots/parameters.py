@@ -8,7 +8,7 @@ import altair as alt
 
 from worker.plots.axes import padded
 from worker.plots.models import THE_CONTINUUM, ModelScales, label_of, legend
-from worker.plots.style import Panel, Row, Spec, Tables, finished, number
+from worker.plots.style import Panel, Row, Spec, Tables, arranged, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import Entry, ParametersData
@@ -44,10 +44,8 @@ def draw(plot: ParametersData) -> Spec:
     subtitle = [f"{len(plot.entries)} of {plot.of} entries, [row, column] from 1; those that vary most"]
     if len(plot.entries) == plot.of:
         subtitle = ["Every entry, [row, column] from 1"]
-    chart = alt.concat(*panels, columns=2, spacing=14).resolve_scale(
-        color="shared", shape="shared", strokeDash="shared"
-    )
-    return finished(chart, tables, TITLE, subtitle, describe(plot))
+    body = arranged(panels, columns=2, spacing=14)
+    return finished(body, tables, TITLE, subtitle, describe(plot))
 
 
 def _called(depth: int | None) -> str:

@@ -82,17 +82,39 @@ class Tables:
         return alt.NamedData(name)
 
 
-def finished(chart: Chart, tables: Tables, title: str, subtitle: str | Sequence[str], description: str) -> Spec:
-    """Return a chart as Vega-Lite, with its title, its description and the look of all plots."""
+def body_of(chart: Chart) -> Spec:
+    """Return what a chart draws; Altair's own settings stay away."""
+    spec: Spec = chart.to_dict(validate=False)  # which takes as long as all the rest; the tests do it
+    return {name: value for name, value in spec.items() if name not in {"$schema", "config"}}
+
+
+def arranged(panels: Sequence[Chart], *, columns: int, spacing: int) -> Spec:
+    """Return panels in rows of so many, with one legend for all.
+
+    Altair's own way copies each chart, and all that it is made of, several times.
+    """
+    shared = dict.fromkeys(("color", "shape", "strokeDash"), "shared")
+    return {
+        "concat": [body_of(panel) for panel in panels],
+        "columns": columns,
+        "spacing": spacing,
+        "resolve": {"scale": shared},
+    }
+
+
+def finished(body: Spec, tables: Tables, title: str, subtitle: str | Sequence[str], description: str) -> Spec:
+    """Return Vega-Lite with its title, its description and the look of all plots."""
     lines = [subtitle] if isinstance(subtitle, str) else list(subtitle)
-    titled = chart.properties(
-        title=alt.TitleParams(title, subtitle=lines, anchor="start", frame="bounds", offset=12),
-        description=description,
-        background=GROUND,
-        padding=8,
-    )
-    spec: Spec = titled.to_dict(validate=False)  # which takes as long as all the rest; the tests do it
-    return {**spec, "config": dict(CONFIG), "datasets": tables.rows}
+    return {
+        "$schema": alt.SCHEMA_URL,
+        "title": {"text": title, "subtitle": lines, "anchor": "start", "frame": "bounds", "offset": 12},
+        "description": description,
+        "background": GROUND,
+        "padding": 8,
+        "config": dict(CONFIG),
+        "datasets": tables.rows,
+        **body,
+    }
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -9,7 +9,7 @@ import altair as alt
 from worker.plots.axes import logarithmic
 from worker.plots.models import ModelScales, label_of, legend
 from worker.plots.palette import MUTED
-from worker.plots.style import DASHED, WIDTH, Spec, Tables, finished, number
+from worker.plots.style import DASHED, WIDTH, Spec, Tables, arranged, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import TrainingCurve, TrainingData
@@ -49,10 +49,10 @@ def draw(plot: TrainingData) -> Spec:
     words = alt.Chart(tables.add(ends[:1])).mark_text(text="tolerance", color=MUTED, align="left", dx=4, dy=-8)
     lower += [rule.encode(x=x, y=y), words.encode(x=x, y=y)]
     panels = [alt.layer(*part).properties(width=WIDTH, height=PANEL) for part in (upper, lower) if part]
-    chart = alt.vconcat(*panels, spacing=18).resolve_scale(color="shared", shape="shared", strokeDash="shared")
+    body = arranged(panels, columns=1, spacing=18)
     early = any(not curve.converged for curve in plot.models)
     subtitle = "Symbols stand at the end; open: stopped before a minimum" if early else "Symbols stand at the end"
-    return finished(chart, tables, TITLE, subtitle, describe(plot))
+    return finished(body, tables, TITLE, subtitle, describe(plot))
 
 
 def _panel(

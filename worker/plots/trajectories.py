@@ -9,7 +9,7 @@ import altair as alt
 
 from worker.plots.models import legend
 from worker.plots.palette import MUTED, class_colours, shapes
-from worker.plots.style import DOTTED, WIDTH, Spec, Tables, finished, number
+from worker.plots.style import DOTTED, WIDTH, Spec, Tables, body_of, finished, number
 
 if TYPE_CHECKING:
     from service.contract.plots.data import Path, TrajectoriesData
@@ -58,7 +58,7 @@ def draw(plot: TrajectoriesData) -> Spec:
     if shallow is not limit:
         subtitle.append(f"Lines: {_name(limit)}; dotted: {_name(shallow)}")
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
-    return finished(chart, tables, TITLE, subtitle, describe(plot))
+    return finished(body_of(chart), tables, TITLE, subtitle, describe(plot))
 
 
 def _name(path: Path) -> str:
