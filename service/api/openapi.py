@@ -13,7 +13,7 @@ from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health
 from service.contract.evaluate.results import ModelPredictions, ModelStates
 from service.contract.kinds import KINDS
 from service.contract.plots.data import PLOT_DATA
-from service.contract.plots.index import Plots
+from service.contract.plots.index import Plots, VegaLite
 from service.contract.train.results import ContinuumParameters, DiscreteParameters
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
-    Plots,
+    *(Plots, VegaLite),
     *PLOT_DATA.values(),
     *(Dataset, DatasetPage, Capabilities, Health, Problem),
 )

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 LINE: Final = 15
 """Pixels between the feet of two lines of labels."""
-_TOUCHING: Final = 1e-9
-"""Pixels by which labels may overlap."""
 _MOST_TICKS: Final = 7
 _FEW_DECADES: Final = 2
 
@@ -47,26 +45,22 @@ def padded(values: Sequence[float], share: float = 0.08, floor: float = 1e-6) ->
 
 
 def spread(positions: Sequence[float], least: float, low: float, high: float) -> list[float]:
-    """Move positions apart until neighbours are at least so far from each other, between bounds where there is room.
+    """Move positions apart, as little as may be, until neighbours are so far from each other and between the bounds.
 
-    They keep their order; where they are too many for the room, they leave it evenly.
+    They keep their order. Without the distances between neighbours this is a monotone fit, by pooling adjacent violators
+    (Barlow et al. 1972, *Statistical inference under order restrictions*). Too many for the room begin at the lower bound.
     """
     order = sorted(range(len(positions)), key=lambda place: positions[place])
-    moved = [positions[place] for place in order]
-    for _ in range(200):
-        pushed = False
-        for left in range(len(moved) - 1):
-            lack = least - (moved[left + 1] - moved[left])
-            if lack > _TOUCHING:
-                moved[left] -= lack / 2
-                moved[left + 1] += lack / 2
-                pushed = True
-        if not pushed:
-            break
-    if moved:
-        shift = max(low - moved[0], 0.0) or min(high - moved[-1], 0.0)
-        moved = [each + shift for each in moved]
-    result = [0.0] * len(positions)
-    for place, each in zip(order, moved, strict=True):
-        result[place] = each
-    return result
+    pools: list[tuple[float, int]] = []
+    for rank, place in enumerate(order):
+        value, size = positions[place] - rank * least, 1
+        while pools and pools[-1][0] > value:
+            before, count = pools.pop()
+            value, size = (before * count + value * size) / (count + size), count + size
+        pools.append((value, size))
+    top = max(high - (len(positions) - 1) * least, low)
+    fitted = [min(max(value, low), top) for value, size in pools for _ in range(size)]
+    moved = [0.0] * len(positions)
+    for rank, place in enumerate(order):
+        moved[place] = fitted[rank] + rank * least
+    return moved

@@ -39,15 +39,15 @@ def draw(plot: BoundariesData) -> Spec:
     x = alt.X("x:Q", title=plot.axes[0], scale=alt.Scale(domain=plot.x, nice=False), axis=alt.Axis(grid=False))
     y = alt.Y("y:Q", title=plot.axes[1], scale=alt.Scale(domain=plot.y, nice=False), axis=alt.Axis(grid=False))
     names = sorted({sample.label for sample in plot.shown})
-    beside = legend(columns=3, title="true class")
+    above = legend(columns=4, orient="top", title="true class", labelLimit=75)
     samples = alt.Chart(tables.add([sample.model_dump() for sample in plot.shown])).mark_point(
         size=24, filled=True, opacity=0.65
     )
     dots = samples.encode(
         x=x,
         y=y,
-        color=alt.Color("label:N", scale=alt.Scale(domain=names, range=class_colours(len(names))), legend=beside),
-        shape=alt.Shape("label:N", scale=alt.Scale(domain=names, range=shapes(len(names))), legend=beside),
+        color=alt.Color("label:N", scale=alt.Scale(domain=names, range=class_colours(len(names))), legend=above),
+        shape=alt.Shape("label:N", scale=alt.Scale(domain=names, range=shapes(len(names))), legend=above),
     )
     rows = [
         {"x": point[0], "y": point[1], "model": label_of(model), "line": f"{label_of(model)}-{place}", "k": k}

@@ -30,9 +30,9 @@ def describe(plot: MinimaData) -> str:
     slopes = [(row.depth, row.slope) for row in plot.depths if row.slope is not None]
     if not slopes:
         return f"{said}."
-    said += f". Depth times gap is {number(slopes[-1][1])} at depth {slopes[-1][0]}"
+    said += f". Depth times gap is {number(slopes[-1][1], 4)} at depth {slopes[-1][0]}"
     if plot.predicted_slope is not None:
-        said += f", where the continuum alone predicts {number(plot.predicted_slope)} as depth grows"
+        said += f", where the continuum alone predicts {number(plot.predicted_slope, 4)} as depth grows"
     return f"{said}."
 
 

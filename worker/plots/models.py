@@ -69,5 +69,6 @@ class ModelScales:
 
 
 def legend(columns: int = 4, **more: Any) -> alt.Legend:
-    """Return a legend below the plot."""
-    return alt.Legend(orient="bottom", direction="horizontal", columns=columns, labelLimit=150, symbolSize=60, **more)
+    """Return a legend, below the plot unless said."""
+    look = {"orient": "bottom", "direction": "horizontal", "columns": columns, "labelLimit": 100, "symbolSize": 60}
+    return alt.Legend(**{**look, **more})

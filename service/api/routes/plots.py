@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.api.forms.arrays import to_json
 from service.api.negotiate import accepted
 from service.api.problems import ProblemError
-from service.api.routes.common import answers, one_of, problems
+from service.api.routes.common import answers, one_of, problems, ref
 from service.api.routes.finished import HEADERS, FinishedOf
 from service.api.state import JobsOf, LinksOf, State
 from service.contract.names import PLOTS, plot_key
@@ -44,7 +44,7 @@ _OTHERS: Final = answers(HTTPStatus.NOT_MODIFIED, "The client has it.", None, HE
 _FORMS: Final[dict[str, Any]] = {
     SVG: {"schema": {"type": "string"}},
     JSON: {"schema": one_of("plot", {name.value: data.__name__ for name, data in PLOT_DATA.items()})},
-    VEGA_LITE: {"schema": {"type": "object"}},
+    VEGA_LITE: {"schema": ref("VegaLite")},
     PNG: _BINARY,
     PDF: _BINARY,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.values.answer import Answer
 from service.contract.values.media_types import JSON, PDF, PNG, SVG, VEGA_LITE
@@ -50,6 +50,15 @@ class PlotsFile(Answer):
 
     plots: list[StoredPlot]
     withheld: dict[str, str] = Field(description="For each plot that is not there: the reason.")
+
+
+class VegaLite(BaseModel):
+    """A chart as Vega-Lite, with its data inside."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    language: str = Field(alias="$schema", description="Names the version of Vega-Lite; nothing is fetched there.")
+    description: str
 
 
 class Plots(Answer):
