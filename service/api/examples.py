@@ -288,15 +288,15 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
                     (
                         *("parameters", "Parameters over the layers", 355, 242),
                         (
-                            "2 of 2 entries of the parameters against time, for 3 models. K[1, 1] of the continuum runs between"
-                            " 0.838 and 1.26; it is apart from that of depth 8 by 0.0302 at most."
+                            "2 of 2 entries of the parameters against time, for 3 models. K[1, 1] of the continuum"
+                            " runs between 0.838 and 1.26; it is apart from that of depth 8 by 0.0302 at most."
                         ),
                     ),
                     (
                         *("trajectories", "Samples on their way through the network", 365, 442),
                         (
-                            "2 of 2 training samples, from their inputs to the last state of the continuum. At the end depth 8"
-                            " is apart from it by 0.247 at most."
+                            "2 of 2 training samples, from their inputs to the last state of the continuum. At the"
+                            " end depth 8 is apart from it by 0.247 at most."
                         ),
                     ),
                 )

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 MADE_UP = {
     *("request_id", "created_at", "finished_at", "started_at", "updated_at", "wall_time_s", "torch", "workers"),
     *("id", "job_id", "evaluated_job_id", "sha256"),
+    *("width", "height"),
 }
-"""Fields that differ from run to run, or with the machine; ids that links hold are put in place before."""
+"""Fields that differ from run to run, or with machine and fonts; ids that links hold are put in place before."""
 STEPS = {"iterations", "evaluations"}
 """Counts that the last digits of another processor may change a little."""
 REL, NOISE = 1e-4, 1e-6

@@ -47,8 +47,9 @@ def padded(values: Sequence[float], share: float = 0.08, floor: float = 1e-6) ->
 def spread(positions: Sequence[float], least: float, low: float, high: float) -> list[float]:
     """Move positions apart, as little as may be, until neighbours are so far from each other and between the bounds.
 
-    They keep their order. Without the distances between neighbours this is a monotone fit, by pooling adjacent violators
-    (Barlow et al. 1972, *Statistical inference under order restrictions*). Too many for the room begin at the lower bound.
+    They keep their order. Without the distances between neighbours this is a monotone fit, by pooling adjacent
+    violators (Barlow et al. 1972, *Statistical inference under order restrictions*). Too many for the room begin at the
+    lower bound.
     """
     order = sorted(range(len(positions)), key=lambda place: positions[place])
     pools: list[tuple[float, int]] = []

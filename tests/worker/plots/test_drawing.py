@@ -52,9 +52,8 @@ def test_the_svg_is_one_inert_picture(name: PlotName) -> None:
     assert [child.tag for child in root][:3] == [f"{SVG}{tag}" for tag in ("title", "desc", "style")]
     assert root[1].text == drawn(name).plot.description
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
-    assert tags <= {"svg", "title", "desc", "style", "g", "path", "line", "rect", "text", "tspan", "defs", "clipPath"} | {
-        "linearGradient", "stop",
-    }  # fmt: skip
+    shapes = {"g", "path", "line", "rect", "text", "tspan", "defs", "clipPath", "linearGradient", "stop"}
+    assert tags <= {"svg", "title", "desc", "style", *shapes}
     attributes = {key for element in root.iter() for key in element.attrib}
     assert not any(key.startswith("on") or "href" in key for key in attributes)
     assert "http" not in drawn(name).svg.decode().replace("http://www.w3.org/2000/svg", "")
