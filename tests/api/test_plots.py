@@ -11,7 +11,7 @@ from service.contract.names import PLOTS, plot_key
 from service.contract.plots.index import PlotName, Plots
 from service.rendering import child
 from tests.support.api import MOONS
-from tests.support.plots import numbers, plot_files
+from tests.support.plots.made_up import numbers, plot_files
 from worker.plots.drawing import draw
 
 if TYPE_CHECKING:

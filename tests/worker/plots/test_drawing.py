@@ -11,7 +11,7 @@ import altair as alt
 import pytest
 
 from service.contract.plots.index import PlotName
-from tests.support.plots import HOSTILE, numbers
+from tests.support.plots.made_up import HOSTILE, numbers
 from worker.plots.drawing import Drawn, draw
 from worker.plots.palette import IN_THE_DARK
 

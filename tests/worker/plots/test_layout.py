@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,8 @@ def test_labels_that_are_apart_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize(("low", "high", "ticks"), [(1e-9, 1.0, (5, 8)), (0.11, 0.6, (2, 3)), (1e-30, 1e-1, (5, 8))])
 def test_a_logarithmic_axis_has_some_ticks(low: float, high: float, ticks: tuple[int, int]) -> None:
-    values = logarithmic("value", "title", low, high).to_dict()["axis"]["values"]
+    axis: dict[str, Any] = logarithmic("value", "title", low, high).to_dict()  # type: ignore[assignment]
+    values = axis["axis"]["values"]
     assert ticks[0] <= len(values) <= ticks[1]
     assert low <= min(values) <= max(values) <= high
 
