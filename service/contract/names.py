@@ -12,6 +12,7 @@ QUEUE: Final = "deeplimit"
 DATA: Final = "data"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
+PLOTS: Final = "plots"
 """Keys of :attr:`service.contract.job.JobRecord.artifacts`."""
 
 
@@ -39,6 +40,11 @@ def trained_key(model: str) -> str:
 def output_key(output: str, model: str) -> str:
     """Key under ``artifacts`` of what an evaluation computed, such as ``predictions/discrete-64``."""
     return f"{output}/{model}"
+
+
+def plot_key(plot: str, form: str) -> str:
+    """Key under ``artifacts`` of one form of a plot, ``svg``, ``data`` or ``vega``: ``plots/minima.svg``."""
+    return f"{PLOTS}/{plot}.{form}"
 
 
 def job_prefix(job_id: str) -> str:

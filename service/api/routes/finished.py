@@ -11,12 +11,14 @@ from fastapi import Depends, Header
 from starlette.responses import Response
 
 from service.api.negotiate import matches, takes_gzip
-from service.contract.values.media_types import JSON
+from service.contract.values.media_types import HTML, JSON, NPZ, SAFETENSORS
 
 FOR_GOOD = "private, max-age=31536000, immutable"
-"""Of binary forms, which hold a model's numbers and nothing else."""
+"""Of arrays in binary forms, which hold a model's numbers and nothing else."""
+ARRAYS = frozenset({NPZ, SAFETENSORS})
 ASK_FIRST = "private, no-cache"
-"""Of JSON: its links start with the prefix of the day, and a later version may add fields."""
+"""Of all else: links start with the prefix of the day, and a later version may say more."""
+TEXTS = frozenset({JSON, HTML})
 LARGE = 4096
 """Bytes from which on text is compressed. Arrays in binary forms hardly get smaller."""
 LEVEL = 6
@@ -33,11 +35,11 @@ class Finished:
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
     def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content under a tag of what is sent; only a binary form may be used without asking again."""
-        sent = {**(headers or {}), "Cache-Control": ASK_FIRST if media_type == JSON else FOR_GOOD}
+        """Answer with content under a tag of what is sent; only arrays in a binary form are kept for good."""
+        sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in ARRAYS else ASK_FIRST}
         tag = hashlib.sha256(content).hexdigest()
         compress = False
-        if media_type == JSON and len(content) >= LARGE:
+        if media_type in TEXTS and len(content) >= LARGE:
             sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
             compress = takes_gzip(self.accept_encoding)
         sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire
