@@ -42,7 +42,10 @@ class Links:
         if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
             links["results"] = results
         if record.status is JobStatus.SUCCEEDED and record.kind in KINDS:
-            links |= {name: f"{results}/{name}" for name in KINDS[record.kind].documents}
+            kind = KINDS[record.kind]
+            links |= {name: f"{results}/{name}" for name in kind.documents} | {"report": f"{path}/report"}
+            if kind.exported:
+                links["export"] = f"{path}/export"
         if PLOTS in record.artifacts:
             links["plots"] = self.plots(record.id)
         if not record.done:

@@ -14,7 +14,7 @@ from service.api.cors import Cors
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
-from service.api.routes import capabilities, datasets, health, jobs, plots, results
+from service.api.routes import capabilities, datasets, health, jobs, plots, results, takeaway
 from service.api.routes.common import known_parameters
 from service.api.state import ServiceState
 from service.api.targets import Targets
@@ -97,7 +97,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
         app.add_middleware(Cors, origins=settings.cors_origins.split(","))
     problems.install(app)
-    for router in (jobs.router, results.router, plots.router, datasets.router, capabilities.router):
+    routes = (jobs, results, plots, takeaway, datasets, capabilities)
+    for router in (module.router for module in routes):
         app.include_router(router, dependencies=[Depends(known_parameters)])
     app.include_router(health.router)  # probes may add what they like
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it

@@ -265,7 +265,7 @@ def finished_evaluation(api: httpx.Client, worker: HandWorker, trained: str, sam
 
 def test_results_of_an_evaluation(api: httpx.Client, worker: HandWorker, trained: str) -> None:
     job_id = finished_evaluation(api, worker, trained, 3)
-    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results"}
+    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results", "report"}
     found = api.get(f"/v1/jobs/{job_id}/results").json()
     href = found["evaluations"][0]["predictions"]["href"]
     assert href == f"/v1/jobs/{job_id}/results/predictions?model=discrete-8"

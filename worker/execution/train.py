@@ -69,7 +69,7 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         report(Progress(phase="plots", fraction=fraction))
 
     prepared = prepare_problem(job, spec)
-    with suited_threads(prepared.problem):
+    with suited_threads(prepared.problem) as threads:
         trained = _trained(spec, prepared, observe)
         models = trained_models(prepared, trained.study.verdict_branch)
     if not any(model.usable for model in models):
@@ -88,6 +88,8 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
             seconds=time.monotonic() - started,
             device=prepared.problem.device,
             dtype=spec.training.dtype,
+            threads=threads,
+            data_sha256=prepared.data_sha256,
         ),
     )
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])

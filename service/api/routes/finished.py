@@ -11,14 +11,15 @@ from fastapi import Depends, Header
 from starlette.responses import Response
 
 from service.api.negotiate import matches, takes_gzip
-from service.contract.values.media_types import JSON, SVG, VEGA_LITE
+from service.contract.values.media_types import HTML, JSON, NPZ, PDF, PNG, SAFETENSORS, SVG, VEGA_LITE
 
 FOR_GOOD = "private, max-age=31536000, immutable"
-"""Of binary forms and drawings, which hold a model's numbers, or show them, and nothing else."""
-TEXTS = frozenset({JSON, SVG, VEGA_LITE})
-"""What is compressed. Arrays in binary forms hardly get smaller."""
+"""Of arrays in binary forms and of drawings, which hold a model's numbers, or show them, and nothing else."""
+KEPT = frozenset({NPZ, SAFETENSORS, SVG, VEGA_LITE, PNG, PDF})
 ASK_FIRST = "private, no-cache"
-"""Of JSON: its links start with the prefix of the day, and a later version may add fields."""
+"""Of all else: links start with the prefix of the day, and a later version may say more."""
+TEXTS = frozenset({JSON, HTML, SVG, VEGA_LITE})
+"""What is compressed. Arrays in binary forms hardly get smaller."""
 LARGE = 4096
 """Bytes from which on text is compressed."""
 LEVEL = 6
@@ -35,8 +36,8 @@ class Finished:
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
     def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content under a tag of what is sent; only JSON may not be used without asking again."""
-        sent = {**(headers or {}), "Cache-Control": ASK_FIRST if media_type == JSON else FOR_GOOD}
+        """Answer with content under a tag of what is sent; only arrays in a binary form and drawings are kept for good."""
+        sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in KEPT else ASK_FIRST}
         tag = hashlib.sha256(content).hexdigest()
         compress = False
         if media_type in TEXTS and len(content) >= LARGE:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def _absent(description: str | None = None) -> Any:
+    """Return a field that stays away where it does not apply."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
 class ResolvedDataOptions(DataOptions):
     """Options of a data source, filled in."""
 
@@ -37,15 +42,11 @@ class ResolvedDataset(ResolvedDataOptions):
 
     source: Literal["dataset"]
     id: str
+    name: str | None = _absent("What the data set was called when the job was created; absent where it had no name.")
     samples: int
     features: int
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
     columns: list[str] | None = Field(default=None, description="Names of the input columns.")
-
-
-def _absent() -> Any:
-    """Return a field that stays away where it does not apply."""
-    return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ChosenBuiltin(Strict):
