@@ -69,6 +69,8 @@ def test_its_plots_are_drawn_and_sent_in_every_form(training: Service) -> None:
         answer = training.client.get(minima["href"], headers={"Accept": form})
         assert answer.headers["content-type"].partition(";")[0] == form
         assert answer.content.startswith(start)
+    drawn = training.client.get(minima["href"]).text
+    assert drawn in training.client.get(job["links"]["report"]).text
 
 
 def test_a_wanted_gap_is_trained_for(training: Service) -> None:

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from service.contract.job import ArtifactRef
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0007<img src=x onerror=alert(1)>"
-DRAWING = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 200" width="400" height="200" role="img">'
-    b'<title>a line that falls</title><path d="M0 0 L400 200" stroke="#888"/></svg>'
-)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +33,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         discrete={"depths": [8, 16, 32]},
         continuum={"tolerance": 1e-7},
         training={"starts": 1},
+        plots=True,
     )
 
 
@@ -48,8 +45,8 @@ def altered(source: Source, *, name: str | None = None, spec: Any = None, result
 
 @pytest.fixture(scope="session")
 def sources(study: Exported, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Source]:
-    """A study with drawings, an evaluation and a diagnosis."""
-    found = {"train": Source(study.record, study.source.results, None, lambda _: DRAWING)}
+    """A study with the plots that the worker drew, an evaluation and a diagnosis."""
+    found = {"train": study.source}
     evaluation = study.trained.evaluation(
         models=["discrete-8", "continuum"],
         depths=[64],

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from service.contract.plots.index import PlotName
 from service.report.drawings import UnfitDrawingError, inline
 from service.report.pictures import NOT_DRAWN, pictures_of
+from tests.support.plots.made_up import HOSTILE, numbers
+from worker.plots.drawing import draw
 
 NS = 'xmlns="http://www.w3.org/2000/svg"'
 GOOD = (
@@ -47,6 +53,19 @@ def test_what_a_page_does_not_take(content: str, why: str) -> None:
     with pytest.raises(UnfitDrawingError) as unfit:
         inline(content.encode())
     assert why in str(unfit.value)
+
+
+@pytest.mark.parametrize("called", [HOSTILE, "expression (log2)", "url(http://a) @import javascript: <!-- ]]>"])
+def test_a_page_takes_whatever_the_worker_draws(called: str) -> None:
+    """Whatever columns and classes are called."""
+    ids: list[str] = []
+    for name, made_up in numbers().items():
+        told = made_up.model_dump_json().replace(json.dumps(HOSTILE, ensure_ascii=False), json.dumps(called))
+        drawn = draw(PlotName(name), told).svg.decode()
+        assert inline(drawn.encode()) == drawn
+        ids += re.findall(r'\bid="([^"]+)"', drawn)
+    assert ids
+    assert len(set(ids)) == len(ids)
 
 
 def test_three_pictures_are_chosen() -> None:

@@ -12,7 +12,7 @@ import pytest
 from service.contract.train.results import ResultsFile
 from service.report.render import render
 from service.report.verdict import SUMMARIES
-from tests.report.conftest import DRAWING, HOSTILE, altered
+from tests.report.conftest import HOSTILE, altered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,8 +142,22 @@ def test_every_kind_has_question_answer_provenance_and_specification(sources: Ma
     assert source.record.spec_sha256 in text
     assert f"numpy {found['libraries']['numpy']}" in text
     assert json.loads(re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[0].replace("&#34;", '"')) == source.record.spec
-    assert (DRAWING.decode() in page) is (kind == "train")
     assert "–" not in page.partition('id="table"')[0].partition('id="answer"')[2]  # every number of the answer is one
+
+
+def test_a_study_shows_what_its_worker_drew(sources: Mapping[str, Source]) -> None:
+    """The drawings as they are, each with what it shows in words; no other kind of job has any."""
+    study = sources["train"]
+    page = render(study)
+    assert study.plots is not None
+    told = {plot["name"]: plot["description"] for plot in study.plots["plots"]}
+    for name in ("minima", "orders", "decision_boundaries"):
+        svg = study.drawing(name)
+        assert svg is not None
+        assert svg.decode() in page
+        assert told[name] in Text(page).text
+    assert page.count("<figure") == page.count("<svg") == 3
+    assert "<svg" not in render(sources["evaluate"]) + render(sources["diagnose"])
 
 
 def test_an_evaluation_and_a_diagnosis_say_what_was_found(sources: Mapping[str, Source]) -> None:

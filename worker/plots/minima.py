@@ -18,6 +18,8 @@ PANEL: Final = 150
 _SAMPLES: Final = 40
 _LEAST_APART: Final = 26
 """Pixels between two labels of depths."""
+_PREDICTED_WIDE: Final = 145
+"""Pixels that the label of the predicted slope takes from the axis on."""
 
 
 def describe(plot: MinimaData) -> str:
@@ -99,8 +101,20 @@ def _against_step(tables: Tables, plot: MinimaData) -> Panel:
         )
         layers.append(mark.encode(x=x, y=y))
         text = f"predicted C = {number(plot.predicted_slope, 4)}"
-        layers.append(_words(tables, target, text, x, y, PREDICTED, align="left", dx=9, dy=-12 if below else 14))
+        beside = _passed([target, *(point for point, _ in reversed(points))], _PREDICTED_WIDE / WIDTH * widest * 1.08)
+        at = {"step": 0.0, "slope": max(beside) if below else min(beside)}
+        layers.append(_words(tables, at, text, x, y, PREDICTED, align="left", dx=9, dy=-13 if below else 14))
     return alt.layer(*layers).properties(width=WIDTH, height=PANEL)
+
+
+def _passed(line: list[dict[str, float]], reach: float) -> list[float]:
+    """Return the slopes that a line from step 0 has at its corners before a step and at that step."""
+    found = [point["slope"] for point in line if point["step"] <= reach]
+    if len(found) < len(line):
+        left, right = line[len(found) - 1], line[len(found)]
+        share = (reach - left["step"]) / (right["step"] - left["step"])
+        found.append(left["slope"] + share * (right["slope"] - left["slope"]))
+    return found
 
 
 def _line(tables: Tables, rows: list[dict[str, float]], x: alt.X, y: alt.Y, **look: Any) -> alt.Chart:

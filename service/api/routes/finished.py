@@ -36,7 +36,7 @@ class Finished:
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
     def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content under a tag of what is sent; only arrays in a binary form and drawings are kept for good."""
+        """Answer with content under a tag of what is sent; binary arrays and drawings alone are kept for good."""
         sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in KEPT else ASK_FIRST}
         tag = hashlib.sha256(content).hexdigest()
         compress = False

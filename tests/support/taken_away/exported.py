@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from service.contract.job import JobRecord, JobStatus
-from service.contract.names import RESULTS, parameters_key
+from service.contract.names import PLOTS, RESULTS, parameters_key, plot_key
 from service.contract.train.resolved import spec_sha256
 from service.export.archive import archive, exported_parameters
 from service.report.render import Source
@@ -58,7 +59,13 @@ class Exported:
 
     @property
     def source(self) -> Source:
-        return Source(self.record, self.trained.store.get(self.trained.outcome.artifacts[RESULTS]))
+        index = self._read(PLOTS)
+        return Source(
+            self.record,
+            self.trained.store.get(self.trained.outcome.artifacts[RESULTS]),
+            None if index is None else json.loads(index),
+            lambda plot: self._read(plot_key(plot, "svg")),
+        )
 
     def parameters(self, model: str) -> bytes:
         """The parameters file of a model as it is exported."""
@@ -76,6 +83,10 @@ class Exported:
         data = {"source": "inline", "inputs": inputs}
         found = self.trained.evaluate(models=models, data=data, outputs=["predictions"])
         return {model: found.arrays("predictions", model) for model in models}
+
+    def _read(self, key: str) -> bytes | None:
+        found = self.trained.outcome.artifacts.get(key)
+        return None if found is None else self.trained.store.get(found)
 
     def _stored(self, model: str) -> bytes:
         return self.trained.store.get(self.trained.outcome.artifacts[parameters_key(model)])

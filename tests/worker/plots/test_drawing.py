@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import pytest
 
+from service.contract.plots.data import MinimaData
 from service.contract.plots.index import PlotName
 from tests.support.plots.made_up import HOSTILE, numbers
 from worker.plots.drawing import Drawn, draw
@@ -131,6 +132,16 @@ def test_the_gap_runs_into_the_predicted_slope() -> None:
         layer for panel in spec["concat"] for layer in panel["layer"] if layer["mark"].get("shape") == "diamond"
     ]
     assert spec["datasets"][diamond["data"]["name"]] == [{"step": 0.0, "slope": 2.0}]
+
+
+def test_the_predicted_slope_is_told_beside_the_line() -> None:
+    """Above the highest place of the line that the label passes, where the line lies below what is predicted."""
+    rises = [{"depth": n, "objective": 1 + 2 / n, "slope": s, "converged": True} for n, s in ((8, 1.0), (64, 2.1))]
+    made_up = {"depths": rises, "limit": 1.0, "limit_is": "trained", "predicted_slope": 2.0}
+    spec = json.loads(draw(PlotName.MINIMA, MinimaData.model_validate(made_up).model_dump_json()).vega_lite)
+    (label,) = [layer for layer in spec["concat"][1]["layer"] if layer["mark"].get("text", "").startswith("predicted")]
+    assert spec["datasets"][label["data"]["name"]] == [{"step": 0.0, "slope": 2.1}]
+    assert label["mark"]["dy"] < 0
 
 
 def test_what_stopped_early_is_an_open_cross() -> None:
