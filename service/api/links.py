@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from service.contract.job import JobStatus
 from service.contract.kinds import KINDS
+from service.contract.names import PLOTS
 
 if TYPE_CHECKING:
     from service.contract.job import JobRecord
@@ -26,6 +27,10 @@ class Links:
         """Return the address of a job's results; what belongs to them lies below it."""
         return f"{self.job(job_id)}/results"
 
+    def plots(self, job_id: str) -> str:
+        """Return the address of a study's plots; each lies below it."""
+        return f"{self.job(job_id)}/plots"
+
     def dataset(self, dataset_id: str) -> str:
         """Return the address of a data set."""
         return f"{self.prefix}/v1/datasets/{dataset_id}"
@@ -37,7 +42,12 @@ class Links:
         if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
             links["results"] = results
         if record.status is JobStatus.SUCCEEDED and record.kind in KINDS:
-            links |= {name: f"{results}/{name}" for name in KINDS[record.kind].documents}
+            kind = KINDS[record.kind]
+            links |= {name: f"{results}/{name}" for name in kind.documents} | {"report": f"{path}/report"}
+            if kind.exported:
+                links["export"] = f"{path}/export"
+        if PLOTS in record.artifacts:
+            links["plots"] = self.plots(record.id)
         if not record.done:
             links["cancel"] = f"{path}/cancel"
         return links

@@ -14,7 +14,7 @@ from service.api.cors import Cors
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
-from service.api.routes import capabilities, datasets, health, jobs, page, results
+from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
 from service.api.routes.common import known_parameters
 from service.api.state import ServiceState
 from service.api.targets import Targets
@@ -24,12 +24,13 @@ from service.config import Settings
 from service.contract.values.limits import LIMITS, Limits
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
-from service.datasets.uploads.child import AT_ONCE
+from service.datasets.uploads import child as uploads
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
 from service.jobs.reconciler import Reconciler
 from service.jobstore import JobStore, connect
+from service.rendering import child as rendering
 from service.version import VERSION
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             jobs=Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits)),
             datasets=datasets,
             waiters=waiters,
-            upload_turns=anyio.CapacityLimiter(AT_ONCE),
+            upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
+            rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
+            pictures=rendering.Pictures(),
             links=Links(prefix),
             registry=registry,
         ).install(app)
@@ -94,7 +97,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
         app.add_middleware(Cors, origins=settings.cors_origins.split(","))
     problems.install(app)
-    for router in (jobs.router, results.router, datasets.router, capabilities.router):
+    routes = (jobs, results, plots, takeaway, datasets, capabilities)
+    for router in (module.router for module in routes):
         app.include_router(router, dependencies=[Depends(known_parameters)])
     app.include_router(health.router)  # probes may add what they like
     if settings.page:

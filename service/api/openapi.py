@@ -13,6 +13,8 @@ from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health
 from service.contract.data.preview import DatasetPreview
 from service.contract.evaluate.results import ModelPredictions, ModelStates
 from service.contract.kinds import KINDS
+from service.contract.plots.data import PLOT_DATA
+from service.contract.plots.index import Plots, VegaLite
 from service.contract.train.results import ContinuumParameters, DiscreteParameters
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import core_schema
 
-_ANSWERS: Final = (
+_ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     *(Job, JobPage, DryRun, DiscreteParameters, ContinuumParameters, ModelPredictions, ModelStates),
+    *(Plots, VegaLite),
+    *PLOT_DATA.values(),
     *(Dataset, DatasetPage, DatasetPreview, Capabilities, Health, Problem),
 )
 """Answers that do not hang on the kind of job."""

@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from service.api.waiting import Waiters
+    from service.rendering.child import Pictures
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The parts of a running service; ``upload_turns`` bounds how many uploads are read at once."""
+    """The parts of a running service; turns bound how many uploads are read, and pictures rendered, at once."""
 
     jobs: Jobs
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter
+    rendering_turns: anyio.CapacityLimiter
+    pictures: Pictures
     links: Links
     registry: CollectorRegistry
 

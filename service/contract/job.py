@@ -47,7 +47,9 @@ class _Frozen(BaseModel):
 class Progress(_Frozen):
     """How far a running job has come; null until the first iteration."""
 
-    phase: str = Field(description="Part of the study: starts, discrete, continuum, follow_back, sharpen, diagnostics.")
+    phase: str = Field(
+        description="Part of the job: starts, discrete, continuum, follow_back, sharpen, diagnostics, plots."
+    )
     part: str | None = Field(default=None, description="In words, what of the phase is under way.")
     model: str | None = Field(default=None, description="Model being fitted, such as discrete-64.")
     fraction: float = Field(gt=0.0, le=1.0, description="Part of the work that is done; never falls within an attempt.")

@@ -54,6 +54,8 @@ class Kind(Generic[Spec]):
         What can be read of each of these models, below ``results/``.
     documents
         What can be read of the whole job below ``results/``, with its answer.
+    exported
+        Whether its models can be taken away.
     """
 
     request: type[Spec]
@@ -64,6 +66,7 @@ class Kind(Generic[Spec]):
     models: str | None = None
     arrays: tuple[str, ...] = ()
     documents: Mapping[str, type[Answer]] = field(default_factory=dict)
+    exported: bool = False
 
     @property
     def name(self) -> str:
@@ -88,6 +91,7 @@ KINDS: Final = by_name(
             models="models",
             arrays=("parameters",),
             documents={"losses": Losses, "diagnostics": Diagnostics},
+            exported=True,
         ),
         Kind(
             request=EvaluateSpec,

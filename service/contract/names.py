@@ -12,6 +12,7 @@ QUEUE: Final = "deeplimit"
 DATA: Final = "data"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
+PLOTS: Final = "plots"
 """Keys of :attr:`service.contract.job.JobRecord.artifacts`."""
 
 
@@ -41,6 +42,11 @@ def output_key(output: str, model: str) -> str:
     return f"{output}/{model}"
 
 
+def plot_key(plot: str, form: str) -> str:
+    """Key under ``artifacts`` of one form of a plot, ``svg``, ``data`` or ``vega``: ``plots/minima.svg``."""
+    return f"{PLOTS}/{plot}.{form}"
+
+
 def job_prefix(job_id: str) -> str:
     """Folder of all that belongs to one job."""
     return f"jobs/{job_id}"
@@ -68,4 +74,5 @@ def preview_path(dataset: str) -> str:
 
 def results_path(job_id: str, fence: int, key: str = RESULTS) -> str:
     """Object that one attempt wrote under a key of ``artifacts``; the fence keeps attempts apart."""
-    return f"{job_prefix(job_id)}/results/{fence}/{key}.{'safetensors' if '/' in key else 'json'}"
+    ending = "json" if "/" not in key else "" if key.startswith(f"{PLOTS}/") else "safetensors"
+    return f"{job_prefix(job_id)}/results/{fence}/{key}{ending and '.' + ending}"

@@ -41,3 +41,12 @@ class Provenance(Answer):
     dtype: Literal["float64", "float32"]
     version: str
     wall_time_s: Finding | None = None
+    libraries: dict[str, str] = Field(
+        default={},
+        description="Versions of Python and of what computes: numpy, scipy, scikit-learn, torch, those for BLAS.",
+    )
+    threads: int | None = Field(default=None, description="Of the processor, that the computation used.")
+    data_sha256: str | None = Field(
+        default=None,
+        description="Of the samples: over inputs, then targets, little-endian doubles in row-major order.",
+    )

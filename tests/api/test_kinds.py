@@ -265,12 +265,13 @@ def finished_evaluation(api: httpx.Client, worker: HandWorker, trained: str, sam
 
 def test_results_of_an_evaluation(api: httpx.Client, worker: HandWorker, trained: str) -> None:
     job_id = finished_evaluation(api, worker, trained, 3)
-    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results"}
+    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results", "report"}
     found = api.get(f"/v1/jobs/{job_id}/results").json()
     href = found["evaluations"][0]["predictions"]["href"]
     assert href == f"/v1/jobs/{job_id}/results/predictions?model=discrete-8"
     assert set(found["links"]) == {"self", "job"}
-    expected = {"model": "discrete-8", "predictions": [[1.0, 1.0]] * 3, "labels": [0, 0, 0], "class_names": None}
+    expected: dict[str, object] = {"model": "discrete-8", "predictions": [[1.0, 1.0]] * 3, "labels": [0, 0, 0]}
+    expected |= {"class_names": None, "label_names": None}
     assert api.get(href).json() == expected
     answer = api.get(href, headers={"Accept": "application/x-npz"})
     with np.load(io.BytesIO(answer.content), allow_pickle=False) as file:

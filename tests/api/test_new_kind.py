@@ -63,11 +63,13 @@ def test_a_new_kind_goes_all_the_way(api: httpx.Client, worker: HandWorker) -> N
     job_id = done(worker)
     assert [item["id"] for item in api.get("/v1/jobs", params={"kind": "echo"}).json()["items"]] == [job_id]
     assert api.get("/v1/jobs", params={"kind": "train"}).json()["items"] == []
-    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results"}
+    assert set(api.get(f"/v1/jobs/{job_id}").json()["links"]) == {"self", "results", "report"}
     results = api.get(f"/v1/jobs/{job_id}/results").json()
     assert results["words"] == ["moon", "moon"]
     assert results["job_id"] == job_id
     assert api.get(f"/v1/jobs/{job_id}/results/losses").json()["code"] == "results_unavailable"
+    assert "[&#34;moon&#34;, &#34;moon&#34;]" in api.get(f"/v1/jobs/{job_id}/report").text
+    assert api.get(f"/v1/jobs/{job_id}/export").json()["code"] == "results_unavailable"
     shown = io.StringIO()
     show_results(Console(file=shown, width=200), results)
     assert json.loads(shown.getvalue())["words"] == ["moon", "moon"]

@@ -358,7 +358,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_parameters_that_are_not_known(api: httpx.Client, method: str, path: str) -> None:
-    address = path.format(job_id="a" * 32, dataset_id="0" * 64)
+    address = path.format(job_id="a" * 32, dataset_id="0" * 64, name="minima")
     for asked in ("?dryrun=true", "?%00=a", "?LIMIT=2", "?" + "n" * 5000 + "=1"):
         items = check(api.request(method, address + asked), 422, "invalid_parameter")["errors"]
         found = [item for item in items if item["code"] == "unknown_parameter"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.api.examples import CSV, EXAMPLES
+from service.api.dataset_examples import CSV
+from service.api.examples import EXAMPLES
 from service.contract.job import JobStatus
 from worker.execution import execute
 from worker.executor import JobInput
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 MADE_UP = {
     *("request_id", "created_at", "finished_at", "started_at", "updated_at", "wall_time_s", "torch", "workers"),
     *("id", "job_id", "evaluated_job_id", "sha256"),
+    *("width", "height"),
 }
-"""Fields that differ from run to run, or with the machine; ids that links hold are put in place before."""
+"""Fields that differ from run to run, or with machine and fonts; ids that links hold are put in place before."""
 STEPS = {"iterations", "evaluations"}
 """Counts that the last digits of another processor may change a little."""
 REL, NOISE = 1e-4, 1e-6
@@ -102,10 +104,15 @@ def test_the_job_of_the_examples_answers_as_they_say(api: httpx.Client, worker: 
     api.post(answers["Job"]["links"]["cancel"])
     results = run(api, worker, EXAMPLES["TrainSpec"])
     trained = results.split("/")[3]
+    plots = results.replace("/results", "/plots")
+    minima = f"{plots}/minima"
     answers |= {
         "Results": api.get(results).json(),
         "Diagnostics": api.get(f"{results}/diagnostics").json(),
         "Losses": ends(api.get(f"{results}/losses").json(), "discrete-8"),
+        "Plots": api.get(plots).json(),
+        "MinimaData": api.get(minima, headers={"Accept": "application/json"}).json(),
+        "VegaLite": api.get(minima, headers={"Accept": "application/vnd.vegalite.v6+json"}).json(),
         "DiscreteParameters": api.get(f"{results}/parameters?model=discrete-8").json(),
         "ContinuumParameters": api.get(f"{results}/parameters?model=continuum&grid=3").json(),
     }
@@ -115,6 +122,8 @@ def test_the_job_of_the_examples_answers_as_they_say(api: httpx.Client, worker: 
         "ModelPredictions": api.get(f"{evaluated}/predictions?model=discrete-8").json(),
         "ModelStates": api.get(f"{evaluated}/states?model=discrete-8").json(),
     }
+    shown_plots = {"minima", "parameters", "trajectories"}  # the example has some of them
+    answers["Plots"]["plots"] = [plot for plot in answers["Plots"]["plots"] if plot["name"] in shown_plots]
     ids = {
         answers["Job"]["id"]: EXAMPLES["Job"]["id"],
         trained: EXAMPLES["Job"]["id"],

@@ -29,7 +29,7 @@ OF_THE_MOMENT = {"x-request-id", "date"}
 @pytest.mark.parametrize("path", [*READ, "/openapi.json", "/nowhere"])
 def test_head_answers_as_get_does_without_the_body(api: httpx.Client, worker: HandWorker, path: str) -> None:
     api.post("/v1/jobs", json=MOONS)
-    address = path.format(job_id=worker.succeed().id, dataset_id="0" * 64)
+    address = path.format(job_id=worker.succeed().id, dataset_id="0" * 64, name="minima")
     if path.endswith("/parameters"):
         address += "?model=continuum"
     got, head = api.get(address), api.head(address)

@@ -15,7 +15,7 @@ from tests.support.markdown import ROOT
 
 KNOWN: Final = {
     *("cd", "cp", "curl", "deeplimit", "docker", "export", "git", "kubectl", "make", "mkdir"),
-    *("openapi-python-client", "npx", "pip", "pytest", "python", "rsync", "valkey-cli"),
+    *("openapi-python-client", "npx", "pip", "pytest", "python", "rsync", "unzip", "valkey-cli"),
 }
 """Programs that a reader has or is told to have."""
 

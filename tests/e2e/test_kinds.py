@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import math
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import safetensors.numpy
 
@@ -124,6 +127,30 @@ def test_an_evaluation_on_the_jobs_own_data_repeats_its_metrics(service: Service
         assert metrics[model["model"]]["terminal_loss"] == pytest.approx(model["train"]["terminal_loss"], rel=1e-6)
 
 
+def test_a_trained_model_is_taken_away_and_predicts_the_same(service: Service, trained: str) -> None:
+    """Every kind of job has a report; the zip's weights and the ONNX file are those of the worker's training."""
+    new = {"source": "inline", "inputs": [[1.0], [-0.25]]}
+    body = {"kind": "evaluate", "job_id": trained, "models": ["discrete-32"], "data": new}
+    evaluated = finish(service, body)
+    for job_id in (trained, evaluated):
+        page = service.client.get(service.job(job_id)["links"]["report"])
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert results(service, job_id)["provenance"]["libraries"]["numpy"] in page.text
+    wanted = service.client.get(f"/v1/jobs/{evaluated}/results/predictions?model=discrete-32").json()["predictions"]
+    link = service.job(trained)["links"]["export"]
+    graph = service.client.get(link, params={"model": "discrete-32", "format": "onnx"})
+    session = onnxruntime.InferenceSession(graph.content, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"inputs": np.array(new["inputs"])})
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    with zipfile.ZipFile(io.BytesIO(service.client.get(link).content)) as file:
+        weights = safetensors.numpy.load(file.read("parameters.safetensors"))
+        crate = json.loads(file.read("ro-crate-metadata.json"))
+    assert weights["K"].shape == (32, 1, 1)
+    assert [entry["sha256"] for entry in crate["@graph"] if entry["@id"] == "#data"] == [
+        service.job(trained)["spec"]["data"]["sha256"]
+    ]
+
+
 def test_upload_then_train_on_it_and_delete_it_meanwhile(service: Service) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 2))
@@ -144,6 +171,7 @@ def test_upload_then_train_on_it_and_delete_it_meanwhile(service: Service) -> No
     assert job["spec"]["data"] == {
         "source": "dataset",
         "id": dataset["id"],
+        "name": "sides",
         "samples": 60,
         "features": 2,
         "standardise": True,
@@ -225,7 +253,7 @@ def test_a_listing_by_kind(service: Service, trained: str) -> None:
         items = service.client.get("/v1/jobs", params={"kind": kind}).json()["items"]
         assert items
         assert {item["kind"] for item in items} == {kind}
-        assert set(items[0]["links"]) == {"self", "results"}
+        assert set(items[0]["links"]) == {"self", "results", "report"}
     assert trained in {item["id"] for item in service.client.get("/v1/jobs", params={"kind": "train"}).json()["items"]}
 
 

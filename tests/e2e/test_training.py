@@ -51,6 +51,28 @@ def test_a_study_is_trained_and_answered(training: Service) -> None:
     assert {model["status"] for model in results["models"]} == {"converged"}
 
 
+def test_its_plots_are_drawn_and_sent_in_every_form(training: Service) -> None:
+    job = training.wait_for(training.submit(small([8, 16])), "succeeded", within=60)
+    listed = training.client.get(job["links"]["plots"]).json()
+    assert {plot["name"] for plot in listed["plots"]} >= {"minima", "orders", "parameters", "training", "trajectories"}
+    assert listed["withheld"]["decision_boundaries"] == "they are drawn for two inputs, and there are 1"
+    minima = listed["plots"][0]
+    starts = {
+        "image/svg+xml": b"<svg ",
+        "application/json": b'{"plot":"minima"',
+        "application/vnd.vegalite.v6+json": b'{"$schema":',
+        "image/png": b"\x89PNG",
+        "application/pdf": b"%PDF-",
+    }
+    assert minima["forms"] == list(starts)
+    for form, start in starts.items():
+        answer = training.client.get(minima["href"], headers={"Accept": form})
+        assert answer.headers["content-type"].partition(";")[0] == form
+        assert answer.content.startswith(start)
+    drawn = training.client.get(minima["href"]).text
+    assert drawn in training.client.get(job["links"]["report"]).text
+
+
 def test_a_wanted_gap_is_trained_for(training: Service) -> None:
     body = small([8]) | {"discrete": {"depths": {"gap": 1e-3}}}
     job = training.wait_for(training.submit(body), "succeeded")

@@ -16,7 +16,7 @@ from service.contract import names
 from service.contract.job import JobRecord, JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fastapi import FastAPI
 
@@ -64,8 +64,8 @@ class HandWorker:
         assert claim is not None
         return claim.record, claim.fence
 
-    def succeed(self, depth: int = 8, d: int = 2) -> JobRecord:
-        """Run the next job to its end, with made-up results."""
+    def succeed(self, depth: int = 8, d: int = 2, more: Mapping[str, bytes] | None = None) -> JobRecord:
+        """Run the next job to its end, with made-up results, and more objects by their keys."""
         record, fence = self.claim()
         files = {
             names.RESULTS: (names.results_path(record.id, fence), json.dumps(results(depth, d)).encode()),
@@ -77,6 +77,7 @@ class HandWorker:
         ):
             key = names.parameters_key(model)
             files[key] = (names.results_path(record.id, fence, key), content)
+        files |= {key: (names.results_path(record.id, fence, key), content) for key, content in (more or {}).items()}
         written = {
             key: self.artifacts.put(path, content, "application/octet-stream") for key, (path, content) in files.items()
         }

@@ -41,6 +41,7 @@ TRAIN: dict[str, Any] = {
     "discrete": {"depths": [4]},
     "continuum": {"tolerance": 1e-3},
     "training": {"starts": 1, "gradient_tolerance": 1e-5},
+    "plots": False,
 }
 """A job of half a second."""
 UPLOAD: dict[str, Any] = {"source": "dataset", "id": "0" * 64}

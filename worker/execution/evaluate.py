@@ -53,7 +53,7 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     ticker = Ticker(len(models) * (3 + draws) + 1, "evaluation", report, should_stop, spec.limits.wall_time_s)
     evaluator = ModelEvaluator(job, spec, data, ticker)
     more: dict[str, Any] = {}
-    with suited_threads(data.problem):
+    with suited_threads(data.problem) as threads:
         entries = [evaluator.evaluate(model) for model in models]
         if sampled:
             rows = sampling_errors(fitted[CONTINUUM], sampled, data.problem.x, data.scale)
@@ -70,7 +70,14 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
             classes=names.classes,
         ),
         evaluations=entries,
-        provenance=provenance_of(job, seed=spec.noise.seed, seconds=ticker.elapsed, device=data.problem.device),
+        provenance=provenance_of(
+            job,
+            seed=spec.noise.seed,
+            seconds=ticker.elapsed,
+            device=data.problem.device,
+            threads=threads,
+            data_sha256=data.sha256,
+        ),
         **more,
     )
     return Outcome({**evaluator.artifacts, RESULTS: job.write(RESULTS, to_json(results), JSON)})

@@ -22,6 +22,7 @@ from service.contract.train.request import Dtype
 from service.contract.train.results import LegendreBasis, ParametersMetadata
 from worker.execution.arrays import read_arrays
 from worker.execution.problems import builtin_dataset, dataset_for, dataset_of, problem_of
+from worker.execution.provenance import samples_sha256
 from worker.executor import UserError
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class EvaluationData:
         How the training's data were scaled, the same for all models of one job, or None.
     unit
         (f,) standard deviations of the input columns in the models' units.
+    sha256
+        Of the samples as they came, by `samples_sha256`; without targets that of the inputs.
     """
 
     problem: Problem
@@ -99,6 +102,7 @@ class EvaluationData:
     scale: torch.Tensor | None
     standardisation: Standardisation | None
     unit: torch.Tensor
+    sha256: str
 
 
 def read_model(job: JobInput, name: str) -> StoredModel:
@@ -137,7 +141,8 @@ def load_evaluation_data(job: JobInput, spec: ResolvedEvaluateSpec, model: Store
     else:
         deviation = inputs.std(axis=0)
         unit = np.where(deviation > 0.0, deviation, 1.0)
-    return EvaluationData(problem, problem.y if with_targets else None, scale, scaling, problem.tensor(unit))
+    sha256 = samples_sha256(data.inputs, data.targets if with_targets else np.zeros(0))
+    return EvaluationData(problem, problem.y if with_targets else None, scale, scaling, problem.tensor(unit), sha256)
 
 
 def _data(job: JobInput, spec: ResolvedEvaluateSpec, loss: str) -> tuple[Dataset, bool]:

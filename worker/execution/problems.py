@@ -30,6 +30,7 @@ from service.contract.train.request import AUTO
 from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from worker.execution.arrays import read_arrays
+from worker.execution.provenance import samples_sha256
 from worker.executor import JobInput, UserError
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PreparedProblem:
-    """A learning problem with what its data were scaled by, and the scaled part that was held out for validation."""
+    """A learning problem with what its data were scaled by, and the scaled part that was held out for validation.
+
+    ``data_sha256`` is of the data as they came, by `samples_sha256`.
+    """
 
     problem: Problem
     standardisation: Standardisation | None
     validation: tuple[Floats, npt.NDArray[np.generic]] | None
+    data_sha256: str
 
     @property
     def held_out(self) -> int:
@@ -78,7 +83,7 @@ def prepare_problem(job: JobInput, spec: ResolvedTrainSpec) -> PreparedProblem:
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     validation = (inputs[held_out], targets[held_out]) if len(held_out) else None
-    return PreparedProblem(problem, scaling, validation)
+    return PreparedProblem(problem, scaling, validation, samples_sha256(data.inputs, data.targets))
 
 
 def continuum_of(spec: ResolvedTrainSpec) -> ContinuumOptions | None:

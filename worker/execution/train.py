@@ -18,6 +18,7 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
+from worker.execution.plots import StudyPlots, prepare_to_draw
 from worker.execution.problems import continuum_of, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
 from worker.execution.train_diagnostics import diagnostics_of
@@ -34,32 +35,43 @@ if TYPE_CHECKING:
 
 TOLD_FROM: Final = 0.05
 """Fraction of the work that has to be done before the time that is left is estimated from it."""
+OF_PLOTS: Final = 0.05
+"""Share of the work that plots are, where they are drawn."""
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Train what the job asks for and write its results: a `worker.executor.Executor`."""
     started = time.monotonic()
     spec = ResolvedTrainSpec.model_validate(job.spec)
+    of_study = 1.0 - OF_PLOTS if spec.plots else 1.0
+    prepare_to_draw(spec)
 
-    def observe(at: StudyProgress) -> None:
+    def check() -> None:
         if should_stop():
             raise Stopped
-        elapsed = time.monotonic() - started
+
+    def observe(at: StudyProgress) -> None:
+        check()
+        fraction, elapsed = of_study * at.fraction, time.monotonic() - started
         report(
             Progress(
                 phase=at.phase,
                 model=at.model,
-                fraction=at.fraction,
+                fraction=fraction,
                 part=at.part or None,
                 # What was set up in the first moments is no measure of what is left.
-                eta_s=elapsed * (1.0 - at.fraction) / at.fraction if at.fraction >= TOLD_FROM else None,
+                eta_s=elapsed * (1.0 - fraction) / fraction if fraction >= TOLD_FROM else None,
                 objective=at.objective,
                 gradient_norm=at.gradient_norm,
             )
         )
 
+    def plotting(done: int, of: int) -> None:
+        check()
+        report(Progress(phase="plots", part="drawing", fraction=1.0 - OF_PLOTS * (1.0 - done / of)))
+
     prepared = prepare_problem(job, spec)
-    with suited_threads(prepared.problem):
+    with suited_threads(prepared.problem) as threads:
         trained = _trained(spec, prepared, observe)
         models = trained_models(prepared, trained.study.verdict_branch)
     if not any(model.usable for model in models):
@@ -86,11 +98,17 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
             seconds=time.monotonic() - started,
             device=prepared.problem.device,
             dtype=spec.training.dtype,
+            threads=threads,
+            data_sha256=prepared.data_sha256,
         ),
     )
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     artifacts[RESULTS] = job.write(RESULTS, to_json(results), JSON)
     artifacts[LOSSES] = job.write(LOSSES, to_json(losses), JSON)
+    deadline = started + spec.limits.wall_time_s
+    with suited_threads(prepared.problem):
+        plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
+        artifacts |= plots.write(trained, prepared)
     return Outcome(artifacts)
 
 

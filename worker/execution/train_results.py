@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import torch
+
+from deeplimit.mathematics import Problem
+from deeplimit.mathematics.evaluation.fitted import Fitted
 from deeplimit.mathematics.evaluation.metrics import metrics_of
 from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.model.blocks import apart
+from deeplimit.mathematics.model.flow import ContinuumParameters
+from deeplimit.mathematics.model.residual_network import DiscreteParameters
 from deeplimit.mathematics.problem.learning_problem import PARAMETERS
 from deeplimit.mathematics.study.branches import BranchPoint
 from service.contract.names import parameters_key
@@ -16,8 +23,6 @@ from worker.execution.arrays import write_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import torch
 
     from deeplimit.mathematics.study.branches import Branch
     from deeplimit.mathematics.study.continuum_fit import ContinuumFit
@@ -61,6 +66,7 @@ class TrainedModel:
             K, b = point.parameters.coefficients()
         tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
         self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+        self._resolved_steps = self._resolving_steps(parameters)
         self._metrics: dict[str, Any] = {"train": self._measured(self._problem.x, self._problem.y)}
         if prepared.validation is not None:
             inputs, targets = prepared.validation
@@ -83,6 +89,7 @@ class TrainedModel:
             "standardisation": _standardisation(self._prepared),
             "basis": self._model.get("basis"),
             "steps": self._model.get("steps"),
+            "resolved_steps": self._resolved_steps,
         }
         text = contract.ParametersMetadata.model_validate(metadata, from_attributes=True).model_dump_json()
         written, summary = write_arrays(job, parameters_key(self.name), self._arrays, {contract.METADATA_KEY: text})
@@ -96,6 +103,29 @@ class TrainedModel:
         }
         answer = contract.DiscreteResult if entry["kind"] == "discrete" else contract.ContinuumResult
         return written, answer.model_validate(entry, from_attributes=True)
+
+    def _resolving_steps(self, parameters: DiscreteParameters | ContinuumParameters) -> int | None:
+        """Return the steps that resolve a smooth flow on all data, training and validation, as an evaluation of them.
+
+        Evaluations compute in double precision, whatever the training did.
+        """
+        problem, validation = self._problem, self._prepared.validation
+        if isinstance(parameters, DiscreteParameters) or not problem.smooth:
+            return None
+        inputs = problem.x[:, : problem.input_dim].cpu().numpy()
+        if validation is not None:
+            inputs = np.concatenate([inputs, validation[0]])
+        double = Problem(
+            inputs,
+            np.zeros(len(inputs)),
+            activation=problem.activation.name,
+            regime=problem.regime,
+            state_dim=problem.state_dim,
+        )
+        parts = (*parameters.coefficients(), parameters.W, parameters.c)
+        K, b, W, c = (part.to("cpu", torch.float64) for part in parts)
+        flow = ContinuumParameters.from_coefficients(parameters.basis, K, b, W, c)
+        return Fitted(self.name, double, flow).resolved[0]
 
     def losses(self) -> contract.ModelLosses:
         """Return the history of the fit."""

@@ -21,11 +21,12 @@ and 5.8 s. One gradient of digits (7·10⁶, n = 64) on idle cores: 0.18 s and 0
 
 
 @contextlib.contextmanager
-def suited_threads(problem: Problem) -> Iterator[None]:
-    """Use one thread for small layers, and those that the process was given for large ones."""
+def suited_threads(problem: Problem) -> Iterator[int]:
+    """Use one thread for small layers, and those that the process was given for large ones; give how many."""
     given = torch.get_num_threads()
-    torch.set_num_threads(given if problem.samples * problem.state_dim**2 >= WORTH_SHARING else 1)
+    suited = given if problem.samples * problem.state_dim**2 >= WORTH_SHARING else 1
+    torch.set_num_threads(suited)
     try:
-        yield
+        yield suited
     finally:
         torch.set_num_threads(given)

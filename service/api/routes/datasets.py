@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from service.api.bodies import check_charset, check_encoding, media_type_of, parameters_of, receive
-from service.api.examples import CSV
+from service.api.dataset_examples import CSV
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Flag, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State

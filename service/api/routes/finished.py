@@ -11,14 +11,17 @@ from fastapi import Depends, Header
 from starlette.responses import Response
 
 from service.api.negotiate import matches, takes_gzip
-from service.contract.values.media_types import JSON
+from service.contract.values.media_types import HTML, JSON, NPZ, PDF, PNG, SAFETENSORS, SVG, VEGA_LITE
 
 FOR_GOOD = "private, max-age=31536000, immutable"
-"""Of binary forms, which hold a model's numbers and nothing else."""
+"""Of arrays in binary forms and of drawings, which hold a model's numbers, or show them, and nothing else."""
+KEPT = frozenset({NPZ, SAFETENSORS, SVG, VEGA_LITE, PNG, PDF})
 ASK_FIRST = "private, no-cache"
-"""Of JSON: its links start with the prefix of the day, and a later version may add fields."""
+"""Of all else: links start with the prefix of the day, and a later version may say more."""
+TEXTS = frozenset({JSON, HTML, SVG, VEGA_LITE})
+"""What is compressed. Arrays in binary forms hardly get smaller."""
 LARGE = 4096
-"""Bytes from which on text is compressed. Arrays in binary forms hardly get smaller."""
+"""Bytes from which on text is compressed."""
 LEVEL = 6
 HEADERS = ("ETag", "Cache-Control")
 """What every such answer carries."""
@@ -33,11 +36,11 @@ class Finished:
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
     def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content under a tag of what is sent; only a binary form may be used without asking again."""
-        sent = {**(headers or {}), "Cache-Control": ASK_FIRST if media_type == JSON else FOR_GOOD}
+        """Answer with content under a tag of what is sent; binary arrays and drawings alone are kept for good."""
+        sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in KEPT else ASK_FIRST}
         tag = hashlib.sha256(content).hexdigest()
         compress = False
-        if media_type == JSON and len(content) >= LARGE:
+        if media_type in TEXTS and len(content) >= LARGE:
             sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
             compress = takes_gzip(self.accept_encoding)
         sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire

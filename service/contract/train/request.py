@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationInfo
+from pydantic import Field, StrictBool, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from service.contract.data.sources import DataSource, TargetKind
@@ -256,3 +256,4 @@ class TrainSpec(JobRequest):
     )
     training: Training = Training()
     limits: JobLimits = JobLimits()
+    plots: StrictBool = Field(default=True, description="Draw plots of the study when it is trained.")

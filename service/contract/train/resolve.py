@@ -80,6 +80,8 @@ def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetReco
     _check_fixed(spec, d, sizes.outputs, errors)
     if errors:
         raise SpecInvalidError(tuple(errors))
+    if dataset is not None and dataset.name is not None:
+        data["name"] = dataset.name
     defaults = {
         "data": data,
         "network": {"state_dim": d, "output": output, "width": resolved_width(spec, d)},

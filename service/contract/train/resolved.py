@@ -44,6 +44,7 @@ class ResolvedDataset(ResolvedDataOptions):
 
     source: Literal["dataset"]
     id: str
+    name: str | None = _absent("What the data set was called when the job was created; absent where it had no name.")
     samples: int
     features: int
     class_names: list[str] | None = Field(default=None, description="Labels in the order of the classes they became.")
@@ -104,6 +105,7 @@ class ResolvedTrainSpec(ResolvedRequest):
     continuum: Continuum | None
     training: ResolvedTraining
     limits: JobLimits
+    plots: bool = True
 
     @property
     def depths(self) -> tuple[int, ...]:

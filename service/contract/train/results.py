@@ -179,6 +179,11 @@ class ParametersMetadata(Answer):
     standardisation: Standardisation
     basis: Basis | None = None
     steps: int | None = Field(default=None, description="Of the continuum's training; null for networks.")
+    resolved_steps: int | None = Field(
+        default=None,
+        description="Runge-Kutta steps that resolve the continuum on all of the job's data, as evaluations find them;"
+        " null for networks and where the activation is not smooth.",
+    )
 
     @classmethod
     def of_file(cls, content: bytes) -> Self:

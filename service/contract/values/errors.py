@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     MODEL_NOT_FOUND = "model_not_found"
     DATASET_NOT_FOUND = "dataset_not_found"
     NO_PREVIEW = "no_preview"
+    PLOT_NOT_FOUND = "plot_not_found"
     RESULTS_UNAVAILABLE = "results_unavailable"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"
@@ -36,6 +37,7 @@ class ErrorCode(StrEnum):
     DEVICE_UNAVAILABLE = "device_unavailable"
     QUEUE_FULL = "queue_full"
     STORE_UNAVAILABLE = "store_unavailable"
+    RENDERING_FAILED = "rendering_failed"
     INTERNAL_ERROR = "internal_error"
     HTTP_ERROR = "http_error"
 

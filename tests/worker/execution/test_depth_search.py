@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
     "kind": "train",
     "data": {"source": "builtin", "name": "moons", "samples": 20, "seed": 1},
     "training": {"starts": 2},
+    "plots": False,
 }
 
 

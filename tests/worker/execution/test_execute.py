@@ -27,7 +27,7 @@ from worker.execution.train import TOLD_FROM
 from worker.executor import JobInput, Outcome, Stopped, UserError
 
 JOB = "0123456789abcdef"
-TINY = {"discrete": {"depths": [2, 4]}, "training": {"starts": 1, "max_iterations": 200}}
+TINY = {"discrete": {"depths": [2, 4]}, "training": {"starts": 1, "max_iterations": 200}, "plots": False}
 
 
 def inline(inputs: list[list[float]], targets: list[Any], **options: Any) -> dict[str, Any]:

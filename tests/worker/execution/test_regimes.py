@@ -26,6 +26,7 @@ SPEC: dict[str, Any] = {
     "discrete": {"depths": [4, 8]},
     "continuum": {"tolerance": 1e-3},
     "training": {"starts": 1, "gradient_tolerance": 1e-5},
+    "plots": False,
 }
 
 

@@ -50,7 +50,7 @@ def test_results(api: httpx.Client, path: str) -> None:
 
 def test_links_of_a_job_that_succeeded(api: httpx.Client, path: str) -> None:
     links = api.get(path.removesuffix("/results")).json()["links"]
-    assert set(links) == {"self", "results", "losses", "diagnostics"}
+    assert set(links) == {"self", "results", "losses", "diagnostics", "report", "export"}
     for link in links.values():
         assert api.get(link).status_code == 200
 

@@ -1,0 +1,124 @@
+"""A finished job to read and to take away: its report, and its models as files."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from service.api.problems import ProblemError, invalid_parameter
+from service.api.routes.common import answers, problems
+from service.api.routes.finished import HEADERS, FinishedOf
+from service.api.state import JobsOf
+from service.contract import names
+from service.contract.kinds import KINDS
+from service.contract.model_name import CONTINUUM
+from service.contract.values.errors import ErrorCode
+from service.contract.values.media_types import BYTES, HTML, ZIP
+from service.export.archive import archive, exported_parameters
+from service.export.choice import chosen_model
+from service.export.onnx_child import OnnxUnavailableError, to_onnx
+from service.jobs.jobs import Jobs, ResultsUnavailableError
+from service.report.render import SECURITY, Source, render
+
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
+
+_TEXT = {"schema": {"type": "string"}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_OTHERS = answers(HTTPStatus.NOT_MODIFIED, "The client has it.", None, HEADERS) | problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+
+
+class Format(StrEnum):
+    """What a model is taken away as."""
+
+    ZIP = "zip"
+    ONNX = "onnx"
+
+
+def _source(jobs: Jobs, job_id: str) -> Source:
+    results = jobs.artifact(job_id, names.RESULTS)
+    record = jobs.get(job_id)
+
+    def read(key: str) -> bytes | None:
+        return jobs.artifacts.get(record.artifacts[key]) if key in record.artifacts else None
+
+    index = read(names.PLOTS)
+    plots: dict[str, Any] | None = json.loads(index) if index is not None else None
+    return Source(record, results, plots, lambda plot: read(names.plot_key(plot, "svg")))
+
+
+@router.get(
+    "/report",
+    response_model=None,
+    response_class=Response,
+    summary="Read the report",
+    responses=answers(HTTPStatus.OK, "One HTML page that needs nothing else.", {HTML: _TEXT}, HEADERS) | _OTHERS,
+)
+def get_report(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
+    """Read a finished job as a page for people: question, answer, pictures, table, details and provenance."""
+    headers = {
+        "Content-Security-Policy": f"{SECURITY}; frame-ancestors 'self'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    return finished.answer(render(_source(jobs, job_id)).encode(), HTML, headers)
+
+
+@router.get(
+    "/export",
+    response_model=None,
+    response_class=Response,
+    summary="Take a model away",
+    responses=answers(
+        HTTPStatus.OK,
+        "A zip with weights, code, card, report and metadata; or an ONNX file.",
+        {ZIP: _BINARY, BYTES: _BINARY},
+        (*HEADERS, "Content-Disposition"),
+    )
+    | problems(HTTPStatus.NOT_ACCEPTABLE)
+    | _OTHERS,
+)
+def get_export(
+    *,
+    job_id: str,
+    jobs: JobsOf,
+    finished: FinishedOf,
+    model: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="`discrete-64`, or `continuum`. The network of the depth that the verdict answers with unless"
+            " said, if it was trained, or else the deepest one.",
+        ),
+    ] = None,
+    form: Annotated[Format, Query(alias="format", description="`zip`, or `onnx` for the graph alone.")] = Format.ZIP,
+    steps: Annotated[
+        int | None,
+        Query(ge=1, le=4096, description="Of the continuum in ONNX; those that resolve it unless said."),
+    ] = None,
+) -> Response:
+    """Take a trained model away, to run it without this service."""
+    source = _source(jobs, job_id)
+    if not KINDS[source.record.kind].exported:
+        raise ResultsUnavailableError
+    models = names.models_with_parameters(source.record.artifacts)
+    if model is None:
+        model = chosen_model(json.loads(source.results), models)
+    if steps is not None and (form is not Format.ONNX or model != CONTINUUM):
+        raise invalid_parameter("steps", "is for the continuum in ONNX")
+    parameters = jobs.artifact(job_id, names.parameters_key(model))
+    file = f'attachment; filename="deeplimit-{job_id}-{model}.{form}"'
+    headers = {"Content-Disposition": file, "X-Content-Type-Options": "nosniff"}
+    if form is Format.ZIP:
+        return finished.answer(archive(source, parameters), ZIP, headers)
+    try:
+        content = to_onnx(exported_parameters(source, parameters)[1], steps)
+    except OnnxUnavailableError as unavailable:
+        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, str(unavailable)) from None
+    return finished.answer(content, BYTES, headers)

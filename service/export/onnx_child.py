@@ -1,0 +1,54 @@
+"""The service's side of writing ONNX: a child process, so that no process of the service imports onnx."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from typing import Final
+
+from service.config import PREFIX
+
+LOG = logging.getLogger(__name__)
+LONGEST_S: Final = 120.0
+AT_ONCE: Final = 2
+_TURNS = threading.BoundedSemaphore(AT_ONCE)
+
+
+class OnnxUnavailableError(Exception):
+    """A model cannot be written as ONNX here; the message says why."""
+
+
+def to_onnx(parameters: bytes, steps: int | None = None) -> bytes:
+    """Return an exported parameters file as an ONNX model; ``steps`` are those of a continuum.
+
+    Raises
+    ------
+    OnnxUnavailableError
+        The library is not installed here, or the model is too large for the format.
+    """
+    if find_spec("onnx") is None:
+        raise OnnxUnavailableError("This service has no ONNX: install deeplimit[onnx] beside it, or use model.py.")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    try:
+        with _TURNS:
+            done = subprocess.run(  # noqa: S603 - our own module, and a number
+                [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
+                input=parameters,
+                capture_output=True,
+                timeout=LONGEST_S,
+                env=environment,
+                check=False,
+            )
+        done.check_returncode()
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
+        said = (failure.stderr or b"")[-2000:].decode(errors="replace")
+        LOG.warning("a model was not written as ONNX: %s: %s", failure, said)
+        raise OnnxUnavailableError(
+            "The model could not be written as ONNX; it may be too large. Use model.py."
+        ) from None
+    return done.stdout
