@@ -1,8 +1,9 @@
-"""How well every model does on data, and from which depth on no sample tells it from the limit.
+"""How well every model does on data, from which depth on as well as the limit, and from which on no sample tells.
 
 Two models are compared on the same samples. With d_s the difference of their scores of sample s, the mean of d is known
 to two of its standard errors, 2 (var d / S)^½; for classes, where d is −1, 0 or 1, that is McNemar's comparison (1947,
-Psychometrika 12:153). A difference within that, or one that nobody would act on, is none.
+Psychometrika 12:153). A difference that nobody would act on is none; one within that is not told from none, which says
+as much of the number of samples as of the models.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ class PerformanceRow:
     difference
         From the value that it is compared with.
     same
-        Whether the samples do not tell the difference from none.
+        Whether the difference is none.
+    apart
+        Whether the samples tell it from none.
     """
 
     depth: int
     value: float
     difference: float
     same: bool
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,17 @@ class Performance:
     @property
     def same_from(self) -> int | None:
         """The least trained depth from which on every network does as well as what it is compared with, or None."""
+        return self._since([not row.same for row in self.rows])
+
+    @property
+    def not_told_from(self) -> int | None:
+        """The least trained depth from which on the samples tell no network from what it is compared with, or None."""
+        return self._since([row.apart for row in self.rows])
+
+    def _since(self, differs: list[bool]) -> int | None:
         found = None
-        for row in reversed(self.rows):
-            if not row.same:
+        for row, differing in zip(reversed(self.rows), reversed(differs), strict=True):
+            if differing:
                 break
             found = row.depth
         return found
@@ -100,8 +112,9 @@ def measure_performance(subject: Subject) -> Performance | None:
     rows = []
     for point, value, score in zip(subject.points, values, scores, strict=False):
         difference = value - values[-1]
-        margin = max(SLIGHT, _STANDARD_ERRORS * _standard_error(score - scores[-1]))
-        rows.append(PerformanceRow(point.depth, value, difference, same=abs(difference) <= margin))
+        same = abs(difference) <= SLIGHT
+        apart = not same and abs(difference) > _STANDARD_ERRORS * _standard_error(score - scores[-1])
+        rows.append(PerformanceRow(point.depth, value, difference, same, apart))
     limit = None if subject.continuum is None else values[-1]
     return Performance(metric, "validation" if held_out else "train", len(inputs), limit, values[-1], rows)
 

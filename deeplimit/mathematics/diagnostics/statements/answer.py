@@ -1,7 +1,7 @@
 """Which depth to use, what it buys, and whether that was trained.
 
 Where an error was asked for, it is the depth for it. Else it is the least trained depth from which on every network
-does as well on the data as the limit, as far as the samples can tell, and its optimum is within 1 % of the limit's.
+does as well on the data as the limit, or as far as the samples can tell, and its optimum is within 1 % of the limit's.
 Where a study says nothing that is to be believed, there is no depth.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from deeplimit.mathematics.diagnostics.advice.depth_advice import Bracket
 from deeplimit.mathematics.diagnostics.advice.measured_errors import measured_gaps
+from deeplimit.mathematics.diagnostics.measure.performance import SLIGHT
 from deeplimit.mathematics.diagnostics.statements.finding import Finding, Level
 from deeplimit.mathematics.diagnostics.statements.wording import plain_number
 from deeplimit.mathematics.diagnostics.subject import Subject
@@ -136,19 +137,22 @@ def _for_list(subject: Subject, performance: Performance | None, near: _Nearness
         return _Choice(None, Confidence.UNDECIDED, "no network was trained", outcome.change)
     finest = subject.points[-1].depth
     deeper = outcome.change or f"Add depths {2 * finest} and {4 * finest} to discrete.depths."
-    same = None if performance is None else performance.same_from
-    if performance is not None and same is None:
-        metric = _METRICS[performance.metric]
-        return _Choice(None, Confidence.UNDECIDED, f"{_lower(metric)} still changes at depth {finest}", deeper)
-    what = "an optimum within 1 % of the limit's"
+    since, what = 0, "an optimum within 1 % of the limit's"
     if performance is not None:
+        metric = _lower(_METRICS[performance.metric])
         whose = "the limit's" if performance.limit is not None else f"depth {finest}'s"
-        what = f"{whose} {_lower(_METRICS[performance.metric])} and {what}"
+        if performance.same_from is not None:
+            since, what = performance.same_from, f"{whose} {metric} and {what}"
+        elif performance.not_told_from is not None:
+            since = performance.not_told_from
+            what = f"{what} and an {metric} that {performance.samples} samples do not tell from {whose}"
+        else:
+            return _Choice(None, Confidence.UNDECIDED, f"{metric} still changes at depth {finest}", deeper)
     if near.measured is not None:
-        depth = max(near.measured, same or 0)
+        depth = max(near.measured, since)
         return _Choice(depth, Confidence.MEASURED, f"the least trained depth with {what}")
     if near.predicted is not None and outcome.converges:
-        depth = max(near.predicted, same or 0)
+        depth = max(near.predicted, since)
         add = f"Add depth {depth} to discrete.depths, which trains it."
         return _Choice(depth, Confidence.PREDICTED, f"predicted to have {what}, and not trained", add)
     return _Choice(
@@ -194,21 +198,21 @@ def _performance(found: Performance | None) -> Finding | None:
     where = _DATA[found.data] + ("" if found.data == "validation" else " (none were held out)")
     name, reference = f"{_METRICS[found.metric]} on {where}", _digits(found.reference)
     limit = "in the limit" if found.limit is not None else f"at depth {found.rows[-1].depth}"
-    since, last = found.same_from, found.rows[-1]
-    if since is None:
+    since, untold, last = found.same_from, found.not_told_from, found.rows[-1]
+    if since is not None:
+        values = {_digits(row.value) for row in found.rows if row.depth >= since}
+        text = f"{name} is the same, {reference}, from depth {since} on."
+        if values != {reference}:
+            text = f"{name} is within {SLIGHT:g} of {reference}, what it is {limit}, from depth {since} on."
+        return Finding("performance", text, holds=True, level=Level.MAIN)
+    if untold is not None:
         text = (
-            f"{name} still changes with depth: it is {_digits(last.value)} at depth {last.depth}, {reference} {limit}."
+            f"{found.samples} samples do not tell whether {_lower(name)} changes from depth {untold} on: it is"
+            f" {_digits(last.value)} at depth {last.depth}, {reference} {limit}."
         )
-        return Finding("performance", text, holds=False, level=Level.MAIN)
-    values = {_digits(row.value) for row in found.rows if row.depth >= since} | {reference}
-    text = f"{name} is the same, {reference}, from depth {since} on."
-    if len(values) > 1:
-        first = _digits(found.at(since) or 0.0)
-        text = (
-            f"{name} is as good as {limit}, {reference}, from depth {since} on, where it is {first}: {found.samples}"
-            " samples do not tell more."
-        )
-    return Finding("performance", text, holds=True, level=Level.MAIN)
+        return Finding("performance", text, holds=None, level=Level.MAIN)
+    text = f"{name} still changes with depth: it is {_digits(last.value)} at depth {last.depth}, {reference} {limit}."
+    return Finding("performance", text, holds=False, level=Level.MAIN)
 
 
 def _valued(subject: Subject, found: Performance | None, choice: _Choice) -> Answer:
@@ -224,8 +228,8 @@ def _valued(subject: Subject, found: Performance | None, choice: _Choice) -> Ans
 
 def _digits(value: float) -> str:
     """Return a share to four decimals, without the zeros behind it."""
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
-def _lower(metric: str) -> str:
-    return metric if metric == "R²" else metric.lower()
+def _lower(words: str) -> str:
+    return words if words.startswith("R²") else words[0].lower() + words[1:]

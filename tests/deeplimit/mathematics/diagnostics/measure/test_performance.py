@@ -48,8 +48,9 @@ def test_classes_are_compared_on_the_same_samples() -> None:
     y = torch.zeros(40, dtype=torch.int64)
     found = measured("cross_entropy", y, {4: wrong_on(4, 40), 8: wrong_on(3, 40), 16: wrong_on(0, 40)}, wrong_on(0, 40))
     assert [row.value for row in found.rows] == pytest.approx([0.9, 0.925, 1.0])
-    assert [row.same for row in found.rows] == [False, True, True]
-    assert found.same_from == 8
+    assert [row.same for row in found.rows] == [False, False, True]
+    assert [row.apart for row in found.rows] == [True, False, False]
+    assert (found.same_from, found.not_told_from) == (16, 8)
     assert (found.metric, found.data, found.samples, found.limit) == ("accuracy", "train", 40, 1.0)
 
 
@@ -67,18 +68,25 @@ def test_r2_is_compared_by_squared_errors() -> None:
     noise = torch.randn((50, 2), generator=generator, dtype=torch.float64)
     worse, alike = y + noise, y + 0.2 * torch.flip(noise, (0,))
     found = measured("squared_error", y, {4: worse, 8: alike}, y + 0.2 * noise)
-    assert [row.same for row in found.rows] == [False, True]
+    assert [row.apart for row in found.rows] == [True, False]
     errors = [((z - y) ** 2).sum(1).numpy() for z in (worse, y + 0.2 * noise)]
     spread = float(((y - y.mean(0)) ** 2).sum())
     assert found.rows[0].value == pytest.approx(1.0 - errors[0].sum() / spread)
     difference = (errors[1] - errors[0]) / (spread / 50)
     assert found.rows[0].difference == pytest.approx(difference.mean())
-    assert abs(difference.mean()) > 2.0 * difference.std() / math.sqrt(50), "or it would be the same"
+    assert abs(difference.mean()) > 2.0 * difference.std() / math.sqrt(50), "or it would not be told"
+
+
+SAME = ((4, True), (8, False), (16, True), (32, True))
 
 
 def test_from_the_deepest_that_differs_on() -> None:
-    rows = [PerformanceRow(n, 0.9, 0.0, same=same) for n, same in ((4, True), (8, False), (16, True), (32, True))]
+    rows = [
+        PerformanceRow(n, 0.9, 0.0, same=same, apart=not same)
+        for n, same in ((4, True), (8, False), (16, True), (32, True))
+    ]
     assert Performance("accuracy", "train", 10, 0.9, 0.9, rows).same_from == 16
+    assert Performance("accuracy", "train", 10, 0.9, 0.9, rows).not_told_from == 16
     assert Performance("accuracy", "train", 10, 0.9, 0.9, rows[:2]).same_from is None
 
 

@@ -172,7 +172,7 @@ def test_a_depth_beyond_the_trained_ones_is_predicted() -> None:
 
 def test_a_metric_that_still_changes_at_the_deepest_gives_no_depth() -> None:
     study, found = converging().study, converging().diagnostics
-    rows = [PerformanceRow(n, 0.5 + n / 100, n / 100 - 0.4, same=False) for n in (8, 16, 32)]
+    rows = [PerformanceRow(n, 0.5 + n / 100, n / 100 - 0.4, same=False, apart=True) for n in (8, 16, 32)]
     changing = replace(found, performance=Performance("accuracy", "validation", 100, 0.9, 0.9, rows))
     subject = Subject(study, study.problem.x, "train", certificates=found.certificates)
     said = reach_verdict(subject, changing, found.classification, found.depth_advice)
@@ -186,15 +186,21 @@ def test_a_metric_that_still_changes_at_the_deepest_gives_no_depth() -> None:
 
 def test_a_metric_that_the_samples_do_not_tell_from_the_limits_says_so() -> None:
     study, found = converging().study, converging().diagnostics
-    rows = [PerformanceRow(n, value, value - 0.9, same=True) for n, value in ((8, 0.88), (16, 0.9), (32, 0.9))]
-    changing = replace(found, performance=Performance("accuracy", "validation", 40, 0.9, 0.9, rows))
+    rows = [PerformanceRow(n, 0.8, -0.1, same=False, apart=n == 8) for n in (8, 16, 32)]
+    changing = replace(found, performance=Performance("accuracy", "validation", 20, 0.9, 0.9, rows))
     subject = Subject(study, study.problem.x, "train", certificates=found.certificates)
     said = reach_verdict(subject, changing, found.classification, found.depth_advice)
-    assert finding(said, "performance").text == (
-        "Accuracy on validation data is as good as in the limit, 0.9, from depth 8 on, where it is 0.88: 40 samples do"
-        " not tell more."
+    told = finding(said, "performance")
+    assert told.text == (
+        "20 samples do not tell whether accuracy on validation data changes from depth 16 on: it is 0.8 at depth 32,"
+        " 0.9 in the limit."
     )
-    assert (said.answer.depth, said.answer.data, said.answer.at_depth) == (32, "validation", 0.9)
+    assert told.holds is None
+    assert finding(said, "use_depth").text == (
+        "Use depth 32: the least trained depth with an optimum within 1 % of the limit's and an accuracy that 20"
+        " samples do not tell from the limit's."
+    )
+    assert (said.answer.depth, said.answer.data, said.answer.at_depth) == (32, "validation", 0.8)
 
 
 def test_without_a_limit_the_deepest_is_what_is_compared_with() -> None:
