@@ -180,6 +180,7 @@ def test_upload_then_train_on_it_and_delete_it_meanwhile(service: Service) -> No
         "split_seed": 0,
         "class_names": ["down", "up"],
         "columns": ["left", "right"],
+        "target_columns": ["side"],
     }
     found = results(service, job_id)
     assert found["data"]["samples"] == {"train": 48, "validation": 12}

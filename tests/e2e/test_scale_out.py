@@ -41,7 +41,8 @@ def test_workers_elsewhere_do_the_jobs_of_a_service_without_any(tmp_path: Path) 
         assert gone(below, within=0.5)
 
 
-def test_the_service_runs_inside_another_program(tmp_path: Path) -> None:
+def test_the_service_runs_inside_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # where the executor of the tests is
     settings = Settings(data_dir=tmp_path / "data", port=0, executor=SLOW)
     before = set(descendants(os.getpid()))
     with embedded_service(settings, log_dir=tmp_path / "logs") as address:

@@ -78,6 +78,7 @@ def test_every_default() -> None:
             "device": "auto",
         },
         "limits": {"wall_time_s": 3600.0},
+        "plots": True,
     }
 
 
