@@ -9,13 +9,15 @@ ENV PATH=/opt/deeplimit/bin:$PATH \
 RUN useradd --system --uid 10001 --home-dir /var/lib/deeplimit --create-home deeplimit
 
 FROM base AS build-api
+# `server,plots` has the API render plots as PNG and PDF, at 80 MB more; `onnx` has it export ONNX.
+ARG EXTRAS=server
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # First what is depended on, from the metadata alone: a layer that a change of the code leaves as it is.
 # pip stays outside of what is copied to the images.
 RUN python -m venv --without-pip /opt/deeplimit \
     && mkdir deeplimit service worker \
-    && /usr/local/bin/pip --python /opt/deeplimit install --no-cache-dir -c constraints.txt ".[server]"
+    && /usr/local/bin/pip --python /opt/deeplimit install --no-cache-dir -c constraints.txt ".[${EXTRAS}]"
 COPY deeplimit deeplimit
 COPY service service
 COPY worker worker

@@ -38,8 +38,12 @@ def same(claimed: str, said: str) -> bool:
 
 @pytest.mark.parametrize("name", QUOTED)
 def test_the_service_says_what_the_page_quotes(name: str, service: Service) -> None:
-    statements = service.trained(name)["diagnostics"]["verdict"]["statements"]
-    assert [claimed for claimed in QUOTED[name] if not any(same(claimed, said) for said in statements)] == []
+    verdict = service.trained(name)["diagnostics"]["verdict"]
+    summary, *others = QUOTED[name]
+    assert same(summary, verdict["summary"]), verdict["summary"]
+    findings = verdict["findings"]
+    sentences = [text for each in findings for text in (each["text"], each["advice"]) if text is not None]
+    assert [claimed for claimed in others if not any(same(claimed, said) for said in sentences)] == []
 
 
 def test_every_specification_of_a_verdict_is_quoted_and_drawn() -> None:
