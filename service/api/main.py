@@ -25,6 +25,7 @@ from service.contract.values.limits import LIMITS, Limits
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.datasets.uploads import child as uploads
+from service.export import onnx_child
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
+            onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
             pictures=rendering.Pictures(),
             links=Links(prefix),
             registry=registry,

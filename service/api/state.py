@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The parts of a running service; turns bound how many uploads are read, and pictures rendered, at once."""
+    """The parts of a running service; turns bound how much its child processes do at once."""
 
     jobs: Jobs
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter
     rendering_turns: anyio.CapacityLimiter
+    onnx_turns: anyio.CapacityLimiter
     pictures: Pictures
     links: Links
     registry: CollectorRegistry

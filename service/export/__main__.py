@@ -6,20 +6,36 @@ Run as ``python -m service.export STEPS``, with 0 for the steps that the file na
 from __future__ import annotations
 
 import sys
+from typing import Final
 
-import safetensors.numpy
+from service.bounds import bound
 
-from service.export.network import Network
-from service.export.onnx_model import onnx_model
+ADDRESS_SPACE: Final = 2 * 2**30
+"""Bytes of memory that writing may take, the libraries' own included; `onnx_size` keeps a model well below."""
+CPU_S: Final = 60
+FILE_BYTES: Final = 2**26
+"""Of files, of which it writes none: the model goes to standard output."""
 
 
 def main() -> None:
     """Read standard input, write standard output."""
     content = sys.stdin.buffer.read()
-    network, steps = Network.of_file(content), int(sys.argv[1])
+    bound(ADDRESS_SPACE, CPU_S, FILE_BYTES)
+    sys.stdout.buffer.write(write(content, int(sys.argv[1])))
+
+
+def write(content: bytes, steps: int) -> bytes:
+    """Return a parameters file as an ONNX model."""
+    # imported here, below the bounds
+    import safetensors.numpy  # noqa: PLC0415
+
+    from service.export.network import Network  # noqa: PLC0415
+    from service.export.onnx_model import onnx_model  # noqa: PLC0415
+
+    network = Network.of_file(content)
     if steps:
         network = network.model_copy(update={"steps": steps})
-    sys.stdout.buffer.write(onnx_model(network, safetensors.numpy.load(content)))
+    return onnx_model(network, safetensors.numpy.load(content))
 
 
 if __name__ == "__main__":

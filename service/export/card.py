@@ -51,6 +51,8 @@ def model_card(network: Network, record_name: str | None, spec: Json, results: J
 def _front_matter(network: Network, spec: Json, model: Json) -> str:
     metric, part = _measured(model)
     value = at(model, part, metric)
+    # escapes beyond U+FFFF are pairs in JSON, which YAML does not join
+    data = json.dumps(visible(data_name(spec["data"])), ensure_ascii=False)
     lines = [
         "---",
         "library_name: pytorch",
@@ -60,10 +62,10 @@ def _front_matter(network: Network, spec: Json, model: Json) -> str:
     if isinstance(value, float | int):
         lines += [
             "model-index:",
-            f"- name: {json.dumps(network.model)}",
+            f"- name: {json.dumps(network.model, ensure_ascii=False)}",
             "  results:",
             f"  - task: {{type: {TASKS[network.output]}}}",
-            f"    dataset: {{type: tabular, name: {json.dumps(visible(data_name(spec['data'])))}, split: {part}}}",
+            f"    dataset: {{type: tabular, name: {data}, split: {part}}}",
             f"    metrics: [{{type: {metric}, value: {value!r}}}]",
         ]
     return "\n".join([*lines, "---"])

@@ -6,16 +6,17 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from importlib.util import find_spec
 from typing import Final
 
 from service.config import PREFIX
+from service.export.network import Network
+from service.export.onnx_size import check_size
 
 LOG = logging.getLogger(__name__)
 LONGEST_S: Final = 120.0
 AT_ONCE: Final = 2
-_TURNS = threading.BoundedSemaphore(AT_ONCE)
+"""Models written at the same time by one process of the API; more wait, outside of its threads."""
 
 
 class OnnxUnavailableError(Exception):
@@ -28,23 +29,24 @@ def to_onnx(parameters: bytes, steps: int | None = None) -> bytes:
     Raises
     ------
     OnnxUnavailableError
-        The library is not installed here, or the model is too large for the format.
+        The library is not installed here, or the child failed, was killed, or took too long.
+    TooLargeError
+        The model would be too large with these steps; nothing was started.
     """
     if find_spec("onnx") is None:
         raise OnnxUnavailableError("This service has no ONNX: install deeplimit[onnx] beside it, or use model.py.")
+    check_size(Network.of_file(parameters), parameters, steps)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
-        with _TURNS:
-            done = subprocess.run(  # noqa: S603 - our own module, and a number
-                [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
-                input=parameters,
-                capture_output=True,
-                timeout=LONGEST_S,
-                env=environment,
-                check=False,
-            )
-        done.check_returncode()
+        done = subprocess.run(  # noqa: S603 - our own module, and a number
+            [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
+            input=parameters,
+            capture_output=True,
+            timeout=LONGEST_S,
+            env=environment,
+            check=True,
+        )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
         said = (failure.stderr or b"")[-2000:].decode(errors="replace")
         LOG.warning("a model was not written as ONNX: %s: %s", failure, said)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import resource
 import sys
 from typing import Final
 
+from service.bounds import bound
 from service.contract.values.media_types import PDF, PNG
 
 ADDRESS_SPACE: Final = 2 * 2**30
@@ -23,24 +23,8 @@ def main() -> None:
     """Render one SVG."""
     (form,) = sys.argv[1:]
     svg = sys.stdin.buffer.read().decode()
-    bound()
+    bound(ADDRESS_SPACE, CPU_S, FILE_BYTES)
     sys.stdout.buffer.write(render(svg, form))
-
-
-def bound() -> None:
-    """Have the system refuse this process more memory, time and disk than a picture may take."""
-    bounds = {
-        resource.RLIMIT_AS: ADDRESS_SPACE,
-        resource.RLIMIT_CPU: CPU_S,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, most in bounds.items():
-        _, hard = resource.getrlimit(kind)
-        try:
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-        except (ValueError, OSError):  # a system without this limit
-            continue
 
 
 def render(svg: str, form: str) -> bytes:

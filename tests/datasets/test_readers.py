@@ -143,7 +143,8 @@ def test_what_a_footer_claims_of_its_rows_changes_no_number(tmp_path: Path, clai
 
 def test_memory_of_the_child_is_bounded_by_the_system() -> None:
     reader = "service.datasets.uploads.__main__"
-    code = f"from {reader} import bound\nbound()\nblock = bytearray({child_process.ADDRESS_SPACE})\n"
+    bounds = f"from {reader} import *\nbound(ADDRESS_SPACE, CPU_S, FILE_BYTES)"
+    code = f"{bounds}\nblock = bytearray({child_process.ADDRESS_SPACE})\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, cwd=Path.cwd())
     assert b"MemoryError" in done.stderr
 

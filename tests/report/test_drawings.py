@@ -40,6 +40,8 @@ def test_a_drawing_stays_as_it_is(prolog: str) -> None:
         (f'<svg {NS}><image href="http://evil.example/x.png"/></svg>', "has an element"),
         (f'<svg {NS}><g onclick="alert(1)"/></svg>', "runs something"),
         (f'<svg {NS}><use href="http://evil.example/x.svg#a"/></svg>', "fetches something"),
+        (f'<svg {NS} xmlns:xlink="urn:a"><use xlink:href="//evil.example/x.svg#a"/></svg>', "fetches something"),
+        (f'<svg {NS} xmlns:a="http://www.w3.org/1999/xlink"><use a:HREF="data:,x"/></svg>', "fetches something"),
         (f'<svg {NS}><use href="javascript:alert(1)"/></svg>', "fetches something"),
         (f'<svg {NS}><g fill="url(http://evil.example/x)"/></svg>', "fetches something"),
         (f'<svg {NS}><style>@import "http://evil.example/x.css";</style></svg>', "fetches something"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from service.api.problems import ProblemError, invalid_parameter
 from service.api.routes.common import answers, problems
 from service.api.routes.finished import HEADERS, FinishedOf
-from service.api.state import JobsOf
+from service.api.state import JobsOf, State
 from service.contract import names
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
@@ -22,6 +24,7 @@ from service.contract.values.media_types import BYTES, HTML, ZIP
 from service.export.archive import archive, exported_parameters
 from service.export.choice import chosen_model
 from service.export.onnx_child import OnnxUnavailableError, to_onnx
+from service.export.onnx_size import TooLargeError
 from service.jobs.jobs import Jobs, ResultsUnavailableError
 from service.report.render import SECURITY, Source, render
 
@@ -84,10 +87,10 @@ def get_report(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
     | problems(HTTPStatus.NOT_ACCEPTABLE)
     | _OTHERS,
 )
-def get_export(
+async def get_export(
     *,
     job_id: str,
-    jobs: JobsOf,
+    service: State,
     finished: FinishedOf,
     model: Annotated[
         str | None,
@@ -104,6 +107,18 @@ def get_export(
     ] = None,
 ) -> Response:
     """Take a trained model away, to run it without this service."""
+    prepare = partial(_taken, service.jobs, job_id, model, form, steps)
+    model, content = await anyio.to_thread.run_sync(prepare)
+    if form is Format.ONNX:
+        write = partial(_onnx, model, content, steps)
+        content = await anyio.to_thread.run_sync(write, limiter=service.onnx_turns)
+    file = f'attachment; filename="deeplimit-{job_id}-{model}.{form}"'
+    headers = {"Content-Disposition": file, "X-Content-Type-Options": "nosniff"}
+    return finished.answer(content, BYTES if form is Format.ONNX else ZIP, headers)
+
+
+def _taken(jobs: Jobs, job_id: str, model: str | None, form: Format, steps: int | None) -> tuple[str, bytes]:
+    """Return which model is taken away, and its zip, or the parameters file that ONNX is written from."""
     source = _source(jobs, job_id)
     if not KINDS[source.record.kind].exported:
         raise ResultsUnavailableError
@@ -113,12 +128,24 @@ def get_export(
     if steps is not None and (form is not Format.ONNX or model != CONTINUUM):
         raise invalid_parameter("steps", "is for the continuum in ONNX")
     parameters = jobs.artifact(job_id, names.parameters_key(model))
-    file = f'attachment; filename="deeplimit-{job_id}-{model}.{form}"'
-    headers = {"Content-Disposition": file, "X-Content-Type-Options": "nosniff"}
-    if form is Format.ZIP:
-        return finished.answer(archive(source, parameters), ZIP, headers)
+    return model, archive(source, parameters) if form is Format.ZIP else exported_parameters(source, parameters)[1]
+
+
+def _onnx(model: str, parameters: bytes, steps: int | None) -> bytes:
+    """Return a parameters file as ONNX.
+
+    Raises
+    ------
+    ProblemError
+        422 with the most steps that a continuum may take, or 406 where there is no other way than another format.
+    """
     try:
-        content = to_onnx(exported_parameters(source, parameters)[1], steps)
+        return to_onnx(parameters, steps)
+    except TooLargeError as large:
+        if model == CONTINUUM and large.most:
+            text = f"must be given and at most {large.most}, or the model is too large as ONNX; the zip has model.py"
+            raise invalid_parameter("steps", text) from None
+        why = "The model is too large as ONNX. Take the zip, and use model.py."
     except OnnxUnavailableError as unavailable:
-        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, str(unavailable)) from None
-    return finished.answer(content, BYTES, headers)
+        why = str(unavailable)
+    raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, why)

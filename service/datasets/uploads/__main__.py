@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from service.bounds import bound
 from service.contract.data.dataset import SampleFacts
 from service.datasets.uploads.request import (
     PreviewRequest,
@@ -30,7 +29,7 @@ _Requests: Final[TypeAdapter[UploadRequest | PreviewRequest]] = TypeAdapter(Uplo
 def main() -> None:
     """Read one upload, write its canonical form, and say what it holds; or look at one that is in canonical form."""
     request = _Requests.validate_json(sys.stdin.buffer.read())
-    bound()
+    bound(ADDRESS_SPACE, CPU_S, FILE_BYTES)
     try:
         answer = read(request) if isinstance(request, UploadRequest) else look(request)
     except UploadRefusedError as error:
@@ -39,23 +38,6 @@ def main() -> None:
         refusal = Refusal(code="too_much_memory", detail="takes more memory than an upload may")
         answer = UploadAnswer(refusals=(refusal,))
     sys.stdout.write(answer.model_dump_json())
-
-
-def bound() -> None:
-    """Have the system refuse this process more memory, time and disk than an upload may take."""
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread's stack counts as memory
-    bounds = {
-        resource.RLIMIT_AS: ADDRESS_SPACE,
-        resource.RLIMIT_CPU: CPU_S,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, most in bounds.items():
-        _, hard = resource.getrlimit(kind)
-        try:
-            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-        except (ValueError, OSError):  # a system without this limit: the checks before loading still hold
-            continue
 
 
 def read(request: UploadRequest) -> UploadAnswer:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
+import httpx
 import numpy as np
 import onnxruntime
 import pytest
 
 from service.contract import names
 from service.contract.job import JobStatus
+from service.export.onnx_child import AT_ONCE
 from tests.support.api import MOONS, results
 
 if TYPE_CHECKING:
-    import httpx
-
     from tests.support.api import HandWorker
 
 HOSTILE = "<script>alert(1)</script>\u202e](http://evil.example)"
@@ -150,3 +154,50 @@ def test_drawings_stand_in_the_report(api: httpx.Client, worker: HandWorker) -> 
     assert "Of minima" in page
     assert "The drawing has an element that is not for drawing." in page
     assert "<script" not in page
+
+
+def test_onnx_that_is_too_large_is_refused_before_it_is_written(
+    api: httpx.Client, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of d = 64 in three stages a step has 99 840 bytes, and 128 MiB have 1344 steps."""
+    path = api.post("/v1/jobs", json=MOONS).json()["links"]["self"]
+    worker.succeed(d=64)
+    started = Mock(side_effect=AssertionError("a child was started"))
+    monkeypatch.setattr("service.export.onnx_child.subprocess.run", started)
+    answer = api.get(f"{path}/export", params={"model": "continuum", "format": "onnx", "steps": 1345})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "steps"
+    assert "at most 1344," in error["detail"]
+    started.assert_not_called()
+    monkeypatch.setattr("service.export.onnx_size.LARGEST", 1000)
+    assert api.get(f"{path}/export?model=discrete-8&format=onnx").status_code == 406
+    started.assert_not_called()
+    monkeypatch.undo()
+    assert api.get(f"{path}/export", params={"model": "continuum", "format": "onnx", "steps": 1344}).status_code == 200
+
+
+def test_who_waits_for_onnx_keeps_nobody_else_waiting(
+    api: httpx.Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the service has threads."""
+    go_on, started = threading.Event(), []
+
+    def write(*_: object) -> bytes:
+        started.append(1)
+        assert go_on.wait(30)
+        return b"a model"
+
+    monkeypatch.setattr("service.api.routes.takeaway.to_onnx", write)
+    base = str(api.base_url)
+    with ThreadPoolExecutor(60) as several:
+        asked = [several.submit(httpx.get, f"{base}{path}/export?format=onnx", timeout=60) for _ in range(60)]
+        try:
+            while len(started) < AT_ONCE:
+                time.sleep(0.01)
+            for _ in range(5):
+                assert api.get("/readyz", timeout=20).status_code == 200
+                assert len(started) == AT_ONCE
+        finally:
+            go_on.set()
+        assert {answer.result().content for answer in asked} == {b"a model"}
