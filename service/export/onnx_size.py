@@ -29,7 +29,7 @@ def step_bytes(network: Network, content: bytes) -> int:
     header = header_of(content)
     names = ("K", "b", "V") if network.two_layer else ("K", "b")
     values = sum(math.prod(header[name]["shape"][1:]) for name in names)
-    return FLOAT64 * values * len(TIMES[network.integrator])
+    return FLOAT64 * int(values) * len(TIMES[network.integrator])
 
 
 def check_size(network: Network, content: bytes, steps: int | None) -> None:

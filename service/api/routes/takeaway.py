@@ -108,11 +108,11 @@ async def get_export(
 ) -> Response:
     """Take a trained model away, to run it without this service."""
     prepare = partial(_taken, service.jobs, job_id, model, form, steps)
-    model, content = await anyio.to_thread.run_sync(prepare)
+    chosen, content = await anyio.to_thread.run_sync(prepare)
     if form is Format.ONNX:
-        write = partial(_onnx, model, content, steps)
+        write = partial(_onnx, chosen, content, steps)
         content = await anyio.to_thread.run_sync(write, limiter=service.onnx_turns)
-    file = f'attachment; filename="deeplimit-{job_id}-{model}.{form}"'
+    file = f'attachment; filename="deeplimit-{job_id}-{chosen}.{form}"'
     headers = {"Content-Disposition": file, "X-Content-Type-Options": "nosniff"}
     return finished.answer(content, BYTES if form is Format.ONNX else ZIP, headers)
 
