@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _LONGEST_PARAMETER: Final = 500
 """Characters; what is longer is in specification.json alone."""
+_LONGEST_NAME: Final = 250
+"""Bytes of a parameter's name: MLflow takes as many characters, and stores on disk make a file of it."""
+_REFUSED: Final = re.compile(r"[^\w.\- ]")
+"""Characters that some MLflow refuses in the name of a parameter; a slash makes a path, which not every name may be."""
 _MOST_PARAMETERS: Final = 100
 _MOST_METRICS: Final = 1000
 """Entries of one request that every MLflow server takes."""
@@ -70,7 +75,7 @@ def log_to_mlflow(job: Job, *, files: bool = True) -> str:
     with opened as run:
         run_id: str = run.info.run_id
         client, now = mlflow.MlflowClient(), int(time.time() * 1000)
-        parameters = [mlflow.entities.Param(name, value) for name, value in _flat(spec)]
+        parameters = [mlflow.entities.Param(name, value) for name, value in _named(_flat(spec))]
         metrics = [mlflow.entities.Metric(name, value, now, step) for name, value, step in _metrics(job, results)]
         for start in range(0, len(parameters), _MOST_PARAMETERS):
             client.log_batch(run_id, params=parameters[start : start + _MOST_PARAMETERS])
@@ -96,6 +101,24 @@ def _flat(part: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]
                 yield before + name, text
 
 
+def _named(fields: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield fields under names that MLflow takes, each of its own: keys of metadata are any texts."""
+    taken: set[str] = set()
+    for name, text in fields:
+        allowed = _cut(_REFUSED.sub("_", name), _LONGEST_NAME)
+        own, number = allowed, 1
+        while own in taken:
+            number += 1
+            own = _cut(allowed, _LONGEST_NAME - len(f"_{number}")) + f"_{number}"
+        taken.add(own)
+        yield own, text
+
+
+def _cut(text: str, size: int) -> str:
+    """Return as much of a text as fits into so many bytes."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
 def _metrics(job: Job, results: Mapping[str, Any]) -> Iterator[tuple[str, float, int]]:
     """Yield name, value and step of every number that is known."""
     if job["kind"] != "train":
@@ -119,7 +142,8 @@ def _metrics(job: Job, results: Mapping[str, Any]) -> Iterator[tuple[str, float,
 
 
 def _known(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
+    """Whether there is a number, and a finite one: others come as texts, ``Infinity`` or ``NaN``."""
+    return value is not None and math.isfinite(float(value))
 
 
 def _tags(job: Job, results: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -11,6 +10,7 @@ import httpx
 from deeplimit.client import calls, connection
 from deeplimit.client.async_job import AsyncJob
 from deeplimit.client.exchange import RETRIES, TIMEOUT_S, Pause, exchange
+from deeplimit.client.following import Following
 from deeplimit.client.records import Dataset
 from deeplimit.client.uploads import upload_of
 
@@ -111,17 +111,14 @@ class AsyncClient:
         TimeoutError
             The job was not done within `timeout` seconds; it goes on.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        tag: str | None = None
+        following = Following(job_id, timeout)
         while True:
-            left = calls.WAIT_S if end is None else end - time.monotonic()
-            record, tag = await self.ask(calls.next_job(job_id, tag, min(calls.WAIT_S, left)))
+            record = following.news(await self.ask(following.question()))
             if record is not None:
                 yield AsyncJob(record, self)
-                if record["done"]:
-                    return
-            if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"job {job_id} is not done after {timeout:g} s")
+            if following.done:
+                return
+            await asyncio.sleep(following.pause())
 
     async def upload(
         self,

@@ -116,8 +116,25 @@ class AsyncJob(JobRecord):
         content = await self._client.ask(calls.report(self.id))
         return await asyncio.to_thread(keep, content, path, f"deeplimit-{self.id}.html")
 
-    async def export(self, path: str | Path | None = None, *, model: str | None = None) -> Path:
-        """Write what is needed to use the trained networks elsewhere, a zip file, and return where it is."""
-        name = f"deeplimit-{self.id}{'' if model is None else f'-{model}'}.zip"
-        content = await self._client.ask(calls.export(self.id, model))
+    async def export(
+        self,
+        path: str | Path | None = None,
+        *,
+        model: str | None = None,
+        format: str = "zip",  # noqa: A002 - the parameter's name in the contract
+        steps: int | None = None,
+    ) -> Path:
+        """Write one trained model, to be used elsewhere, and return where it is.
+
+        Parameters
+        ----------
+        model
+            ``discrete-64`` or ``continuum``; unless given, the network of the depth that the verdict answers with.
+        format
+            ``zip``: weights, code, card, report and metadata. ``onnx``: the graph alone.
+        steps
+            Of the continuum in ONNX; unless given, those that resolve it.
+        """
+        name = f"deeplimit-{self.id}{'' if model is None else f'-{model}'}.{format}"
+        content = await self._client.ask(calls.export(self.id, model, format, steps))
         return await asyncio.to_thread(keep, content, path, name)

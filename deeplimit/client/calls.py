@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import uuid
+import zipfile
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import numpy as np
 
+from deeplimit.client.errors import ServiceError
 from deeplimit.client.exchange import TIMEOUT_S, UPLOAD_S, Call
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ Arrays = dict[str, "NDArray[Any]"]
 
 JSON: Final = "application/json"
 NPZ: Final = "application/x-npz"
-ANYTHING: Final = "*/*"
 PLOT_FORMS: Final = {
     "svg": "image/svg+xml",
     "png": "image/png",
@@ -109,7 +110,7 @@ def plots(job_id: str) -> Call[Json]:
 def plot(job_id: str, name: str, form: str) -> Call[bytes]:
     """Read one plot in one of its forms."""
     path = job_path(job_id, f"/plots/{quote(name, safe='')}")
-    return Call("GET", path, _bytes, headers={"Accept": PLOT_FORMS.get(form, form)}, timeout_s=FILE_S)
+    return Call("GET", path, _file, headers={"Accept": PLOT_FORMS.get(form, form)}, timeout_s=FILE_S)
 
 
 def report(job_id: str) -> Call[bytes]:
@@ -117,10 +118,11 @@ def report(job_id: str) -> Call[bytes]:
     return Call("GET", job_path(job_id, "/report"), _bytes, headers={"Accept": "text/html"}, timeout_s=FILE_S)
 
 
-def export(job_id: str, model: str | None) -> Call[bytes]:
-    """Read the archive of a job, or of one of its models."""
-    path, headers = job_path(job_id, "/export"), {"Accept": "application/zip"}
-    return Call("GET", path, _bytes, params=_given({"model": model}), headers=headers, timeout_s=FILE_S)
+def export(job_id: str, model: str | None, form: str = "zip", steps: int | None = None) -> Call[bytes]:
+    """Read one trained model of a job: the named one, or that which the service chooses."""
+    params = _given({"model": model, "format": None if form == "zip" else form, "steps": steps})
+    headers = {"Accept": "application/zip" if form == "zip" else "application/octet-stream"}
+    return Call("GET", job_path(job_id, "/export"), _file, params=params, headers=headers, timeout_s=FILE_S)
 
 
 def upload(what: Upload) -> Call[Json]:
@@ -196,11 +198,23 @@ def _given(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(response: httpx.Response) -> Json:
-    answer: Json = response.json()
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):  # a page of a proxy, say
+        raise ServiceError.of(response)
     return answer
 
 
 def _bytes(response: httpx.Response) -> bytes:
+    return response.content
+
+
+def _file(response: httpx.Response) -> bytes:
+    """Return a file that is no HTML; an HTML page in its place is not the service's."""
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise ServiceError.of(response)
     return response.content
 
 
@@ -209,5 +223,7 @@ def _nothing(response: httpx.Response) -> None:  # noqa: ARG001 - what a call wi
 
 
 def _npz(response: httpx.Response) -> Arrays:
+    if not zipfile.is_zipfile(io.BytesIO(response.content)):
+        raise ServiceError.of(response)
     with np.load(io.BytesIO(response.content), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}

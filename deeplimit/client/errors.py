@@ -93,13 +93,14 @@ class ServiceError(ClientError):
 
     @classmethod
     def of(cls, response: httpx.Response, retry_after_s: float | None = None) -> Self:
-        """Return the error in `response`, whose status is 400 or more."""
+        """Return the error in `response`: a problem of the service, or what some other server answered for it."""
         try:
             problem = response.json()
         except ValueError:
             problem = None
         if not isinstance(problem, dict):
-            problem = {"detail": f"{response.reason_phrase}: an answer that is not this service's"}
+            leads = f" and leads to {response.headers['Location']}" if response.has_redirect_location else ""
+            problem = {"detail": f"{response.reason_phrase}: an answer that is not this service's{leads}"}
         entries = [entry for entry in problem.get("errors") or () if isinstance(entry, dict)]
         return cls(
             response.status_code,

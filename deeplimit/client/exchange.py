@@ -88,12 +88,14 @@ def exchange(call: Call[T], base_url: str, retries: int = RETRIES) -> Generator[
     Unreachable
         There was no answer.
     ServiceError
-        The answer was an error.
+        The answer was an error, leads elsewhere, or is not one of this service.
     """
     for attempt in range(retries + 1):
         outcome = yield call
         if isinstance(outcome, httpx.Response):
-            if not outcome.is_error:
+            if outcome.is_success or (
+                outcome.status_code == HTTPStatus.NOT_MODIFIED and "If-None-Match" in call.headers
+            ):
                 return call.read(outcome)
             if attempt and call.gone_is_done and outcome.status_code == HTTPStatus.NOT_FOUND:
                 return call.read(outcome)

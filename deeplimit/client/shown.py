@@ -19,15 +19,17 @@ MOST_ROWS: Final = 24
 GAP: Final = "  "
 NOTHING: Final = "-"
 
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f"  # what steers a terminal, but for the end of a line
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of writing
-    "\u2028\u2029\ufeff]"
+INVISIBLE: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # what steers a terminal, but for tabs and the end of a line
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # what turns the direction of writing
+    "\u00ad\u200b-\u200d\u2028\u2029\u2060-\u2065\ufeff\ufff9-\ufffb"  # what is not seen
 )
+"""Ranges of a regular expression: characters that are not seen, and hide or turn what is."""
+_UNPRINTABLE: Final = re.compile(f"[\t{INVISIBLE}]")
 
 
 def escaped(text: str) -> str:
-    """Write control characters, those for the direction of writing among them, as JSON does."""
+    """Write tabs and what is not seen, control characters and those for the direction of writing, as JSON does."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -68,7 +68,7 @@ def upload_of(data: Any, targets: Any = None, **parameters: Any) -> Upload:
         return Upload(_npz(data), MEDIA_TYPES[".npz"], _named(targets) | parameters)
     arrays = {"inputs": data} | ({} if targets is None else {"targets": targets})
     said = {"inputs_only": True} if targets is None else {}
-    return Upload(_npz(arrays), MEDIA_TYPES[".npz"], said | parameters)
+    return Upload(_npz(arrays), MEDIA_TYPES[".npz"], parameters | said)
 
 
 def _named(targets: Any) -> dict[str, Any]:

@@ -163,8 +163,10 @@ def rows_of(models: Sequence[Mapping[str, Any]]) -> tuple[tuple[ModelRow, ...], 
 
 
 def _metrics(found: Mapping[str, Any] | None) -> dict[str, float | None]:
-    """Return the numbers of a model's metrics."""
-    return {name: value for name, value in (found or {}).items() if name != "withheld"}
+    """Return the numbers of a model's metrics; those that are not finite come as texts."""
+    return {
+        name: None if value is None else float(value) for name, value in (found or {}).items() if name != "withheld"
+    }
 
 
 def _short(value: float | None) -> str:

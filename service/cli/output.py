@@ -106,7 +106,7 @@ def _together(refused: ServiceError) -> str:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn the client's errors into a message on standard error and an exit status."""
+    """Turn the client's errors, and files that cannot be written or read, into a message and an exit status."""
     try:
         yield
     except ServiceError as refused:
@@ -120,3 +120,9 @@ def reported() -> Iterator[None]:
     except ClientError as error:
         messages().print(f"{error}\nIs the service running? Start it with: deeplimit serve", style="red", markup=False)
         raise typer.Exit(UNREACHABLE) from None
+    except BrokenPipeError:
+        raise  # whoever read the output has enough; typer ends quietly
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        messages().print(f"{place}{error.strerror or error}", style="red", markup=False)
+        raise typer.Exit(REFUSED) from None

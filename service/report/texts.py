@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from deeplimit.client.shown import INVISIBLE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,9 +15,7 @@ if TYPE_CHECKING:
 NOTHING: Final = "–"
 MOST_NAMES: Final = 20
 """Names of columns or classes that are written out."""
-_INVISIBLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
+_INVISIBLE: Final = re.compile(f"[{INVISIBLE}]")
 
 
 def visible(text: str) -> str:

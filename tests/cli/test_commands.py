@@ -232,6 +232,24 @@ def test_report_and_export_write_a_file_and_say_where(
         assert (tmp_path / name).read_bytes() == b"content of " + name.encode()
 
 
+def test_a_model_is_taken_away_as_a_graph(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server.say(200, b"graph")
+    options = ["--model", "continuum", "--format", "onnx", "--steps", "64"]
+    done = run(app, ["export", "j1", *options, "--url", server.url])
+    assert (done.exit_code, done.stdout.strip()) == (0, "deeplimit-j1-continuum.onnx")
+    assert server.asked[0][0] == "GET /v1/jobs/j1/export?model=continuum&format=onnx&steps=64"
+
+
+def test_a_file_that_cannot_be_written_is_a_message(server: ScriptedServer, tmp_path: Path) -> None:
+    place = str(tmp_path / "nonexistent" / "x.html")
+    server.say(200, "<html>")
+    done = run(app, ["report", "j1", "-o", place, "--url", server.url])
+    assert (done.exit_code, done.stderr) == (2, f"{place}: No such file or directory\n")
+
+
 def test_a_report_on_the_way(server: ScriptedServer, spec: Path, tmp_path: Path) -> None:
     server.say(202, JOB)
     server.say(200, SUCCEEDED, ETag='"3"')

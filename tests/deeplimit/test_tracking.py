@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.http.scripted import ScriptedServer
     from tests.support.service import Service
 
 mlflow: Any = pytest.importorskip("mlflow")
@@ -75,6 +76,29 @@ def test_a_study_is_logged_whole(job: Job, store: Path) -> None:
     assert json.loads((folder.parent / "results.json").read_text())["job_id"] == job.id
     with np.load(folder.parent / "parameters" / "discrete-4.npz") as fitted:
         assert np.array_equal(fitted["K"], job.parameters("discrete-4")["K"])
+
+
+def test_numbers_that_are_not_finite_and_names_that_mlflow_refuses(server: ScriptedServer, store: Path) -> None:
+    metadata = {"a=b (µ)": "first", "a(b [µ]": "second", "a//../b": "path", "µ" * 500: "long", "ν" * 500: "cut"}
+    metadata |= {"µ" * 499 + "x": "cut alike"}
+    done = {"id": "a", "name": "odd", "kind": "train", "status": "succeeded", "done": True, "revision": 3}
+    model = {"model": "discrete-8", "depth": 8, "objective": "Infinity", "iterations": 4, "validation": None}
+    model |= {"train": {"accuracy": "NaN", "terminal_loss": 0.5}}
+    server.say(200, done | {"spec": {"kind": "train", "metadata": metadata}, "links": {}})
+    server.say(200, server.answers[0].body)
+    server.say(200, {"models": [model], "diagnostics": {"minima": {"depths": [{"depth": 8, "gap": "NaN"}]}}})
+    server.say(200, {"models": [{"model": "discrete-8", "objective": [1.0, "NaN"]}]})
+    with Client(server.url) as client:
+        run = mlflow.MlflowClient().get_run(log_to_mlflow(client.job("a"), files=False))
+    assert run.data.metrics == {"iterations": 4, "train.terminal_loss": 0.5, "history/discrete-8/objective": 1}
+    assert {name: text for name, text in run.data.params.items() if len(name) < 50} == {
+        "kind": "train",
+        "metadata.a_b _µ_": "first",
+        "metadata.a_b _µ__2": "second",
+        "metadata.a__.._b": "path",
+    }
+    assert sorted(run.data.params.values()) == sorted(["train", *metadata.values()])
+    assert store.exists()
 
 
 def test_a_run_that_is_open_is_logged_into_and_left_open(job: Job, store: Path) -> None:

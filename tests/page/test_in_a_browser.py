@@ -55,6 +55,29 @@ def test_submit_watch_and_read(browser: Browser, url: str) -> None:
         assert page.get_by_label("Name").input_value() == "from the page, again"
 
 
+FOLLOWED = """async () => {
+  const { follow } = await import("./page/core/api.js");
+  const asked = [], seen = [];
+  const said = [[200, 1, '"1"'], [304, null, null], [200, 1, null], [200, 2, '"2"']];
+  window.fetch = async (url, { headers }) => {
+    asked.push([performance.now(), headers["If-None-Match"] ?? null]);
+    const [status, revision, tag] = said.shift();
+    const body = revision === null ? null : JSON.stringify({ revision, done: revision === 2 });
+    return new Response(body, { status, headers: tag === null ? {} : { ETag: tag } });
+  };
+  await follow("a", new AbortController().signal, (job) => seen.push(job.revision));
+  return { seen, tags: asked.map(([, tag]) => tag), gaps: asked.slice(1).map(([at], i) => at - asked[i][0]) };
+}"""
+
+
+def test_a_proxy_that_drops_the_wish_to_wait_is_not_asked_without_pause(browser: Browser, url: str) -> None:
+    with tab(browser, url) as watched:
+        watched.open("#/new")
+        found = watched.page.evaluate(FOLLOWED)
+    assert (found["seen"], found["tags"]) == ([1, 2], [None, '"1"', '"1"', '"1"'])
+    assert min(found["gaps"][1:]) > 900, "a second after each answer that is no news"
+
+
 def test_the_objective_is_seen_falling_and_the_job_cancelled(browser: Browser, service: Service, url: str) -> None:
     with tab(browser, url) as watched:
         page = watched.page

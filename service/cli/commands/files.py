@@ -22,13 +22,21 @@ def report(job_id: JobId, output: Output = None, url: Url = None) -> None:
 
 def export(
     job_id: JobId,
-    model: Annotated[str | None, typer.Option(help="One model, discrete-64 say; unless said, all of them.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="discrete-64, or continuum; unless said, the service chooses.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="zip|onnx", help="With code, card and report; or the graph alone.")
+    ] = "zip",
+    steps: Annotated[
+        int | None, typer.Option(help="Of the continuum in ONNX; unless said, those that resolve it.")
+    ] = None,
     output: Output = None,
     url: Url = None,
 ) -> None:
-    """Write the trained networks with all that is needed to use them elsewhere, a zip file, and print where it is."""
+    """Write one trained model with what is needed to use it elsewhere, and print where it is."""
     with connected(url) as client:
-        _print(named(client, job_id).export(output, model=model))
+        _print(named(client, job_id).export(output, model=model, format=form, steps=steps))
 
 
 def plots(

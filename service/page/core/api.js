@@ -87,21 +87,27 @@ export function pause(ms, signal) {
 
 const WAIT_S = 25;
 const LONGEST_PAUSE_MS = 30_000;
+const BETWEEN_MS = 1000; // from a question that brought nothing new to the next, where a proxy drops Prefer
 
 /** Call `onJob` with a job now and at every change until it is done; `onTrouble` with what is in the way meanwhile. */
 export async function follow(id, signal, onJob, onTrouble = () => {}) {
   let etag = null;
+  let revision = null;
   let trouble = 0;
   while (!signal.aborted) {
     try {
       const headers = etag === null ? {} : { "If-None-Match": etag, Prefer: `wait=${WAIT_S}` };
+      const asked = performance.now();
       const answer = await get(`v1/jobs/${encodeURIComponent(id)}`, { headers, signal });
       if (trouble > 0) onTrouble(null);
       trouble = 0;
-      etag = answer.etag;
-      if (answer.body !== null) {
+      etag = answer.etag ?? etag;
+      if (answer.body !== null && answer.body.revision !== revision) {
+        revision = answer.body.revision;
         await onJob(answer.body);
         if (answer.body.done) return;
+      } else {
+        await pause(Math.max(0, BETWEEN_MS - (performance.now() - asked)), signal);
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -73,7 +73,7 @@ function showActions(place, job, trouble, signal) {
   }
   place.append(el("a", { class: "button", href: withQuery("#/new", { from: job.id }) }, "New study like this"));
   if (job.status === "succeeded" && job.kind === "train") place.append(el("a", { class: "button", href: withQuery("#/compare", { a: job.id }) }, "Compare with another"));
-  if (job.links.export && !hasKey()) place.append(el("a", { class: "button", href: address(`v1/jobs/${job.id}/export`).href }, "Take the models away"));
+  if (job.links.export && !hasKey()) place.append(el("a", { class: "button", href: address(`v1/jobs/${job.id}/export`).href }, "Take the model away"));
   if (job.done) place.append(deleteButton(job, attempt));
   if (stillHere) place.querySelector("button, a")?.focus();
 }

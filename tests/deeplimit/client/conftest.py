@@ -53,3 +53,4 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between repetitions that nobody waits for."""
     monkeypatch.setattr("deeplimit.client.exchange.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("deeplimit.client.following.BETWEEN_S", 0.001)

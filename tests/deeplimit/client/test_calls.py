@@ -85,6 +85,7 @@ def test_histories_come_as_arrays(server: ScriptedServer, drive: Drive) -> None:
         ("report", {}, "report", "deeplimit-a.html"),
         ("export", {}, "export", "deeplimit-a.zip"),
         ("export", {"model": "discrete-8"}, "export?model=discrete-8", "deeplimit-a-discrete-8.zip"),
+        ("export", {"format": "onnx", "steps": 64}, "export?format=onnx&steps=64", "deeplimit-a.onnx"),
     ],
 )
 def test_files_are_written_where_they_are_asked_for(
@@ -93,7 +94,7 @@ def test_files_are_written_where_they_are_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
-    options: dict[str, str],
+    options: dict[str, Any],
     query: str,
     default: str,
 ) -> None:
@@ -133,6 +134,12 @@ def test_an_upload_carries_its_parameters(server: ScriptedServer, drive: Drive, 
         query = "targets=kind&inputs=left&name=two&missing=drop&categorical=encode"
         assert sorted(line.partition("?")[2].split("&")) == sorted(query.split("&"))
         assert (headers["Content-Type"], body) == ("text/csv", CSV.encode())
+
+
+def test_an_upload_of_arrays_without_targets_says_so(server: ScriptedServer, drive: Drive) -> None:
+    server.say(201, {"id": "a"})
+    drive(server.url, lambda client: client.upload([[1.0], [2.0]]))
+    assert server.asked[0][0] == "POST /v1/datasets?inputs_only=true"
 
 
 # What is uploaded ----------------------------------------------------------------------------------------------------

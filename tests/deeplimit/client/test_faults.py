@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from deeplimit import JobFailed, ServiceError, Unreachable
+from deeplimit import Client, Job, JobFailed, ServiceError, Unreachable
 from deeplimit.client import calls
 from deeplimit.client.exchange import LONGEST_PAUSE_S, RETRIES, Call, Pause, exchange
+from deeplimit.client.following import BETWEEN_S, Following
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.deeplimit.client.conftest import Drive
     from tests.support.http.scripted import ScriptedServer
 
@@ -38,6 +42,31 @@ def test_a_job_is_followed_by_long_polls_from_revision_to_revision(server: Scrip
     tags = [headers.get("If-None-Match") for _, headers, _ in server.asked]
     assert tags == [None, '"1"', '"1"', '"2"']
     assert ["Prefer" in headers for _, headers, _ in server.asked] == [False, True, True, True]
+
+
+def test_a_proxy_that_drops_the_wish_to_wait_is_not_asked_without_pause(
+    server: ScriptedServer, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deeplimit.client.following.BETWEEN_S", 0.25)
+    server.say(200, QUEUED, ETag='"1"')
+    server.say(304, ETag='"1"')
+    server.say(200, QUEUED)
+    server.say(200, RUNNING)
+    server.say(200, DONE)
+    start = time.monotonic()
+    seen = drive(server.url, lambda client: client.follow("a"))
+    assert time.monotonic() - start >= 0.5, "a pause after each answer that is no news"
+    assert [job.record for job in seen] == [QUEUED, RUNNING, DONE]
+
+
+def test_the_pause_is_a_second_less_what_the_answer_took() -> None:
+    following = Following("a", None)
+    following.question()
+    assert following.news((QUEUED, '"1"')) == QUEUED
+    assert following.pause() == 0
+    following.question()
+    assert following.news((None, '"1"')) is None
+    assert 0 < following.pause() <= BETWEEN_S
 
 
 def test_waiting_survives_a_cut_connection_and_a_service_that_restarts(server: ScriptedServer, drive: Drive) -> None:
@@ -129,6 +158,36 @@ def test_an_error_that_is_no_problem_document(server: ScriptedServer, drive: Dri
     server.say(502, body)
     with pytest.raises(ServiceError, match=r"502 http_error: (Bad Gateway|HTTP status 502)"):
         drive(server.url, lambda client: client.job("a"))
+
+
+READS = {
+    "job": lambda client: client.job("a"),
+    "results": lambda client: Job({"id": "a"}, client).results(),
+    "parameters": lambda client: Job({"id": "a"}, client).parameters("continuum"),
+    "export": lambda client: Job({"id": "a"}, client).export(),
+    "plot": lambda client: Job({"id": "a"}, client).plot("minima"),
+    "follow": lambda client: list(client.follow("a")),
+}
+
+
+@pytest.mark.parametrize("what", READS)
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (301, "301 http_error: Moved Permanently: .* leads to https://elsewhere"),
+        (304, "304 http_error"),
+        (200, "200 http_error: OK: an answer that is not this service's"),
+    ],
+)
+def test_what_answers_is_not_the_service(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, status: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    headers = {"Location": "https://elsewhere"} if status == 301 else {}
+    server.say(status, "" if status == 304 else "<html>Sign in</html>", Content_Type="text/html", **headers)
+    with Client(server.url) as client, pytest.raises(ServiceError, match=message):
+        READS[what](client)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_identifier_cannot_leave_its_place_in_the_path(server: ScriptedServer, drive: Drive) -> None:

@@ -13,7 +13,7 @@ import pytest
 from deeplimit import Dataset, JobFailed, Results, ServiceError
 from deeplimit.client.progress import Bar, Line, Nothing, described, progress_of
 from deeplimit.client.records import JobRecord
-from deeplimit.client.shown import MOST_ROWS, WIDEST, shown, text_table
+from deeplimit.client.shown import MOST_ROWS, WIDEST, escaped, shown, text_table
 from tests.cli.example import results
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class Tables(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.rows and self.rows[-1]:
             self.rows[-1][-1] += data
+
+
+def test_what_is_not_seen_is_written_as_an_escape() -> None:
+    hidden = "\t\x1b\x9f\u00ad\u061c\u200b\u200f\u2028\u202e\u2060\u2066\u206f\ufeff\ufff9"
+    assert escaped(f"a{hidden}\nb") == "a" + "".join(f"\\u{ord(one):04x}" for one in hidden) + "\nb"
 
 
 def test_results_in_a_notebook_are_compact() -> None:

@@ -82,6 +82,11 @@ def test_every_form_of_one_table_is_one_data_set(url: str, drive: Drive) -> None
         drive(url, lambda client: client.dataset(first.id))
 
 
+def test_inputs_alone_are_a_data_set(url: str, drive: Drive) -> None:
+    dataset = drive(url, lambda client: client.upload(X))
+    assert (dataset["samples"], dataset["features"], dataset["targets"]) == (20, 2, None)
+
+
 def test_a_plan_a_list_and_a_cancelled_job(url: str, drive: Drive, job_id: str) -> None:
     spec = {"kind": "train", "name": "long", "data": {"source": "builtin", "name": "digits"}}
     plan = drive(url, lambda client: client.plan(spec))

@@ -13,7 +13,7 @@ from safetensors.numpy import load
 from deeplimit.estimators.in_process import train_in_process
 from deeplimit.estimators.network import ACTIVATIONS, FittedNetwork, Scaling
 from deeplimit.estimators.specification import inline, specification
-from deeplimit.estimators.study import rows_of
+from deeplimit.estimators.study import Study, rows_of
 from deeplimit.estimators.task import Settings, Task
 from deeplimit.mathematics import Problem
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS as TRAINED
@@ -78,6 +78,14 @@ def task_of(loss: str) -> Task:
     if loss == "squared_error":
         targets = np.column_stack([100.0 + score, inputs[:, 1] ** 2])
     return Task(inputs, targets, loss, Settings(**SETTINGS), "test")
+
+
+def test_numbers_of_a_service_that_are_not_finite_are_left_out_of_the_table() -> None:
+    model = {"depth": 8, "status": "diverged", "objective": "Infinity", "iterations": 1}
+    model |= {"train": {"accuracy": "NaN", "r2": None, "withheld": {}}, "validation": {"accuracy": 0.5}}
+    (row,), _ = rows_of([model])
+    study = Study((row,), None, None, "No.", ())
+    assert "<td>8</td><td>diverged</td><td></td><td></td><td></td><td>0.5</td>" in study._repr_html_()
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
