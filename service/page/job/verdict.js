@@ -21,7 +21,7 @@ export const summaryOf = (verdict) => verdict?.summary ?? CONVERGES.get(verdict?
 export function verdictSection(verdict, title = "What came out") {
   const [tone] = HOLDS.get(verdict.converges ?? null);
   const findings = verdict.findings ?? (verdict.statements ?? []).map((text, i) => ({ text, holds: null, level: i === 0 ? "main" : "detail", plain: true }));
-  const main = findings.filter((finding) => finding.level !== "detail");
+  const main = findings.filter((finding) => finding.level !== "detail" && finding.text !== summaryOf(verdict)); // said above already
   const more = findings.filter((finding) => finding.level === "detail");
   return section(title, { class: `card verdict ${tone}` },
     el("p", { class: "summary" }, summaryOf(verdict)),
