@@ -3,6 +3,7 @@
 import { get, onKeyWanted } from "./core/api.js";
 import { announce } from "./core/announce.js";
 import { clear, el } from "./core/dom.js";
+import { count } from "./core/format.js";
 import { askForKey } from "./core/key.js";
 import { problemBox } from "./core/problem.js";
 import { parse } from "./core/router.js";
@@ -59,14 +60,19 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 onKeyWanted(askForKey);
-window.addEventListener("hashchange", show);
-show();
+for (const start of [show, showAbout]) {
+  window.addEventListener("hashchange", start);
+  start();
+}
 
-get("v1/capabilities")
-  .then(({ body }) => {
-    const workers = body.workers.length;
-    const about = document.getElementById("about");
-    about.textContent = `deeplimit ${body.version} · ${workers} ${workers === 1 ? "worker" : "workers"}`;
-    about.append(" · ", el("a", { href: new URL("../openapi.json", import.meta.url).href }, "API description"));
-  })
-  .catch(() => {}); // the view says what is wrong
+/** Who answers, and how many train; asked with every view, because workers come and go. */
+async function showAbout() {
+  try {
+    const { body } = await get("v1/capabilities");
+    document.getElementById("about").replaceChildren(
+      `deeplimit ${body.version} · ${count(body.workers.length, "worker")} · `,
+      el("a", { href: new URL("../openapi.json", import.meta.url).href }, "API description"));
+  } catch {
+    // the view says what is wrong
+  }
+}

@@ -91,9 +91,9 @@ def tab(
         context.set_default_timeout(30_000)
         watched = Watched(context.new_page(), base_url)
         yield watched
-        assert watched.elsewhere() == []
-        assert watched.complaints == []
-        assert set(watched.refusals) <= allowed
+        assert not watched.elsewhere(), watched.elsewhere()
+        assert not watched.complaints, watched.complaints
+        assert set(watched.refusals) <= allowed, watched.refusals
 
 
 def violations(page: Page) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from service.api.main import create_app
 from service.config import Settings
-from tests.page.browser import WIDTHS, drop, error_of, tab, violations
+from tests.page.browser import drop, error_of, tab, violations
 from tests.page.studies import BIRDS, LONG, WITH_GAPS
 from tests.support.api import serving
 
@@ -277,22 +277,6 @@ def test_every_view_is_accessible(
             page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             assert (view, violations(page)) == (view, [])
             assert (view, watched.overflow()) == (view, 0)
-
-
-def test_the_report_is_accessible(browser: Browser, url: str, studies: list[dict[str, Any]]) -> None:
-    report = studies[0]["links"].get("report")
-    if report is None:
-        pytest.skip("the service has no reports yet: a finished job has no link to one")
-    for width in WIDTHS:
-        with tab(browser, url, width=width) as watched:
-            watched.page.goto(url + report)
-            assert violations(watched.page) == []
-            assert watched.overflow() == 0
-            watched.open(f"#/jobs/{studies[0]['id']}")
-            watched.page.get_by_text("Read the report here").click()
-            frame = watched.page.locator("iframe.report")
-            frame.wait_for()
-            assert frame.get_attribute("sandbox") == ""
 
 
 def test_the_skip_link_comes_first_and_leads_to_the_content(browser: Browser, url: str) -> None:

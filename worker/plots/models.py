@@ -60,7 +60,7 @@ class ModelScales:
     def width(self) -> alt.StrokeWidth:
         """Return the encoding by width: shallow networks wide, so that deeper ones do not hide them."""
         scale = alt.Scale(domain=self.labels, range=self._widths)
-        return alt.StrokeWidth("model:N", scale=scale, legend=None, sort=None)
+        return alt.StrokeWidth("model:O", scale=scale, legend=None, sort=None)  # Vega-Lite warns of N
 
     def shape(self, legend: alt.Legend | None = None) -> alt.Shape:
         """Return the encoding by shape."""

@@ -56,8 +56,8 @@ export function fallingSpec({ rows, x, log, points = false }) {
     encoding: {
       x: { field: "x", type: "quantitative", axis: { title: x, grid: false, tickCount: 6, tickMinStep: 1 }, scale: { nice: false } },
       y: { field: "objective", type: "quantitative", scale: log ? { type: "log", nice: false } : { zero: false }, axis: { title: "objective E", tickCount: 5, format: ".3~g" } },
-      color: { field: "model", type: "nominal", sort: null },
-      strokeDash: { field: "model", type: "nominal", sort: null, scale: { range: DASHES } },
+      color: { field: "model", type: "nominal", sort: null, legend: { symbolType: "stroke" } },
+      strokeDash: { field: "model", type: "nominal", sort: null, scale: { range: DASHES }, legend: { symbolType: "stroke" } },
     },
   });
 }
@@ -67,6 +67,7 @@ export function trajectorySpec({ axes, groups }) {
   const x = { field: "x", type: "quantitative", axis: { title: axes[0], grid: false, tickCount: 6 }, scale: { zero: false } };
   const y = { field: "y", type: "quantitative", axis: { title: axes[1], tickCount: 6 }, scale: { zero: false } };
   const colour = groups.length ? { field: "group", type: "nominal", scale: { domain: groups } } : { value: series()[0] };
+  const shape = groups.length ? { shape: { field: "group", type: "nominal", scale: { domain: groups, range: SHAPES } } } : {};
   return (width) => ({
     width: width - 70,
     height: narrow(width) + 40,
@@ -74,7 +75,7 @@ export function trajectorySpec({ axes, groups }) {
       { data: { name: "network", values: [] }, mark: { type: "line", strokeWidth: 2 }, encoding: { x, y, order: { field: "order" }, detail: { field: "sample" }, color: colour } },
       { data: { name: "limit", values: [] }, mark: { type: "line", strokeDash: [2, 3], strokeWidth: 1.4, color: ink() },
         encoding: { x, y, order: { field: "order" }, detail: { field: "sample" } } },
-      { data: { name: "starts", values: [] }, mark: { type: "point", filled: false, size: 30, strokeWidth: 1.5 }, encoding: { x, y, color: colour } },
+      { data: { name: "starts", values: [] }, mark: { type: "point", filled: false, size: 40, strokeWidth: 1.5 }, encoding: { x, y, color: colour, ...shape } },
     ],
   });
 }
@@ -84,9 +85,10 @@ export function decisionSpec({ axes, labels, binary, samples }) {
   const place = (field, title) => ({ field, type: "quantitative", scale: { nice: false, zero: false, round: true }, axis: { title, grid: false } });
   const x = place("x", axes[0]);
   const y = place("y", axes[1]);
-  const color = { field: "label", type: "nominal", scale: { domain: labels }, legend: { symbolType: "square", symbolOpacity: 1 } };
+  const legend = { symbolOpacity: 1 }; // the same for colour and shape, which are merged into one
+  const color = { field: "label", type: "nominal", scale: { domain: labels }, legend };
   const opacity = { field: "share", type: "quantitative", scale: { domain: binary ? [0.5, 1] : [0, 1], range: [0.12, 0.75] }, legend: null };
-  const points = { data: { name: "samples", values: [] }, mark: { type: "point", size: 45, stroke: ink(), strokeWidth: 1 }, encoding: { x, y, color, shape: { field: "label", type: "nominal", scale: { domain: labels, range: SHAPES }, legend: null } } };
+  const points = { data: { name: "samples", values: [] }, mark: { type: "point", size: 45, stroke: ink(), strokeWidth: 1 }, encoding: { x, y, color, shape: { field: "label", type: "nominal", scale: { domain: labels, range: SHAPES }, legend } } };
   return (width) => ({
     width: Math.min(width - 70, 420),
     height: Math.min(width - 70, 420) * 0.8,

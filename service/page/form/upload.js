@@ -22,6 +22,8 @@ export class Upload {
       drop: (event) => {
         event.preventDefault();
         this.zone.classList.remove("over");
+        if (!event.dataTransfer.files.length) return; // a piece of text
+        this.chooser.files = event.dataTransfer.files; // which then says its name
         this.#take(event.dataTransfer.files[0]);
       },
     } }, el("label", { for: "upload-file" }, "Drop a CSV here, or choose a file"), this.chooser, el("p", { class: "hint" }, "Also Parquet, NPZ and safetensors. The last column is what is predicted, unless you say another."));

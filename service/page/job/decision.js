@@ -18,7 +18,8 @@ export class Decision {
     this.lattice = this.corners.flatMap((x) => this.corners.map((y) => [x + this.size / 2, y + this.size / 2]));
     const outputs = model.parameters.c.length;
     this.binary = outputs <= 2;
-    this.labels = this.binary && outputs === 1 ? ["−1", "1"] : Array.from({ length: outputs }, (_, i) => samples.names?.[i] ?? `class ${i}`);
+    // named as the samples are, which share colours and shapes with the regions
+    this.labels = samples.names ?? (outputs === 1 ? ["-1", "1"] : Array.from({ length: outputs }, (_, i) => String(i)));
     this.axes = names.map((name) => `${name}, standardised`);
     this.description = `The class that the sampled network predicts on a lattice of ${CELLS} × ${CELLS} inputs; stronger where it is surer.`;
     this.samples = samples.own ? samples.inputs.map(([x, y], i) => ({ x, y, label: samples.labels[i] ?? "" })) : [];

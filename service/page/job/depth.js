@@ -91,7 +91,7 @@ class Explorer {
     this.plane = plane;
     this.#add("paths", new Chart({
       title: "Trajectories of the sampled network",
-      description: `${this.samples.description} ${plane ? "First two entries of the state, layer by layer." : "The state, layer by layer."} Rings are where they start. Dotted: the continuum.`,
+      description: `${this.samples.description} ${plane ? "First two entries of the state, layer by layer." : "The state, layer by layer."} Symbols are where they start. Dotted: the continuum.`,
       make: trajectorySpec({ axes: plane ? ["first entry of the state", "second entry"] : ["time t = i/n", "state"], groups: this.samples.groups }),
     }));
   }

@@ -16,7 +16,7 @@ export async function plotsSection(job, results, signal) {
     try {
       const { body } = await get(`v1/jobs/${job.id}/plots`, { signal });
       if (body.plots.length) {
-        part.append(el("div", { class: "plots" }, body.plots.map((plot) => plotFigure(job, plot, signal))), withheld(body.withheld));
+        part.append(el("div", { class: "plots" }, body.plots.map((plot) => plotFigure(job, plot, signal))), ...withheld(body.withheld));
         return part;
       }
     } catch (error) {
@@ -32,7 +32,7 @@ export async function plotsSection(job, results, signal) {
 
 function withheld(reasons) {
   const rows = Object.entries(reasons ?? {});
-  return rows.length ? details("Pictures that this study has not", {}, el("ul", {}, rows.map(([name, reason]) => el("li", {}, `${name.replaceAll("_", " ")}: ${reason}`)))) : null;
+  return rows.length ? [details("Pictures that this study has not", {}, el("ul", {}, rows.map(([name, reason]) => el("li", {}, `${name.replaceAll("_", " ")}: ${reason}`))))] : [];
 }
 
 /** A still picture with its description, and the same to point at. */
@@ -41,7 +41,7 @@ function plotFigure(job, plot, signal) {
   const image = el("img", { alt: plot.description ?? plot.title, width: plot.width, height: plot.height, loading: "lazy" });
   place(image, path, signal);
   const stage = el("div", {}, image);
-  const figure = el("figure", {}, el("figcaption", {}, el("strong", {}, plot.title), " ", el("span", {}, plot.description ?? "")), stage);
+  const figure = el("figure", {}, stage, el("figcaption", { class: "below" }, plot.description ?? plot.title)); // the picture has its title in it
   if ((plot.forms ?? []).includes(VEGA_LITE)) {
     const more = button("Point at the values", async () => {
       more.disabled = true;

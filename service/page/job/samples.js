@@ -22,7 +22,7 @@ async function keptSamples(job, results, signal) {
     const names = results.data?.classes ?? null;
     const classes = (data.classes ?? []).slice(0, MOST);
     const labels = classes.map((one) => (Number.isInteger(one) ? (names?.[one] ?? `class ${one}`) : String(one)));
-    return { inputs, labels, names, groups: [...new Set(labels)], own: true, description: `${inputs.length} samples of the study, coloured by their true class where there is one.` };
+    return { inputs, labels, names, groups: [...new Set(labels)], own: true, description: `${inputs.length} samples of the study, by colour and shape of their true class where there is one.` };
   } catch (error) {
     if (signal.aborted) throw error;
     return null; // the pictures have no trajectories: the page's own inputs will do

@@ -21,20 +21,20 @@ export const summaryOf = (verdict) => verdict?.summary ?? CONVERGES.get(verdict?
 export function verdictSection(verdict, title = "What came out") {
   const [tone] = HOLDS.get(verdict.converges ?? null);
   const findings = verdict.findings ?? (verdict.statements ?? []).map((text, i) => ({ text, holds: null, level: i === 0 ? "main" : "detail", plain: true }));
-  const main = findings.filter((finding) => finding.level !== "detail");
+  const main = findings.filter((finding) => finding.level !== "detail" && finding.text !== summaryOf(verdict)); // said above already
   const more = findings.filter((finding) => finding.level === "detail");
   return section(title, { class: `card verdict ${tone}` },
     el("p", { class: "summary" }, summaryOf(verdict)),
     verdict.answer ? answerFacts(verdict.answer) : null,
-    main.length ? el("ul", { class: "findings" }, main.map(findingItem)) : null,
-    more.length ? details(`${more.length} findings in the terms of the theory`, {}, el("ul", { class: "findings" }, more.map(findingItem))) : null);
+    main.length ? el("ul", { class: "findings" }, main.map((finding) => findingItem(finding, verdict.answer?.change))) : null,
+    more.length ? details(`${more.length} findings in the terms of the theory`, {}, el("ul", { class: "findings" }, more.map((finding) => findingItem(finding)))) : null);
 }
 
-function findingItem(finding) {
+function findingItem(finding, saidAbove = null) {
   const [tone, word] = HOLDS.get(finding.holds ?? null);
   return el("li", { class: finding.plain ? "" : tone },
     finding.plain ? null : el("span", { class: "mark" }, word), " ", finding.text,
-    finding.advice ? el("span", { class: "advice" }, ` ${finding.advice}`) : null,
+    finding.advice && finding.advice !== saidAbove ? el("span", { class: "advice" }, ` ${finding.advice}`) : null,
     docsLink(finding.href));
 }
 
