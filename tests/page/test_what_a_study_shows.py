@@ -63,8 +63,9 @@ def test_plots_of_the_worker_load_and_run_without_evaluating_text(
         page.wait_for_function(FILLED)
         for plot in plots:
             page.get_by_role("button", name=f"Point at the values of {plot['title']}", exact=True).click()
-        page.wait_for_function("n => document.querySelectorAll('.chart[data-drawn] svg').length >= n", arg=len(plots))
-        assert pictures.locator(".chart[data-drawn]").count() == len(plots)
+        drawn = pictures.locator(".chart[data-drawn]")
+        drawn.nth(len(plots) - 1).wait_for()
+        assert drawn.count() == len(plots)
         assert page.get_by_text("could not be drawn").count() == 0
         assert "null" not in page.locator("main").inner_text()
         assert violations(page) == []

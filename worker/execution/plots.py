@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from service.contract.names import PLOTS, plot_key
 from service.contract.plots.index import PlotName, PlotsFile, StoredPlot
 from service.contract.results import to_json
-from service.contract.train.resolved import ResolvedDataset
+from service.contract.train.data_names import DataNames
 from service.contract.values.media_types import JSON, SVG, VEGA_LITE
 from worker.execution.plot_data.study import PlottedStudy, Withheld
 from worker.executor import Stopped
@@ -89,13 +89,13 @@ class StudyPlots:
         Stopped
             The job is to stop.
         """
-        data = self._spec.data
+        names = DataNames.of(self._spec)
         study = PlottedStudy(
             trained,
             prepared,
             self._spec.training.gradient_tolerance,
-            class_names=data.class_names if isinstance(data, ResolvedDataset) else None,
-            input_names=data.columns if isinstance(data, ResolvedDataset) else None,
+            class_names=names.classes,
+            input_names=names.inputs,
             checkpoint=self._check,
         )
         artifacts: dict[str, ArtifactRef] = {}

@@ -132,9 +132,9 @@ def hand_in(
     job = client.submit(spec)
     if wait or report is not None:
         _wait(client, job.id)
-        _print_results(job, digits=digits, as_json=as_json)
-        if report is not None:
+        if report is not None:  # before anything is printed, which fails where `head` has read enough
             messages().print(f"report: {job.report(report)}", markup=False)
+        _print_results(job, digits=digits, as_json=as_json)
     elif as_json:
         print_json(job.record)
     else:

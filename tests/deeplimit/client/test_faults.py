@@ -18,6 +18,7 @@ from deeplimit.client.exchange import LONGEST_PAUSE_S, RETRIES, Call, Pause, exc
 from deeplimit.client.following import BETWEEN_S, Following
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.deeplimit.client.conftest import Drive
@@ -160,7 +161,7 @@ def test_an_error_that_is_no_problem_document(server: ScriptedServer, drive: Dri
         drive(server.url, lambda client: client.job("a"))
 
 
-READS = {
+READS: dict[str, Callable[[Client], Any]] = {
     "job": lambda client: client.job("a"),
     "results": lambda client: Job({"id": "a"}, client).results(),
     "parameters": lambda client: Job({"id": "a"}, client).parameters("continuum"),
@@ -183,8 +184,8 @@ def test_what_answers_is_not_the_service(
     server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, status: int, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    headers = {"Location": "https://elsewhere"} if status == 301 else {}
-    server.say(status, "" if status == 304 else "<html>Sign in</html>", Content_Type="text/html", **headers)
+    location = "https://elsewhere" if status == 301 else ""
+    server.say(status, "" if status == 304 else "<html>Sign in</html>", Content_Type="text/html", Location=location)
     with Client(server.url) as client, pytest.raises(ServiceError, match=message):
         READS[what](client)
     assert not list(tmp_path.iterdir())

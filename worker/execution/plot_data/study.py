@@ -115,9 +115,10 @@ class PlottedStudy:
 
     def label(self, target: float) -> str:
         """Return the name of a class, from its number or from -1 and 1."""
-        if self.problem.loss.name == "logistic":
+        signs = self.problem.loss.name == "logistic"
+        place = (int(target) + 1) // 2 if signs else int(target)
+        if signs and not self.class_names:
             return f"{target:g}"
-        place = int(target)
         return self.class_names[place] if self.class_names and place < len(self.class_names) else str(place)
 
 
