@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import selectors
 import subprocess
 import sys
 import threading
@@ -66,8 +67,11 @@ class DrawingProcess:
             tied([sys.executable, "-P", "-m", "worker.plots"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             env=environment,
         )
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)  # one that hangs reads no requests
         self._lines = SimpleQueue()
         threading.Thread(target=_listen, args=(self._process, self._lines), name="drawing", daemon=True).start()
 
@@ -79,10 +83,7 @@ class DrawingProcess:
         process.kill()
         process.wait()
         if process.stdin is not None:
-            try:
-                process.stdin.close()
-            except BrokenPipeError:
-                LOG.debug("the drawing process was gone")
+            process.stdin.close()
 
     def draw(self, name: PlotName, data: str, checkpoint: Callable[[], None]) -> DrawAnswer:
         """Draw a plot from its numbers as JSON.
@@ -100,7 +101,7 @@ class DrawingProcess:
         self.start()
         until = time.monotonic() + LONGEST_S
         try:
-            self._send(DrawRequest(name=name, data=data))
+            self._send(DrawRequest(name=name, data=data), until, checkpoint)
             line = self._wait(until, checkpoint)
         except BaseException:
             self.stop()  # its answer, if it ever comes, must not be taken for that to the next request
@@ -116,24 +117,35 @@ class DrawingProcess:
             raise DrawingFailedError("drawing it failed; the worker's log has the details")
         return answer
 
-    def _send(self, request: DrawRequest) -> None:
+    def _send(self, request: DrawRequest, until: float, checkpoint: Callable[[], None]) -> None:
         if self._process is None or self._process.stdin is None:
             raise TypeError("a drawing process needs both pipes")
-        try:
-            self._process.stdin.write(request.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            LOG.warning("the drawing process is gone")  # the end of its answers tells as well
+        pipe, rest = self._process.stdin.fileno(), request.model_dump_json().encode() + b"\n"
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_WRITE)
+            while rest:
+                if selector.select(_LOOK_S):
+                    try:
+                        rest = rest[os.write(pipe, rest) :]
+                    except BrokenPipeError:
+                        LOG.warning("the drawing process is gone")  # the end of its answers tells as well
+                        return
+                _look(until, checkpoint)
 
     def _wait(self, until: float, checkpoint: Callable[[], None]) -> bytes:
         while True:
             try:
                 return self._lines.get(timeout=_LOOK_S)
             except Empty:
-                checkpoint()
-            if time.monotonic() > until:
-                LOG.error("a plot was not drawn within %g s", LONGEST_S)
-                raise DrawingFailedError(f"drawing it took longer than {LONGEST_S:g} s")
+                _look(until, checkpoint)
+
+
+def _look(until: float, checkpoint: Callable[[], None]) -> None:
+    """See whether to go on."""
+    checkpoint()
+    if time.monotonic() > until:
+        LOG.error("a plot was not drawn within %g s", LONGEST_S)
+        raise DrawingFailedError(f"drawing it took longer than {LONGEST_S:g} s")
 
 
 def _listen(process: subprocess.Popen[bytes], lines: SimpleQueue[bytes]) -> None:
