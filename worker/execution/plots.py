@@ -96,7 +96,7 @@ class StudyPlots:
             self._spec.training.gradient_tolerance,
             class_names=names.classes,
             input_names=names.inputs,
-            checkpoint=self._check,
+            checkpoint=self._in_time,
         )
         artifacts: dict[str, ArtifactRef] = {}
         plots: list[StoredPlot] = []
@@ -125,9 +125,14 @@ class StudyPlots:
             return SWITCHED_OFF
         return None if installed() else NOT_INSTALLED
 
-    def _drawn(self, name: PlotName, study: PlottedStudy) -> tuple[StoredPlot, list[Form]]:
+    def _in_time(self) -> None:
+        """Look whether the job is to stop, and withhold a plot that the job's time limit is reached in."""
+        self._check()
         if time.monotonic() > self._deadline:
             raise Withheld(OUT_OF_TIME)
+
+    def _drawn(self, name: PlotName, study: PlottedStudy) -> tuple[StoredPlot, list[Form]]:
+        self._in_time()
         try:
             numbers = numbers_of(name, study).model_dump_json()
         except (Withheld, Stopped):
@@ -135,7 +140,7 @@ class StudyPlots:
         except Exception as error:
             LOG.exception("job %s: the numbers of the plot %s", self._job.job_id, name)
             raise Withheld(FAILED) from error
-        answer = drawing_process().draw(name, numbers, self._check)
+        answer = drawing_process().draw(name, numbers, self._in_time)
         if answer.plot is None:
             raise TypeError("an answer without failure has a plot")
         forms = [("svg", SVG, answer.svg), ("data", JSON, numbers), ("vega", VEGA_LITE, answer.vega_lite)]
