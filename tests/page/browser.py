@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 from contextlib import contextmanager
@@ -21,15 +22,22 @@ WIDTHS: Final = {"desktop": (1280, 900), "phone": (390, 844)}
 _REFUSED: Final = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
 
+def program() -> str:
+    """Path of the browser; where it or Playwright is missing, skip with what is missing."""
+    pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"Chromium is missing: none of {', '.join(NAMES)} is on the path (apt-get install chromium)")
+    return found
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the browser, or skip with what is missing. One at a time and soon over: Playwright holds the event loop."""
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"Chromium is missing: none of {', '.join(NAMES)} is on the path (apt-get install chromium)")
+    path = program()
+    api = importlib.import_module("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser: Browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             yield browser
         finally:

@@ -1,4 +1,4 @@
-"""A browser, a service with a worker that trains, and two studies: shared by the tests of one file."""
+"""A browser for each file, and for all of them a service with a worker that trains, and two studies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.page.browser import chromium
+from tests.page.browser import chromium, program
 from tests.page.studies import LINE, MOONS
 from tests.support.service import Service
 
@@ -22,22 +22,22 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """After the browser, so that nothing is started where there is none."""
-    assert browser.is_connected()
+@pytest.fixture(scope="package")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Start one for all files, and none where there is no browser."""
+    assert program()
     running = Service(tmp_path_factory.mktemp("page") / "data")
     running.start()
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def url(service: Service) -> str:
     return f"http://127.0.0.1:{service.port}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def studies(service: Service) -> list[dict[str, Any]]:
     """Two studies that are done."""
     ids = [service.submit(spec) for spec in (MOONS, LINE)]

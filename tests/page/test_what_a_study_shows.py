@@ -48,11 +48,12 @@ def test_a_raw_table_is_mended_by_one_button_previewed_and_submitted(
         page.locator(".badge.cancelled, .badge.succeeded").wait_for()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_plots_of_the_worker_load_and_run_without_evaluating_text(
-    browser: Browser, url: str, service: Service, studies: list[dict[str, Any]]
+    browser: Browser, url: str, service: Service, studies: list[dict[str, Any]], scheme: Any
 ) -> None:
     plots = service.client.get(studies[0]["links"]["plots"]).json()["plots"]
-    with tab(browser, url) as watched:
+    with tab(browser, url, color_scheme=scheme) as watched:
         page = watched.page
         watched.open(f"#/jobs/{studies[0]['id']}")
         pictures = page.locator("section", has=page.get_by_role("heading", name="Pictures", exact=True))
@@ -66,6 +67,8 @@ def test_plots_of_the_worker_load_and_run_without_evaluating_text(
         drawn = pictures.locator(".chart[data-drawn]")
         drawn.nth(len(plots) - 1).wait_for()
         assert drawn.count() == len(plots)
+        papers = {one.evaluate("one => getComputedStyle(one).backgroundColor") for one in drawn.all()}
+        assert papers == {"rgb(255, 255, 255)"}, "their colours are made for white"
         assert page.get_by_text("could not be drawn").count() == 0
         assert "null" not in page.locator("main").inner_text()
         assert violations(page) == []

@@ -36,11 +36,12 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** A chart with its description for who does not see it, and its numbers as a table. */
 export class Chart {
-  /** `make(width)` returns a Vega-Lite specification; `numbers` is `{caption, head, rows}` or null. */
-  constructor({ title, description, make, numbers = null, renderer = "svg" }) {
+  /** `make(width)` returns a Vega-Lite specification; `numbers` is `{caption, head, rows}` or null; `own` is false for those with a look of their own, which is made for white paper. */
+  constructor({ title, description, make, numbers = null, renderer = "svg", own = true }) {
+    this.own = own;
     this.make = make;
     this.renderer = renderer;
-    this.area = el("div", { class: "chart", role: "img", "aria-label": `${title}. ${description}` });
+    this.area = el("div", { class: own ? "chart" : "chart paper", role: "img", "aria-label": `${title}. ${description}` });
     this.caption = el("figcaption", {}, el("strong", {}, title), " ", el("span", {}, description));
     this.element = el("figure", {}, this.caption, this.area, numbers === null ? null
       : details("The numbers", {}, table(numbers.caption, numbers.head, numbers.rows, { hideCaption: true })));
@@ -79,7 +80,7 @@ export class Chart {
     if (signal?.aborted || width === 0) return;
     this.width = width;
     this.view?.finalize();
-    const specification = vegaLite.compile({ ...this.make(width), background: "transparent" }, { config: theme() }).spec;
+    const specification = vegaLite.compile({ ...this.make(width), background: "transparent" }, { config: this.own ? theme() : {} }).spec;
     this.view = new vega.View(vega.parse(specification, null, { ast: true }), {
       expr: expressionInterpreter,
       renderer: this.renderer,

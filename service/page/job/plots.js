@@ -47,7 +47,7 @@ function plotFigure(job, plot, signal) {
       more.disabled = true;
       const response = await send("GET", path, { headers: { Accept: VEGA_LITE }, signal });
       const specification = await response.json();
-      const chart = new Chart({ title: plot.title, description: plot.description ?? "", make: () => specification });
+      const chart = new Chart({ title: plot.title, description: plot.description ?? "", make: () => specification, own: false });
       clear(stage).append(chart.area);
       chart.start(signal);
       more.remove();
