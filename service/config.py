@@ -1,5 +1,7 @@
 """Settings of every process of the service, from ``DEEPLIMIT_*``. Nothing else reads the environment."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -96,3 +98,12 @@ class Settings(BaseSettings):
         """Variables that give a child process these same settings."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def environment_of_a_child() -> dict[str, str]:
+    """Return the environment of a child process of our own that has no business with the settings.
+
+    They name a Redis server, and perhaps its password. The child imports from where this process does.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

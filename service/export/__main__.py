@@ -27,10 +27,10 @@ def main() -> None:
 def write(content: bytes, steps: int) -> bytes:
     """Return a parameters file as an ONNX model."""
     # imported here, below the bounds
-    import safetensors.numpy  # noqa: PLC0415
+    import safetensors.numpy  # noqa: PLC0415 - below the bounds, as what follows
 
-    from service.export.network import Network  # noqa: PLC0415
-    from service.export.onnx_model import onnx_model  # noqa: PLC0415
+    from service.export.network import Network  # noqa: PLC0415 - likewise
+    from service.export.onnx_model import onnx_model  # noqa: PLC0415 - likewise
 
     network = Network.of_file(content)
     if steps:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Final
 
-from service.config import PREFIX
+from service.config import environment_of_a_child
 from service.export.network import Network
 from service.export.onnx_size import check_size
 
@@ -36,15 +35,13 @@ def to_onnx(parameters: bytes, steps: int | None = None) -> bytes:
     if find_spec("onnx") is None:
         raise OnnxUnavailableError("This service has no ONNX: install deeplimit[onnx] beside it, or use model.py.")
     check_size(Network.of_file(parameters), parameters, steps)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, and a number
             [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
             input=parameters,
             capture_output=True,
             timeout=LONGEST_S,
-            env=environment,
+            env=environment_of_a_child(),
             check=True,
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
 from typing import Final
 
-from service.config import PREFIX
+from service.config import environment_of_a_child
 
 LOG = logging.getLogger(__name__)
 
@@ -40,15 +39,13 @@ def render(svg: bytes, form: str) -> bytes:
     RenderingFailedError
         The child failed, was killed, or took too long.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
         done = subprocess.run(  # noqa: S603 - a command of our own
             [sys.executable, "-P", "-m", "service.rendering", form],
             input=svg,
             capture_output=True,
             timeout=LONGEST_S,
-            env=environment,
+            env=environment_of_a_child(),
             check=True,
         )
     except subprocess.TimeoutExpired:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.http.scripted import ScriptedServer
     from tests.support.service import Service
 
-mlflow: Any = pytest.importorskip("mlflow")
+mlflow: Any = pytest.importorskip("mlflow", reason="mlflow is missing: the extra mlflow")
 pytestmark = pytest.mark.e2e
 
 STUDY = {

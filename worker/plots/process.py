@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from service.config import PREFIX
+from service.config import environment_of_a_child
 from service.runtime.lifeline import tied
 from worker.plots.request import DrawAnswer, DrawRequest
 
@@ -60,15 +60,12 @@ class DrawingProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self.stop()
-        # of no use to a drawer: where the job store is, and perhaps its password
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own
             tied([sys.executable, "-P", "-m", "worker.plots"]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env=environment,
+            env=environment_of_a_child(),
         )
         if self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)  # one that hangs reads no requests

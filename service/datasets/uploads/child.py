@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from service.config import PREFIX
+from service.config import environment_of_a_child
 from service.datasets.uploads.request import PreviewRequest, UploadAnswer, UploadRefusedError
 
 if TYPE_CHECKING:
@@ -50,16 +49,13 @@ def look_at(canonical: Path, facts: SampleFacts) -> DatasetPreview:
 
 
 def _ask(request: UploadRequest | PreviewRequest) -> UploadAnswer:
-    # the service's own settings name a Redis server and perhaps its password: no business of a reader's
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "service.datasets.uploads"],  # -P: not whatever lies in the working directory
             input=request.model_dump_json().encode(),
             capture_output=True,
             timeout=LONGEST_S,
-            env=environment,
+            env=environment_of_a_child(),
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -32,7 +32,7 @@ pytestmark = [
 SMALL: dict[str, Any] = {"depths": [2, 4], "starts": 1, "max_iterations": 15}
 
 
-@parametrize_with_checks([DeepLimitClassifier(**SMALL), DeepLimitRegressor(**SMALL)])  # type: ignore[untyped-decorator]
+@parametrize_with_checks([DeepLimitClassifier(**SMALL), DeepLimitRegressor(**SMALL)])  # type: ignore[untyped-decorator]  # scikit-learn ships no types
 def test_scikit_learns_checks(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 
@@ -49,7 +49,7 @@ def test_the_check_that_takes_another_scipy() -> None:
 
 def penguins() -> Any:
     """Two measures in a frame, and the species that they tell."""
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", reason="pandas is missing: the extra notebook")
     rng = np.random.default_rng(0)
     species = rng.permutation(np.repeat(["Adelie", "Gentoo", "Chinstrap"], 12))
     means = {"Adelie": (39.0, 190.0), "Gentoo": (47.0, 217.0), "Chinstrap": (49.0, 196.0)}

@@ -80,7 +80,7 @@ def boundaries_of(x: Floats, y: Floats, z: Floats) -> list[Floats]:
     # the boundary of the last class is that of others with it
     for place in range(max(classes - 1, 1)):
         margin = z[:, :, 0] if classes == 1 else z[:, :, place] - np.delete(z, place, axis=2).max(axis=2)
-        lines += contour_generator(x, y, np.ma.masked_invalid(margin)).lines(0.0)  # type: ignore[arg-type]
+        lines += contour_generator(x, y, np.ma.masked_invalid(margin)).lines(0.0)  # type: ignore[arg-type]  # it takes masked arrays
     return lines
 
 

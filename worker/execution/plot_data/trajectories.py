@@ -87,4 +87,4 @@ def _plane(states: Floats) -> Projection:
 
 def _lists(values: Floats) -> list:  # type: ignore[type-arg]  # as deep as the array
     """Return nested lists of rounded numbers."""
-    return np.vectorize(rounded, otypes=[float])(values).tolist()  # type: ignore[no-any-return]
+    return np.vectorize(rounded, otypes=[float])(values).tolist()  # type: ignore[no-any-return]  # lists of lists
