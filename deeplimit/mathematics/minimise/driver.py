@@ -107,7 +107,7 @@ class _Minimisation:
                 return Status.STATIONARY_NONSMOOTH
             step = self.step(-self.inverse.apply(self.now.gradient))
             if step is None:
-                if not len(self.inverse):
+                if not self.inverse.known:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
                 self.inverse.clear()
                 continue
@@ -137,7 +137,7 @@ class _Minimisation:
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
     def step(self, direction: Tensor) -> Step | None:
-        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
+        first = 1.0 if self.inverse.known else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
         return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
