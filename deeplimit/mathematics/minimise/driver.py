@@ -10,8 +10,9 @@ from typing import Final
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.bundle import Bundle
+from deeplimit.mathematics.minimise.course import Course, Reached, Trial, reach, run
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
-from deeplimit.mathematics.minimise.line_search import Step, search
+from deeplimit.mathematics.minimise.line_search import search
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
 from deeplimit.mathematics.minimise.solution import (
     Budget,
@@ -64,7 +65,22 @@ def minimise(
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).run()
+    return run(
+        course(objective, start, budget, observer, curvature_floor=curvature_floor),
+        lambda trial: reach(objective.evaluate, trial),
+    )
+
+
+def course(
+    objective: Objective,
+    start: Tensor,
+    budget: Budget,
+    observer: Observer | None = None,
+    *,
+    curvature_floor: float = 0.0,
+) -> Course[Solution]:
+    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
+    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).course()
 
 
 class _Minimisation:
@@ -79,25 +95,26 @@ class _Minimisation:
         self.inverse = InverseHessian()
         self.bundle = Bundle()
         self.u = start.clone()
-        self.now = self.evaluate(self.u)
+        self.now: Evaluation
 
-    def evaluate(self, u: Tensor) -> Evaluation:
+    def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
         self.evaluations += 1
-        evaluation = self.objective.evaluate(u)
+        reached = yield Trial(self.u, direction, step)
         if not self.budget.smooth:
-            self.bundle.add(u, evaluation)
-        return evaluation
+            self.bundle.add(reached.u, reached.evaluation)
+        return reached
 
-    def run(self) -> Solution:
+    def course(self) -> Course[Solution]:
+        self.now = (yield from self.trial()).evaluation
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
             return self.end(Status.DIVERGED)
         self.record()
-        status = self.quasi_newton()
+        status = yield from self.quasi_newton()
         if status is Status.STALLED and self.budget.smooth:
-            status = self.newton()
+            status = yield from self.newton()
         return self.end(status)
 
-    def quasi_newton(self) -> Status:
+    def quasi_newton(self) -> Course[Status]:
         """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
         while True:
             early = self.stop()
@@ -105,7 +122,7 @@ class _Minimisation:
                 return early
             if not self.budget.smooth and self.flat():
                 return Status.STATIONARY_NONSMOOTH
-            step = self.step(-self.inverse.apply(self.now.gradient))
+            step = yield from self.step(-self.inverse.apply(self.now.gradient))
             if step is None:
                 if not len(self.inverse):
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
@@ -113,9 +130,9 @@ class _Minimisation:
                 continue
             self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
             self.iterations += 1
-            self.move(step.u, step.evaluation)
+            self.move(step)
 
-    def newton(self) -> Status:
+    def newton(self) -> Course[Status]:
         """Run Newton-CG from where E's differences are rounding; steps are judged by the gradient."""
         for _ in range(_NEWTON_STEPS):
             early = self.stop()
@@ -124,21 +141,21 @@ class _Minimisation:
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
             newton = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
-            trial = self.u + newton.direction
-            evaluation = self.evaluate(trial)
+            trial = yield from self.trial(newton.direction)
+            evaluation = trial.evaluation
             shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
             if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
-                self.move(trial, evaluation)
+                self.move(trial)
                 continue
-            step = self.step(newton.direction)
+            step = yield from self.step(newton.direction)
             if step is None:
                 return Status.STALLED
-            self.move(step.u, step.evaluation)
+            self.move(step)
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
-    def step(self, direction: Tensor) -> Step | None:
+    def step(self, direction: Tensor) -> Course[Reached | None]:
         first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
-        return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
+        return (yield from search(self.trial, self.now, direction, first_step=first, smooth=self.budget.smooth))
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """Count products and let the observer interrupt a long solve."""
@@ -179,8 +196,8 @@ class _Minimisation:
         """
         return self.now.objective + _NOISE * rounding(self.now)
 
-    def move(self, u: Tensor, evaluation: Evaluation) -> None:
-        self.u, self.now = u, evaluation
+    def move(self, to: Reached) -> None:
+        self.u, self.now = to.u, to.evaluation
         self.record()
 
     def record(self) -> None:
