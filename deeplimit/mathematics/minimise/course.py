@@ -1,18 +1,36 @@
 """What the course of a minimisation asks for, and what it is told: so that one course serves alone or beside others.
 
-A course is a generator. It yields a ``Trial`` wherever it needs E at a new point, is sent what was ``Reached``, and
-returns its result. Who evaluates, one point or those of many courses at once, is not its concern.
+A course is a generator. It yields a ``Trial`` wherever it needs E at a new point and is sent what was ``Reached``; it
+yields a ``Product`` wherever it needs the inverse Hessian applied and is sent the vector; and it returns its result.
+Whether one is answered or many at once is not its concern.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
 from deeplimit.mathematics.model.objective import Evaluation
+
+
+class Inverse(Protocol):
+    """What is known of the inverse Hessian."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
+
+    def update(self, s: Tensor, y: Tensor) -> None:
+        """Take in a step and the change of the gradient along it."""
+
+    def clear(self) -> None:
+        """Forget every pair."""
+
+    def apply(self, g: Tensor) -> Tensor:
+        """Return H g."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +56,18 @@ class Reached:
     slope: float
 
 
+@dataclass(frozen=True)
+class Product:
+    """The inverse Hessian applied to g."""
+
+    inverse: Inverse
+    g: Tensor
+
+
 _Result = TypeVar("_Result")
-Course = Generator[Trial, Reached, _Result]
-"""What asks for trials and returns a result."""
+Ask = Trial | Product
+Course = Generator[Ask, Any, _Result]
+"""What asks, and returns a result; ``Reached`` is sent to a trial, the vector to a product."""
 
 
 def reach(evaluate: Callable[[Tensor], Evaluation], trial: Trial) -> Reached:
@@ -51,12 +78,12 @@ def reach(evaluate: Callable[[Tensor], Evaluation], trial: Trial) -> Reached:
     return Reached(point, evaluation, slope)
 
 
-def run(course: Course[_Result], answer: Callable[[Trial], Reached]) -> _Result:
-    """Run a course to its end, answering each trial by itself."""
+def run(course: Course[_Result], evaluate: Callable[[Tensor], Evaluation]) -> _Result:
+    """Run one course to its end by itself."""
     try:
-        trial = next(course)
+        ask = next(course)
         while True:
-            trial = course.send(answer(trial))
+            ask = course.send(ask.inverse.apply(ask.g) if isinstance(ask, Product) else reach(evaluate, ask))
     except StopIteration as ended:
         result: _Result = ended.value
         return result

@@ -10,7 +10,7 @@ from typing import Final
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.bundle import Bundle
-from deeplimit.mathematics.minimise.course import Course, Reached, Trial, reach, run
+from deeplimit.mathematics.minimise.course import Course, Inverse, Product, Reached, Trial, run
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.line_search import search
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
@@ -65,10 +65,7 @@ def minimise(
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    return run(
-        course(objective, start, budget, observer, curvature_floor=curvature_floor),
-        lambda trial: reach(objective.evaluate, trial),
-    )
+    return run(course(objective, start, budget, observer, curvature_floor=curvature_floor), objective.evaluate)
 
 
 def course(
@@ -78,31 +75,50 @@ def course(
     observer: Observer | None = None,
     *,
     curvature_floor: float = 0.0,
+    inverse: Inverse | None = None,
 ) -> Course[Solution]:
-    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
-    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).course()
+    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`.
+
+    Parameters
+    ----------
+    inverse
+        Keeps the pairs of steps and gradient changes; by default one of its own.
+    """
+    observer = observer or (lambda _: None)
+    inverse = InverseHessian() if inverse is None else inverse
+    return _Minimisation(objective, start, budget, observer, curvature_floor, inverse).course()
 
 
 class _Minimisation:
     def __init__(
-        self, objective: Objective, start: Tensor, budget: Budget, observer: Observer, curvature_floor: float
+        self,
+        objective: Objective,
+        start: Tensor,
+        budget: Budget,
+        observer: Observer,
+        curvature_floor: float,
+        inverse: Inverse,
     ) -> None:
         self.objective, self.budget, self.observer = objective, budget, observer
         self.curvature_floor = curvature_floor
         self.started = time.monotonic()
         self.evaluations = self.iterations = self.products = 0
         self.history: list[HistoryRow] = []
-        self.inverse = InverseHessian()
+        self.inverse = inverse
         self.bundle = Bundle()
         self.u = start.clone()
         self.now: Evaluation
 
     def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
         self.evaluations += 1
-        reached = yield Trial(self.u, direction, step)
+        reached: Reached = yield Trial(self.u, direction, step)
         if not self.budget.smooth:
             self.bundle.add(reached.u, reached.evaluation)
         return reached
+
+    def applied(self, g: Tensor) -> Course[Tensor]:
+        product: Tensor = yield Product(self.inverse, g)
+        return product
 
     def course(self) -> Course[Solution]:
         self.now = (yield from self.trial()).evaluation
@@ -122,9 +138,9 @@ class _Minimisation:
                 return early
             if not self.budget.smooth and self.flat():
                 return Status.STATIONARY_NONSMOOTH
-            step = yield from self.step(-self.inverse.apply(self.now.gradient))
+            step = yield from self.step(-(yield from self.applied(self.now.gradient)))
             if step is None:
-                if not len(self.inverse):
+                if not self.inverse.known:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
                 self.inverse.clear()
                 continue
@@ -154,7 +170,7 @@ class _Minimisation:
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
     def step(self, direction: Tensor) -> Course[Reached | None]:
-        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
+        first = 1.0 if self.inverse.known else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
         return (yield from search(self.trial, self.now, direction, first_step=first, smooth=self.budget.smooth))
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -22,6 +22,11 @@ class InverseHessian:
     def __len__(self) -> int:
         return len(self._pairs)
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
+        return len(self._pairs) > 0
+
     def update(self, s: Tensor, y: Tensor) -> None:
         """Take a pair in, unless its curvature s·y is not safely positive."""
         curvature, length = torch.stack([s @ y, y @ y]).tolist()

@@ -155,7 +155,7 @@ class Solution:
 
 def gradient_norm(evaluation: Evaluation) -> float:
     """Return ‖∂E/∂u‖."""
-    return float(torch.linalg.vector_norm(evaluation.gradient))
+    return float(torch.linalg.vector_norm(evaluation.gradient)) if evaluation.norm is None else evaluation.norm
 
 
 def rounding(evaluation: Evaluation) -> float:
