@@ -1,8 +1,8 @@
 """Explicit Runge-Kutta stages of many parameter sets at once, on the same samples: forward map and gradient.
 
-The formulas are those of runge_kutta.py and two_layer.py. A set more is an axis more of every array, so that B sets
-take as many calls as one: of small arrays a call costs more than its arithmetic. Samples come last, (B, d, S), because a
-batch of products K Y with few rows and many columns is several times as fast as one with many rows and few columns.
+The formulas are those of runge_kutta.py and two_layer.py. The sets are one more axis of every array, so that B of them
+take as many calls as one: with small arrays a call costs more than its arithmetic. Samples come last, (B, d, S), as a
+batch of products K Y of few rows and many columns is several times as fast as one of many rows and few columns.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from deeplimit.mathematics.kernels.batched import BatchedRungeKutta, Trajectorie
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Evaluation, samples_at_once
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS
 
-
 WORTH_BATCHING: Final = 2**17
 """S·d² below which a layer of one set costs calls rather than arithmetic, on a processor.
 
