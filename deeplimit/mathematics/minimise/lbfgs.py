@@ -67,6 +67,11 @@ class InverseHessian:
         """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
         return self._taken > 0 or self.initial is not None
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
+        return len(self._pairs) > 0
+
     def update(self, s: Tensor, y: Tensor) -> None:
         """Take a pair in, unless its curvature s·y is not safely positive; the oldest makes room."""
         curvature, length = torch.stack([s @ y, y @ y]).tolist()
@@ -82,6 +87,10 @@ class InverseHessian:
         if self.initial is not None:
             self._fit_share(y, curvature)
 
+    def alone(self) -> InverseHessian:
+        """Return itself; see ``Inverse``."""
+        return self
+
     def on(self, initial: InitialInverse) -> InverseHessian:
         """Return the same pairs on another H₀."""
         other = copy(self)
@@ -91,11 +100,6 @@ class InverseHessian:
     def clear(self) -> None:
         """Forget every pair, and what was known before any."""
         self._taken, self.initial = 0, None
-
-    def pairs(self) -> tuple[Tensor, Tensor]:
-        """Return S and Y (pairs, length), the oldest first."""
-        order = self._order()
-        return self._S[order], self._Y[order]
 
     def apply(self, g: Tensor, share: float | None = None) -> Tensor:
         """Return H g, with the own share unless another is given."""

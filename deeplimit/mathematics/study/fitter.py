@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise import Budget, minimise
+from deeplimit.mathematics.minimise import Budget, minimise, minimise_together
 from deeplimit.mathematics.minimise.certificate import carried_over
+from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import Problem
@@ -65,6 +67,33 @@ class Fitter:
         solution = minimise(network, start, self.budget, observer, curvature_floor=self._floor)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
+
+    def networks(
+        self, network: ResidualNetwork, starts: Sequence[Tensor], phase: str, work: float | None = None
+    ) -> Iterator[list[BranchPoint]]:
+        """Train one network from several starts, as many at once as is worth it; ``work`` is that of each."""
+        batch = BatchedObjective.of(network)
+        together = 1 if batch is None else batch.sets_at_once()
+        for first in range(0, len(starts), together):
+            some = starts[first : first + together]
+            if batch is None or len(some) == 1:
+                yield [self.network(network, start, phase, work) for start in some]
+            else:
+                yield self._batch(batch, network, some, phase, work)
+
+    def _batch(
+        self,
+        batch: BatchedObjective,
+        network: ResidualNetwork,
+        starts: Sequence[Tensor],
+        phase: str,
+        work: float | None,
+    ) -> list[BranchPoint]:
+        total, name = len(starts) * (float(network.depth) if work is None else work), f"discrete-{network.depth}"
+        observers = self._meter.fits(phase, name, total, self.budget.gradient_tolerance, len(starts))
+        solutions = minimise_together(batch, starts, self.budget, observers, curvature_floor=self._floor)
+        self._meter.finish(total)
+        return [BranchPoint(network, network.parameters(solution.u), solution) for solution in solutions]
 
     def continuum(
         self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor], phase: str = "continuum"

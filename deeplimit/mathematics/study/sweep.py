@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Final, TypeVar
 
 import torch
@@ -33,7 +34,7 @@ from deeplimit.mathematics.study.branches import (
     same_minimum,
     select,
 )
-from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
+from deeplimit.mathematics.study.continuum_fit import ContinuumFit, ContinuumOptions
 from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
@@ -42,7 +43,7 @@ from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minim
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
 _STARTS_AT_ONCE: Final = 4
-"""Starts between two looks at how many minima they found."""
+"""Starts between two looks at how many minima they found, where that decides how many are made."""
 
 
 @dataclass
@@ -209,9 +210,13 @@ class _Sweep:
         return branches
 
     def _continuum_starts(self) -> list[Branch]:
-        groups, saddles = self._settled(
-            lambda: self.fitter.continuum(self.generator), self.fitter.settle_continuum, continuum_facts
-        )
+        def train(count: int) -> list[ContinuumFit]:
+            fits: list[ContinuumFit] = []
+            while len(fits) < count and not (fits and self.fitter.budget.out_of_time()):
+                fits.append(self.fitter.continuum(self.generator))
+            return fits
+
+        groups, saddles = self._settled(train, self.fitter.settle_continuum, continuum_facts)
         return self._as_branches(groups, saddles, lambda fit: Branch(0, continuum=fit))
 
     def _as_branches(
@@ -227,29 +232,33 @@ class _Sweep:
         ]
 
     def _minima(self, network: ResidualNetwork) -> tuple[list[list[BranchPoint]], list[list[BranchPoint]]]:
-        def train() -> BranchPoint:
-            start = network.random(self.generator, self.training.start_scale)
-            return self.fitter.network(network, start, "starts", 2.0 * network.depth)
+        def train(count: int) -> list[BranchPoint]:
+            starts = [network.random(self.generator, self.training.start_scale) for _ in range(count)]
+            points: list[BranchPoint] = []
+            for batch in self.fitter.networks(network, starts, "starts", 2.0 * network.depth):
+                points += batch
+                if self.fitter.budget.out_of_time():
+                    break
+            return points
 
         return self._settled(train, partial(self.fitter.settle, phase="starts"), point_facts)
 
     def _settled(
         self,
-        train: Callable[[], _Point],
+        train: Callable[[int], list[_Point]],
         settle: Callable[[_Point], tuple[_Point, list[_Point]]],
         facts: Callable[[_Point], Facts],
     ) -> tuple[list[list[_Point]], list[list[_Point]]]:
         """Train every random start; group the minima, lowest first, and the saddles that were left.
 
+        ``train`` trains so many, or fewer where the time limit is reached.
         One point of each group is certified for all: they are one point up to the exact symmetries.
         """
         trained: list[_Point] = []
         groups: list[list[_Point]] = []
         while not self._enough(groups, len(trained)):
-            for _ in range(min(_STARTS_AT_ONCE, self._most_starts - len(trained))):
-                trained.append(train())
-                if self.fitter.budget.out_of_time():
-                    break
+            at_once = self._most_starts if self.training.starts is not None else _STARTS_AT_ONCE
+            trained += train(min(at_once, self._most_starts - len(trained)))
             groups = cluster(self.problem, trained, facts) or [trained]
         settled: list[_Point] = []
         saddles: list[list[_Point]] = []
@@ -269,22 +278,29 @@ class _Sweep:
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
         network = ResidualNetwork(self.problem, depth)
-        for branch in branches:
-            if not branch.status.carried:
-                continue
-            if self.training.depth_start is DepthStart.INDEPENDENT:
+        carried = [branch for branch in branches if branch.status.carried]
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            for branch in carried:
                 lowest = self._minima(network)[0][0][0]
                 branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
-                continue
-            if self.from_continuum and branch.continuum is not None:
-                start = recover(branch.continuum.parameters, depth)
-            else:
-                start = prolong(branch.latest.parameters, depth)
-            point = self.fitter.network(network, network.encode(start), "discrete")
+        else:
+            self._train(carried, network)
+        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
+        """Train a network along every branch, from what it is transferred to there."""
+        depth = network.depth
+        starts = [
+            recover(branch.continuum.parameters, depth)
+            if self.from_continuum and branch.continuum is not None
+            else prolong(branch.latest.parameters, depth)
+            for branch in branches
+        ]
+        batches = self.fitter.networks(network, [network.encode(start) for start in starts], "discrete")
+        for branch, point in zip(branches, chain.from_iterable(list(batches)), strict=True):
             branch.points[depth], left = self.fitter.settle(point, "discrete", direction_at_depth(branch, network))
             if left:
                 branch.bifurcate(left[0])
-        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
 
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
