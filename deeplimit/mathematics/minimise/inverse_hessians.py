@@ -67,10 +67,8 @@ class InverseHessians:
         """Return the inverse Hessian of one row, with arrays of its own."""
         if row.pair is not None:
             self._take_in([row])
-        alone = InverseHessian(self.memory)
-        for slot in self._order[row.index, self.memory - min(row.taken, self.memory) :].tolist():
-            alone.update(self._S[row.index, slot], self._Y[row.index, slot])
-        return alone
+        kept = self._order[row.index, self.memory - min(row.taken, self.memory) :]
+        return InverseHessian.of(self._S[row.index, kept], self._Y[row.index, kept], self.memory)
 
     def _take_in(self, rows: Sequence[Row]) -> None:
         """Take in the pairs that rows have been given, but for those whose curvature s·y is not safely positive."""
