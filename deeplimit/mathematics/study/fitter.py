@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import torch
@@ -84,6 +85,7 @@ class Fitter:
         *,
         near: StationaryPoint | None = None,
         other: OtherStart | None = None,
+        tolerance: float = 0.0,
     ) -> BranchPoint:
         """Train one network from flat coordinates.
 
@@ -95,13 +97,14 @@ class Fitter:
             The minimum of a model nearby, whose Hessian is alike.
         other
             A start to weigh against ``start``.
+        tolerance
+            Of the gradient, where a larger one than the training's is enough.
         """
         work = float(network.depth) if work is None else work
-        observer = self._meter.fit(phase, f"discrete-{network.depth}", work, self.budget.gradient_tolerance)
+        budget = replace(self.budget, gradient_tolerance=max(tolerance, self.budget.gradient_tolerance))
+        observer = self._meter.fit(phase, f"discrete-{network.depth}", work, budget.gradient_tolerance)
         inverse = self._inverse(network, near)
-        solution = minimise(
-            network, start, self.budget, observer, curvature_floor=self._floor, inverse=inverse, other=other
-        )
+        solution = minimise(network, start, budget, observer, curvature_floor=self._floor, inverse=inverse, other=other)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
 
