@@ -24,6 +24,10 @@ STARTS: Final = {
     "smooth": "Rivals from this package's start, prolonged to n layers",
 }
 OURS: Final = "this package"
+Ends = tuple[float, float]
+"""Of the axis of seconds."""
+_BEYOND: Final = 1.6
+"""Factor that the axis goes beyond what is shown."""
 
 
 def draw(result: dict[str, Any]) -> Spec:
@@ -40,8 +44,9 @@ def draw(result: dict[str, Any]) -> Spec:
     ]
     names = sorted({row["who"] for row in rows}, key=lambda who: (who != OURS, who))
     tables = Tables()
+    ends = (min(row["seconds"] for row in rows) / _BEYOND, _BEYOND * result["limit_s"])
     panels = [
-        _panel(tables, [row for row in rows if row["start"] in {start, None}], names, words, result["limit_s"])
+        _panel(tables, [row for row in rows if row["start"] in {start, None}], names, words, ends)
         for start, words in STARTS.items()
     ]
     subtitle = ["CPU seconds on one thread, both axes logarithmic; two moons, S = 200, d = 4.", _limit(result)]
@@ -60,17 +65,16 @@ def describe(result: dict[str, Any]) -> str:
     return f"This package takes {told} layers; the others {min(others):.2g} to {max(others):.2g} times as long."
 
 
-def _panel(tables: Tables, rows: Sequence[Row], names: Sequence[str], words: str, limit: float) -> Panel:
+def _panel(tables: Tables, rows: Sequence[Row], names: Sequence[str], words: str, ends: Ends) -> Panel:
     depths = sorted({row["depth"] for row in rows})
-    low = min(row["seconds"] for row in rows) / 1.6
     x = alt.X("depth:Q", title="layers n", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=depths))
-    y = alt.Y("seconds:Q", title="CPU seconds", scale=alt.Scale(type="log", domain=[low, 1.6 * limit], nice=False))
+    y = alt.Y("seconds:Q", title="CPU seconds", scale=alt.Scale(type="log", domain=list(ends), nice=False))
     colour = alt.Color("who:N", title=None, scale=alt.Scale(domain=names, range=categories(len(names))), legend=_LEGEND)
     shape = alt.Shape("who:N", title=None, scale=alt.Scale(domain=names, range=shapes(len(names))), legend=_LEGEND)
     data = tables.add(rows)
     line = alt.Chart(data).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour)
     points = alt.Chart(data).mark_point(size=60, strokeWidth=2).encode(x=x, y=y, color=colour, shape=shape)
-    late = alt.Chart(tables.add([{"seconds": limit}])).mark_rule(strokeDash=[5, 4]).encode(y=y)
+    late = alt.Chart(tables.add([{"seconds": ends[1] / _BEYOND}])).mark_rule(strokeDash=[5, 4]).encode(y=y)
     title = alt.TitleParams(words, fontSize=12, fontWeight="normal", anchor="start")
     return alt.layer(late, line, points).properties(width=WIDTH, height=HEIGHT, title=title)
 

@@ -77,7 +77,7 @@ def spin(race: Race, objective: float) -> None:
 
 
 def test_adam_has_the_rate_that_arrives_first() -> None:
-    race, adam = best_adam(lambda: Bowl(3.0), CLOSE, 10.0)
+    race, adam = best_adam(lambda: Bowl(3.0), CLOSE, 4.0)
     assert race.arrived
     assert adam.rate == 0.1
 
