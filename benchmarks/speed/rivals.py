@@ -28,6 +28,8 @@ RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """Learning rates of Adam."""
 HEATS = ((0.05, 2), (0.2, 1), (1.0, 1))
 """Shares of the limit after which learning rates are compared, and how many go on."""
+STALE = (5000, 1e-9)
+"""Steps of Adam in which E must fall by so much: else it ends, thousands of times too slow to arrive."""
 _IDLE = 3
 """Calls of PyTorch's L-BFGS that change nothing, after which it has ended."""
 
@@ -102,12 +104,17 @@ class Adam:
     def __init__(self, module: Module, rate: float) -> None:
         self.module, self.rate = module, rate
         self._optimiser = torch.optim.Adam(module.parameters(), lr=rate)
+        self._stale = False
 
     def __call__(self, race: Race) -> None:
-        """Step until the race is over."""
-        while True:
-            race.see(float(self.module.evaluate()))
-            self._optimiser.step()
+        """Step until the race is over, or E hardly falls any more."""
+        steps, least = STALE
+        while not self._stale:
+            before = race.lowest
+            for _ in range(steps):
+                race.see(float(self.module.evaluate()))
+                self._optimiser.step()
+            self._stale = before - race.lowest < least
 
 
 def best_adam(modules: Callable[[], Module], target: float, limit: float) -> tuple[Race, Adam]:

@@ -168,7 +168,7 @@ def main(folder: Path, *, quick: bool) -> None:
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), max_tasks_per_child=1) as pool:
         waiting = {
             pool.submit(race, who, begun, depth, targets[depth], size.limit): depth
-            for depth in size.depths
+            for depth in reversed(size.depths)  # the longest first
             for who, begun in RIVALS
         }
         for done in as_completed(waiting):

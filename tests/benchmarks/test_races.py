@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from benchmarks import equivalents, gpu
-from benchmarks.speed import figures, measure, training
+from benchmarks.speed import figures, measure, rivals, training
 from benchmarks.speed.problems import depths_to
-from benchmarks.speed.rivals import CLOSE, Race, best_adam, outcome, ratios, torch_lbfgs
+from benchmarks.speed.rivals import CLOSE, Adam, Race, best_adam, outcome, ratios, torch_lbfgs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +80,15 @@ def test_adam_has_the_rate_that_arrives_first() -> None:
     race, adam = best_adam(lambda: Bowl(3.0), CLOSE, 4.0)
     assert race.arrived
     assert adam.rate == 0.1
+
+
+def test_adam_ends_where_e_falls_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the wrong minimum: long before its time is over."""
+    monkeypatch.setattr(rivals, "STALE", (200, 1e-9))
+    race = Race(CLOSE)
+    race.run(Adam(Bowl(-1.0), 1e-3), 600.0)
+    assert race.lowest == 0.5
+    assert race.evaluations < 2000
 
 
 def test_a_row_of_the_training_is_measured_by_the_minimum_of_the_study() -> None:
