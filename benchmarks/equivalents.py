@@ -1,6 +1,6 @@
 """The work of whole studies in gradients of the finest depth, which no machine changes.
 
-Three studies with one start, every α = 1e-3. An evaluation of E_n with its gradient costs n layers, a Hessian-vector
+Studies with one start and one α for all. An evaluation of E_n with its gradient costs n layers, a Hessian-vector
 product twice as much; so much of it makes a gradient-equivalent of the finest depth. The continuum is counted for
 itself, a layer for each stage. Two counts: what the fits say of themselves, and what was really called throughout the
 study, certificates and starts that were given up included.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from benchmarks.speed.measure import PASSING, RESULTS, Record, one_thread
-from benchmarks.speed.problems import depths_to, problem
+from benchmarks.speed.problems import ALPHA, depths_to, problem
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -44,11 +44,13 @@ class Case:
     depths: tuple[int, ...]
     tolerance: float
     seed: int = 0
+    alpha: float = ALPHA
 
 
 WHOLE = (
     Case("moons", 4, depths_to(1024), 1e-7),
     Case("moons", 4, depths_to(1024), 1e-7, seed=1),
+    Case("breast_cancer", None, depths_to(256), 1e-7, alpha=1e-2),
     Case("breast_cancer", None, depths_to(256), 1e-7),
     Case("digits", None, (4, 8, 16, 32), 1e-6),
 )
@@ -87,7 +89,7 @@ def measured(case: Case) -> dict[str, object]:
     training = Training(starts=1, gradient_tolerance=case.tolerance, seed=case.seed)
     calls = Calls()
     with calls.counted():
-        study = run_study(problem(case.data, case.d), case.depths, ContinuumOptions(), training)
+        study = run_study(problem(case.data, case.d, alpha=case.alpha), case.depths, ContinuumOptions(), training)
     branch, finest = study.verdict_branch, case.depths[-1]
     fits = {depth: branch.points[depth].solution for depth in case.depths}
     layers = {n: n * (fit.evaluations + PRODUCT * fit.hessian_products) for n, fit in fits.items()}
@@ -99,6 +101,7 @@ def measured(case: Case) -> dict[str, object]:
         "depths": list(case.depths),
         "tolerance": case.tolerance,
         "seed": case.seed,
+        "alpha": case.alpha,
         "evaluations": [fit.evaluations for fit in fits.values()],
         "products": [fit.hessian_products for fit in fits.values()],
         "equivalents": sum(layers.values()) / finest,

@@ -13,13 +13,14 @@ import argparse
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import equivalents, gpu
-from benchmarks.speed import gradient, starts, training
+from benchmarks.speed import gradient, training
 from benchmarks.speed.figures import write_figures
-from benchmarks.speed.measure import PASSING, RESULTS, Record, missing
+from benchmarks.speed.measure import PASSING, PRINTED, RESULTS, Record, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,24 +42,27 @@ def _gpu(folder: Path, *, quick: bool) -> None:
     gpu.main(folder, on_cpu=False)
 
 
-def _service(folder: Path, *, quick: bool) -> None:
+def _printed(module: str, folder: Path, *, quick: bool) -> None:
+    """Run a script that prints sentences, and keep these."""
     if quick:
-        print("service: left out, only whole runs start one")
+        print(f"{module}: left out, only whole runs have it")
         return
-    record = Record("service", folder, quick=quick)
-    command = [sys.executable, "-m", "benchmarks.service"]
-    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
-        record.add(said=line)
+    record = Record(module, folder, quick=quick)
+    command = [sys.executable, "-m", f"benchmarks.{module}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stdout or ():
+            record.add(said=line.strip())
+    if running.returncode:
+        raise SystemExit(f"benchmarks.{module} ended with {running.returncode}")
 
 
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "gradient": gradient.main,
-    "starts": starts.main,
     "continuum": _continuum,
     "equivalents": equivalents.main,
     "training": training.main,
-    "service": _service,
     "gpu": _gpu,
+    **{module: partial(_printed, module) for module in PRINTED},
 }
 
 
@@ -76,7 +80,7 @@ def main(arguments: list[str]) -> None:
         begun = time.monotonic()
         BENCHMARKS[name](folder, quick=given.quick)
         print(f"  {name} took {time.monotonic() - begun:.0f} s", flush=True)
-    if folder == RESULTS:
+    if folder.resolve() == RESULTS:
         write_figures()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.speed.measure import RESULTS, ROOT, read
+from benchmarks.speed.measure import PRINTED, RESULTS, ROOT, read
 from benchmarks.speed.plot import OURS, svg
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def section() -> str:
     parts = {
         "training": _training,
         "gradient": _gradient,
-        "starts": _starts,
         "continuum": _continuum,
         "equivalents": _equivalents,
     }
     found = [part(result) for name, part in parts.items() if (result := read(name)) is not None]
-    return "\n\n".join([*found, _gpu(read("gpu")), *_service(read("service"))])
+    printed = [_said(result) for name in PRINTED if (result := read(name)) is not None]
+    return "\n\n".join([*found, _gpu(read("gpu")), *printed])
 
 
 def _head(title: str, result: dict[str, Any], text: str) -> str:
@@ -139,21 +139,6 @@ def _gradient(result: dict[str, Any]) -> str:
     return _head("One gradient", result, text) + "\n" + table(head, lines) + linear
 
 
-def _starts(result: dict[str, Any]) -> str:
-    text = "One study of many starts on two moons (d = 4), against as many studies of one start each."
-    lines = [
-        [
-            f"{row['depth']}",
-            f"{row['starts']}",
-            f"{short(row['together_s'])} s",
-            f"{short(row['apart_s'])} s",
-            short(row["ratio"]),
-        ]
-        for row in result["rows"]
-    ]
-    return _head("Many starts", result, text) + "\n" + table(("n", "starts", "together", "apart", "ratio"), lines)
-
-
 def _continuum(result: dict[str, Any]) -> str:
     text = (
         f"E_∞ of two moons, polynomials of degree {result['degree']}, {result['steps']} steps; all train the same\n"
@@ -184,13 +169,16 @@ def _continuum(result: dict[str, Any]) -> str:
 
 def _equivalents(result: dict[str, Any]) -> str:
     text = (
-        "The work of whole studies with one start, every α = 1e-3, in gradients of the finest depth; a Hessian\n"
+        "The work of whole studies with one start and one α for all, in gradients of the finest depth; a Hessian\n"
         "product is two. *All* also counts certificates and what was given up, *continuum* what E_∞ took, a layer\n"
         "for each stage."
     )
     lines = [
         [
-            f"{row['data']}, {row['depths'][0]} … {row['depths'][-1]}, {row['tolerance']:.0e}, seed {row['seed']}",
+            f"{row['data']}, {row['depths'][0]} … {row['depths'][-1]}",
+            f"{row['tolerance']:.0e}",
+            f"{row['alpha']:g}",
+            f"{row['seed']}",
             ", ".join(map(str, row["evaluations"])),
             ", ".join(map(str, row["products"])),
             short(row["equivalents"]),
@@ -202,7 +190,10 @@ def _equivalents(result: dict[str, Any]) -> str:
     ]
     head = (
         *(
-            "study, depths, tolerance",
+            "study, depths",
+            "tolerance",
+            "α",
+            "seed",
             "evaluations",
             "products",
             "equivalents",
@@ -242,11 +233,10 @@ def _gpu(result: dict[str, Any] | None) -> str:
     return _head("On a GPU", result, f"{result['card']}: S = 2000, d = 64, n = 1024.") + "\n" + table(head, lines)
 
 
-def _service(result: dict[str, Any] | None) -> list[str]:
-    if result is None:
-        return []
+def _said(result: dict[str, Any]) -> str:
+    name = result["benchmark"]
     lines = "\n".join(f"* {row['said']}" for row in result["rows"])
-    return [_head("The service", result, "What `python -m benchmarks.service` said:") + f"\n{lines}"]
+    return _head(name.capitalize(), result, f"What `python -m benchmarks.{name}` said.") + f"\n{lines}"
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 """Figures of whole runs, which are kept."""
 PASSING = ROOT / "build" / "bench"
 """Figures of quick runs."""
+PRINTED = ("service",)
+"""Scripts of ``benchmarks`` that print sentences, which whole runs keep as they are."""
 MEASURE = "CPU seconds of the process, one thread, medians of repeats taken in turns"
 _LIBRARIES = ("torch", "numpy", "scipy", "numba", "torchdiffeq")
 _LEAST = 0.02

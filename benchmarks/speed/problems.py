@@ -19,19 +19,16 @@ def problem(
     state_dim: int | None = None,
     *,
     samples: int | None = None,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float64,
+    alpha: float = ALPHA,
 ) -> Problem:
-    """Return a built-in data set, standardised, with tanh, cross entropy and every α = 1e-3."""
+    """Return a built-in data set, standardised, with tanh, cross entropy and one α for all."""
     data = load(name, samples=samples)
     return Problem(
         Standardisation.fit(data.inputs).inputs(data.inputs),
         data.targets,
         loss="cross_entropy",
         state_dim=state_dim,
-        regularisation=Regularisation(alpha=dict.fromkeys(PARAMETERS, ALPHA)),
-        device=device,
-        dtype=dtype,
+        regularisation=Regularisation(alpha=dict.fromkeys(PARAMETERS, alpha)),
     )
 
 
