@@ -17,9 +17,10 @@ import torch
 
 from benchmarks.speed.measure import Record, in_turns, one_thread
 from benchmarks.speed.neural_ode import NeuralOde
-from benchmarks.speed.problems import START_SCALE, problem
+from benchmarks.speed.problems import START_SCALE
+from benchmarks.speed.problems import problem as built_in
 from benchmarks.speed.rivals import CLOSE, Race, best_adam, outcome, ratios, torch_lbfgs
-from deeplimit.mathematics.kernels.tableau import EULER, RK4, Tableau
+from deeplimit.mathematics.kernels.tableau import EULER, Tableau
 from deeplimit.mathematics.minimise import Budget, minimise
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, stages_of
 from deeplimit.mathematics.model.flow import Flow, stage_times
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deeplimit.mathematics.minimise import HistoryRow
+    from deeplimit.mathematics.problem.learning_problem import Problem
 
 DEGREE, STEPS = 16, 64
 FINE_STEPS = 2048
@@ -55,14 +57,19 @@ TRAINED = (
 """Method, adjoint and optimiser of each training."""
 
 
-def flow(steps: int = STEPS, tableau: Tableau = RK4, degree: int = DEGREE) -> Flow:
-    """Return this package's continuum model, on request with another scheme than its own."""
-    given, basis = problem("moons", 4), LegendreIncrements(degree)
-    found = Flow(given, basis, steps)
-    if tableau is not RK4:
-        stages = stages_of(basis, stage_times(steps, tableau).to(given.x))
-        DiscretisedObjective.__init__(found, given, given.kernel(tableau, steps), stages, basis.size)
-    return found
+class SchemeFlow(Flow):
+    """This package's continuum model with any explicit scheme in place of its own."""
+
+    def __init__(self, problem: Problem, basis: LegendreIncrements, steps: int, tableau: Tableau) -> None:
+        self.basis, self.steps = basis, steps
+        stages = stages_of(basis, stage_times(steps, tableau).to(problem.x))
+        DiscretisedObjective.__init__(self, problem, problem.kernel(tableau, steps), stages, basis.size)
+
+
+def flow(steps: int = STEPS, tableau: Tableau | None = None, degree: int = DEGREE) -> Flow:
+    """Return the continuum model of two moons, by default with this package's scheme."""
+    given, basis = built_in("moons", 4), LegendreIncrements(degree)
+    return Flow(given, basis, steps) if tableau is None else SchemeFlow(given, basis, steps, tableau)
 
 
 def beginning(model: Flow, seed: int = 0) -> Tensor:
