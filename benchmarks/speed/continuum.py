@@ -58,7 +58,7 @@ TRAINED = (
 
 
 class SchemeFlow(Flow):
-    """This package's continuum model with any explicit scheme in place of its own."""
+    """The continuum model of this package with any explicit scheme in place of its own."""
 
     def __init__(self, problem: Problem, basis: LegendreIncrements, steps: int, tableau: Tableau) -> None:
         self.basis, self.steps = basis, steps
