@@ -236,7 +236,9 @@ def _gpu(result: dict[str, Any] | None) -> str:
 def _said(result: dict[str, Any]) -> str:
     name = result["benchmark"]
     lines = "\n".join(f"* {row['said']}" for row in result["rows"])
-    return _head(name.replace(".", ", ").capitalize(), result, f"What `python -m benchmarks.{name}` said.") + f"\n{lines}"
+    return (
+        _head(name.replace(".", ", ").capitalize(), result, f"What `python -m benchmarks.{name}` said.") + f"\n{lines}"
+    )
 
 
 if __name__ == "__main__":
