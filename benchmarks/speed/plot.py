@@ -26,6 +26,7 @@ STARTS: Final = {
 OURS: Final = "this package"
 Ends = tuple[float, float]
 """Of the axis of seconds."""
+_TICKS: Final = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
 _BEYOND: Final = 1.6
 """Factor that the axis goes beyond what is shown."""
 
@@ -62,13 +63,17 @@ def describe(result: dict[str, Any]) -> str:
     ours = [row for row in result["rows"] if row["who"] == OURS]
     told = ", ".join(f"{row['seconds']:.2g} s at {row['depth']}" for row in sorted(ours, key=lambda row: row["depth"]))
     others = [row["own_ratio"] for row in result["rows"] if row["who"] != OURS]
-    return f"This package takes {told} layers; the others {min(others):.2g} to {max(others):.2g} times as long."
+    return f"This package takes {told} layers; the others {min(others):.1f} to {max(others):,.0f} times as long."
+
+
+def _seconds(ends: Ends) -> alt.Scale:
+    return alt.Scale(type="log", domain=list(ends), nice=False)
 
 
 def _panel(tables: Tables, rows: Sequence[Row], names: Sequence[str], words: str, ends: Ends) -> Panel:
     depths = sorted({row["depth"] for row in rows})
     x = alt.X("depth:Q", title="layers n", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=depths))
-    y = alt.Y("seconds:Q", title="CPU seconds", scale=alt.Scale(type="log", domain=list(ends), nice=False))
+    y = alt.Y("seconds:Q", title="CPU seconds", scale=_seconds(ends), axis=alt.Axis(values=_TICKS))
     colour = alt.Color("who:N", title=None, scale=alt.Scale(domain=names, range=categories(len(names))), legend=_LEGEND)
     shape = alt.Shape("who:N", title=None, scale=alt.Scale(domain=names, range=shapes(len(names))), legend=_LEGEND)
     data = tables.add(rows)
