@@ -27,6 +27,9 @@ class Inverse(Protocol):
     def update(self, s: Tensor, y: Tensor) -> None:
         """Take in a step and the change of the gradient along it."""
 
+    def took(self, trials: int) -> None:
+        """Be told how many trials a step took."""
+
     def clear(self) -> None:
         """Forget every pair, and what was known before any."""
 

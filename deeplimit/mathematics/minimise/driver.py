@@ -157,6 +157,7 @@ class _Minimisation:
                 return early
             if not self.budget.smooth and self.flat():
                 return Status.STATIONARY_NONSMOOTH
+            before = self.evaluations
             step = yield from self.step(-(yield from self.applied(self.now.gradient)))
             if step is None:
                 if not self.inverse.known:
@@ -164,6 +165,7 @@ class _Minimisation:
                 self.inverse.clear()
                 continue
             self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
+            self.inverse.took(self.evaluations - before)
             self.iterations += 1
             self.move(step)
 

@@ -140,6 +140,9 @@ class Row:
         """Take a pair in, at the next product."""
         self.pair = s, y
 
+    def took(self, trials: int) -> None:
+        """Do nothing: there is no H₀ of another model to give up."""
+
     def clear(self) -> None:
         """Forget every pair."""
         self.taken, self.pair = 0, None

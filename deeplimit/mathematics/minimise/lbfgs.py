@@ -26,6 +26,10 @@ _FIRST_ROOM: Final = 20
 """Pairs that room is made for at first; it doubles when it is used up."""
 _OFF: Final = 2.0
 """A factor by which yᵀH₀y may be off sᵀy before the share is changed."""
+_STEPS: Final = 10
+"""Steps over which a carried H₀ is judged by the trials that their line searches took."""
+_MOST_TRIALS: Final = 15
+"""More trials in that many steps than these, and it is given up: with a good one nearly every first trial is taken."""
 _LEAST_SHARE: Final = 3e-3
 """Digits has the smallest that was measured, 0.02 to 0.3."""
 
@@ -54,6 +58,7 @@ class InverseHessian:
     def __init__(self, memory: int = MEMORY, initial: InitialInverse | None = None) -> None:
         self.memory, self.initial = memory, initial
         self.share = 1.0
+        self._trials: list[int] = []
         self._taken = 0
         self._scale = 1.0
         self._S = self._Y = torch.empty(0, 0)
@@ -91,6 +96,12 @@ class InverseHessian:
         self._scale = curvature / length
         if self.initial is not None:
             self._fit_share(y, curvature)
+
+    def took(self, trials: int) -> None:
+        """Be told how many trials a step took; an H₀ of another model that does not serve is given up."""
+        self._trials = [*self._trials[1 - _STEPS :], trials]
+        if len(self._trials) == _STEPS and sum(self._trials) > _MOST_TRIALS:
+            self.initial = None
 
     def alone(self) -> InverseHessian:
         """Return itself; see ``Inverse``."""

@@ -7,10 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deeplimit.mathematics import Problem, TrainedStudy
+from deeplimit.mathematics import Problem, TrainedStudy, Training
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.symmetry import aligned, distance, norm
 from deeplimit.mathematics.study.branches import MOST_CARRIED, NEAR_BEST, cluster, point_facts, same_minimum, select
+from deeplimit.mathematics.study.sweep import run_study
 from tests.support import known_answers
 
 seeds = st.integers(0, 2**31)
@@ -146,13 +147,23 @@ def test_two_moons_have_branches_that_cross(moons: TrainedStudy) -> None:
     assert first.points[64].solution.objective < verdict.points[64].solution.objective
     assert first.points[128].solution.objective > verdict.points[128].solution.objective
     ends = sorted(branch.continuum.solution.objective for branch in study.branches if branch.continuum is not None)
-    assert ends == pytest.approx([0.0409329, 0.0411147, 0.0422388], abs=5.5e-8)
+    assert ends == pytest.approx([0.0409329, 0.0410480, 0.0411147, 0.0422388], abs=5.5e-8)
     assert verdict.level == ends[0]
     assert sum(branch.starts for branch in study.branches) == 12
     statuses = [branch.status.value for branch in study.branches]
-    assert statuses == ["persists", "persists", "persists", "merges", "not_carried", "not_carried"]
-    assert study.branches[3].merged_into == study.verdict
-    assert study.branches[3].level == math.inf
+    assert statuses == ["persists", "persists", "persists", "persists", "not_carried"]
+
+
+def test_branches_of_two_moons_merge() -> None:
+    """From the same start memory and curvature lead to other minima: without them one of those at 8 ends at 16."""
+    training = Training(starts=12, carry_curvature=False)
+    study = run_study(known_answers.two_moons(), (8, 16), None, training)
+    merged, into = study.branches[3], study.branches[2]
+    assert [branch.status.value for branch in study.branches[:4]] == ["persists", "persists", "persists", "merges"]
+    assert merged.merged_into == 2
+    assert merged.level == math.inf
+    assert merged.points[16].solution.objective == pytest.approx(into.points[16].solution.objective, rel=1e-8)
+    assert merged.points[8].solution.objective > into.points[8].solution.objective + 1e-4
 
 
 def test_clustering_of_trained_starts_is_by_minimum(moons: TrainedStudy) -> None:
