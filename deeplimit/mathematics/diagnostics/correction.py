@@ -10,12 +10,13 @@ direction (compare the dual-weighted residuals of Becker and Rannacher 2001, whi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
@@ -23,6 +24,7 @@ from deeplimit.mathematics.minimise.solution import gradient_norm
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.objective import DiscretisedObjective
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import LAYERED
 from deeplimit.mathematics.study.branches import BranchPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
@@ -34,6 +36,12 @@ _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
+_SHORT: Final = 1e-3
+"""A step below this share of the coordinates' size, or of 1, meets no third derivative worth a gradient."""
+_CONTRACTS: Final = 0.2
+"""A step by the coarse inverse that leaves more of the gradient than this share is not used."""
+_NOISE: Final = 1e5
+"""Gradients of fewer roundings are looked at after a step, which may not make them smaller."""
 _FEWEST_STEPS: Final = 16
 """Steps of a flow whose Hessian stands for the refined one, at least."""
 
@@ -44,18 +52,24 @@ class Correction:
 
     Attributes
     ----------
-    u
-        Corrected flat coordinates of ``objective``; None where no step is known, and all is left.
+    step
+        In flat coordinates of ``objective``; None where none is known, and all is left.
+    start
+        What it starts from: the coordinates of what was trained.
     distance
         In increment coordinates, from the exact minimiser to the one that was trained, by source.
     remainder
         The part of the distance whose direction is not known.
+    decrease
+        Of E along the step, to second order: ½ |gᵀs|.
     """
 
     objective: DiscretisedObjective
-    u: Tensor | None
+    step: Tensor | None
+    start: Tensor
     distance: Errors
     remainder: float
+    decrease: float = 0.0
 
     def errors(self, change: float, sensitivity: float) -> Errors:
         """Return what a number errs by, by source.
@@ -72,54 +86,111 @@ class Correction:
             return self.distance.scaled(sensitivity) if total else Errors(optimisation=change)
         return self.distance.scaled((change + sensitivity * self.remainder) / total)
 
+    def along(self, gradient: Tensor) -> float:
+        """Return by how much a number changes along the step, from its gradient (length,); 0 without a step."""
+        return 0.0 if self.step is None else abs(float(gradient @ self.step))
+
+    @property
+    def u(self) -> Tensor | None:
+        """The corrected flat coordinates, or None."""
+        return None if self.step is None else self.start + self.step
+
+    @property
+    def limit_step(self) -> ContinuumParameters | None:
+        """The step as functions, where the objective is the continuum's, or None."""
+        if self.step is None or not isinstance(self.objective, Flow):
+            return None
+        return self.objective.parameters(self.step)
+
     @property
     def limit(self) -> ContinuumParameters | None:
         """The corrected θ_∞ where the objective is the continuum's, or None."""
-        if self.u is None or not isinstance(self.objective, Flow):
-            return None
-        return self.objective.parameters(self.u)
+        u = self.u
+        return None if u is None or not isinstance(self.objective, Flow) else self.objective.parameters(u)
 
 
-def without_step(objective: DiscretisedObjective, distance: Errors) -> Correction:
+def without_step(objective: DiscretisedObjective, start: Tensor, distance: Errors) -> Correction:
     """Return a correction of which nothing but the distance is known."""
-    return Correction(objective, None, distance, distance.total)
+    return Correction(objective, None, start, distance, distance.total)
 
 
-def correct_network(point: BranchPoint, certificate: Certificate | None, distance: Errors) -> Correction:
-    """Return the Newton step of one depth, if it is certified to be a minimum; ``distance`` is known without it."""
-    lower = _certified(certificate)
+def correct_network(
+    point: BranchPoint, certificate: Certificate | None, distance: Errors, coarse: CoarseInverse | None = None
+) -> Correction:
+    """Return the Newton step of one depth, if it is certified to be a minimum; ``distance`` is known without it.
+
+    Parameters
+    ----------
+    coarse
+        Gives the step where it serves this depth and leaves little of the gradient; conjugate gradients give others.
+    """
+    lower, network, u = _certified(certificate), point.network, point.solution.u
     if lower is None:
-        return without_step(point.network, distance)
-    network, solution = point.network, point.solution
-    solved = _solve(network, network, solution.u, solution.evaluation.gradient, lower)
+        return without_step(network, u, distance)
+    gradient = point.solution.evaluation.gradient
+    solved = None
+    if coarse is not None and coarse.serves(network):
+        solved = _by_coarse(network, coarse, u, gradient)
+    solved = _solve(network, u, gradient) if solved is None else solved
     if solved is None:
-        return without_step(network, distance)
+        return without_step(network, u, distance)
     step, left = solved
-    total = float(torch.linalg.vector_norm(step)) + left
-    return Correction(network, solution.u + step, Errors(optimisation=total), left)
+    return _corrected(network, step, u, gradient, left / lower)
 
 
 def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: Errors) -> Correction:
     """Return the same for the continuum, in a finer basis and with finer steps."""
     lower = _certified(certificate)
     refined = Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
-    if lower is None:
-        return without_step(refined, distance)
     start = refined.encode(fit.parameters)
+    if lower is None:
+        return without_step(refined, start, distance)
     gradient = refined.evaluate(start).gradient
-    solved = _solve(refined, _cheaper(refined), start, gradient, lower)
-    if solved is None:
-        return without_step(refined, distance)
-    step, left = solved
+    # A Hessian with fewer steps differs by their error alone, so that what is left of a short step is known without
+    # another gradient.
+    product = _cheaper(refined).linearise(start).hessian_product
+    newton = newton_direction(product, gradient, limit=PRODUCTS, residual=_RESIDUAL)
+    if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
+        return without_step(refined, start, distance)
+    step, left = newton.direction, newton.residual
+    if float(torch.linalg.vector_norm(step)) > _SHORT * max(1.0, float(torch.linalg.vector_norm(start))):
+        left = max(left, float(torch.linalg.vector_norm(refined.evaluate(start + step).gradient)))
+    found = _corrected(refined, step, start, gradient, left / lower)
+    return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
+
+
+def _corrected(
+    objective: DiscretisedObjective, step: Tensor, start: Tensor, gradient: Tensor, left: float
+) -> Correction:
+    """Return a correction by a step that leaves a distance, and its own rounding."""
+    left += torch.finfo(start.dtype).eps * float(torch.linalg.vector_norm(start))
     total = float(torch.linalg.vector_norm(step)) + left
-    return Correction(refined, start + step, _by_source(fit, refined, gradient).scaled(total), left)
+    return Correction(objective, step, start, Errors(optimisation=total), left, 0.5 * abs(float(gradient @ step)))
 
 
-def _solve(
-    objective: DiscretisedObjective, cheaper: DiscretisedObjective, start: Tensor, gradient: Tensor, lower: float
+def _by_coarse(
+    network: ResidualNetwork, coarse: CoarseInverse, u: Tensor, gradient: Tensor
 ) -> tuple[Tensor, float] | None:
-    """Return the step and the distance that it leaves, or None where the Hessian is not positive."""
-    product = cheaper.linearise(start).hessian_product
+    """Return the step and the norm of the gradient that it leaves, or None where it leaves too much.
+
+    What is left is looked at until two depths have told; then it is twice the largest share that any has left.
+    """
+    step, norm = coarse.step(network, gradient), float(torch.linalg.vector_norm(gradient))
+    if step is None:
+        return None
+    if coarse.told and norm > _NOISE * torch.finfo(u.dtype).eps:
+        return step, 2.0 * coarse.contraction * norm
+    after = network.evaluate(u + step).gradient
+    left = float(torch.linalg.vector_norm(after))
+    if not left <= _CONTRACTS * norm:
+        return None
+    coarse.looked_at(left / norm)
+    return step, left
+
+
+def _solve(objective: DiscretisedObjective, start: Tensor, gradient: Tensor) -> tuple[Tensor, float] | None:
+    """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive."""
+    product = objective.linearise(start).hessian_product
     u, g, products = start, gradient, PRODUCTS
     most = float(torch.linalg.vector_norm(gradient))
     left, enough = most, _RESIDUAL * most
@@ -138,8 +209,7 @@ def _solve(
             left = max(left, min(reached, most))
             break
         u, g, left = trial, after, reached
-    own = torch.finfo(u.dtype).eps * float(torch.linalg.vector_norm(u))
-    return u - start, left / lower + own
+    return u - start, left
 
 
 def _by_source(fit: ContinuumFit, refined: Flow, gradient: Tensor) -> Errors:
