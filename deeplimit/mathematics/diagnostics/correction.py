@@ -36,8 +36,6 @@ _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
-_SHORT: Final = 1e-3
-"""A step below this share of the coordinates' size, or of 1, meets no third derivative worth a gradient."""
 _CONTRACTS: Final = 0.2
 """A step by the coarse inverse that leaves more of the gradient than this share is not used."""
 _NOISE: Final = 1e5
@@ -146,17 +144,43 @@ def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: 
     if lower is None:
         return without_step(refined, start, distance)
     gradient = refined.evaluate(start).gradient
-    # A Hessian with fewer steps differs by their error alone, so that what is left of a short step is known without
-    # another gradient.
-    product = _cheaper(refined).linearise(start).hessian_product
-    newton = newton_direction(product, gradient, limit=PRODUCTS, residual=_RESIDUAL)
-    if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
+    solved = _solve_limit(refined, Flow(fit.flow.problem, refined.basis, fit.flow.steps), start, gradient)
+    if solved is None:
         return without_step(refined, start, distance)
-    step, left = newton.direction, newton.residual
-    if float(torch.linalg.vector_norm(step)) > _SHORT * max(1.0, float(torch.linalg.vector_norm(start))):
-        left = max(left, float(torch.linalg.vector_norm(refined.evaluate(start + step).gradient)))
+    step, left = solved
     found = _corrected(refined, step, start, gradient, left / lower)
     return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
+
+
+def _solve_limit(refined: Flow, own: Flow, start: Tensor, gradient: Tensor) -> tuple[Tensor, float] | None:
+    """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive.
+
+    The Hessian is that of few steps, whose error on high degrees a second step mends. What a step changes the gradient
+    by is looked at with the model's own steps; what those err by at its start is in the gradient, and hardly changes.
+    """
+    product = _cheaper(refined).linearise(start).hessian_product
+    step, g, products = torch.zeros_like(start), gradient, PRODUCTS
+    most, before = float(torch.linalg.vector_norm(gradient)), None
+    left, share = most, 1.0
+    for _ in range(_STEPS):
+        if left <= _RESIDUAL * most or not products:
+            break
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL)
+        if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
+            return None
+        products -= newton.products
+        trial = step + newton.direction
+        if before is not None and share < _CONTRACTS:
+            # The first step has told what one leaves.
+            return trial, 2.0 * share * left
+        before = own.evaluate(start).gradient if before is None else before
+        after = gradient + own.evaluate(start + trial).gradient - before
+        reached = float(torch.linalg.vector_norm(after))
+        if not reached < left:
+            left = max(left, min(reached, most))
+            break
+        step, g, left, share = trial, after, reached, reached / left
+    return step, left
 
 
 def _corrected(

@@ -35,6 +35,10 @@ from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 _ROUNDINGS: Final = 16.0
 _COARSEST: Final = 8
 """Layers from which on lifts are projected."""
+_INTEGRATED: Final = 2
+"""Depths that are integrated along their cells, to tell how far projections are off."""
+_OFF: Final = 2.0
+"""Factor on how far they are off, which falls with depth by and large."""
 _COARSER: Final = 4
 """What nearly all depths share is taken from one with so many times fewer layers than the finest."""
 
@@ -86,23 +90,22 @@ class _Projection:
     The projection Π keeps A(0), and A' in L², so that a lift A and ΠA differ by what is orthogonal to polynomials, and
     of size n⁻². To such a difference the data term, whose derivative by A is smooth, is blind but for O(n⁻⁴), and the
     regulariser differs by exactly α‖(I − Π)A'‖². So E_∞ of a lift takes one forward pass with the steps of the limit
-    itself, whatever the depth, and what these steps err by is the same in E_∞* and drops out. The coarsest depth is
-    integrated along its cells as well, and tells how far the projection is off.
+    itself, whatever the depth. What these steps err by is the same in E_∞* but for what they err by on ΠA − θ_∞, which
+    is O(1/n). The two coarsest depths are integrated along their cells as well, and tell how much that is.
 
     Attributes
     ----------
     known
-        Objective and errors of the coarsest depth, by integration.
+        Objective and errors by depth, of those that were integrated.
     off
-        How far its projection is from that.
+        How far projections are from these, times the depth of the finer.
     slope
-        ∇E_∞ (length,) at the projection of the lift of depth ``origin``, to which the others' are nearly proportional: they
-        are Hessian times θ_n − θ_∞ = e/n + O(n⁻²).
+        ∇E_∞ (length,) at the projection of the lift of depth ``origin``, to which the others' are nearly proportional:
+        they are Hessian times θ_n − θ_∞ = e/n + O(n⁻²).
     """
 
     subject: Subject
-    coarsest: BranchPoint
-    known: tuple[float, Errors]
+    known: dict[int, tuple[float, Errors]]
     off: float
     origin: int
     slope: Tensor
@@ -113,19 +116,22 @@ class _Projection:
         regime, fit = subject.problem.regime, subject.limit
         smooth = subject.problem.smooth and isinstance(fit.flow.basis, LegendreIncrements) and not regime.constant
         depths = [point for point in subject.points if point.solution.status.optimised and point.depth >= _COARSEST]
-        if not smooth or regime.integrator.tableau.order > 1 or len(depths) < 2:
+        if not smooth or regime.integrator.tableau.order > 1 or len(depths) <= _INTEGRATED:
             return None
-        known = _integrated(subject, depths[0])
+        known = {point.depth: _integrated(subject, point) for point in depths[:_INTEGRATED]}
+        off = max(abs(_projected(fit, point)[0] - known[point.depth][0]) for point in depths[:_INTEGRATED])
         coarser = [point for point in depths if _COARSER * point.depth <= depths[-1].depth]
         point = max(coarser, key=lambda each: each.depth, default=depths[-1])
         subject.checkpoint()
         slope = fit.flow.evaluate(fit.flow.project(lift(point.parameters))).gradient
-        return cls(subject, depths[0], known, abs(_projected(fit, depths[0])[0] - known[0]), point.depth, slope)
+        return cls(subject, known, off * max(known), point.depth, slope)
 
     def measure(self, point: BranchPoint) -> tuple[float, Errors]:
         """Return E_∞ of a depth's lift and its errors, those of E_∞* left out."""
-        if point.depth <= self.coarsest.depth or not math.isfinite(point.solution.objective):
-            return self.known if point is self.coarsest else _integrated(self.subject, point)
+        if point.depth in self.known:
+            return self.known[point.depth]
+        if point.depth < max(self.known) or not point.solution.status.optimised:
+            return _integrated(self.subject, point)
         fit, network = self.subject.limit, point.network
         objective, beyond = _projected(fit, point)
         nearer = self.origin / point.depth
@@ -135,7 +141,7 @@ class _Projection:
             change = nearer * float(self.slope @ fit.flow.project(lift(network.parameters(correction.step))))
             change += sum(2.0 * alpha * product for alpha, product in _beyond(fit, point, correction.step))
             change = abs(change) + correction.decrease
-        off = SAFETY * self.off * (self.coarsest.depth / point.depth) ** 2 + rounding(fit.solution.evaluation)
+        off = _OFF * self.off / point.depth + rounding(fit.solution.evaluation)
         moved = _moved(slope, change, correction, self.subject.certificates.continuum)
         return objective, Errors(integration=off) + moved
 

@@ -48,7 +48,7 @@ def prediction_errors(subject: Subject) -> list[SupErrorRow]:
     fit, inputs = subject.limit, subject.inputs
     coarse = _scaled(subject, outputs(subject, fit, inputs))
     integration = Errors(integration=subject.left_by_halving * float((coarse - _limit(subject)).abs().max()))
-    found = []
+    found, by_limit = [], _predictions_by_limit(subject)
     for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
         difference = deviations.abs()
         sample, entry = divmod(int(difference.argmax()), difference.shape[1])
@@ -58,7 +58,7 @@ def prediction_errors(subject: Subject) -> list[SupErrorRow]:
         def gradient(objective: DiscretisedObjective, u: Tensor, x: Tensor = x, entry: int = entry) -> Tensor:
             return prediction_gradient(objective, u, x, entry)
 
-        moved = _moved(subject, point, gradient, gradient).scaled(unit)
+        moved = _moved(subject, point, gradient, gradient, by_limit / unit).scaled(unit)
         found.append((float(difference.max()), integration + moved))
     return _with_orders(subject, found)
 
@@ -108,7 +108,7 @@ def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
     def of_flow(flow: DiscretisedObjective, u: Tensor) -> Tensor:
         return state_gradient(flow, u, x, round(step / point.depth * flow.kernel.steps), e)
 
-    return found.size, errors + _moved(subject, point, of_network, of_flow)
+    return found.size, errors + _moved(subject, point, of_network, of_flow, _states_by_limit(subject))
 
 
 def _moved(
@@ -116,18 +116,46 @@ def _moved(
     point: BranchPoint,
     of_network: Callable[[DiscretisedObjective, Tensor], Tensor],
     of_flow: Callable[[DiscretisedObjective, Tensor], Tensor],
+    by_limit: float,
 ) -> Errors:
-    """Return what a number errs by, from its gradients: along the Newton steps, and by what these leave."""
+    """Return what a number errs by, from its gradients: along the Newton steps, and by what these leave.
+
+    ``by_limit`` is what such numbers change by along the limit's step, at most.
+    """
     own, other, fit = subject.network_correction(point), subject.limit_correction, subject.limit
     gradient = of_network(point.network, point.solution.u)
     moved = own.errors(SAFETY * own.along(gradient), float(torch.linalg.vector_norm(gradient)))
-    if other.step is None or not isinstance(other.objective, Flow):
-        gradient = of_flow(fit.flow, fit.solution.u)
-        return moved + other.errors(0.0, float(torch.linalg.vector_norm(gradient)))
-    # A gradient needs no finer steps than the model's own.
-    flow = Flow(subject.problem, other.objective.basis, fit.flow.steps)
-    gradient = of_flow(flow, other.start)
-    return moved + other.errors(SAFETY * other.along(gradient), float(torch.linalg.vector_norm(gradient)))
+    # A gradient needs no finer basis or steps than the model's own.
+    gradient = of_flow(fit.flow, fit.solution.u)
+    return moved + other.errors(SAFETY * by_limit, float(torch.linalg.vector_norm(gradient)))
+
+
+def _states_by_limit(subject: Subject) -> float:
+    """Return what the continuum's states change by along its Newton step, at most."""
+    correction, fit = subject.limit_correction, subject.limit
+    if (found := correction.limit) is None:
+        return 0.0
+
+    def change() -> float:
+        known, steps, largest, first = limit_sweep(subject, finer=False).states, fit.flow.steps, 0.0, 0
+        for x in torch.split(subject.problem.x, fit.flow.chunk_size()):
+            subject.checkpoint()
+            after = integrate(subject.problem, found, steps, x)
+            before = integrate(subject.problem, fit.parameters, steps, x) if known is None else known[:, first:][:, : len(x)]
+            largest, first = max(largest, _longest(after - before)), first + len(x)
+        return largest
+
+    return subject.once("states by limit", fit, change, correction)
+
+
+def _predictions_by_limit(subject: Subject) -> float:
+    """Return what the continuum's predictions change by along its Newton step, at most, in the user's units."""
+    correction, fit = subject.limit_correction, subject.limit
+    if (u := correction.u) is None or not isinstance(correction.objective, Flow):
+        return 0.0
+    flow = Flow(subject.problem, correction.objective.basis, fit.flow.steps)
+    after = subject.once("corrected output", fit, lambda: flow.output(u, subject.inputs), correction, subject.inputs)
+    return float((_scaled(subject, after) - _scaled(subject, outputs(subject, fit, subject.inputs))).abs().max())
 
 
 def _halving(subject: Subject, point: BranchPoint) -> float:
