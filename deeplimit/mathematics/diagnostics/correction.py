@@ -37,9 +37,9 @@ _STEPS: Final = 2
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
 _CONTRACTS: Final = 0.2
-"""A step by the coarse inverse that leaves more of the gradient than this share is not used."""
-_NOISE: Final = 1e5
-"""Gradients of fewer roundings are looked at after a step, which may not make them smaller."""
+"""A step of the limit that leaves less of the gradient than this share tells what the next one will."""
+_SAFETY: Final = 1.25
+"""Factor on what coarse depths differ by."""
 _FEWEST_STEPS: Final = 16
 """Steps of a flow whose Hessian stands for the refined one, at least."""
 
@@ -120,16 +120,17 @@ def correct_network(
     Parameters
     ----------
     coarse
-        Gives the step where it serves this depth and leaves little of the gradient; conjugate gradients give others.
+        Gives the step where it serves this depth; conjugate gradients at the depth itself give others.
     """
     lower, network, u = _certified(certificate), point.network, point.solution.u
     if lower is None:
         return without_step(network, u, distance)
     gradient = point.solution.evaluation.gradient
-    solved = None
     if coarse is not None and coarse.serves(network):
-        solved = _by_coarse(network, coarse, u, gradient)
-    solved = _solve(network, u, gradient) if solved is None else solved
+        found = coarse.step(network, gradient, lower)
+        if found is not None:
+            return _corrected(network, found[0], u, gradient, _SAFETY * found[1])
+    solved = _solve(network, u, gradient)
     if solved is None:
         return without_step(network, u, distance)
     step, left = solved
@@ -190,26 +191,6 @@ def _corrected(
     left += torch.finfo(start.dtype).eps * float(torch.linalg.vector_norm(start))
     total = float(torch.linalg.vector_norm(step)) + left
     return Correction(objective, step, start, Errors(optimisation=total), left, 0.5 * abs(float(gradient @ step)))
-
-
-def _by_coarse(
-    network: ResidualNetwork, coarse: CoarseInverse, u: Tensor, gradient: Tensor
-) -> tuple[Tensor, float] | None:
-    """Return the step and the norm of the gradient that it leaves, or None where it leaves too much.
-
-    What is left is looked at until two depths have told; then it is twice the largest share that any has left.
-    """
-    step, norm = coarse.step(network, gradient), float(torch.linalg.vector_norm(gradient))
-    if step is None:
-        return None
-    if coarse.told and norm > _NOISE * torch.finfo(u.dtype).eps:
-        return step, 2.0 * coarse.contraction * norm
-    after = network.evaluate(u + step).gradient
-    left = float(torch.linalg.vector_norm(after))
-    if not left <= _CONTRACTS * norm:
-        return None
-    coarse.looked_at(left / norm)
-    return step, left
 
 
 def _solve(objective: DiscretisedObjective, start: Tensor, gradient: Tensor) -> tuple[Tensor, float] | None:

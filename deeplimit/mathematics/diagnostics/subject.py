@@ -156,10 +156,6 @@ class Subject:
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
             return correct_network(point, certificate, known, self._coarse_inverse(point))
 
-        for coarser in self.points:
-            # The coarse inverse is looked at on the coarser depths first.
-            if coarser.depth < point.depth:
-                self.network_correction(coarser)
         return self.once("correction", point, correct, point.certificate)
 
     @property
@@ -182,13 +178,18 @@ class Subject:
         return self.once("correction", fit, correct, fit.certificate)
 
     def _coarse_inverse(self, point: BranchPoint) -> CoarseInverse | None:
-        """Return what the coarsest depth that is certified, and not too coarse, tells of finer Hessians."""
-        for coarse in self.points:
-            certificate = self.certificates.depths.get(coarse.depth)
-            strict = certificate is not None and certificate.kind is Kind.STRICT_MINIMUM
-            if strict and coarse.depth >= _COARSEST and coarse.depth < point.depth:
-                return self.once("coarse inverse", coarse, lambda chosen=coarse: CoarseInverse(chosen), certificate)
-        return None
+        """Return what the two coarsest depths that are certified, and not too coarse, tell of finer Hessians."""
+        certificates = self.certificates.depths
+        strict = [
+            coarse
+            for coarse in self.points
+            if _COARSEST <= coarse.depth < point.depth
+            and (known := certificates.get(coarse.depth)) is not None
+            and known.kind is Kind.STRICT_MINIMUM
+        ][:2]
+        if len(strict) < 2:
+            return None
+        return self.once("coarse inverse", strict[0], lambda: CoarseInverse(*strict), strict[1])
 
     def once(self, what: str, point: StationaryPoint, make: Callable[[], _Made], *of: object) -> _Made:
         """Return what was made of the same solution, and of the same other things, before, or make it.
