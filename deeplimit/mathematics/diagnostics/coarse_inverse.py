@@ -1,15 +1,16 @@
-"""Newton steps at any depth by the Hessians of two coarse ones.
+"""Newton steps at any depth without Hessian products there: two estimates, and how far they are apart.
 
-In increment coordinates prolongation P from depth m to n is an isometry, the Hessian at n is 2α and a compact operator
-that hardly depends on n, and what no coarse depth sees has a curvature near 2α. So
+One is by what the minimisation has learnt of the inverse Hessian. The other is by the Hessian of a coarse depth: in
+increment coordinates prolongation P from depth m to n is an isometry, the Hessian at n is 2α and a compact operator that
+hardly depends on n, and what no coarse depth sees has a curvature near 2α, so that
 
     H_n⁻¹ ≈ P H_m⁻¹ Pᵀ + (I − P Pᵀ)/2α,
 
 where H_m⁻¹ is applied by a few conjugate gradients at depth m, which cost a part m/n of those at n (the coarse part of a
 two-grid method: Hackbusch 1985, *Multi-grid methods and applications*, chapter 16, on equations of the second kind). It
-errs by O(1/m), so that the steps of two coarse depths differ by about as much as the finer one is off when depths
-double. The gradient after such a step would not tell: eigenvectors are O(1/m) off, and the little of a long step along
-soft directions that goes along stiff ones has a large gradient.
+errs by O(1/m); where minimising has taught nothing, a coarser depth still gives the other estimate. The gradient after
+such a step would not tell: eigenvectors are O(1/m) off, and the little of a long step along soft directions that goes
+along stiff ones has a large gradient.
 """
 
 from __future__ import annotations
@@ -25,16 +26,14 @@ from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.model.transfer import prolong, restrict
 from deeplimit.mathematics.study.branches import BranchPoint
 
-FINER: Final = 4
-"""Depths of so many times the layers of the finer coarse depth, at least, are served."""
+FINER: Final = 2
+"""Depths of so many times the layers of the coarse depth, at least, are served."""
 _PRODUCTS: Final = 12
 _RESIDUAL: Final = 2e-2
-_ALIKE: Final = 0.5
-"""Steps of two coarse depths that differ by more than this share of them are not used."""
 
 
 class CoarseInverse:
-    """The inverses that two coarse points, the finer one last, give to finer depths of the same branch."""
+    """What two coarse points, the finer one last, tell of finer depths of the same branch."""
 
     def __init__(self, *points: BranchPoint) -> None:
         self._points = points
@@ -44,25 +43,26 @@ class CoarseInverse:
         """Whether a depth is fine enough, and the regularisers have a curvature, for this to be worth it."""
         return network.depth >= FINER * self._points[-1].depth and network.problem.curvature_floor > 0.0
 
-    def step(self, network: ResidualNetwork, gradient: Tensor, lower: float) -> tuple[Tensor, float] | None:
-        """Return −H⁻¹ g (length,) and how far it may be off, or None where the coarse depths do not agree.
+    def step(self, point: BranchPoint, lower: float) -> tuple[Tensor, float] | None:
+        """Return −H⁻¹ g (length,) at a point and how far it may be off, or None where a Hessian is not positive.
 
         Parameters
         ----------
         lower
             Bound of the least curvature.
         """
-        steps, residual = list[Tensor](), 0.0
-        for point in self._points:
-            found = self._by(point, network, gradient)
-            if found is None:
-                return None
-            steps.append(found[0])
-            residual = found[1]
-        apart = float(torch.linalg.vector_norm(steps[-1] - steps[0]))
-        if not apart <= _ALIKE * float(torch.linalg.vector_norm(steps[-1])):
+        network, gradient, inverse = point.network, point.solution.evaluation.gradient, point.solution.inverse
+        fine = self._by(self._points[-1], network, gradient)
+        if fine is None:
             return None
-        return steps[-1], max(apart, residual / lower)
+        step, off = fine[0], fine[1] / lower
+        if inverse is not None:
+            learnt = inverse.apply(gradient).neg_()
+            return learnt, max(off, float(torch.linalg.vector_norm(step - learnt)))
+        coarse = self._by(self._points[0], network, gradient)
+        if coarse is None:
+            return None
+        return step, max(off, float(torch.linalg.vector_norm(step - coarse[0])))
 
     def _by(self, point: BranchPoint, network: ResidualNetwork, gradient: Tensor) -> tuple[Tensor, float] | None:
         """Return the step of one coarse depth and the norm of the residual there."""
@@ -71,7 +71,9 @@ class CoarseInverse:
             self._hessians[point.depth] = coarse.linearise(point.solution.u)
         product = self._hessians[point.depth].hessian_product
         seen = coarse.encode(restrict(network.parameters(gradient), coarse.depth))
-        newton = newton_direction(product, seen, limit=_PRODUCTS, residual=_RESIDUAL)
+        known = point.solution.inverse
+        precondition = None if known is None else known.apply
+        newton = newton_direction(product, seen, limit=_PRODUCTS, residual=_RESIDUAL, precondition=precondition)
         if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
             return None
         unseen = network.encode(prolong(coarse.parameters(seen), network.depth)).sub_(gradient)

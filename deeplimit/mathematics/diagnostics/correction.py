@@ -18,7 +18,9 @@ from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.errors import Errors
+from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
 from deeplimit.mathematics.minimise.solution import gradient_norm
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
@@ -127,10 +129,11 @@ def correct_network(
         return without_step(network, u, distance)
     gradient = point.solution.evaluation.gradient
     if coarse is not None and coarse.serves(network):
-        found = coarse.step(network, gradient, lower)
-        if found is not None:
-            return _corrected(network, found[0], u, gradient, _SAFETY * found[1])
-    solved = _solve(network, u, gradient)
+        found = coarse.step(point, lower)
+        if found is not None and bool(torch.isfinite(found[0]).all()):
+            correction = _corrected(network, found[0], u, gradient, _SAFETY * found[1])
+            return correction if correction.distance.total <= distance.total else without_step(network, u, distance)
+    solved = _solve(network, u, gradient, point.solution.inverse)
     if solved is None:
         return without_step(network, u, distance)
     step, left = solved
@@ -145,7 +148,9 @@ def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: 
     if lower is None:
         return without_step(refined, start, distance)
     gradient = refined.evaluate(start).gradient
-    solved = _solve_limit(refined, Flow(fit.flow.problem, refined.basis, fit.flow.steps), start, gradient)
+    own = Flow(fit.flow.problem, refined.basis, fit.flow.steps)
+    known = inverse_hessian_of(refined, KnownCurvature(fit.flow, fit.solution.inverse))
+    solved = _solve_limit(refined, own, start, gradient, known)
     if solved is None:
         return without_step(refined, start, distance)
     step, left = solved
@@ -153,20 +158,23 @@ def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: 
     return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
 
 
-def _solve_limit(refined: Flow, own: Flow, start: Tensor, gradient: Tensor) -> tuple[Tensor, float] | None:
+def _solve_limit(
+    refined: Flow, own: Flow, start: Tensor, gradient: Tensor, inverse: InverseHessian
+) -> tuple[Tensor, float] | None:
     """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive.
 
     The Hessian is that of few steps, whose error on high degrees a second step mends. What a step changes the gradient
     by is looked at with the model's own steps; what those err by at its start is in the gradient, and hardly changes.
     """
     product = _cheaper(refined).linearise(start).hessian_product
+    precondition = inverse.apply if inverse.known else None
     step, g, products = torch.zeros_like(start), gradient, PRODUCTS
     most, before = float(torch.linalg.vector_norm(gradient)), None
     left, share = most, 1.0
     for _ in range(_STEPS):
         if left <= _RESIDUAL * most or not products:
             break
-        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL)
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL, precondition=precondition)
         if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
             return None
         products -= newton.products
@@ -193,8 +201,11 @@ def _corrected(
     return Correction(objective, step, start, Errors(optimisation=total), left, 0.5 * abs(float(gradient @ step)))
 
 
-def _solve(objective: DiscretisedObjective, start: Tensor, gradient: Tensor) -> tuple[Tensor, float] | None:
+def _solve(
+    objective: DiscretisedObjective, start: Tensor, gradient: Tensor, inverse: InverseHessian | None
+) -> tuple[Tensor, float] | None:
     """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive."""
+    precondition = None if inverse is None else inverse.apply
     product = objective.linearise(start).hessian_product
     u, g, products = start, gradient, PRODUCTS
     most = float(torch.linalg.vector_norm(gradient))
@@ -202,7 +213,7 @@ def _solve(objective: DiscretisedObjective, start: Tensor, gradient: Tensor) -> 
     for _ in range(_STEPS):
         if left <= enough or not products:
             break
-        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL)
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL, precondition=precondition)
         if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
             return None
         products -= newton.products
