@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise import Budget, minimise, minimise_together
 from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
-from deeplimit.mathematics.minimise.certificate import carried_over
+from deeplimit.mathematics.minimise.certificate import NearbyEigenvector, carried_over
 from deeplimit.mathematics.minimise.driver import OtherStart
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.batched_objective import BatchedObjective
@@ -171,24 +171,24 @@ class Fitter:
         return _continued(found, fit) if _better(found, fit) else fit
 
     def settle(
-        self, point: BranchPoint, phase: str, direction: Tensor | None = None
+        self, point: BranchPoint, phase: str, near: NearbyEigenvector | None = None
     ) -> tuple[BranchPoint, list[BranchPoint]]:
         """Leave a network's saddle, as `saddles.settle` does."""
 
         def again(left: BranchPoint, start: Tensor) -> BranchPoint:
             return self.network(left.network, start, phase)
 
-        return settle(point, again, direction=direction, stop=self.budget.out_of_time)
+        return settle(point, again, near=near, stop=self.budget.out_of_time)
 
     def settle_continuum(
-        self, fit: ContinuumFit, direction: Tensor | None = None
+        self, fit: ContinuumFit, near: NearbyEigenvector | None = None
     ) -> tuple[ContinuumFit, list[ContinuumFit]]:
         """Leave a saddle of the continuum, as `saddles.settle` does."""
 
         def again(left: ContinuumFit, start: Tensor) -> ContinuumFit:
             return self.continuum((left.flow, start))
 
-        return settle(fit, again, direction=direction, stop=self.budget.out_of_time)
+        return settle(fit, again, near=near, stop=self.budget.out_of_time)
 
 
 def _better(found: StationaryPoint, before: StationaryPoint) -> bool:

@@ -21,7 +21,7 @@ from deeplimit.mathematics.minimise.driver import OtherStart
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.transfer import lift, prolong, recover
 from deeplimit.mathematics.problem.learning_problem import Problem
-from deeplimit.mathematics.study.branch_certificates import direction_at_depth, direction_in_continuum
+from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
 from deeplimit.mathematics.study.branches import (
     Branch,
     BranchPoint,
@@ -304,7 +304,7 @@ class _Sweep:
             points = list(chain.from_iterable(self.fitter.networks(network, starts, "discrete")))
         for branch, point in zip(branches, points, strict=True):
             branch.points[network.depth], left = self.fitter.settle(
-                point, "discrete", direction_at_depth(branch, network)
+                point, "discrete", nearby_eigenvector(branch, network)
             )
             if left:
                 branch.bifurcate(left[0])
@@ -339,7 +339,7 @@ class _Sweep:
         for branch in branches:
             if branch.status.carried:
                 fit = self._limit(branch)
-                branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
+                branch.continuum, left = self.fitter.settle_continuum(fit, nearby_eigenvector(branch, fit.flow))
                 if left:
                     branch.bifurcate(left[0])
         merge_coinciding(
