@@ -40,7 +40,13 @@ class SupErrorRow:
 
 def state_errors(subject: Subject) -> list[SupErrorRow]:
     """Return max over i and s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ on the training data, for each depth."""
-    return _with_orders(subject, [_state_error(subject, point) for point in subject.points])
+
+    def once(point: BranchPoint) -> tuple[float, Errors]:
+        fit = subject.limit
+        made_of = point.certificate, fit, fit.certificate
+        return subject.once("state error", point, lambda: _state_error(subject, point), *made_of)
+
+    return _with_orders(subject, [once(point) for point in subject.points])
 
 
 def prediction_errors(subject: Subject) -> list[SupErrorRow]:
