@@ -28,6 +28,7 @@ from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.deepen import add_depth
+from deeplimit.mathematics.study.expected_work import of_certificate
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sweep import run_study
 from deeplimit.mathematics.study.training import Training
@@ -96,7 +97,7 @@ def train_for_error(
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is not None:
         continuum = _for_predictions(continuum, problem)
     meter = Meter(observer)
-    meter.expect(Stage.SEARCH, _SEARCHED * sum(ladder))
+    meter.expect(Stage.SEARCH, of_certificate(_SEARCHED * sum(ladder)))
     meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(ladder, continuum=continuum is not None).values()))
     study = run_study(problem, ladder, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)

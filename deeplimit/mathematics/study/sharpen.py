@@ -14,7 +14,8 @@ import torch
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branches import Branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.fitter import CONTINUED, CONTINUUM_WORK, Fitter
+from deeplimit.mathematics.study.expected_work import CONTINUED, evaluations_after, of_continuum, of_network
+from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import Training
 
@@ -68,8 +69,9 @@ def sharpen(
     if continuum is not None and tolerances.continuum is not None:
         continuum = replace(continuum, tolerance=tolerances.continuum)
     training = replace(training, gradient_tolerance=tolerances.gradient)
-    work = float(sum(branch.points)) + (CONTINUUM_WORK if branch.continuum is not None else 0.0)
     meter = Meter.of(observer)
+    work = sum(of_network(depth, evaluations_after(0.0, carried=False)) for depth in branch.points)
+    work += of_continuum(carried=False) if branch.continuum is not None else 0.0
     meter.expect(Stage.TRAINING, CONTINUED * work)
     fitter = Fitter(problem, training, meter, continuum, deadline)
     for depth, point in sorted(branch.points.items()):
@@ -77,3 +79,4 @@ def sharpen(
             branch.points[depth] = fitter.sharpen(point)
     if branch.continuum is not None and branch.continuum.solution.status.optimised:
         branch.continuum = fitter.sharpen_continuum(branch.continuum, refine)
+    meter.expect(Stage.TRAINING, 0.0)
