@@ -23,7 +23,7 @@ from deeplimit.mathematics.diagnostics.measure.states import prediction_errors
 from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.diagnostics.work import CERTIFICATES, diagnostics_work
+from deeplimit.mathematics.diagnostics.work import CERTIFICATES, expected_diagnostics
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -98,14 +98,14 @@ def train_for_error(
         continuum = _for_predictions(continuum, problem)
     meter = Meter(observer)
     meter.expect(Stage.SEARCH, of_certificate(_SEARCHED * sum(ladder)))
-    meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(ladder, continuum=continuum is not None).values()))
+    meter.expect(Stage.DIAGNOSTICS, expected_diagnostics(problem, ladder, continuum=continuum is not None))
     study = run_study(problem, ladder, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     added: list[int] = []
     while True:
         checkpoint = diagnostics_checkpoint(meter, study)
-        begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
+        begin_part(checkpoint, CERTIFICATES)
         # The points of a subject are read once: a network that was added needs a new one.
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint)
         depth = _next_depth(wanted, _measured(subject, wanted.quantity), study.depths)

@@ -26,7 +26,6 @@ from deeplimit.mathematics.minimise.solution import gradient_norm
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.objective import DiscretisedObjective
-from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import LAYERED
 from deeplimit.mathematics.study.branches import BranchPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit

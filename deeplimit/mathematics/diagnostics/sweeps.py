@@ -19,7 +19,7 @@ from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.kernels.kernel import Adjoint, Trajectory
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow, integrate
-from deeplimit.mathematics.model.objective import DiscretisedObjective, read_out
+from deeplimit.mathematics.model.objective import read_out
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.study.branches import BranchPoint

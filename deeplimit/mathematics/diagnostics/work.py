@@ -10,8 +10,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from deeplimit.mathematics.minimise import Solution
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.study.branch_certificates import certifying
+from deeplimit.mathematics.study.branches import Branch
+from deeplimit.mathematics.study.expected_work import STAGES, of_certificate
 from deeplimit.mathematics.study.progress import DiagnosticsProgress, Meter
+from deeplimit.mathematics.study.saddles import certified_at_once
 
 CERTIFICATES: Final = "certificates"
 CLASSIFICATION: Final = "classification"
@@ -55,9 +60,21 @@ def diagnostics_work(depths: Collection[int], *, continuum: bool) -> dict[str, f
     return {name: part.layer * layers + part.network * networks + part.limit * limit for name, part in _PARTS.items()}
 
 
-def counted_checkpoint(
-    meter: Meter, depths: Collection[int], last: tuple[str, Solution], *, continuum: bool
-) -> Callable[[], None]:
-    """Return a checkpoint that counts these diagnostics; ``last`` is what was trained last."""
+def expected_diagnostics(problem: Problem, depths: Collection[int], *, continuum: bool) -> float:
+    """Return the expected work of all diagnostics of a study that has yet to be trained."""
+    work = sum(diagnostics_work(depths, continuum=continuum).values())
+    left = [depth for depth in depths if problem.smooth and not certified_at_once(ResidualNetwork(problem, depth))]
+    return work + sum(of_certificate(depth, first=depth == min(depths)) for depth in left)
+
+
+def counted_checkpoint(meter: Meter, branch: Branch) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a branch, with the certificates that are left to be made."""
     words = {name: part.words for name, part in _PARTS.items()}
-    return DiagnosticsProgress(meter, diagnostics_work(depths, continuum=continuum), words, *last)
+    work = diagnostics_work(branch.points, continuum=branch.continuum is not None)
+    for depth, point in branch.points.items():
+        if point.certificate is None and point.network.problem.smooth:
+            work[certifying(point)] = of_certificate(depth, first=depth == min(branch.points))
+    if (fit := branch.continuum) is not None and fit.certificate is None and fit.flow.problem.smooth:
+        work[certifying(fit)] = of_certificate(STAGES)
+    words |= dict.fromkeys(work.keys() - words.keys(), words[CERTIFICATES])
+    return DiagnosticsProgress(meter, work, words, *branch.last)

@@ -68,9 +68,7 @@ def at_lift(point: BranchPoint, fit: ContinuumFit) -> float:
     return known[2]
 
 
-def same_basin(
-    objective: DiscretisedObjective, start: Tensor, minimum: Solution, at: Evaluation | None = None
-) -> bool:
+def same_basin(objective: DiscretisedObjective, start: Tensor, minimum: Solution, at: Evaluation | None = None) -> bool:
     """Whether E is convex along the segment from a point to a minimiser.
 
     Another minimiser near the point would make the slope along the segment vanish beside it, and the curvature of one

@@ -23,13 +23,15 @@ _FIRST_CERTIFICATE: Final = 80.0
 """For each layer, without an eigenvector from nearby."""
 _CERTIFICATE: Final = 12.0
 """For each layer, with one."""
-STAGES: Final = 400.0
+STAGES: Final = 300.0
 """Of a flow: four for each of some hundred steps."""
-_CONTINUUM: Final = 3500.0
+_CONTINUUM: Final = 3000.0
 _CONTINUUM_AGAIN: Final = 14000.0
 """Without curvature that is carried."""
-CONTINUED: Final = 0.2
-"""Share of a fit's work that minimising on from its end is."""
+CONTINUED: Final = 0.5
+"""Share of a fit's work, without curvature that is carried, that minimising on from its end is."""
+_LOOSE: Final = 1e-5
+"""Gradient tolerances from which on orders are mostly hidden, so that a branch is minimised on."""
 
 
 def evaluations_after(evaluations: float, *, carried: bool) -> float:
@@ -59,6 +61,17 @@ def of_depths(depths: Sequence[int], evaluations: float, *, carried: bool, certi
         evaluations = evaluations_after(evaluations, carried=carried)
         total += of_network(depth, evaluations) + (of_certificate(depth) if certified else 0.0)
     return total
+
+
+def of_sharpening(depths: Sequence[int], *, continuum: bool) -> float:
+    """Return the work of minimising a branch on."""
+    fits = sum(of_network(depth, _AGAIN) for depth in depths) + (_CONTINUUM_AGAIN if continuum else 0.0)
+    return CONTINUED * fits
+
+
+def of_sharpening_after(tolerance: float, depths: Sequence[int], *, continuum: bool) -> float:
+    """Return the work of what may have to follow a gradient tolerance, and of judging the branch once more."""
+    return 2.0 * of_sharpening(depths, continuum=continuum) if tolerance >= _LOOSE else 0.0
 
 
 def of_following_back(depths: Sequence[int]) -> float:

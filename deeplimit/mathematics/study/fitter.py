@@ -156,8 +156,8 @@ class Fitter:
         predict: Callable[[Flow], Tensor | None] | None = None,
     ) -> ContinuumFit:
         """Fit one continuum model from what `fit_continuum` takes; ``near`` as for a network."""
-        work = of_continuum(carried=self.carries_curvature and near is not None)
-        work *= CONTINUED if phase == SHARPEN else 1.0
+        carried = self.carries_curvature and near is not None and phase != SHARPEN
+        work = of_continuum(carried=carried) * (CONTINUED if phase == SHARPEN else 1.0)
         observer = self._meter.fit(phase, "continuum", work, self.budget.gradient_tolerance)
         scale = self._training.start_scale
         known = None if near is None else KnownCurvature(near.model, near.solution.inverse)

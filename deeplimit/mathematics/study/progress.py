@@ -28,6 +28,7 @@ class Stage(StrEnum):
 
     TRAINING = "training"
     SEARCH = "search"
+    SHARPENING = "sharpening"
     DIAGNOSTICS = "diagnostics"
 
 

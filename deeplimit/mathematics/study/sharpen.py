@@ -14,7 +14,7 @@ import torch
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branches import Branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.expected_work import CONTINUED, evaluations_after, of_continuum, of_network
+from deeplimit.mathematics.study.expected_work import of_sharpening
 from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import Training
@@ -70,9 +70,7 @@ def sharpen(
         continuum = replace(continuum, tolerance=tolerances.continuum)
     training = replace(training, gradient_tolerance=tolerances.gradient)
     meter = Meter.of(observer)
-    work = sum(of_network(depth, evaluations_after(0.0, carried=False)) for depth in branch.points)
-    work += of_continuum(carried=False) if branch.continuum is not None else 0.0
-    meter.expect(Stage.TRAINING, CONTINUED * work)
+    meter.expect(Stage.TRAINING, of_sharpening(tuple(branch.points), continuum=branch.continuum is not None))
     fitter = Fitter(problem, training, meter, continuum, deadline)
     for depth, point in sorted(branch.points.items()):
         if point.solution.status.optimised:

@@ -84,9 +84,7 @@ def boundary_error(bend: Bend, depth: int, tau: float) -> float:
     return math.sqrt(2.0) * bend.allowance / depth * max(1.0, math.sqrt((depth + tau) / (2.0 * depth)))
 
 
-def measure_regularity(
-    problem: Problem, point: BranchPoint, bounds: dict[str, Tensor] | None = None
-) -> RegularityRow:
+def measure_regularity(problem: Problem, point: BranchPoint, bounds: dict[str, Tensor] | None = None) -> RegularityRow:
     """Compare the second differences of a network with their bound, which is computed where it is not given."""
     reason = _inapplicable(problem, point)
     withheld = {name: reason or f"{name} is fixed" for name in LAYERED if reason is not None or name in problem.fixed}

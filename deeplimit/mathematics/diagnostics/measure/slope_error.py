@@ -108,7 +108,9 @@ def _gradient(subject: Subject) -> _Gradient:
     coarser = [point for point in subject.points if _COARSER * point.depth <= finest.depth and not subject.unfit(point)]
     point = max(coarser, key=lambda each: each.depth, default=finest)
     network = ResidualNetwork(subject.problem, 2 * point.depth)
-    return _Gradient(network, network.depth * network.evaluate(network.encode(prolong(point.parameters, network.depth))).gradient)
+    return _Gradient(
+        network, network.depth * network.evaluate(network.encode(prolong(point.parameters, network.depth))).gradient
+    )
 
 
 def _of_continuum(

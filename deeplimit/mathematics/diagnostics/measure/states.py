@@ -147,7 +147,9 @@ def _states_by_limit(subject: Subject) -> float:
         for x in torch.split(subject.problem.x, fit.flow.chunk_size()):
             subject.checkpoint()
             after = integrate(subject.problem, found, steps, x)
-            before = integrate(subject.problem, fit.parameters, steps, x) if known is None else known[:, first:][:, : len(x)]
+            before = (
+                integrate(subject.problem, fit.parameters, steps, x) if known is None else known[:, first:][:, : len(x)]
+            )
             largest, first = max(largest, _longest(after - before)), first + len(x)
         return largest
 
