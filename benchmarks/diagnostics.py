@@ -16,6 +16,7 @@ from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.training import Training
 from deeplimit.mathematics.trained_study import TrainedStudy, train
 
+CONTINUUM = ContinuumOptions()
 ALPHA = Regularisation(alpha=dict.fromkeys(("K", "b", "W", "c"), 1e-3))
 
 
@@ -26,7 +27,7 @@ class Example:
     problem: Problem
     depths: tuple[int, ...]
     training: Training
-    continuum: ContinuumOptions | None = ContinuumOptions()
+    continuum: ContinuumOptions | None = CONTINUUM
 
     @property
     def unit(self) -> float:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from deeplimit.mathematics import trained_study
@@ -19,6 +18,9 @@ from deeplimit.mathematics.diagnostics import measured, report
 from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.study import branch_certificates, saddles, sweep
 from deeplimit.mathematics.study.fitter import Fitter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 WEIGHTS: Final = {"forward": 0.5, "gradient": 0.5, "backward": 0.5, "tangent": 1.0, "second_adjoint": 1.0}
 """By method of a kernel. One that calls another of them is not counted twice."""

@@ -1,6 +1,7 @@
 """What progress says at a quarter, half and three quarters of a study, by its time and by its counted work.
 
-Run from the project's root:  .venv/bin/python -m benchmarks.progress [moons | breast_cancer | digits | sharpened | networks] ...
+Run from the project's root:  .venv/bin/python -m benchmarks.progress [NAME ...]
+of moons, breast_cancer, digits, sharpened and networks (without a continuum).
 """
 
 import sys
@@ -22,8 +23,7 @@ def small_example(name: str) -> Example:
     if name == "breast_cancer":
         return built_in(name, 8, 16, 32, 64)
     if name == "digits":
-        study = built_in(name, 4, 8, tolerance=1e-3)
-        return replace(study, problem=study.problem)
+        return built_in(name, 4, 8, tolerance=1e-3)
     study = moons(8, 16, 32, 64, 128)
     if name == "networks":
         return replace(study, continuum=None)

@@ -123,7 +123,7 @@ def train_for_error(
     def asked(subject: Subject, measured: MeasuredStudy) -> DepthAdvice:
         return _asked(subject, measured, wanted, stopped)
 
-    checkpoint = diagnostics_checkpoint(meter, study)
+    checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline, advise_asked=asked))
 
 

@@ -110,7 +110,7 @@ def train(
     study = run_study(problem, depths, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
-    checkpoint = diagnostics_checkpoint(meter, study)
+    checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
 
 
@@ -133,9 +133,9 @@ def subject_of(
     )
 
 
-def diagnostics_checkpoint(meter: Meter, study: Study) -> Callable[[], None]:
-    """Return a checkpoint that counts the diagnostics of a study's verdict branch."""
-    return counted_checkpoint(meter, study.verdict_branch)
+def diagnostics_checkpoint(meter: Meter, study: Study, *, judged: bool = False) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a study's verdict branch; ``judged`` as for what it calls."""
+    return counted_checkpoint(meter, study.verdict_branch, judged=judged)
 
 
 def sharpened(

@@ -1,16 +1,16 @@
 """Newton steps at any depth without Hessian products there: two estimates, and how far they are apart.
 
 One is by what the minimisation has learnt of the inverse Hessian. The other is by the Hessian of a coarse depth: in
-increment coordinates prolongation P from depth m to n is an isometry, the Hessian at n is 2α and a compact operator that
-hardly depends on n, and what no coarse depth sees has a curvature near 2α, so that
+increment coordinates prolongation P from depth m to n is an isometry, the Hessian at n is 2α and a compact operator
+that hardly depends on n, and what no coarse depth sees has a curvature near 2α, so that
 
     H_n⁻¹ ≈ P H_m⁻¹ Pᵀ + (I − P Pᵀ)/2α,
 
-where H_m⁻¹ is applied by a few conjugate gradients at depth m, which cost a part m/n of those at n (the coarse part of a
-two-grid method: Hackbusch 1985, *Multi-grid methods and applications*, chapter 16, on equations of the second kind). It
-errs by O(1/m); where minimising has taught nothing, a coarser depth still gives the other estimate. The gradient after
-such a step would not tell: eigenvectors are O(1/m) off, and the little of a long step along soft directions that goes
-along stiff ones has a large gradient.
+where H_m⁻¹ is applied by a few conjugate gradients at depth m, which cost a part m/n of those at n (the coarse part of
+a two-grid method: Hackbusch 1985, *Multi-grid methods and applications*, chapter 16, on equations of the second kind).
+It errs by O(1/m); where minimising has taught nothing, a coarser depth still gives the other estimate. The gradient
+after such a step would not tell: eigenvectors are O(1/m) off, and the little of a long step along soft directions that
+goes along stiff ones has a large gradient.
 """
 
 from __future__ import annotations

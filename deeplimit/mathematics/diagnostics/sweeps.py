@@ -116,7 +116,7 @@ def limit_sweep(subject: Subject, *, finer: bool) -> LimitSweep:
 
 def finer_steps(steps: int) -> int:
     """Return a multiple of a number of steps, by a power of 2, of `LEAST_STEPS` at least and not less than twice."""
-    return steps * 2 ** max(1, math.ceil(math.log2(LEAST_STEPS / steps)))
+    return steps << max(1, math.ceil(math.log2(LEAST_STEPS / steps)))
 
 
 def slope_part(network: ResidualNetwork, u: Tensor, run: Trajectory, adjoint: Adjoint) -> float:

@@ -18,7 +18,8 @@ from deeplimit.mathematics.study.expected_work import STAGES, of_certificate
 from deeplimit.mathematics.study.progress import DiagnosticsProgress, Meter
 from deeplimit.mathematics.study.saddles import certified_at_once
 
-CERTIFICATES: Final = "certificates"
+CERTIFICATES: Final = "judging"
+"""Certificates, and Newton steps towards the exact minimisers."""
 CLASSIFICATION: Final = "classification"
 ADVICE: Final = "depth_advice"
 VERDICT: Final = "verdict"
@@ -36,6 +37,7 @@ class _Part:
 
 _PARTS: Final = {
     CERTIFICATES: _Part("whether every optimum is one", 1.5, 200.0, 4500.0),
+    "certificates": _Part("whether every optimum is one", 0.02),
     "performance": _Part("accuracy", 0.02),
     "minima": _Part("the optimum against depth", 0.05),
     "minimisers": _Part("weights against depth", 0.3),
@@ -67,10 +69,15 @@ def expected_diagnostics(problem: Problem, depths: Collection[int], *, continuum
     return work + sum(of_certificate(depth, first=depth == min(depths)) for depth in left)
 
 
-def counted_checkpoint(meter: Meter, branch: Branch) -> Callable[[], None]:
-    """Return a checkpoint that counts the diagnostics of a branch, with the certificates that are left to be made."""
+def counted_checkpoint(meter: Meter, branch: Branch, *, judged: bool = False) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a branch, with the certificates that are left to be made.
+
+    ``judged`` says that how well every minimiser is known has been told before, and is kept.
+    """
     words = {name: part.words for name, part in _PARTS.items()}
     work = diagnostics_work(branch.points, continuum=branch.continuum is not None)
+    if judged:
+        work[CERTIFICATES] = 0.0
     for depth, point in branch.points.items():
         if point.certificate is None and point.network.problem.smooth:
             work[certifying(point)] = of_certificate(depth, first=depth == min(branch.points))
