@@ -83,7 +83,7 @@ def test_budgets_cost_a_few_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
         (prediction_errors, 0),
         (measure_minima, 0),
         (recovery_excess, 0),
-        (lift_excess, 2),
+        (lift_excess, 3),
     ):
         counts.clear()
         part(known)
