@@ -23,11 +23,12 @@ from deeplimit.mathematics.diagnostics.measure.states import prediction_errors
 from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.diagnostics.work import CERTIFICATES, diagnostics_work
+from deeplimit.mathematics.diagnostics.work import CERTIFICATES, expected_diagnostics
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.deepen import add_depth
+from deeplimit.mathematics.study.expected_work import of_certificate
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sweep import run_study
 from deeplimit.mathematics.study.training import Training
@@ -96,15 +97,15 @@ def train_for_error(
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is not None:
         continuum = _for_predictions(continuum, problem)
     meter = Meter(observer)
-    meter.expect(Stage.SEARCH, _SEARCHED * sum(ladder))
-    meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(ladder, continuum=continuum is not None).values()))
+    meter.expect(Stage.SEARCH, of_certificate(_SEARCHED * sum(ladder)))
+    meter.expect(Stage.DIAGNOSTICS, expected_diagnostics(problem, ladder, continuum=continuum is not None))
     study = run_study(problem, ladder, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     added: list[int] = []
     while True:
         checkpoint = diagnostics_checkpoint(meter, study)
-        begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
+        begin_part(checkpoint, CERTIFICATES)
         # The points of a subject are read once: a network that was added needs a new one.
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint)
         depth = _next_depth(wanted, _measured(subject, wanted.quantity), study.depths)
@@ -122,7 +123,7 @@ def train_for_error(
     def asked(subject: Subject, measured: MeasuredStudy) -> DepthAdvice:
         return _asked(subject, measured, wanted, stopped)
 
-    checkpoint = diagnostics_checkpoint(meter, study)
+    checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline, advise_asked=asked))
 
 

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from deeplimit.mathematics.diagnostics.report import Diagnostics, diagnose
 from deeplimit.mathematics.diagnostics.resolution import wanted_share_of_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.diagnostics.work import CERTIFICATES, counted_checkpoint, diagnostics_work
+from deeplimit.mathematics.diagnostics.work import CERTIFICATES, counted_checkpoint, expected_diagnostics
 from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
+from deeplimit.mathematics.study.expected_work import of_sharpening_after
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sharpen import Tolerances, sharpen
 from deeplimit.mathematics.study.sweep import Study, run_study
@@ -102,11 +103,14 @@ def train(
     training = training or Training()
     deadline = training.deadline()
     meter = Meter(observer)
-    meter.expect(Stage.DIAGNOSTICS, sum(diagnostics_work(depths, continuum=continuum is not None).values()))
+    limit = continuum is not None
+    meter.expect(Stage.DIAGNOSTICS, expected_diagnostics(problem, depths, continuum=limit))
+    if training.sharpen and problem.smooth:
+        meter.expect(Stage.SHARPENING, of_sharpening_after(training.gradient_tolerance, depths, continuum=limit))
     study = run_study(problem, depths, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
-    checkpoint = diagnostics_checkpoint(meter, study)
+    checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
     return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
 
 
@@ -129,10 +133,9 @@ def subject_of(
     )
 
 
-def diagnostics_checkpoint(meter: Meter, study: Study) -> Callable[[], None]:
-    """Return a checkpoint that counts the diagnostics of a study's verdict branch."""
-    branch = study.verdict_branch
-    return counted_checkpoint(meter, branch.points, branch.last, continuum=branch.continuum is not None)
+def diagnostics_checkpoint(meter: Meter, study: Study, *, judged: bool = False) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a study's verdict branch; ``judged`` as for what it calls."""
+    return counted_checkpoint(meter, study.verdict_branch, judged=judged)
 
 
 def sharpened(
@@ -160,14 +163,16 @@ def sharpened(
     meter = Meter.of(observer)
     checkpoint = diagnostics_checkpoint(meter, subject.study)
     for _ in range(_MOST_TIMES):
-        begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(branch, checkpoint, deadline=deadline)
+        begin_part(checkpoint, CERTIFICATES)
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
         sharpens = training.sharpen and training.coarse is Coarse.TOLERANCE and problem.smooth
         share = wanted_share_of_errors(subject) if sharpens else 1.0
         sharper = tolerances.times(share, problem)
+        meter.expect(Stage.SHARPENING, 0.0)
         if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
             break
+        checkpoint = diagnostics_checkpoint(meter, subject.study)
         refine = math.ceil(share ** (-1.0 / RK4.order))
         sharpen(problem, branch, sharper, training, continuum, refine, deadline=deadline, observer=meter)
         tolerances = sharper

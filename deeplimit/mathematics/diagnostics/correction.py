@@ -10,14 +10,17 @@ direction (compare the dual-weighted residuals of Becker and Rannacher 2001, whi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.errors import Errors
+from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
 from deeplimit.mathematics.minimise.solution import gradient_norm
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
@@ -34,6 +37,10 @@ _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
+_CONTRACTS: Final = 0.2
+"""A step of the limit that leaves less of the gradient than this share tells what the next one will."""
+_SAFETY: Final = 1.25
+"""Factor on what coarse depths differ by."""
 _FEWEST_STEPS: Final = 16
 """Steps of a flow whose Hessian stands for the refined one, at least."""
 
@@ -44,18 +51,24 @@ class Correction:
 
     Attributes
     ----------
-    u
-        Corrected flat coordinates of ``objective``; None where no step is known, and all is left.
+    step
+        In flat coordinates of ``objective``; None where none is known, and all is left.
+    start
+        What it starts from: the coordinates of what was trained.
     distance
         In increment coordinates, from the exact minimiser to the one that was trained, by source.
     remainder
         The part of the distance whose direction is not known.
+    decrease
+        Of E along the step, to second order: ½ |gᵀs|.
     """
 
     objective: DiscretisedObjective
-    u: Tensor | None
+    step: Tensor | None
+    start: Tensor
     distance: Errors
     remainder: float
+    decrease: float = 0.0
 
     def errors(self, change: float, sensitivity: float) -> Errors:
         """Return what a number errs by, by source.
@@ -72,61 +85,134 @@ class Correction:
             return self.distance.scaled(sensitivity) if total else Errors(optimisation=change)
         return self.distance.scaled((change + sensitivity * self.remainder) / total)
 
+    def along(self, gradient: Tensor) -> float:
+        """Return by how much a number changes along the step, from its gradient (length,); 0 without a step."""
+        return 0.0 if self.step is None else abs(float(gradient @ self.step))
+
+    @property
+    def u(self) -> Tensor | None:
+        """The corrected flat coordinates, or None."""
+        return None if self.step is None else self.start + self.step
+
+    @property
+    def limit_step(self) -> ContinuumParameters | None:
+        """The step as functions, where the objective is the continuum's, or None."""
+        if self.step is None or not isinstance(self.objective, Flow):
+            return None
+        return self.objective.parameters(self.step)
+
     @property
     def limit(self) -> ContinuumParameters | None:
         """The corrected θ_∞ where the objective is the continuum's, or None."""
-        if self.u is None or not isinstance(self.objective, Flow):
-            return None
-        return self.objective.parameters(self.u)
+        u = self.u
+        return None if u is None or not isinstance(self.objective, Flow) else self.objective.parameters(u)
 
 
-def without_step(objective: DiscretisedObjective, distance: Errors) -> Correction:
+def without_step(objective: DiscretisedObjective, start: Tensor, distance: Errors) -> Correction:
     """Return a correction of which nothing but the distance is known."""
-    return Correction(objective, None, distance, distance.total)
+    return Correction(objective, None, start, distance, distance.total)
 
 
-def correct_network(point: BranchPoint, certificate: Certificate | None, distance: Errors) -> Correction:
-    """Return the Newton step of one depth, if it is certified to be a minimum; ``distance`` is known without it."""
-    lower = _certified(certificate)
+def correct_network(
+    point: BranchPoint, certificate: Certificate | None, distance: Errors, coarse: CoarseInverse | None = None
+) -> Correction:
+    """Return the Newton step of one depth, if it is certified to be a minimum; ``distance`` is known without it.
+
+    Parameters
+    ----------
+    coarse
+        Gives the step where it serves this depth; conjugate gradients at the depth itself give others.
+    """
+    lower, network, u = _certified(certificate), point.network, point.solution.u
     if lower is None:
-        return without_step(point.network, distance)
-    network, solution = point.network, point.solution
-    solved = _solve(network, network, solution.u, solution.evaluation.gradient, lower)
+        return without_step(network, u, distance)
+    gradient = point.solution.evaluation.gradient
+    if coarse is not None and coarse.serves(network):
+        found = coarse.step(point, lower)
+        if found is not None and bool(torch.isfinite(found[0]).all()):
+            correction = _corrected(network, found[0], u, gradient, _SAFETY * found[1])
+            return correction if correction.distance.total <= distance.total else without_step(network, u, distance)
+    solved = _solve(network, u, gradient, point.solution.inverse)
     if solved is None:
-        return without_step(network, distance)
+        return without_step(network, u, distance)
     step, left = solved
-    total = float(torch.linalg.vector_norm(step)) + left
-    return Correction(network, solution.u + step, Errors(optimisation=total), left)
+    return _corrected(network, step, u, gradient, left / lower)
 
 
 def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: Errors) -> Correction:
     """Return the same for the continuum, in a finer basis and with finer steps."""
     lower = _certified(certificate)
     refined = Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
-    if lower is None:
-        return without_step(refined, distance)
     start = refined.encode(fit.parameters)
+    if lower is None:
+        return without_step(refined, start, distance)
     gradient = refined.evaluate(start).gradient
-    solved = _solve(refined, _cheaper(refined), start, gradient, lower)
+    own = Flow(fit.flow.problem, refined.basis, fit.flow.steps)
+    known = inverse_hessian_of(refined, KnownCurvature(fit.flow, fit.solution.inverse))
+    solved = _solve_limit(refined, own, start, gradient, known)
     if solved is None:
-        return without_step(refined, distance)
+        return without_step(refined, start, distance)
     step, left = solved
+    found = _corrected(refined, step, start, gradient, left / lower)
+    return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
+
+
+def _solve_limit(
+    refined: Flow, own: Flow, start: Tensor, gradient: Tensor, inverse: InverseHessian
+) -> tuple[Tensor, float] | None:
+    """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive.
+
+    The Hessian is that of few steps, whose error on high degrees a second step mends. What a step changes the gradient
+    by is looked at with the model's own steps; what those err by at its start is in the gradient, and hardly changes.
+    """
+    product = _cheaper(refined).linearise(start).hessian_product
+    precondition = inverse.apply if inverse.known else None
+    step, g, products = torch.zeros_like(start), gradient, PRODUCTS
+    most, before = float(torch.linalg.vector_norm(gradient)), None
+    left, share = most, 1.0
+    for _ in range(_STEPS):
+        if left <= _RESIDUAL * most or not products:
+            break
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL, precondition=precondition)
+        if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
+            return None
+        products -= newton.products
+        trial = step + newton.direction
+        if before is not None and share < _CONTRACTS:
+            # The first step has told what one leaves.
+            return trial, 2.0 * share * left
+        before = own.evaluate(start).gradient if before is None else before
+        after = gradient + own.evaluate(start + trial).gradient - before
+        reached = float(torch.linalg.vector_norm(after))
+        if not reached < left:
+            left = max(left, min(reached, most))
+            break
+        step, g, left, share = trial, after, reached, reached / left
+    return step, left
+
+
+def _corrected(
+    objective: DiscretisedObjective, step: Tensor, start: Tensor, gradient: Tensor, left: float
+) -> Correction:
+    """Return a correction by a step that leaves a distance, and its own rounding."""
+    left += torch.finfo(start.dtype).eps * float(torch.linalg.vector_norm(start))
     total = float(torch.linalg.vector_norm(step)) + left
-    return Correction(refined, start + step, _by_source(fit, refined, gradient).scaled(total), left)
+    return Correction(objective, step, start, Errors(optimisation=total), left, 0.5 * abs(float(gradient @ step)))
 
 
 def _solve(
-    objective: DiscretisedObjective, cheaper: DiscretisedObjective, start: Tensor, gradient: Tensor, lower: float
+    objective: DiscretisedObjective, start: Tensor, gradient: Tensor, inverse: InverseHessian | None
 ) -> tuple[Tensor, float] | None:
-    """Return the step and the distance that it leaves, or None where the Hessian is not positive."""
-    product = cheaper.linearise(start).hessian_product
+    """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive."""
+    precondition = None if inverse is None else inverse.apply
+    product = objective.linearise(start).hessian_product
     u, g, products = start, gradient, PRODUCTS
     most = float(torch.linalg.vector_norm(gradient))
     left, enough = most, _RESIDUAL * most
     for _ in range(_STEPS):
         if left <= enough or not products:
             break
-        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL)
+        newton = newton_direction(product, g, limit=products, residual=_RESIDUAL, precondition=precondition)
         if newton.negative_curvature or not bool(torch.isfinite(newton.direction).all()):
             return None
         products -= newton.products
@@ -138,8 +224,7 @@ def _solve(
             left = max(left, min(reached, most))
             break
         u, g, left = trial, after, reached
-    own = torch.finfo(u.dtype).eps * float(torch.linalg.vector_norm(u))
-    return u - start, left / lower + own
+    return u - start, left
 
 
 def _by_source(fit: ContinuumFit, refined: Flow, gradient: Tensor) -> Errors:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar, get_type_hints
 from deeplimit.mathematics.diagnostics.measure.assumptions import Assumption, check_assumptions
 from deeplimit.mathematics.diagnostics.measure.bracket import ExcessRow, lift_excess, recovery_excess
 from deeplimit.mathematics.diagnostics.measure.compactness import CompactnessRow, compactness_rows
-from deeplimit.mathematics.diagnostics.measure.euler_lagrange import EulerLagrange, euler_lagrange_residuals
+from deeplimit.mathematics.diagnostics.measure.euler_lagrange import EulerLagrange, euler_lagrange_rows
 from deeplimit.mathematics.diagnostics.measure.independent_check import IndependentCheck, check_independently
 from deeplimit.mathematics.diagnostics.measure.minima import Minima, measure_minima
 from deeplimit.mathematics.diagnostics.measure.minimisers import (
@@ -79,7 +79,7 @@ class MeasuredStudy:
     compactness: Annotated[list[CompactnessRow], MeasuredBy(lambda subject, _: compactness_rows(subject))]
     euler_lagrange: Annotated[
         EulerLagrange | None,
-        MeasuredBy(lambda subject, _: euler_lagrange_residuals(subject.problem, subject.limit), Needs.CONTINUUM),
+        MeasuredBy(lambda subject, _: euler_lagrange_rows(subject), Needs.CONTINUUM),
     ]
     independent_check: Annotated[
         IndependentCheck | None, MeasuredBy(lambda subject, _: check_independently(subject), Needs.CONTINUUM)

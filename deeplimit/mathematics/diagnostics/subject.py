@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.correction import Correction, correct_limit, correct_network
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.minimise import Solution
@@ -23,6 +24,9 @@ from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.sharpen import Tolerances
 from deeplimit.mathematics.study.sweep import Study
 
+_COARSEST: Final = 8
+"""Layers whose Hessian tells something of finer ones."""
+_Made = TypeVar("_Made")
 SMALL_SHARE: Final = 0.1
 """An error is small beside a number when it is below this share of it."""
 SAFETY: Final = 1.25
@@ -53,8 +57,9 @@ class Subject:
         In seconds of ``time.monotonic``: what is long and optional is withheld from then on.
     tolerances
         What the branch was minimised to, where that is known.
-    corrections
-        By model, with what they were made for: a subject that replaces this one has them, too.
+    kept
+        What is computed once for several diagnostics, with what it was made for: a subject that replaces this one has
+        it, too.
     """
 
     study: Study
@@ -66,7 +71,7 @@ class Subject:
     checkpoint: Callable[[], None] = lambda: None
     deadline: float | None = None
     tolerances: Tolerances | None = None
-    corrections: dict[str, tuple[Solution, Certificate | None, Correction]] = field(default_factory=dict)
+    kept: dict[tuple[str, str], tuple[tuple[object, ...], Any]] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -149,9 +154,9 @@ class Subject:
         def correct() -> Correction:
             certificate = self.certificates.depths.get(point.depth)
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
-            return correct_network(point, certificate, known)
+            return correct_network(point, certificate, known, self._coarse_inverse(point))
 
-        return self._kept(point, correct)
+        return self.once("correction", point, correct, point.certificate)
 
     @property
     def limit_correction(self) -> Correction:
@@ -170,15 +175,37 @@ class Subject:
             )
             return correct_limit(fit, certificate, known)
 
-        return self._kept(fit, correct)
+        return self.once("correction", fit, correct, fit.certificate)
 
-    def _kept(self, point: StationaryPoint, correct: Callable[[], Correction]) -> Correction:
-        """Return a correction that was made for the same point and certificate, or make it."""
-        known = self.corrections.get(point.name)
-        if known is None or known[0] is not point.solution or known[1] is not point.certificate:
+    def _coarse_inverse(self, point: BranchPoint) -> CoarseInverse | None:
+        """Return what the two coarsest depths that are certified, and not too coarse, tell of finer Hessians."""
+        certificates = self.certificates.depths
+        strict = [
+            coarse
+            for coarse in self.points
+            if _COARSEST <= coarse.depth < point.depth
+            and (known := certificates.get(coarse.depth)) is not None
+            and known.kind is Kind.STRICT_MINIMUM
+        ][:2]
+        if len(strict) < 2:
+            return None
+        return self.once("coarse inverse", strict[0], lambda: CoarseInverse(*strict), strict[1])
+
+    def once(self, what: str, point: StationaryPoint, make: Callable[[], _Made], *of: object) -> _Made:
+        """Return what was made of the same solution, and of the same other things, before, or make it.
+
+        Parameters
+        ----------
+        of
+            Compared by identity; what has a solution by that.
+        """
+        made_of = tuple(getattr(each, "solution", each) for each in (point, *of))
+        known = self.kept.get((what, point.name))
+        if known is None or any(one is not other for one, other in zip(known[0], made_of, strict=True)):
             self.checkpoint()
-            known = self.corrections[point.name] = point.solution, point.certificate, correct()
-        return known[2]
+            known = self.kept[what, point.name] = made_of, make()
+        made: _Made = known[1]
+        return made
 
     @property
     def _embedding(self) -> float:

@@ -1,19 +1,25 @@
 """What the diagnostics of a study are expected to cost, part by part, so that progress can count them.
 
-The numbers are what parts took beside fits of the same studies, rounded: progress is a guess of what is left.
+The numbers are rounded means of what ``python -m benchmarks.diagnostics`` counts and times, in the unit of
+expected_work.py: progress is a guess of what is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from deeplimit.mathematics.minimise import Solution
-from deeplimit.mathematics.study.fitter import CONTINUUM_WORK
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.study.branch_certificates import certifying
+from deeplimit.mathematics.study.branches import Branch
+from deeplimit.mathematics.study.expected_work import STAGES, of_certificate
 from deeplimit.mathematics.study.progress import DiagnosticsProgress, Meter
+from deeplimit.mathematics.study.saddles import certified_at_once
 
-CERTIFICATES: Final = "certificates"
+CERTIFICATES: Final = "judging"
+"""Certificates, and Newton steps towards the exact minimisers."""
 CLASSIFICATION: Final = "classification"
 ADVICE: Final = "depth_advice"
 VERDICT: Final = "verdict"
@@ -21,42 +27,61 @@ VERDICT: Final = "verdict"
 
 @dataclass(frozen=True)
 class _Part:
-    """What a part is called, and its work beside a fit: of every network, and of the continuum."""
+    """What a part is called, and its work for each layer of every network, for each network, and of the continuum."""
 
     words: str
-    networks: float = 0.0
+    layer: float = 0.0
+    network: float = 0.0
     limit: float = 0.0
 
 
 _PARTS: Final = {
-    CERTIFICATES: _Part("whether every optimum is one", 0.15, 0.15),
-    "performance": _Part("accuracy", 0.01, 0.01),
-    "minima": _Part("the optimum against depth", 0.0, 0.12),
-    "minimisers": _Part("weights against depth", 0.03),
-    "consecutive": _Part("weights from depth to depth", 0.03),
-    "states": _Part("trajectories against depth", 0.0, 0.15),
-    "predictions": _Part("predictions against depth", 0.0, 0.12),
-    "recovery": _Part("the limit sampled at every depth", 0.02),
-    "lift": _Part("every network lifted to the limit", 0.0, 0.35),
-    "regularity": _Part("how smooth the weights are", 0.01),
-    "compactness": _Part("whether the weights stay bounded", 0.02),
-    "euler_lagrange": _Part("the equations of the limit", 0.0, 0.05),
-    "independent_check": _Part("the limit by an independent method", 0.0, 0.1),
-    CLASSIFICATION: _Part("what the weights tend to", 0.05),
-    ADVICE: _Part("which depth an error needs", 0.0, 0.08),
+    CERTIFICATES: _Part("whether every optimum is one", 1.5, 200.0, 4500.0),
+    "certificates": _Part("whether every optimum is one", 0.02),
+    "performance": _Part("accuracy", 0.02),
+    "minima": _Part("the optimum against depth", 0.05),
+    "minimisers": _Part("weights against depth", 0.3),
+    "consecutive": _Part("weights from depth to depth", 0.05),
+    "states": _Part("trajectories against depth", 0.05),
+    "predictions": _Part("predictions against depth", 0.5, 0.0, 200.0),
+    "recovery": _Part("the limit sampled at every depth", 0.05),
+    "lift": _Part("every network lifted to the limit", 0.1, 0.0, 2000.0),
+    "regularity": _Part("how smooth the weights are", 0.05),
+    "compactness": _Part("whether the weights stay bounded", 0.2),
+    "euler_lagrange": _Part("the equations of the limit", 0.0, 0.0, 50.0),
+    "independent_check": _Part("the limit by an independent method", 0.0, 0.0, 100.0),
+    CLASSIFICATION: _Part("what the weights tend to", 0.7),
+    ADVICE: _Part("which depth an error needs", 0.3),
     VERDICT: _Part("the verdict"),
 }
 
 
-def diagnostics_work(depths: Iterable[int], *, continuum: bool) -> dict[str, float]:
-    """Return the expected work of every part, in layers of a fit, of networks of these depths."""
-    layers, limit = float(sum(depths)), CONTINUUM_WORK if continuum else 0.0
-    return {name: part.networks * layers + part.limit * limit for name, part in _PARTS.items()}
+def diagnostics_work(depths: Collection[int], *, continuum: bool) -> dict[str, float]:
+    """Return the expected work of every part, in gradients of a layer, for networks of these depths."""
+    layers, networks, limit = float(sum(depths)), float(len(depths)), 1.0 if continuum else 0.0
+    return {name: part.layer * layers + part.network * networks + part.limit * limit for name, part in _PARTS.items()}
 
 
-def counted_checkpoint(
-    meter: Meter, depths: Iterable[int], last: tuple[str, Solution], *, continuum: bool
-) -> Callable[[], None]:
-    """Return a checkpoint that counts these diagnostics; ``last`` is what was trained last."""
+def expected_diagnostics(problem: Problem, depths: Collection[int], *, continuum: bool) -> float:
+    """Return the expected work of all diagnostics of a study that has yet to be trained."""
+    work = sum(diagnostics_work(depths, continuum=continuum).values())
+    left = [depth for depth in depths if problem.smooth and not certified_at_once(ResidualNetwork(problem, depth))]
+    return work + sum(of_certificate(depth, first=depth == min(depths)) for depth in left)
+
+
+def counted_checkpoint(meter: Meter, branch: Branch, *, judged: bool = False) -> Callable[[], None]:
+    """Return a checkpoint that counts the diagnostics of a branch, with the certificates that are left to be made.
+
+    ``judged`` says that how well every minimiser is known has been told before, and is kept.
+    """
     words = {name: part.words for name, part in _PARTS.items()}
-    return DiagnosticsProgress(meter, diagnostics_work(depths, continuum=continuum), words, *last)
+    work = diagnostics_work(branch.points, continuum=branch.continuum is not None)
+    if judged:
+        work[CERTIFICATES] = 0.0
+    for depth, point in branch.points.items():
+        if point.certificate is None and point.network.problem.smooth:
+            work[certifying(point)] = of_certificate(depth, first=depth == min(branch.points))
+    if (fit := branch.continuum) is not None and fit.certificate is None and fit.flow.problem.smooth:
+        work[certifying(fit)] = of_certificate(STAGES)
+    words |= dict.fromkeys(work.keys() - words.keys(), words[CERTIFICATES])
+    return DiagnosticsProgress(meter, work, words, *branch.last)

@@ -11,12 +11,12 @@ from typing import Final
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.driver import OtherStart
+from deeplimit.mathematics.model.predicted_start import predicted_start
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.transfer import lift, prolong, recover
 from deeplimit.mathematics.study.branches import Branch, BranchPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.fitter import Fitter
-from deeplimit.mathematics.study.predicted_start import predicted_start
 from deeplimit.mathematics.study.training import Coarse, DepthStart, Training
 
 _PHASE: Final = "discrete"

@@ -18,8 +18,9 @@ from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.model.transfer import Model, transfer
-from deeplimit.mathematics.study.branches import Branch
+from deeplimit.mathematics.study.branches import Branch, StationaryPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
+from deeplimit.mathematics.study.progress import begin_part
 
 _FEWEST_STEPS: Final = 16
 """Steps of a flow that an eigenvector is sought with, at least."""
@@ -31,6 +32,11 @@ class Certificates:
 
     depths: dict[int, Certificate] = field(default_factory=dict)
     continuum: Certificate | None = None
+
+
+def certifying(point: StationaryPoint) -> str:
+    """Return what progress calls the part in which a point is certified."""
+    return f"certificate of {point.name}"
 
 
 def certify_branch(
@@ -56,6 +62,8 @@ def certify_branch(
     depths: dict[int, Certificate] = {}
     for depth, point in sorted(branch.points.items()):
         if point.certificate is None:
+            if checkpoint is not None:
+                begin_part(checkpoint, certifying(point))
             near = nearby_eigenvector(branch, point.network)
             point.certificate = certify(point.network, point.solution, near, stop=stop)
         depths[depth] = point.certificate
@@ -63,6 +71,8 @@ def certify_branch(
     if fit is None:
         return Certificates(depths)
     if fit.certificate is None:
+        if checkpoint is not None:
+            begin_part(checkpoint, certifying(fit))
         near = nearby_eigenvector(branch, fit.flow)
         fit.certificate = certify(fit.flow, fit.solution, near, cheaper=_cheaper(fit), stop=stop)
     return Certificates(depths, fit.certificate)

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.certificate import Certificate
+from deeplimit.mathematics.model.objective import Evaluation
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.symmetry import aligned, alignment_is_exhaustive, distance, norm
 from deeplimit.mathematics.model.transfer import Model, recover
@@ -37,12 +38,22 @@ _NORMAL_QUANTILE: Final = 1.959963984540054
 
 @dataclass
 class BranchPoint:
-    """A minimiser at one depth."""
+    """A minimiser at one depth.
+
+    Attributes
+    ----------
+    at_recovery
+        E_n at the recovery sequence of the limit with this solution, kept by `continuation.at_recovery`.
+    at_lift
+        E_∞ at the projection of the lift, of this solution, to the basis of that limit; by `continuation.at_lift`.
+    """
 
     network: ResidualNetwork
     parameters: DiscreteParameters
     solution: Solution
     certificate: Certificate | None = None
+    at_recovery: tuple[Solution, Evaluation] | None = None
+    at_lift: tuple[Solution, Solution, float] | None = None
 
     @property
     def depth(self) -> int:

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise import Solution
-from deeplimit.mathematics.model.objective import DiscretisedObjective
+from deeplimit.mathematics.minimise.solution import rounding
+from deeplimit.mathematics.model.objective import DiscretisedObjective, Evaluation
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
-from deeplimit.mathematics.model.transfer import recover, restrict
+from deeplimit.mathematics.model.transfer import lift, recover, restrict
 from deeplimit.mathematics.study.branches import BranchPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.fitter import Fitter
@@ -28,6 +29,10 @@ _PARTS: Final = 3
 """Parts of a segment whose curvatures are compared; each costs one gradient."""
 _EVEN: Final = 0.05
 """The least curvature of the parts, beside the largest, of one basin; along a quartic from its minimum it is 1/19."""
+_PARABOLA: Final = 0.1
+"""How far a rise may be from the mean slope, beside it: a cubic's curvatures at both ends are then 0.7 and 1.3."""
+_ROUNDINGS: Final = 1e2
+"""A rise of fewer roundings of E says nothing."""
 _SHORTEST: Final = 1.03
 """Ratio of two depths that are not divided further: a minimiser that is lost there has no continuation."""
 _DEEPEST: Final = (32, 2048)
@@ -46,25 +51,57 @@ def transferred(anchor: Anchor, depth: int) -> DiscreteParameters:
     return restrict(anchor.parameters, depth)
 
 
-def same_basin(objective: DiscretisedObjective, start: Tensor, minimum: Solution) -> bool:
+def at_recovery(point: BranchPoint, fit: ContinuumFit) -> Evaluation:
+    """Return E_n and its gradient at the recovery sequence's member of a point's depth, computed once for a limit."""
+    if point.at_recovery is None or point.at_recovery[0] is not fit.solution:
+        start = point.network.encode(recover(fit.parameters, point.depth))
+        point.at_recovery = fit.solution, point.network.evaluate(start)
+    return point.at_recovery[1]
+
+
+def at_lift(point: BranchPoint, fit: ContinuumFit) -> float:
+    """Return the limit's E, as it was fitted, at a point's lift projected to its basis, computed once for both."""
+    known = point.at_lift
+    if known is None or known[0] is not point.solution or known[1] is not fit.solution:
+        value = fit.flow.value(fit.flow.project(lift(point.parameters)))
+        known = point.at_lift = point.solution, fit.solution, value
+    return known[2]
+
+
+def same_basin(objective: DiscretisedObjective, start: Tensor, minimum: Solution, at: Evaluation | None = None) -> bool:
     """Whether E is convex along the segment from a point to a minimiser.
 
     Another minimiser near the point would make the slope along the segment vanish beside it, and the curvature of one
-    part negative. Costs `_PARTS` gradients.
+    part negative. Where E rises along the segment as a parabola does, to `_PARABOLA`, one gradient says so; elsewhere
+    `_PARTS` are compared.
 
     Parameters
     ----------
     start
         (length,) flat coordinates.
+    at
+        E and its gradient there, if they are known.
     """
     direction = start - minimum.u
     if float(torch.linalg.vector_norm(direction)) == 0.0:
         return True
-    gradients = [minimum.evaluation.gradient]
-    gradients += [objective.evaluate(minimum.u + part / _PARTS * direction).gradient for part in range(1, _PARTS + 1)]
+    at = objective.evaluate(start) if at is None else at
+    if rises_like_a_parabola(start, minimum, at):
+        return True
+    inner = [objective.evaluate(minimum.u + part / _PARTS * direction).gradient for part in range(1, _PARTS)]
+    gradients = [minimum.evaluation.gradient, *inner, at.gradient]
     slopes = [float(gradient @ direction) for gradient in gradients]
     curvatures = [after - before for before, after in pairwise(slopes)]
     return min(curvatures) >= _EVEN * max(curvatures) > 0.0
+
+
+def rises_like_a_parabola(start: Tensor, minimum: Solution, at: Evaluation) -> bool:
+    """Whether E rises from a minimiser to a point (length,) by the mean of its slopes at both ends, to `_PARABOLA`."""
+    direction = start - minimum.u
+    first, last = (float(each.gradient @ direction) for each in (minimum.evaluation, at))
+    rise, mean = at.objective - minimum.objective, 0.5 * (first + last)
+    noise = _ROUNDINGS * rounding(minimum.evaluation)
+    return rise > noise and last > abs(first) and abs(rise - mean) <= _PARABOLA * mean - noise
 
 
 def continue_to(anchor: Anchor, depth: int, fitter: Fitter) -> BranchPoint | None:

@@ -6,6 +6,7 @@ from deeplimit.mathematics.model.residual_network import DiscreteParameters, Res
 from deeplimit.mathematics.model.transfer import prolong, recover, restrict
 from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
 from deeplimit.mathematics.study.branches import Branch, BranchPoint, StationaryPoint
+from deeplimit.mathematics.study.expected_work import of_depths
 from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.sweep import Study
@@ -37,7 +38,7 @@ def add_depth(
         return branch.points[depth]
     network = ResidualNetwork(study.problem, depth)
     meter = Meter.of(observer)
-    meter.expect(Stage.TRAINING, float(depth))
+    meter.expect(Stage.TRAINING, of_depths([depth], 0.0, carried=True, certified=True))
     fitter = Fitter(study.problem, training, meter, None, deadline)
     start, near = _start(branch, depth)
     point = fitter.network(network, network.encode(start), "discrete", near=near)

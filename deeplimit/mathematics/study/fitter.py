@@ -27,17 +27,21 @@ from deeplimit.mathematics.study.continuum_fit import (
     ContinuumOptions,
     fit_continuum,
 )
+from deeplimit.mathematics.study.expected_work import (
+    CONTINUED,
+    STAGES,
+    evaluations_after,
+    of_certificate,
+    of_continuum,
+    of_network,
+)
 from deeplimit.mathematics.study.progress import Meter
-from deeplimit.mathematics.study.saddles import settle
+from deeplimit.mathematics.study.saddles import certified_at_once, settle
 from deeplimit.mathematics.study.training import Training
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
 SHARPEN: Final = "sharpen"
 """What progress calls minimising on."""
-CONTINUUM_WORK: Final = 200.0
-"""Expected work of a continuum fit, in layers: a few fits with 4 stages on 16 to 64 steps."""
-CONTINUED: Final = 0.2
-"""Share of a fit's work that minimising on from its end is."""
 
 
 class Fitter:
@@ -92,7 +96,7 @@ class Fitter:
         Parameters
         ----------
         work
-            In layers, by default its depth.
+            In gradients of a layer, by default what `expected_work` says.
         near
             The minimum of a model nearby, whose Hessian is alike.
         other
@@ -100,7 +104,7 @@ class Fitter:
         tolerance
             Of the gradient, where a larger one than the training's is enough.
         """
-        work = float(network.depth) if work is None else work
+        work = self._expected(network, near) if work is None else work
         budget = replace(self.budget, gradient_tolerance=max(tolerance, self.budget.gradient_tolerance))
         observer = self._meter.fit(phase, f"discrete-{network.depth}", work, budget.gradient_tolerance)
         inverse = self._inverse(network, near)
@@ -129,12 +133,17 @@ class Fitter:
         phase: str,
         work: float | None,
     ) -> list[BranchPoint]:
-        total, name = len(starts) * (float(network.depth) if work is None else work), f"discrete-{network.depth}"
+        total, name = len(starts) * (self._expected(network) if work is None else work), f"discrete-{network.depth}"
         observers = self._meter.fits(phase, name, total, self.budget.gradient_tolerance, len(starts))
         memory = self._inverse(network).memory
         solutions = minimise_together(batch, starts, self.budget, observers, curvature_floor=self._floor, memory=memory)
         self._meter.finish(total)
         return [BranchPoint(network, network.parameters(solution.u), solution) for solution in solutions]
+
+    def _expected(self, network: ResidualNetwork, near: StationaryPoint | None = None) -> float:
+        carried = near is not None and self.carries_curvature
+        before = near.solution.evaluations if near is not None and isinstance(near.model, ResidualNetwork) else 0
+        return of_network(network.depth, evaluations_after(before, carried=carried))
 
     def _inverse(self, model: Model, near: StationaryPoint | None = None) -> InverseHessian:
         if not self.carries_curvature:
@@ -150,7 +159,8 @@ class Fitter:
         predict: Callable[[Flow], Tensor | None] | None = None,
     ) -> ContinuumFit:
         """Fit one continuum model from what `fit_continuum` takes; ``near`` as for a network."""
-        work = CONTINUUM_WORK * (CONTINUED if phase == SHARPEN else 1.0)
+        carried = self.carries_curvature and near is not None and phase != SHARPEN
+        work = of_continuum(carried=carried) * (CONTINUED if phase == SHARPEN else 1.0)
         observer = self._meter.fit(phase, "continuum", work, self.budget.gradient_tolerance)
         scale = self._training.start_scale
         known = None if near is None else KnownCurvature(near.model, near.solution.inverse)
@@ -161,7 +171,7 @@ class Fitter:
 
     def sharpen(self, point: BranchPoint) -> BranchPoint:
         """Minimise on from a network's solution; what does not end better than it began is left as it was."""
-        work = CONTINUED * point.depth
+        work = CONTINUED * self._expected(point.network)
         found = self.network(point.network, point.solution.u, SHARPEN, work, near=point)
         return _continued(found, point) if _better(found, point) else point
 
@@ -181,7 +191,11 @@ class Fitter:
         def again(left: BranchPoint, start: Tensor) -> BranchPoint:
             return self.network(left.network, start, phase)
 
-        return settle(point, again, near=near, stop=self.budget.out_of_time)
+        work = _certifying(point.network, point.depth, first=near is None)
+        stop = self._meter.ticking(phase, point.name, point.solution, work, self.budget.out_of_time)
+        found = settle(point, again, near=near, stop=stop)
+        self._meter.finish(work)
+        return found
 
     def settle_continuum(
         self, fit: ContinuumFit, near: NearbyEigenvector | None = None
@@ -191,7 +205,16 @@ class Fitter:
         def again(left: ContinuumFit, start: Tensor) -> ContinuumFit:
             return self.continuum((left.flow, start))
 
-        return settle(fit, again, near=near, stop=self.budget.out_of_time)
+        work = _certifying(fit.flow, STAGES, first=near is None)
+        stop = self._meter.ticking("continuum", fit.name, fit.solution, work, self.budget.out_of_time)
+        found = settle(fit, again, near=near, stop=stop)
+        self._meter.finish(work)
+        return found
+
+
+def _certifying(model: Model, layers: float, *, first: bool) -> float:
+    """Return the expected work of leaving a saddle, if there is one."""
+    return of_certificate(layers, first=first) if certified_at_once(model) else 0.0
 
 
 def _better(found: StationaryPoint, before: StationaryPoint) -> bool:

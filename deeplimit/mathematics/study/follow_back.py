@@ -13,7 +13,16 @@ from typing import Final
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.model.transfer import lift, prolong
 from deeplimit.mathematics.study.branches import EQUAL, Branch, BranchPoint, point_facts, same_minimum
-from deeplimit.mathematics.study.continuation import Anchor, continue_to, minimum_from, same_basin, transferred
+from deeplimit.mathematics.study.continuation import (
+    Anchor,
+    at_lift,
+    at_recovery,
+    continue_to,
+    minimum_from,
+    rises_like_a_parabola,
+    same_basin,
+    transferred,
+)
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.fitter import Fitter
 
@@ -59,8 +68,7 @@ def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
         if branch.left:
             branch.left.append(depth)
             continue
-        start = point.network.encode(transferred(anchor, depth))
-        held = point.solution.status.optimised and same_basin(point.network, start, point.solution)
+        held = point.solution.status.optimised and _held(point, anchor, limit)
         if held and depth >= bifurcation:
             anchor = point
             continue
@@ -72,6 +80,19 @@ def _follow(branch: Branch, limit: Anchor, fitter: Fitter) -> None:
         else:
             _go_lower(branch, limit, depth, fitter)
             branch.left.append(depth)
+
+
+def _held(point: BranchPoint, anchor: Anchor, limit: Anchor) -> bool:
+    """Whether a depth's point is in the basin that the limit leads to, at once or by the next finer depth."""
+    network = point.network
+    if isinstance(limit, ContinuumFit):
+        # E_n at the recovery sequence is one of the diagnostics as well.
+        start, at = network.encode(transferred(limit, point.depth)), at_recovery(point, limit)
+        if rises_like_a_parabola(start, point.solution, at):
+            return True
+        if anchor is limit:
+            return same_basin(network, start, point.solution, at)
+    return same_basin(network, network.encode(transferred(anchor, point.depth)), point.solution)
 
 
 def _go_lower(branch: Branch, limit: Anchor, depth: int, fitter: Fitter) -> None:
@@ -111,7 +132,7 @@ def _lower_limit(branch: Branch, before: dict[int, BranchPoint], fitter: Fitter)
 def _transferred_value(point: BranchPoint, limit: Anchor) -> float:
     """Return E of the limit's model at what a coarser point stands for."""
     if isinstance(limit, ContinuumFit):
-        return limit.flow.value(limit.flow.project(lift(point.parameters)))
+        return at_lift(point, limit)
     return limit.network.value(limit.network.encode(prolong(point.parameters, limit.depth)))
 
 

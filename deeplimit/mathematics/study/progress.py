@@ -1,6 +1,6 @@
 """How far a study is: one number that never falls, from the work that each fit and each diagnostic is expected to be.
 
-Work is counted in layers of a fit, some sixty evaluations of one layer with its adjoint. What is left is known only as
+Work is counted in gradients of one layer (expected_work.py). What is left is known only as
 the study goes on: branches are found, depths are added, a branch is minimised on. The fraction then stays where it is,
 and what is left of it is shared out anew.
 """
@@ -28,6 +28,7 @@ class Stage(StrEnum):
 
     TRAINING = "training"
     SEARCH = "search"
+    SHARPENING = "sharpening"
     DIAGNOSTICS = "diagnostics"
 
 
@@ -105,6 +106,22 @@ class Meter:
             return observe
 
         return [observer(index) for index in range(count)]
+
+    def ticking(
+        self, phase: str, model: str, solution: Solution, work: float, stop: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """Return ``stop``, which is asked before every step of a piece of the given work, so that it reports them."""
+        begun, share, count = self._fraction, self.begin(Stage.TRAINING, work), 0
+
+        def ask() -> bool:
+            nonlocal count
+            fraction = self.advance(begun + share * count / (count + _HALFWAY))
+            count += 1
+            at = (solution.iterations, solution.objective, solution.gradient_norm)
+            self.report(StudyProgress(phase, model, *at, fraction))
+            return stop()
+
+        return ask
 
     def begin(self, stage: Stage, work: float) -> float:
         """Begin a piece of a stage; return the share of the whole that it is. What nobody expected counts as well."""

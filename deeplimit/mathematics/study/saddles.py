@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, Kind, NearbyEigenvector, certify
+from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.study.branches import StationaryPoint
 
 _STEPS: Final = (0.3, 0.1, 0.03, 0.01)
@@ -55,7 +56,7 @@ def settle(
     saddles: list[_Point] = []
     for _ in range(_MOST_LEFT):
         model = point.model
-        if not model.problem.smooth or model.coordinates.length > FEW_COORDINATES:
+        if not certified_at_once(model):
             break
         point.certificate = certify(model, point.solution, near, stop=stop)
         if point.certificate.kind is not Kind.SADDLE:
@@ -66,6 +67,11 @@ def settle(
         saddles.append(point)
         point, near = fit(point, lower), None
     return point, saddles
+
+
+def certified_at_once(model: DiscretisedObjective) -> bool:
+    """Whether a model's points are certified as soon as they are trained."""
+    return model.problem.smooth and model.coordinates.length <= FEW_COORDINATES
 
 
 def _step_off(point: StationaryPoint, certificate: Certificate) -> Tensor | None:

@@ -14,7 +14,8 @@ import torch
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branches import Branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.fitter import CONTINUED, CONTINUUM_WORK, Fitter
+from deeplimit.mathematics.study.expected_work import of_sharpening
+from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import Training
 
@@ -68,12 +69,12 @@ def sharpen(
     if continuum is not None and tolerances.continuum is not None:
         continuum = replace(continuum, tolerance=tolerances.continuum)
     training = replace(training, gradient_tolerance=tolerances.gradient)
-    work = float(sum(branch.points)) + (CONTINUUM_WORK if branch.continuum is not None else 0.0)
     meter = Meter.of(observer)
-    meter.expect(Stage.TRAINING, CONTINUED * work)
+    meter.expect(Stage.TRAINING, of_sharpening(tuple(branch.points), continuum=branch.continuum is not None))
     fitter = Fitter(problem, training, meter, continuum, deadline)
     for depth, point in sorted(branch.points.items()):
         if point.solution.status.optimised:
             branch.points[depth] = fitter.sharpen(point)
     if branch.continuum is not None and branch.continuum.solution.status.optimised:
         branch.continuum = fitter.sharpen_continuum(branch.continuum, refine)
+    meter.expect(Stage.TRAINING, 0.0)

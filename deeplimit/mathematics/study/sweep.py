@@ -35,7 +35,16 @@ from deeplimit.mathematics.study.branches import (
     select,
 )
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit, ContinuumOptions
-from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
+from deeplimit.mathematics.study.expected_work import (
+    STAGES,
+    STARTED,
+    of_certificate,
+    of_continuum,
+    of_depths,
+    of_following_back,
+    of_network,
+)
+from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import DepthStart, Training
@@ -149,11 +158,13 @@ class _Sweep:
         self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
         self.generator = torch.Generator().manual_seed(training.seed)
         self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
-        self.starts_work = 2.0 * self._most_starts * (CONTINUUM_WORK if self.from_continuum else depths[0])
         self.meter = Meter.of(observer)
-        self.meter.expect(Stage.TRAINING, self.starts_work + self._expected(1))
         self.fitter = Fitter(problem, training, self.meter, continuum)
         self.along = AlongBranch(self.fitter, training, depths[-1] if depths else 0)
+        first = of_continuum(carried=False) if self.from_continuum else of_network(depths[0], STARTED)
+        certificate = of_certificate(STAGES if self.from_continuum else depths[0], first=True)
+        rest = self._expected(1, self._carried_depths, STARTED)
+        self.meter.expect(Stage.TRAINING, self._most_starts * first + certificate + rest)
 
     def run(self) -> Study:
         study = Study(
@@ -164,15 +175,21 @@ class _Sweep:
             wall_time_s=self.training.wall_time_s,
         )
         study.branches = self._continuum_starts() if self.from_continuum else self._discrete_starts()
-        self.meter.expect(Stage.TRAINING, self._expected(sum(b.status.carried for b in study.branches)))
-        for depth in self.depths if self.from_continuum else self.depths[1:]:
+        for index, depth in enumerate(self._carried_depths):
+            self._expect(study.branches, self._carried_depths[index:])
             self._carry(study.branches, depth)
+        self._expect(study.branches, ())
         if not self.from_continuum:
             self._carry_to_continuum(study.branches)
         study.verdict = min(range(len(study.branches)), key=lambda index: study.branches[index].level)
         # Without a limit problem nothing says which of several unrelated minima is the one to follow.
         if self.problem.regime.has_continuum or self.training.depth_start is not DepthStart.INDEPENDENT:
+            work = of_following_back(self.depths)
+            self.meter.expect(Stage.TRAINING, work)
+            self.meter.begin(Stage.TRAINING, work)
             self._take(study, hold_together(study.verdict_branch, self.fitter))
+            self.meter.finish(work)
+        self.meter.expect(Stage.TRAINING, 0.0)
         return study
 
     def _take(self, study: Study, held: Branch) -> None:
@@ -193,12 +210,27 @@ class _Sweep:
     def _most_starts(self) -> int:
         return self.training.starts or self.training.most_starts
 
-    def _expected(self, branches: int) -> float:
-        per_branch = float(sum(self.depths[0 if self.from_continuum and self.depths else 1 :]))
+    @property
+    def _carried_depths(self) -> tuple[int, ...]:
+        """The depths that are trained after the starts."""
+        return self.depths if self.from_continuum else self.depths[1:]
+
+    def _expect(self, branches: list[Branch], depths: Sequence[int]) -> None:
+        """Expect the work of the depths that are left, by what the last one took."""
+        carried = [branch for branch in branches if branch.status.carried]
+        taken = [branch.latest.solution.evaluations for branch in carried if branch.points]
+        self.meter.expect(Stage.TRAINING, self._expected(len(carried), depths, max(taken, default=0)))
+
+    def _expected(self, branches: int, depths: Sequence[int], evaluations: float) -> float:
+        """Return the work of some depths, after one of so many evaluations, of the continuum and of following back."""
+        carried, smooth = self.fitter.carries_curvature, self.problem.smooth
         if self.training.depth_start is DepthStart.INDEPENDENT:
-            per_branch *= 2.0 * self._most_starts
-        per_branch += CONTINUUM_WORK if self.continuum is not None and not self.from_continuum else 0.0
-        return branches * per_branch
+            per_branch = sum(depths) * STARTED * self._most_starts
+        else:
+            per_branch = of_depths(depths, evaluations, carried=carried, certified=smooth)
+        if self.continuum is not None and not self.from_continuum:
+            per_branch += of_continuum(carried=carried) + (of_certificate(STAGES) if smooth else 0.0)
+        return branches * per_branch + of_following_back(self.depths)
 
     def _discrete_starts(self) -> list[Branch]:
         network = ResidualNetwork(self.problem, self.depths[0])
@@ -238,7 +270,7 @@ class _Sweep:
         def train(count: int) -> list[BranchPoint]:
             starts = [network.random(self.generator, self.training.start_scale) for _ in range(count)]
             points: list[BranchPoint] = []
-            for batch in self.fitter.networks(network, starts, "starts", 2.0 * network.depth):
+            for batch in self.fitter.networks(network, starts, "starts", of_network(network.depth, STARTED)):
                 points += batch
                 if self.fitter.budget.out_of_time():
                     break

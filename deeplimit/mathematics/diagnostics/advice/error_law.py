@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -76,6 +76,12 @@ class Fit:
     def at(self, depth: float) -> tuple[Floats, float]:
         """Return the error at one depth (entries,), and what the data's errors may move it by."""
         return self._combined(self._row(depth) * (self._powers > 0.0))
+
+    def at_all(self, depths: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the same at some depths, (depths, entries) and (depths,)."""
+        rows = (self._scale / depths[:, None].astype(np.float64)) ** self._powers * (self._powers > 0.0)
+        weights = rows @ self._inverse
+        return weights @ self._values, np.abs(weights) @ self._errors
 
     def first(self) -> tuple[Floats, float]:
         """Return A (entries,), and what the data's errors may move it by."""
@@ -157,31 +163,46 @@ class ErrorLaw:
         if not wanted > 0.0:
             raise ValueError("the wanted error must be positive")
 
-        @cache
-        def bounds(depth: int) -> tuple[float, float, float]:
-            value, error = self.at(depth)
-            size = np.abs(value)
-            return float((size - error).max()), float(size.max()), float((size + error).max())
+        ladder = _ladder(floor, top)
+        known = dict(zip(ladder, self._bounds(np.asarray(ladder)), strict=True))
+
+        def met(depth: int, bound: int) -> bool:
+            if depth not in known:
+                (known[depth],) = self._bounds(np.asarray([depth]))
+            return bool(known[depth][bound] <= wanted)
 
         def smallest(bound: int) -> int | None:
-            return _from_where(lambda depth: bounds(depth)[bound] <= wanted, floor, top)
+            return _from_where(lambda depth: met(depth, bound), ladder)
 
         low, middle, high = smallest(0), smallest(1), smallest(2)
         return None if low is None or middle is None else DepthRange(low, middle, high)
 
+    def _bounds(self, depths: npt.NDArray[np.int64]) -> list[tuple[float, float, float]]:
+        """Return the least that the largest |entry| may be, what it is, and the most, at each depth."""
+        value, noise = self.fit.at_all(depths)
+        error = noise[:, None] + np.abs(value - self.coarser.at_all(depths)[0])
+        size = np.abs(value)
+        columns = ((size - error).max(1), size.max(1), (size + error).max(1))
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
-def _from_where(met: Callable[[int], bool], floor: int, top: int) -> int | None:
-    """Return the smallest depth in [floor, top] from which on a wanted error is met, or None."""
-    if not met(top):
+
+def _ladder(floor: int, top: int) -> list[int]:
+    """Return the depths that are looked at first, deepest first."""
+    depths = [top]
+    while depths[-1] > floor:
+        depths.append(max(min(int(depths[-1] / _STEP), depths[-1] - 1), floor))
+    return depths
+
+
+def _from_where(met: Callable[[int], bool], ladder: Sequence[int]) -> int | None:
+    """Return the smallest depth within a ladder from which on a wanted error is met, or None."""
+    if not met(ladder[0]):
         return None
-    deeper = top
-    while deeper > floor:
-        shallower = max(min(int(deeper / _STEP), deeper - 1), floor)
+    for deeper, shallower in pairwise(ladder):
         if not met(shallower):
             low, high = shallower + 1, deeper
             while low < high:
                 middle = (low + high) // 2
                 low, high = (low, middle) if met(middle) else (middle + 1, high)
             return low
-        deeper = shallower
-    return floor
+    return ladder[-1]

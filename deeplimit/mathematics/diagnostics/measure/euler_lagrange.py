@@ -14,6 +14,7 @@ data do not bend E. So it means the same for polynomials and for piecewise-linea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,12 +23,13 @@ import torch
 from scipy.integrate import cumulative_simpson
 from torch import Tensor
 
+from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.sweeps import LEAST_STEPS, finer_steps, limit_sweep
 from deeplimit.mathematics.model.coordinates import PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 
-_LEAST_STEPS: Final = 96
 _PER_CELL: Final = 8
 """Points a cell: A' of a piecewise-linear A jumps at the nodes."""
 
@@ -65,23 +67,40 @@ class EulerLagrange:
     withheld: dict[str, str] = field(default_factory=dict)
 
 
+def euler_lagrange_rows(subject: Subject) -> EulerLagrange:
+    """Measure the residuals of a study's continuum model, with the trajectories that other diagnostics read."""
+    fit, problem = subject.limit, subject.problem
+    if _inapplicable(problem, fit) is not None or isinstance(fit.flow.basis, PiecewiseLinearIncrements):
+        return euler_lagrange_residuals(problem, fit)
+    found = limit_sweep(subject, finer=True)
+    return _residuals_of(problem, fit, found.force, found.steps)
+
+
 def euler_lagrange_residuals(problem: Problem, fit: ContinuumFit) -> EulerLagrange:
     """Measure the residuals of a continuum model, with at least twice its steps."""
-    if problem.regime.constant:
-        return _none("constant weights solve no differential equation")
-    if problem.regime.two_layer:
-        return _none("the equation is that of single-layer blocks")
-    if not fit.solution.status.optimised:
-        return _none(f"the optimisation of the continuum ended as {fit.solution.status.value}")
-    if not problem.smooth:
-        return _none("σ is not differentiable: a minimiser on a kink meets the equation in no pointwise sense")
-    basis, least = fit.flow.basis, _LEAST_STEPS
+    if (reason := _inapplicable(problem, fit)) is not None:
+        return _none(reason)
+    basis, steps = fit.flow.basis, finer_steps(fit.flow.steps)
     if isinstance(basis, PiecewiseLinearIncrements):
-        least = max(least, _PER_CELL * basis.cells)
-    steps = fit.flow.steps * max(2, -(-least // fit.flow.steps))
+        steps = fit.flow.steps * max(2, math.ceil(max(LEAST_STEPS, _PER_CELL * basis.cells) / fit.flow.steps))
+    return _residuals_of(problem, fit, right_hand_sides(problem, fit.parameters, steps), steps)
+
+
+def _inapplicable(problem: Problem, fit: ContinuumFit) -> str | None:
+    if problem.regime.constant:
+        return "constant weights solve no differential equation"
+    if problem.regime.two_layer:
+        return "the equation is that of single-layer blocks"
+    if not fit.solution.status.optimised:
+        return f"the optimisation of the continuum ended as {fit.solution.status.value}"
+    if not problem.smooth:
+        return "σ is not differentiable: a minimiser on a kink meets the equation in no pointwise sense"
+    return None
+
+
+def _residuals_of(problem: Problem, fit: ContinuumFit, force: dict[str, Tensor], steps: int) -> EulerLagrange:
     withheld: dict[str, str] = {name: f"{name} is fixed" for name in LAYERED if name in problem.fixed}
     t = torch.linspace(0.0, 1.0, steps + 1, dtype=problem.dtype, device=problem.device)
-    force = right_hand_sides(problem, fit.parameters, steps)
     values = dict(zip(LAYERED, fit.parameters.sample(t), strict=True))
     slopes = dict(zip(LAYERED, fit.parameters.derivative(t), strict=True))
     terms = {name: _terms(problem, name, slopes[name], force[name]) for name in LAYERED if name not in problem.fixed}

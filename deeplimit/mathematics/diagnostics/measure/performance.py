@@ -15,6 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.diagnostics.measure.states import outputs
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.problem.terminal_loss import TerminalLoss
 from deeplimit.mathematics.study.branches import StationaryPoint
@@ -102,13 +103,13 @@ def measure_performance(subject: Subject) -> Performance | None:
     if not models or any(not math.isfinite(model.solution.objective) for model in models):
         return None
     loss = subject.problem.loss
-    outputs = [model.model.output(model.solution.u, inputs) for model in models]
-    named = [loss.metrics(z, targets) for z in outputs]
+    found = [outputs(subject, model, inputs) for model in models]
+    named = [loss.metrics(z, targets) for z in found]
     ((metric, _),) = named[0].items()
-    values = [found for each in named if (found := each[metric]) is not None]
+    values = [value for each in named if (value := each[metric]) is not None]
     if len(values) < len(models):
         return None
-    scores = [_scores(loss, z, targets) for z in outputs]
+    scores = [_scores(loss, z, targets) for z in found]
     rows = []
     for point, value, score in zip(subject.points, values, scores, strict=False):
         difference = value - values[-1]

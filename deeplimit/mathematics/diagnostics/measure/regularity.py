@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.sweeps import network_sweep
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.problem.regime import Integrator, Scaling
 from deeplimit.mathematics.study.branches import BranchPoint
@@ -83,13 +84,13 @@ def boundary_error(bend: Bend, depth: int, tau: float) -> float:
     return math.sqrt(2.0) * bend.allowance / depth * max(1.0, math.sqrt((depth + tau) / (2.0 * depth)))
 
 
-def measure_regularity(problem: Problem, point: BranchPoint) -> RegularityRow:
-    """Compare the second differences of a network with their bound."""
+def measure_regularity(problem: Problem, point: BranchPoint, bounds: dict[str, Tensor] | None = None) -> RegularityRow:
+    """Compare the second differences of a network with their bound, which is computed where it is not given."""
     reason = _inapplicable(problem, point)
     withheld = {name: reason or f"{name} is fixed" for name in LAYERED if reason is not None or name in problem.fixed}
     if reason is not None:
         return RegularityRow(point.depth, withheld=withheld)
-    bounds = _bounds(point)
+    bounds = _bounds(point) if bounds is None else bounds
     bends = {
         name: _bend(problem, name, point, getattr(point.parameters, name), bounds[name])
         for name in LAYERED
@@ -102,8 +103,9 @@ def regularity_rows(subject: Subject) -> list[RegularityRow]:
     """Compare the second differences of every depth with their bounds."""
     rows = []
     for point in subject.points:
-        rows.append(measure_regularity(subject.problem, point))
         subject.checkpoint()
+        known = None if _inapplicable(subject.problem, point) else network_sweep(subject, point).bounds or None
+        rows.append(measure_regularity(subject.problem, point, known))
     return rows
 
 

@@ -16,21 +16,26 @@ from itertools import pairwise
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.errors import Errors
-from deeplimit.mathematics.diagnostics.measure.slope import slope_from_continuum, slope_from_depth, why_no_slope
+from deeplimit.mathematics.diagnostics.measure.slope import slope_from_depth
 from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
+from deeplimit.mathematics.diagnostics.sweeps import limit_sweep, network_sweep, why_no_slope
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
-from deeplimit.mathematics.model.flow import Flow
-from deeplimit.mathematics.model.residual_network import ResidualNetwork
-from deeplimit.mathematics.model.transfer import prolong, recover
+from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
+from deeplimit.mathematics.model.transfer import prolong, recover, restrict
 from deeplimit.mathematics.study.branches import BranchPoint
+from deeplimit.mathematics.study.continuation import at_recovery
 
 _SHARPER: Final = "a smaller training.gradient_tolerance"
 _FINER: Final = "a smaller continuum.tolerance"
 _DEEPER: Final = "deeper networks"
 _NEGLIGIBLE: Final = 1e-4
 """A slope known to be below this share of the minimum is as good as 0 at any depth, and may be told as it is."""
+
+_COARSER: Final = 4
+"""∇C₁ is known well enough from so many times fewer layers than the finest."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def predicted_slopes(subject: Subject) -> tuple[PredictedSlope, list[PredictedSl
     points, fit = subject.points, subject.continuum
     if (reason := why_no_slope(subject.problem)) is not None:
         return PredictedSlope(reason=reason), [PredictedSlope(reason=reason)] * len(points)
-    sensitivity = _sensitivity(subject)
+    sensitivity = _gradient(subject)
     own = [_of_depth(subject, point, sensitivity) for point in points]
     limit, known = PredictedSlope(), None
     if fit is not None:
@@ -76,36 +81,53 @@ def predicted_slopes(subject: Subject) -> tuple[PredictedSlope, list[PredictedSl
     return limit, rows
 
 
-def _sensitivity(subject: Subject) -> float:
-    """Return ‖∇C₁‖ at the limit, to O(1/n) of the finest depth; without a continuum from that depth prolonged."""
+@dataclass(frozen=True)
+class _Gradient:
+    """∇C₁ in the increment coordinates of one depth, to O(1/n)."""
+
+    network: ResidualNetwork
+    gradient: Tensor
+
+    @property
+    def norm(self) -> float:
+        """‖∇C₁‖."""
+        return float(torch.linalg.vector_norm(self.gradient))
+
+    def along(self, step: DiscreteParameters) -> float:
+        """Return by how much C₁ changes along a step of any depth, to first order."""
+        depth = self.network.depth
+        moved = restrict(step, depth) if step.depth >= depth else prolong(step, depth)
+        return abs(float(self.gradient @ self.network.encode(moved)))
+
+
+def _gradient(subject: Subject) -> _Gradient:
+    """Return ∇C₁ at the limit from the finest depth; without a continuum from a depth prolonged to twice its layers."""
     finest, fit = subject.points[-1], subject.continuum
     if fit is not None:
-        network, start = finest.network, recover(fit.parameters, finest.depth)
-    else:
-        network = ResidualNetwork(subject.problem, 2 * finest.depth)
-        start = prolong(finest.parameters, network.depth)
-    gradient = network.evaluate(network.encode(start)).gradient
-    return network.depth * float(torch.linalg.vector_norm(gradient))
+        return _Gradient(finest.network, finest.depth * at_recovery(finest, fit).gradient)
+    coarser = [point for point in subject.points if _COARSER * point.depth <= finest.depth and not subject.unfit(point)]
+    point = max(coarser, key=lambda each: each.depth, default=finest)
+    network = ResidualNetwork(subject.problem, 2 * point.depth)
+    return _Gradient(
+        network, network.depth * network.evaluate(network.encode(prolong(point.parameters, network.depth))).gradient
+    )
 
 
 def _of_continuum(
-    subject: Subject, sensitivity: float, own: Sequence[tuple[float, Errors] | None]
+    subject: Subject, sensitivity: _Gradient, own: Sequence[tuple[float, Errors] | None]
 ) -> tuple[float, Errors]:
     """Return the continuum's C₁ and its errors; across kinks, where no Newton step is known, by the depths' own too."""
     fit = subject.limit
-    finer = Flow(subject.problem, fit.flow.basis, 2 * fit.flow.steps)
-    value = slope_from_continuum(finer, fit.parameters, fit.solution.u)
-    coarse = slope_from_continuum(fit.flow, fit.parameters, fit.solution.u)
+    fine, coarse = (limit_sweep(subject, finer=finer).slope or 0.0 for finer in (True, False))
     left = subject.left_by_halving if isinstance(fit.flow.basis, LegendreIncrements) else 1.0 / 3.0
     if not subject.problem.smooth:
         left = 1.0  # The integrand jumps where σ has a kink.
     correction, change = subject.limit_correction, 0.0
-    if correction.limit is not None and correction.u is not None:
-        refined = Flow(subject.problem, correction.limit.basis, finer.steps)
-        change = abs(slope_from_continuum(refined, correction.limit, correction.u) - value)
-    errors = correction.errors(SAFETY * change, sensitivity) + Errors(integration=left * abs(value - coarse))
-    spread = _spread(subject, own, value) if correction.u is None else math.inf
-    return value, errors if errors.total <= spread else Errors(optimisation=spread)
+    if (step := correction.limit_step) is not None:
+        change = sensitivity.along(recover(step, sensitivity.network.depth))
+    errors = correction.errors(SAFETY * change, sensitivity.norm) + Errors(integration=left * abs(fine - coarse))
+    spread = _spread(subject, own, fine) if correction.u is None else math.inf
+    return fine, errors if errors.total <= spread else Errors(optimisation=spread)
 
 
 def _spread(subject: Subject, own: Sequence[tuple[float, Errors] | None], limit: float) -> float:
@@ -117,16 +139,16 @@ def _spread(subject: Subject, own: Sequence[tuple[float, Errors] | None], limit:
     return 2.0 * max(abs(limit - found[-1]), abs(found[-1] - found[0]))
 
 
-def _of_depth(subject: Subject, point: BranchPoint, sensitivity: float) -> tuple[float, Errors] | None:
+def _of_depth(subject: Subject, point: BranchPoint, sensitivity: _Gradient) -> tuple[float, Errors] | None:
     """Return C₁ from one depth and what the optimisation does to it, or None."""
     if not point.solution.status.optimised:
         return None
     subject.checkpoint()
     correction, change = subject.network_correction(point), 0.0
-    value = slope_from_depth(point.network, point.solution.u)
-    if correction.u is not None:
-        change = abs(slope_from_depth(point.network, correction.u) - value)
-    return value, correction.errors(SAFETY * change, sensitivity)
+    value = network_sweep(subject, point).slope or 0.0
+    if correction.step is not None:
+        change = sensitivity.along(point.network.parameters(correction.step))
+    return value, correction.errors(SAFETY * change, sensitivity.norm)
 
 
 def _depth_errors(
@@ -134,7 +156,7 @@ def _depth_errors(
     index: int,
     own: Sequence[tuple[float, Errors] | None],
     limit: tuple[float, Errors] | None,
-    sensitivity: float,
+    sensitivity: _Gradient,
 ) -> Errors:
     """Return the errors of a depth's own C₁ as a prediction of the limit's, from which it differs by O(1/n)."""
     depths, here = [point.depth for point in subject.points], own[index]
@@ -151,5 +173,5 @@ def _depth_errors(
     finer = ResidualNetwork(subject.problem, 2 * point.depth)
     change = abs(slope_from_depth(finer, finer.encode(prolong(point.parameters, finer.depth))) - here[0])
     floor = subject.problem.curvature_floor
-    moved = sensitivity * sensitivity / (floor * point.depth) if floor else math.inf
+    moved = sensitivity.norm**2 / (floor * point.depth) if floor else math.inf
     return here[1] + Errors(discretisation=2.0 * change + moved)

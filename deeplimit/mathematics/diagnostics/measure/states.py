@@ -3,28 +3,28 @@
 max over i, s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ and of the entries of |h(W_n X_n + c_n) − h(W X(1) + c)|. The layers are
 Euler's steps (Hairer, Nørsett and Wanner 1993, *Solving ordinary differential equations I*, theorem II.3.4) with
 parameters that are O(1/n) from the continuum's; uniform convergence is part of Thorpe and van Gennip (2023). The error
-of a deviation is what states or predictions change by along the Newton steps, at most, with what these leave at the
-largest entry, and by halving the flow's steps.
+of a deviation is what its largest entry changes by along the Newton steps, to first order, with what these leave, and
+what states or predictions change by, at most, when the flow's steps are made finer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.diagnostics.correction import Correction
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.diagnostics.measure.error_budget import ErrorBudget, with_orders
 from deeplimit.mathematics.diagnostics.measure.orders import Observation
-from deeplimit.mathematics.diagnostics.measure.sensitivity import prediction_sensitivity, state_sensitivity
+from deeplimit.mathematics.diagnostics.measure.sensitivity import prediction_gradient, state_gradient
 from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
-from deeplimit.mathematics.model.flow import ContinuumParameters, Flow, integrate
+from deeplimit.mathematics.diagnostics.sweeps import finer_steps, follows_smoothly, limit_sweep, network_sweep
+from deeplimit.mathematics.model.flow import Flow, integrate
 from deeplimit.mathematics.model.objective import DiscretisedObjective
-from deeplimit.mathematics.study.branches import BranchPoint
+from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,31 @@ class SupErrorRow:
 
 def state_errors(subject: Subject) -> list[SupErrorRow]:
     """Return max over i and s of ‖X_i^{(n)}[x_s] − X(i/n)[x_s]‖ on the training data, for each depth."""
-    return _with_orders(subject, [_state_error(subject, point) for point in subject.points])
+
+    def once(point: BranchPoint) -> tuple[float, Errors]:
+        fit = subject.limit
+        made_of = point.certificate, fit, fit.certificate
+        return subject.once("state error", point, lambda: _state_error(subject, point), *made_of)
+
+    return _with_orders(subject, [once(point) for point in subject.points])
 
 
 def prediction_errors(subject: Subject) -> list[SupErrorRow]:
     """Return the largest entry of |h(W_n X_n + c_n) − h(W X(1) + c)| over ``subject.inputs``, in the user's units."""
     fit, inputs = subject.limit, subject.inputs
-
-    def change(correction: Correction, before: Tensor) -> float:
-        if correction.u is None:
-            return 0.0
-        return SAFETY * _largest(_predict(subject, correction.objective, correction.u) - before)
-
-    u, limit_correction, limit = fit.solution.u, subject.limit_correction, _limit(subject)
-    integration = Errors(integration=subject.left_by_halving * _largest(_predict(subject, fit.flow, u) - limit))
-    by_limit = change(limit_correction, limit)
-    found = []
+    coarse = _scaled(subject, outputs(subject, fit, inputs))
+    integration = Errors(integration=subject.left_by_halving * float((coarse - _limit(subject)).abs().max()))
+    found, by_limit = [], _predictions_by_limit(subject)
     for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
-        correction, difference = subject.network_correction(point), deviations.abs()
+        difference = deviations.abs()
         sample, entry = divmod(int(difference.argmax()), difference.shape[1])
         x = inputs[sample]
         unit = 1.0 if subject.prediction_scale is None else float(subject.prediction_scale[entry])
-        own = unit * prediction_sensitivity(point.network, point.solution.u, x, entry)
-        other = unit * prediction_sensitivity(fit.flow, u, x, entry)
-        by_network = change(correction, deviations + limit)
-        moved = correction.errors(by_network, own) + limit_correction.errors(by_limit, other)
+
+        def gradient(objective: DiscretisedObjective, u: Tensor, x: Tensor = x, entry: int = entry) -> Tensor:
+            return prediction_gradient(objective, u, x, entry)
+
+        moved = _moved(subject, point, gradient, gradient, by_limit / unit).scaled(unit)
         found.append((float(difference.max()), integration + moved))
     return _with_orders(subject, found)
 
@@ -74,57 +74,110 @@ def prediction_deviations(subject: Subject) -> Iterator[Tensor]:
     limit = _limit(subject)
     for point in subject.points:
         subject.checkpoint()
-        yield _predict(subject, point.network, point.solution.u) - limit
+        yield _scaled(subject, outputs(subject, point, subject.inputs)) - limit
+
+
+def outputs(subject: Subject, point: StationaryPoint, inputs: Tensor) -> Tensor:
+    """Return a model's linear outputs (S', m) on the training inputs or on ``subject.inputs``, computed once."""
+    if inputs is subject.problem.x:
+        if isinstance(point, BranchPoint):
+            return network_sweep(subject, point).output
+        return limit_sweep(subject, finer=False).output
+    return subject.once("output", point, lambda: point.model.output(point.solution.u, inputs), inputs)
 
 
 def _limit(subject: Subject) -> Tensor:
-    """Return the continuum's predictions (S', m), with twice the steps of its training."""
-    fit = subject.limit
-    return _predict(subject, Flow(subject.problem, fit.flow.basis, 2 * fit.flow.steps), fit.solution.u)
+    """Return the continuum's predictions (S', m), with at least twice the steps of its training."""
+    fit, inputs = subject.limit, subject.inputs
+    if inputs is subject.problem.x:
+        return _scaled(subject, limit_sweep(subject, finer=True).output)
+    finer = Flow(subject.problem, fit.flow.basis, finer_steps(fit.flow.steps))
+    return _scaled(subject, subject.once("finer output", fit, lambda: finer.output(fit.solution.u, inputs), inputs))
 
 
-def _predict(subject: Subject, objective: DiscretisedObjective, u: Tensor) -> Tensor:
-    predicted = subject.problem.loss.predict(objective.output(u, subject.inputs))
+def _scaled(subject: Subject, z: Tensor) -> Tensor:
+    predicted = subject.problem.loss.predict(z)
     return predicted if subject.prediction_scale is None else predicted * subject.prediction_scale
 
 
 def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
     """Return the largest deviation of one depth's states, and its errors."""
-    fit, problem, network = subject.limit, subject.problem, point.network
-    own, other = subject.network_correction(point), subject.limit_correction
-    every = math.ceil(fit.flow.steps / point.depth)
-    largest = stepped = by_network = by_limit = 0.0
-    entry = None
+    found = network_sweep(subject, point).deviation
+    errors = Errors(integration=subject.left_by_halving * _halving(subject, point))
+    if found.x is None or found.direction is None:
+        return found.size, errors
+    x, step, e = found.x, found.step, found.direction
 
-    def flow_states(parameters: ContinuumParameters, x: Tensor, count: int) -> Tensor:
-        return integrate(problem, parameters, count * point.depth, x)[::count]
+    def of_network(network: DiscretisedObjective, u: Tensor) -> Tensor:
+        return state_gradient(network, u, x, step, e)
 
-    for x in torch.split(problem.x, max(1, network.chunk_size() // (8 * every))):
+    def of_flow(flow: DiscretisedObjective, u: Tensor) -> Tensor:
+        return state_gradient(flow, u, x, round(step / point.depth * flow.kernel.steps), e)
+
+    return found.size, errors + _moved(subject, point, of_network, of_flow, _states_by_limit(subject))
+
+
+def _moved(
+    subject: Subject,
+    point: BranchPoint,
+    of_network: Callable[[DiscretisedObjective, Tensor], Tensor],
+    of_flow: Callable[[DiscretisedObjective, Tensor], Tensor],
+    by_limit: float,
+) -> Errors:
+    """Return what a number errs by, from its gradients: along the Newton steps, and by what these leave.
+
+    ``by_limit`` is what such numbers change by along the limit's step, at most.
+    """
+    own, other, fit = subject.network_correction(point), subject.limit_correction, subject.limit
+    gradient = of_network(point.network, point.solution.u)
+    moved = own.errors(SAFETY * own.along(gradient), float(torch.linalg.vector_norm(gradient)))
+    # A gradient needs no finer basis or steps than the model's own.
+    gradient = of_flow(fit.flow, fit.solution.u)
+    return moved + other.errors(SAFETY * by_limit, float(torch.linalg.vector_norm(gradient)))
+
+
+def _states_by_limit(subject: Subject) -> float:
+    """Return what the continuum's states change by along its Newton step, at most."""
+    correction, fit = subject.limit_correction, subject.limit
+    if (found := correction.limit) is None:
+        return 0.0
+
+    def change() -> float:
+        known, steps, largest, first = limit_sweep(subject, finer=False).states, fit.flow.steps, 0.0, 0
+        for x in torch.split(subject.problem.x, fit.flow.chunk_size()):
+            subject.checkpoint()
+            after = integrate(subject.problem, found, steps, x)
+            before = (
+                integrate(subject.problem, fit.parameters, steps, x) if known is None else known[:, first:][:, : len(x)]
+            )
+            largest, first = max(largest, _longest(after - before)), first + len(x)
+        return largest
+
+    return subject.once("states by limit", fit, change, correction)
+
+
+def _predictions_by_limit(subject: Subject) -> float:
+    """Return what the continuum's predictions change by along its Newton step, at most, in the user's units."""
+    correction, fit = subject.limit_correction, subject.limit
+    if (u := correction.u) is None or not isinstance(correction.objective, Flow):
+        return 0.0
+    flow = Flow(subject.problem, correction.objective.basis, fit.flow.steps)
+    after = subject.once("corrected output", fit, lambda: flow.output(u, subject.inputs), correction, subject.inputs)
+    return float((_scaled(subject, after) - _scaled(subject, outputs(subject, fit, subject.inputs))).abs().max())
+
+
+def _halving(subject: Subject, point: BranchPoint) -> float:
+    """Return how far the continuum's states move when its steps are made finer, at most."""
+    fine, coarse = (limit_sweep(subject, finer=finer) for finer in (True, False))
+    if follows_smoothly(subject) and fine.states is not None and coarse.states is not None:
+        return _longest(fine.states[:: fine.steps // coarse.steps] - coarse.states)
+    every, problem, parameters = math.ceil(coarse.steps / point.depth), subject.problem, subject.limit.parameters
+    stepped = 0.0
+    for x in torch.split(problem.x, max(1, point.network.chunk_size() // (8 * every))):
         subject.checkpoint()
-        discrete, limit = network.trajectory(point.solution.u, x), flow_states(fit.parameters, x, 2 * every)
-        coarse = flow_states(fit.parameters, x, every)
-        stepped = max(stepped, _longest(limit - coarse))
-        if own.u is not None:
-            by_network = max(by_network, _longest(network.trajectory(own.u, x) - discrete))
-        if other.limit is not None:
-            by_limit = max(by_limit, _longest(flow_states(other.limit, x, every) - coarse))
-        norms = torch.linalg.vector_norm(discrete - limit, dim=2)
-        if float(norms.max()) > largest:
-            largest = float(norms.max())
-            step, sample = divmod(int(norms.argmax()), norms.shape[1])
-            entry = x[sample], step, (discrete - limit)[step, sample] / largest
-    errors = Errors(integration=subject.left_by_halving * stepped)
-    if entry is None:
-        return largest, errors
-    x, step, e = entry
-    flow = Flow(problem, fit.flow.basis, every * point.depth)
-    moved = own.errors(SAFETY * by_network, state_sensitivity(network, point.solution.u, x, step, e))
-    moved += other.errors(SAFETY * by_limit, state_sensitivity(flow, fit.solution.u, x, every * step, e))
-    return largest, errors + moved
-
-
-def _largest(values: Tensor) -> float:
-    return float(values.abs().max())
+        finer, before = (integrate(problem, parameters, times * every * point.depth, x) for times in (2, 1))
+        stepped = max(stepped, _longest(finer[::2] - before))
+    return stepped
 
 
 def _longest(vectors: Tensor) -> float:

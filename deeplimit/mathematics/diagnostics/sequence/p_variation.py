@@ -60,8 +60,11 @@ def p_variation_sum(path: npt.ArrayLike, p: float, checkpoint: Callable[[], None
         if checkpoint is not None:
             checkpoint()
         stop = min(start + rows, n)
-        powers = cdist(points[start:stop], points[:stop])
-        np.power(powers, p, out=powers)
+        if p == 2.0:
+            powers = cdist(points[start:stop], points[:stop], "sqeuclidean")
+        else:
+            powers = cdist(points[start:stop], points[:stop])
+            np.power(powers, p, out=powers)
         for j in range(max(start, 1), stop):
             best[j] = np.max(best[:j] + powers[j - start, :j])
     return float(best[-1])

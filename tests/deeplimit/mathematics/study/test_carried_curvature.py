@@ -11,9 +11,9 @@ import torch
 from deeplimit.mathematics import Block, Coarse, ContinuumOptions, Integrator, Regime, Training, Weights
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
+from deeplimit.mathematics.model.predicted_start import predicted_start
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
-from deeplimit.mathematics.study.predicted_start import predicted_start
 from deeplimit.mathematics.study.sweep import Study, run_study
 from tests.support import known_answers
 

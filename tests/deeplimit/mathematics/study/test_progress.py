@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from benchmarks.diagnostics import Example, moons
+from benchmarks.progress import fractions
 from deeplimit.mathematics import ContinuumOptions, Training, train
 from deeplimit.mathematics.depth_search import train_for_error
 from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
@@ -124,3 +127,19 @@ def test_work_that_nobody_expected_moves_on_all_the_same() -> None:
     assert seen == sorted(seen)
     assert seen[2] == pytest.approx(0.5, abs=1e-3)
     assert 0.5 < seen[5] < seen[8] < seen[11] < 1.0
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        moons(8, 16, 32, samples=40),
+        replace(moons(8, 16, 32, samples=40), continuum=None),
+        replace(moons(8, 16, 32, 64, 128, samples=20), training=Training(1e-6, starts=1)),
+    ],
+    ids=["small", "without a continuum", "deep"],
+)
+def test_half_of_the_work_is_about_half_of_the_progress(study: Example) -> None:
+    """The clock is what the kernels have gone through, so that it is the same on every machine."""
+    quarter, half, late = fractions(study)["work"]
+    assert 0.3 <= half <= 0.7
+    assert quarter < half < late
