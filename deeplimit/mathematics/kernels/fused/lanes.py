@@ -74,6 +74,11 @@ class Lanes:
         test = self.builder.fcmp_ordered(comparison, self.value, self._of(bound))
         return self._with(self.builder.select(test, self._of(then), self._of(self if otherwise is None else otherwise)))
 
+    def where_bit(self, bits: Any, bit: int, then: Lanes) -> Lanes:
+        """Return ``then`` where a bit of the integers is set, and self elsewhere."""
+        test = self.builder.icmp_unsigned("!=", self.builder.and_(bits, integers(bit)), integers(0))
+        return self._with(self.builder.select(test, then.value, self.value))
+
     def bits(self) -> Any:
         """Return the bit patterns, as a vector of integers."""
         return self.builder.bitcast(self.value, INTEGERS)
