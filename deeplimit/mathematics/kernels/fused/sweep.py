@@ -14,7 +14,7 @@ from deeplimit.mathematics.kernels.fused.terminal import terminal
 @compiled
 def sweep(
     codes: tuple[int, int],
-    sizes: tuple[int, int, int, int, int, int],
+    sizes: tuple[int, int, int, int, int],
     h: float,
     running: float,
     tableau: tuple[Floats, Floats],
@@ -32,7 +32,7 @@ def sweep(
     ``work`` has room for ``work_entries``.
     """
     code, loss = codes
-    steps, d, features, outputs, lanes, targets = sizes
+    steps, d, features, outputs, lanes = sizes
     feeds, weights = tableau
     K, b, W, c = parameters
     first, last, total = samples
