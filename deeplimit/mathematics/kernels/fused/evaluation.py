@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,6 +29,16 @@ _WORTH_SHARING: Final = 200_000
 """Entries of all stages, S d Q, that are worth a thread: about half a millisecond."""
 
 
+@dataclass
+class _Memory:
+    """What one thread works in and leaves its sums in, and those sums by name."""
+
+    work: Floats
+    out: Tensor
+    sums: Floats
+    by_name: dict[str, Tensor]
+
+
 class Evaluator:
     """The whole of an evaluation for one activation and tableau, with the memory that it works in.
 
@@ -38,7 +48,9 @@ class Evaluator:
     def __init__(self, code: int, tableau: tuple[Floats, Floats]) -> None:
         self._code = code
         self._tableau = tableau
-        self._memory: list[tuple[Floats, Tensor]] = []
+        self._memory: list[_Memory] = []
+        self._made_for: tuple[int, ...] = ()
+        self._data: tuple[Tensor, Tensor, Floats, Floats] | None = None
 
     def __call__(
         self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
@@ -48,35 +60,46 @@ class Evaluator:
         d, stages = padded_features(features), steps * len(self._tableau[1])
         shares = self._shares(samples, samples * d * stages)
         lanes = block_lanes(-(-samples // len(shares)), 2 * stages * d)
-        entries = work_entries(steps, len(self._tableau[1]), d, lanes, outputs)
-        length = stages * d * (d + 1) + outputs * (features + 1) + 2
-        self._provide(len(shares), entries, length)
+        self._provide((len(shares), steps, features, outputs, lanes))
         parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
-        inputs, targets = flat(x), flat(y.to(torch.float64))
-        sizes = (steps, d, features, outputs, lanes)
+        inputs, targets = self._flat_data(x, y)
 
         def run(index: int) -> None:
-            work, out = self._memory[index]
             sweep(
-                (self._code, LOSSES.index(loss)), sizes, h, running, self._tableau, parameters, inputs, targets,
-                (*shares[index], samples), work, out.numpy(),
+                (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes), h, running, self._tableau,
+                parameters, inputs, targets, (*shares[index], samples), self._memory[index].work, self._memory[index].sums,
             )  # fmt: skip
 
         if len(shares) == 1:
             run(0)
         else:
             list(_threads(len(shares)).map(run, range(len(shares))))
-        total = self._memory[0][1]
-        for _, out in self._memory[1 : len(shares)]:  # in an order that never changes
-            total += out
-        return _taken_apart(total, stages, features, outputs, running)
+        total = self._memory[0]
+        for other in self._memory[1:]:  # in an order that never changes
+            total.out += other.out
+        return Gradients(float(total.sums[-2]), running * float(total.sums[-1]), total.by_name)
 
-    def _provide(self, threads: int, entries: int, length: int) -> None:
-        """Have memory for so many threads, each with entries to work in and a row of results."""
-        if self._memory and (self._memory[0][0].size < entries or len(self._memory[0][1]) != length):
-            self._memory.clear()
-        while len(self._memory) < threads:
-            self._memory.append((np.empty(entries), torch.empty(length, dtype=torch.float64)))
+    def _provide(self, sizes: tuple[int, ...]) -> None:
+        """Have memory for so many threads, steps, features, outputs and lanes."""
+        if sizes == self._made_for:
+            return
+        threads, steps, features, outputs, lanes = self._made_for = sizes
+        stages = len(self._tableau[1])
+        d = padded_features(features)
+        length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
+        self._memory = []
+        for _ in range(threads):
+            # torch's memory begins where a cache line does, so that no vector lies on two
+            work = torch.empty(work_entries(steps, stages, d, lanes, outputs), dtype=torch.float64)
+            out = torch.empty(length, dtype=torch.float64)
+            by_name = _by_name(out, steps * stages, features, outputs)
+            self._memory.append(_Memory(flat(work), out, flat(out), by_name))
+
+    def _flat_data(self, x: Tensor, y: Tensor) -> tuple[Floats, Floats]:
+        """Return inputs and targets in a row, those of the last call if they are the same."""
+        if self._data is None or self._data[0] is not x or self._data[1] is not y:
+            self._data = (x, y, flat(x), flat(y.to(torch.float64)))
+        return self._data[2:]
 
     def _shares(self, samples: int, entries: int) -> list[tuple[int, int]]:
         """Return the first and last sample of each thread."""
@@ -93,12 +116,10 @@ def block_lanes(samples: int, numbers: int) -> int:
     return padded_lanes(-(-samples // blocks))
 
 
-def _taken_apart(total: Tensor, stages: int, features: int, outputs: int, running: float) -> Gradients:
-    by_K, by_b = split_gradients(total, stages, features)
-    rest = total[-(outputs * (features + 1) + 2) :]
-    by_W = rest[: outputs * features].view(outputs, features)
-    terminal, squares = rest[-2:].tolist()
-    return Gradients(terminal, running * squares, {"K": by_K, "b": by_b, "W": by_W, "c": rest[-2 - outputs : -2]})
+def _by_name(out: Tensor, stages: int, features: int, outputs: int) -> dict[str, Tensor]:
+    by_K, by_b = split_gradients(out, stages, features)
+    rest = out[-(outputs * (features + 1) + 2) :]
+    return {"K": by_K, "b": by_b, "W": rest[: outputs * features].view(outputs, features), "c": rest[-2 - outputs : -2]}
 
 
 @cache
