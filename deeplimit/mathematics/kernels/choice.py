@@ -17,15 +17,13 @@ from typing import Final
 
 import torch
 
-from deeplimit.mathematics.kernels.fused.cache import marker
+from deeplimit.mathematics.kernels.fused.cache import can_be_written, marker
 from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
 
 LOG = logging.getLogger(__name__)
 
-FUSED_ACTIVATIONS: Final = frozenset(
-    {"tanh", "sigmoid", "silu", "softplus", "sin", "identity", "relu", "leaky_relu"}
-)
+FUSED_ACTIVATIONS: Final = frozenset({"tanh", "sigmoid", "silu", "softplus", "sin", "identity", "relu", "leaky_relu"})
 """Activations that the fused kernel has a form of."""
 MOST_FUSED_FEATURES: Final = 256
 """State dimension up to which auto takes the fused kernel."""
@@ -86,8 +84,17 @@ def machine_code_at_hand() -> bool:
         return False
     if marker().exists():
         return True
-    compilation()
+    if can_be_written():
+        compilation()
     return False
+
+
+def prepare() -> None:
+    """Have the fused kernel ready in this process, compiled beside it if need be; to be called by a thread that waits."""
+    if not machine_code_at_hand() and importlib.util.find_spec("numba") is not None and can_be_written():
+        compilation().wait()
+    if machine_code_at_hand() and _fused() is not None:
+        importlib.import_module(_COMPILER).warm()
 
 
 @cache

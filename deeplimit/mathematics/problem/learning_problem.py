@@ -175,9 +175,7 @@ class Problem:
         """The kernel of explicit methods, one and the same for all that is computed of this problem."""
         if self.regime.two_layer:
             return TwoLayerRungeKutta
-        return explicit_scheme(
-            self._kernel, self.activation.name, self.state_dim, device=self.device, dtype=self.dtype
-        )
+        return explicit_scheme(self._kernel, self.activation.name, self.state_dim, device=self.device, dtype=self.dtype)
 
     @property
     def kernel_name(self) -> str:

@@ -24,9 +24,17 @@ def folder() -> Path:
     digest = hashlib.sha256(f"{sys.version} {metadata.version('numba')} {metadata.version('llvmlite')}".encode())
     for source in sorted(_SOURCES.glob("*.py")):
         digest.update(source.read_bytes())
-    given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    root = Path(given) if given else Path.home() / ".cache"
-    return root / "deeplimit" / f"fused-{digest.hexdigest()[:16]}"
+    given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(given)) / "deeplimit" / f"fused-{digest.hexdigest()[:16]}"  # noqa: PTH111 - never raises
+
+
+def can_be_written() -> bool:
+    """Make the folder, and return whether that worked."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder(), os.W_OK)
 
 
 def marker() -> Path:

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
-from deeplimit.mathematics.kernels.fused.layout import Floats, flat, flat_biases, flat_weights, padded_features, padded_lanes, split_gradients
+from deeplimit.mathematics.kernels.fused.layout import (
+    Floats,
+    flat,
+    flat_biases,
+    flat_weights,
+    padded_features,
+    padded_lanes,
+    split_gradients,
+)
 from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
 from deeplimit.mathematics.kernels.kernel import Gradients

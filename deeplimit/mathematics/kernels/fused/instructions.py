@@ -90,7 +90,14 @@ def _add_product(builder: Any, place: Any, factor: Lanes, other: Lanes) -> None:
     builder.store(total.value, place)
 
 
-def _tile(builder: Any, out: tuple[Any, Any], w: tuple[Any, Any, Any, Any], x: tuple[Any, Any], sizes: tuple[Any, Any], starts: list[Lanes]) -> None:
+def _tile(
+    builder: Any,
+    out: tuple[Any, Any],
+    w: tuple[Any, Any, Any, Any],
+    x: tuple[Any, Any],
+    sizes: tuple[Any, Any],
+    starts: list[Lanes],
+) -> None:
     """Write starts + Σ_k w[r, k] x[k] for four rows r; ``w`` is array, offset and the steps of r and k."""
     stride, depth = sizes
     places = _places(builder, starts)
@@ -108,22 +115,42 @@ def _tile(builder: Any, out: tuple[Any, Any], w: tuple[Any, Any, Any, Any], x: t
             store(value, out[0], _at(builder, out[1], (r, stride), (part, WIDTH)))
 
 
-def _write_affine(builder: Any, out: Any, o: Any, w: Any, wo: Any, wr: Any, wk: Any, x: Any, xo: Any, b: Any, bo: Any, stride: Any, depth: Any) -> None:
+def _write_affine(
+    builder: Any,
+    out: Any,
+    o: Any,
+    w: Any,
+    wo: Any,
+    wr: Any,
+    wk: Any,
+    x: Any,
+    xo: Any,
+    b: Any,
+    bo: Any,
+    stride: Any,
+    depth: Any,
+) -> None:
     bias = [splat(builder, builder.load(builder.gep(b, [_at(builder, bo, (r, 1))]))) for r in range(ROWS)]
     starts = [bias[r] for r in range(ROWS) for _ in range(2)]
     _tile(builder, (out, o), (w, wo, wr, wk), (x, xo), (stride, depth), starts)
 
 
-def _write_product(builder: Any, out: Any, o: Any, w: Any, wo: Any, wr: Any, wk: Any, x: Any, xo: Any, stride: Any, depth: Any) -> None:
+def _write_product(
+    builder: Any, out: Any, o: Any, w: Any, wo: Any, wr: Any, wk: Any, x: Any, xo: Any, stride: Any, depth: Any
+) -> None:
     _tile(builder, (out, o), (w, wo, wr, wk), (x, xo), (stride, depth), [zeros(builder)] * (2 * ROWS))
 
 
-def _write_add_product(builder: Any, out: Any, o: Any, w: Any, wo: Any, wr: Any, wk: Any, x: Any, xo: Any, stride: Any, depth: Any) -> None:
+def _write_add_product(
+    builder: Any, out: Any, o: Any, w: Any, wo: Any, wr: Any, wk: Any, x: Any, xo: Any, stride: Any, depth: Any
+) -> None:
     starts = [load(builder, out, _at(builder, o, (r, stride), (part, WIDTH))) for r in range(ROWS) for part in range(2)]
     _tile(builder, (out, o), (w, wo, wr, wk), (x, xo), (stride, depth), starts)
 
 
-def _write_add_outer(builder: Any, g: Any, go: Any, width: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, lanes: Any, scale: Any) -> None:
+def _write_add_outer(
+    builder: Any, g: Any, go: Any, width: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, lanes: Any, scale: Any
+) -> None:
     columns = ROWS if WIDTH == 8 else ROWS // 2
     for first in range(0, ROWS, columns):
         places = _places(builder, [zeros(builder)] * (ROWS * columns))
@@ -164,7 +191,9 @@ def _each(builder: Any, rows: Any, stride: Any, write: Callable[[Any], None]) ->
             write(_at(builder, _integer(part * WIDTH), (row, stride)))
 
 
-def _write_add_scaled(builder: Any, out: Any, o: Any, x: Any, xo: Any, factor: Any, y: Any, yo: Any, stride: Any, rows: Any) -> None:
+def _write_add_scaled(
+    builder: Any, out: Any, o: Any, x: Any, xo: Any, factor: Any, y: Any, yo: Any, stride: Any, rows: Any
+) -> None:
     weight = splat(builder, factor)
 
     def write(at: Any) -> None:
@@ -176,7 +205,9 @@ def _write_add_scaled(builder: Any, out: Any, o: Any, x: Any, xo: Any, factor: A
 
 def _write_scale(builder: Any, out: Any, o: Any, x: Any, xo: Any, factor: Any, stride: Any, rows: Any) -> None:
     weight = splat(builder, factor)
-    _each(builder, rows, stride, lambda at: store(load(builder, x, builder.add(xo, at)) * weight, out, builder.add(o, at)))
+    _each(
+        builder, rows, stride, lambda at: store(load(builder, x, builder.add(xo, at)) * weight, out, builder.add(o, at))
+    )
 
 
 def _write_multiply(builder: Any, out: Any, o: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, rows: Any) -> None:
@@ -187,17 +218,23 @@ def _write_multiply(builder: Any, out: Any, o: Any, x: Any, xo: Any, y: Any, yo:
     _each(builder, rows, stride, write)
 
 
-def _write_add_multiplied(builder: Any, out: Any, o: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, rows: Any) -> None:
+def _write_add_multiplied(
+    builder: Any, out: Any, o: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, rows: Any
+) -> None:
     def write(at: Any) -> None:
         place = builder.add(o, at)
-        value = load(builder, x, builder.add(xo, at)).times_plus(load(builder, y, builder.add(yo, at)), load(builder, out, place))
+        value = load(builder, x, builder.add(xo, at)).times_plus(
+            load(builder, y, builder.add(yo, at)), load(builder, out, place)
+        )
         store(value, out, place)
 
     _each(builder, rows, stride, write)
 
 
 def _activation(function: Callable[[Lanes], Slopes]) -> Callable[..., None]:
-    def write_activation(builder: Any, z: Any, zo: Any, a: Any, ao: Any, s: Any, so: Any, stride: Any, rows: Any) -> None:
+    def write_activation(
+        builder: Any, z: Any, zo: Any, a: Any, ao: Any, s: Any, so: Any, stride: Any, rows: Any
+    ) -> None:
         def write(at: Any) -> None:
             value, slope = function(load(builder, z, builder.add(zo, at)))
             store(value, a, builder.add(ao, at))

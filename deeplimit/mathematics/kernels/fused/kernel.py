@@ -13,7 +13,15 @@ from torch import Tensor
 from deeplimit.mathematics.kernels.activations import Activation
 from deeplimit.mathematics.kernels.fused import whole
 from deeplimit.mathematics.kernels.fused.evaluation import Evaluator
-from deeplimit.mathematics.kernels.fused.layout import Floats, Laid, flat, flat_biases, flat_weights, padded_features, split_gradients
+from deeplimit.mathematics.kernels.fused.layout import (
+    Floats,
+    Laid,
+    flat,
+    flat_biases,
+    flat_weights,
+    padded_features,
+    split_gradients,
+)
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
 from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Kernel, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau

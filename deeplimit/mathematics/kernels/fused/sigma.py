@@ -127,8 +127,7 @@ def leaky_relu(z: Lanes) -> Slopes:
 
 
 SIGMA: Final[dict[str, Callable[[Lanes], Slopes]]] = {
-    function.__name__: function
-    for function in (tanh, sigmoid, silu, softplus, sin, identity, relu, leaky_relu)
+    function.__name__: function for function in (tanh, sigmoid, silu, softplus, sin, identity, relu, leaky_relu)
 }
 """Every activation that has a form here."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 import torch
 
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
-from deeplimit.mathematics.kernels.fused.cache import marker
+from deeplimit.mathematics.kernels.fused.cache import can_be_written, marker
 from deeplimit.mathematics.kernels.fused.kernel import FusedRungeKutta
 from deeplimit.mathematics.kernels.tableau import EULER
 
@@ -23,8 +22,7 @@ def warm() -> None:
     adjoint = kernel.backward(run, K, x)
     tangent = kernel.tangent(run, adjoint.slope, K, K, b)
     kernel.second_adjoint(run, adjoint, tangent, K, K, x)
-    with contextlib.suppress(OSError):  # no cache can be written here: nothing is marked as kept
-        marker().parent.mkdir(parents=True, exist_ok=True)
+    if can_be_written():
         marker().touch()
 
 
