@@ -95,6 +95,19 @@ class Gradients:
     by_name: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Increments:
+    """How flat coordinates u = (u_K, u_b, W, c) give the parameters of Euler's layers, and how they are penalised.
+
+    A_i = first · u_0 + rest · Σ_{0 < j ≤ i} u_j for A in {K, b}, and weight · ‖·‖² for each of the four parts.
+    """
+
+    first: tuple[float, float]
+    rest: tuple[float, float]
+    weights: tuple[float, float, float, float]
+    outputs: int
+
+
 class Kernel(ABC):
     """``steps`` equal steps of a method over [0, T], with their derivatives; ``running`` is the running cost's ρ.
 
@@ -127,6 +140,12 @@ class Kernel(ABC):
         next call writes to. A kernel that goes forward and back, with the loss in between, returns None.
         """
         del theta, x, y, loss
+
+    def objective(
+        self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor] | None:
+        """Return the objective's terms by name and its gradient in u, if the kernel does even that in one go."""
+        del layout, u, x, y, loss
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

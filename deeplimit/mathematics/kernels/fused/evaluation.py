@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.fused.increments import gather, spread
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.layout import (
     Floats,
@@ -23,7 +25,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
 )
 from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
-from deeplimit.mathematics.kernels.kernel import Gradients
+from deeplimit.mathematics.kernels.kernel import Gradients, Increments
 
 _NEAR: Final = 2**19
 """Numbers of a block that stay near the processor, 4 MiB.
@@ -47,6 +49,18 @@ class _Memory:
     by_name: dict[str, Tensor]
 
 
+class _Layout:
+    """Where an objective's parameters are put, and the numbers that lead from its coordinates there."""
+
+    def __init__(self, layout: Increments, steps: int, features: int) -> None:
+        d = padded_features(features)
+        self.of = layout
+        self.sizes = (steps, features, d)
+        self.scales = np.array([layout.first[0], layout.rest[0], layout.first[1], layout.rest[1]])
+        self.weights, self.terms = np.array(layout.weights), np.zeros(4)
+        self.parameters = (flat(torch.empty(steps * d * d, dtype=torch.float64)), np.empty(steps * d))
+
+
 class Evaluator:
     """The whole of an evaluation for one activation and tableau, with the memory that it works in.
 
@@ -58,24 +72,56 @@ class Evaluator:
         self._tableau = tableau
         self._memory: list[_Memory] = []
         self._made_for: tuple[int, ...] = ()
+        self._layout: _Layout | None = None
         self._data: tuple[Tensor, Tensor, Floats, Floats] | None = None
 
     def __call__(
         self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
     ) -> Gradients:
         """Return sums and gradients over samples x (S, d) with targets y, those of the loss divided by S."""
-        (samples, features), outputs = x.shape, len(theta["c"])
+        parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
+        found = self._sweep((steps, h, running), parameters, x, y, loss)
+        return Gradients(float(found.sums[-2]), running * float(found.sums[-1]), found.by_name)
+
+    def objective(
+        self, steps: int, h: float, running: float, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
+        if self._layout is None or self._layout.of is not layout:
+            self._layout = _Layout(layout, steps, x.shape[1])
+        place, numbers = self._layout, flat(u)
+        spread(numbers, place.scales, place.sizes, *place.parameters)
+        last = len(numbers) - layout.outputs
+        readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
+        found = self._sweep((steps, h, running), (*place.parameters, *readout), x, y, loss)
+        gradient = torch.empty_like(u)
+        gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
+        terms = {"terminal": float(found.sums[-2]) / len(x), "running": running * float(found.sums[-1])}
+        return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
+
+    def _sweep(
+        self,
+        scheme: tuple[int, float, float],
+        parameters: tuple[Floats, Floats, Floats, Floats],
+        x: Tensor,
+        y: Tensor,
+        loss: str,
+    ) -> _Memory:
+        """Go through all samples; ``scheme`` is steps, their size and the running cost's weight."""
+        steps, h, running = scheme
+        (samples, features), outputs = x.shape, len(parameters[3])
         d, stages = padded_features(features), steps * len(self._tableau[1])
         shares = self._shares(samples, samples * d * stages)
         lanes = block_lanes(-(-samples // len(shares)), 2 * stages * d)
         self._provide((len(shares), steps, features, outputs, lanes))
-        parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
         inputs, targets = self._flat_data(x, y)
+        codes, sizes = (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes)
 
         def run(index: int) -> None:
+            memory = self._memory[index]
             sweep(
-                (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes), h, running, self._tableau,
-                parameters, inputs, targets, (*shares[index], samples), self._memory[index].work, self._memory[index].sums,
+                codes, sizes, h, running, self._tableau,
+                parameters, inputs, targets, (*shares[index], samples), memory.work, memory.sums,
             )  # fmt: skip
 
         if len(shares) == 1:
@@ -85,7 +131,7 @@ class Evaluator:
         total = self._memory[0]
         for other in self._memory[1:]:  # in an order that never changes
             total.out += other.out
-        return Gradients(float(total.sums[-2]), running * float(total.sums[-1]), total.by_name)
+        return total
 
     def _provide(self, sizes: tuple[int, ...]) -> None:
         """Have memory for so many threads, steps, features, outputs and lanes."""

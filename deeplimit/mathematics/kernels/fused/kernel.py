@@ -23,7 +23,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
     split_gradients,
 )
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
-from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Kernel, Tangent, Trajectory
+from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Increments, Kernel, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau
 
 
@@ -74,6 +74,12 @@ class FusedRungeKutta(Kernel):
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""
         return self._evaluator(self.steps, self.h, self.running, theta, x, y, loss)
+
+    def objective(
+        self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Return the objective's terms by name and its gradient in u; see ``Kernel``."""
+        return self._evaluator.objective(self.steps, self.h, self.running, layout, u, x, y, loss)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""

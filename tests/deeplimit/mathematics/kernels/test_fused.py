@@ -118,7 +118,10 @@ def objectives(kernel: str, **more: Any) -> dict[str, DiscretisedObjective]:
     [
         {},
         {"state_dim": 5, "activation": "softplus"},
-        {"regime": Regime(integrator=Integrator.MIDPOINT, running_cost=0.3, horizon=0.7), "fixed": {"b": [0.1, 0.2, 0.3]}},
+        {
+            "regime": Regime(integrator=Integrator.MIDPOINT, running_cost=0.3, horizon=0.7),
+            "fixed": {"b": [0.1, 0.2, 0.3]},
+        },
         {"regime": Regime(scaling=Scaling.L2)},
         {"regime": Regime(weights=Weights.CONSTANT), "fixed": {"W": np.ones((3, 3))}},
         {"fixed": {"K": np.eye(3), "b": np.zeros(3)}},
