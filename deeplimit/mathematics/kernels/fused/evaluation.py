@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -160,7 +161,7 @@ class Evaluator:
         panels = padded_lanes(samples) // PANEL
         count = max(1, min(torch.get_num_threads(), panels, entries // _WORTH_SHARING))
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(pairwise(bounds))
 
 
 def block_lanes(samples: int, numbers: int) -> int:

@@ -53,8 +53,8 @@ class _Along(Tangent):
 class FusedRungeKutta(Kernel):
     """``steps`` equal steps of an explicit method over [0, T], each pass one call of machine code.
 
-    What it returns agrees with ``ExplicitRungeKutta`` to rounding. Arrays (…, S, d) are views of memory in which samples
-    lie side by side, so they are not contiguous.
+    What it returns agrees with ``ExplicitRungeKutta`` to rounding. Arrays (…, S, d) are views of memory in which
+    samples lie side by side, so they are not contiguous.
     """
 
     name = "fused"

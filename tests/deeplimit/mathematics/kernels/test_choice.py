@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -15,6 +14,9 @@ from deeplimit.mathematics import Problem, Regime
 from deeplimit.mathematics.kernels import choice
 from deeplimit.mathematics.kernels.tableau import EULER, IMPLICIT_EULER, RK4
 from deeplimit.mathematics.problem.regime import Block
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NUMBA = importlib.util.find_spec("numba") is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,12 +13,10 @@ from torch import Tensor
 from deeplimit.mathematics import Problem, Regime
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
 from deeplimit.mathematics.kernels.choice import FUSED_ACTIVATIONS
-from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
 from deeplimit.mathematics.kernels.tableau import EULER, MIDPOINT, RK4, Tableau
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
-from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.regime import Integrator, Scaling, Weights
 from deeplimit.mathematics.problem.terminal_loss import TERMINAL_LOSSES
@@ -28,6 +26,10 @@ pytest.importorskip("numba", reason="the fused kernel needs Numba")
 from deeplimit.mathematics.kernels.fused.evaluation import block_lanes
 from deeplimit.mathematics.kernels.fused.kernel import FusedRungeKutta
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
+
+if TYPE_CHECKING:
+    from deeplimit.mathematics.kernels.kernel import Kernel
+    from deeplimit.mathematics.model.objective import DiscretisedObjective
 
 TABLEAUX = (EULER, MIDPOINT, RK4)
 ROUNDING = 1e-13
