@@ -104,7 +104,7 @@ class Increments:
 
     first: tuple[float, float]
     rest: tuple[float, float]
-    weights: tuple[float, float, float, float]
+    weights: tuple[float, ...]
     outputs: int
 
 
@@ -140,12 +140,14 @@ class Kernel(ABC):
         next call writes to. A kernel that goes forward and back, with the loss in between, returns None.
         """
         del theta, x, y, loss
+        return None
 
     def objective(
         self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[dict[str, float], Tensor] | None:
         """Return the objective's terms by name and its gradient in u, if the kernel does even that in one go."""
         del layout, u, x, y, loss
+        return None
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

@@ -214,7 +214,7 @@ def values(activation: str, points: np.ndarray[Any, np.dtype[np.float64]]) -> np
     return found
 
 
-@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="no wider floating-point type to compare with")
+@pytest.mark.skipif(bool(np.finfo(np.longdouble).eps > 1e-18), reason="no wider floating-point type to compare with")
 @pytest.mark.parametrize("activation", sorted(EXACT))
 def test_activations_are_right_to_a_few_units_in_the_last_place(activation: str) -> None:
     exact = EXACT[activation](POINTS)
