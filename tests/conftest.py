@@ -22,7 +22,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the fused kernel before the first test, if that has not been done here: or it would turn up halfway."""
     of_xdist = hasattr(session.config, "workerinput")
     if importlib.util.find_spec("numba") is not None and not of_xdist:
-        subprocess.run([sys.executable, "-m", "tests.support.compiled"], check=True)
+        subprocess.run([sys.executable, "-m", "tests.support.project.compiled"], check=True)
 
 
 @pytest.fixture(scope="session")

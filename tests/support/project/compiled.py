@@ -1,4 +1,4 @@
-"""Compile the fused kernel where its machine code is not yet kept: ``python -m tests.support.compiled``."""
+"""Compile the fused kernel where its machine code is not yet kept: ``python -m tests.support.project.compiled``."""
 
 from deeplimit.mathematics.kernels.fused.cache import marker
 
