@@ -24,7 +24,7 @@ def hessian_product(
     work: Floats,
     out: Floats,
 ) -> None:
-    """Fill ``out`` with derivatives of the gradients by K, b, W and c along the direction; arguments as in ``sweep``."""
+    """Fill ``out`` with derivatives of the gradients by K, b, W and c along a direction; arguments as in ``sweep``."""
     code, loss = codes
     steps, d, features, outputs, lanes = sizes
     feeds, weights = tableau

@@ -128,11 +128,12 @@ def backward_both(
         for lane in range(0, lanes, PANEL):
             at, here, ddelta = q * size + lane, j * size + lane, spare + lane
             slope, back, dback = kept[2] + at, v + here, dv + here
+            weight, then = weights[j], j + 1
             combine(
-                work, back, work, costate + lane, weights[j], feeds, j, stages, j + 1, stages, h, work, v + lane, d, lanes
+                work, back, work, costate + lane, weight, feeds, j, stages, then, stages, h, work, v + lane, d, lanes
             )  # fmt: skip
             combine(
-                work, dback, work, dcostate + lane, weights[j], feeds, j, stages, j + 1, stages, h, work, dv + lane, d, lanes
+                work, dback, work, dcostate + lane, weight, feeds, j, stages, then, stages, h, work, dv + lane, d, lanes
             )  # fmt: skip
             multiply(work, ddelta, work, kept[3] + at, work, back, lanes, d)
             add_multiplied(work, ddelta, work, slope, work, dback, lanes, d)

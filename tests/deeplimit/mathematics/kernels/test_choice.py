@@ -81,6 +81,25 @@ def test_machine_code_is_made_beside_the_process_and_once(monkeypatch: pytest.Mo
     assert choice.machine_code_at_hand() is NUMBA
 
 
+@pytest.mark.skipif(not NUMBA, reason="the fused kernel needs Numba")
+def test_a_trainer_waits_for_machine_code_beside_its_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    place = tmp_path / "complete"
+
+    class Compiler:
+        def wait(self) -> None:
+            place.touch()
+
+    monkeypatch.setattr(choice, "marker", lambda: place)
+    monkeypatch.setattr(choice, "can_be_written", lambda: True)
+    monkeypatch.setattr(choice, "compilation", Compiler)
+    choice.prepare()
+    assert choice.machine_code_at_hand()
+    monkeypatch.setattr(choice, "can_be_written", lambda: False)
+    place.unlink()
+    choice.prepare()  # where nothing can be kept nothing is compiled
+    assert not choice.machine_code_at_hand()
+
+
 def test_without_numba_torch_serves_and_fused_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert problem().kernel_name == "torch"
