@@ -26,6 +26,7 @@ pytest.importorskip("numba", reason="the fused kernel needs Numba")
 from deeplimit.mathematics.kernels.fused.evaluation import block_lanes
 from deeplimit.mathematics.kernels.fused.kernel import FusedRungeKutta
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
+from deeplimit.mathematics.kernels.fused.sigma import SECOND, SIGMA
 
 if TYPE_CHECKING:
     from deeplimit.mathematics.kernels.kernel import Kernel
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 TABLEAUX = (EULER, MIDPOINT, RK4)
 ROUNDING = 1e-13
+
+
+def test_every_activation_that_is_offered_has_its_form() -> None:
+    assert set(SIGMA) == set(SECOND) == FUSED_ACTIVATIONS
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -141,6 +146,31 @@ def test_objectives_agree(more: dict[str, Any]) -> None:
         assert_close(ours.linearise(u).hessian_product(v), theirs.linearise(u).hessian_product(v))
 
 
+@pytest.mark.parametrize("activation", sorted(FUSED_ACTIVATIONS))
+@pytest.mark.parametrize("loss", sorted(TERMINAL_LOSSES))
+def test_hessian_products_agree(loss: str, activation: str) -> None:
+    x, targets = (
+        normal(37, 2).numpy(),
+        {"squared_error": normal(37, 2).numpy(), "logistic": np.sign(normal(37).numpy())},
+    )
+    fused, plain = (
+        ResidualNetwork(
+            Problem(
+                x,
+                targets.get(loss, np.arange(37) % 3),
+                activation=activation,
+                loss=loss,
+                regime=Regime(running_cost=0.2),
+                kernel=kernel,
+            ),
+            3,
+        )
+        for kernel in ("fused", "torch")
+    )
+    u, v = normal(fused.coordinates.length), normal(fused.coordinates.length, seed=1)
+    assert_close(fused.linearise(u).hessian_product(v), plain.linearise(u).hessian_product(v))
+
+
 def test_a_gradient_stays_when_the_next_is_computed() -> None:
     network = objectives("fused")["network"]
     u = normal(network.coordinates.length)
@@ -233,7 +263,7 @@ def test_activations_at_the_ends(activation: str) -> None:
 
 
 def test_blocks_share_samples_out_and_shrink_with_depth() -> None:
-    assert block_lanes(200, 512) * 1 >= 200  # a shallow network's samples all at once
+    assert block_lanes(200, 512) >= 200  # a shallow network's samples all at once
     assert block_lanes(200, 10**9) == PANEL
     lanes = block_lanes(1000, 10**4)
     assert lanes % PANEL == 0
