@@ -28,9 +28,9 @@ FUSED_ACTIVATIONS: Final = frozenset({"tanh", "sigmoid", "silu", "softplus", "si
 MOST_FUSED_FEATURES: Final = 128
 """State dimension up to which auto takes the fused kernel.
 
-A gradient by torch takes 9.9 times as long at d = 2 (S = 20, n = 8), 2.4 times at d = 64 (S = 600), 1.7 at d = 96, 1.8 at
-d = 128, 1.2 at 192 and 256, 1.1 at 384: one thread of a machine with AVX-512, torch 2.13 with MKL. Beyond 128 the lead is
-small enough that another machine's products may turn it.
+A gradient by torch takes 9.9 times as long at d = 2 (S = 20, n = 8), 2.4 times at d = 64 (S = 600), 1.7 at d = 96, 1.8
+at d = 128, 1.2 at 192 and 256, 1.1 at 384: one thread of a machine with AVX-512, torch 2.13 with MKL. Beyond 128 the
+lead is small enough that another machine's products may turn it.
 """
 _COMPILER: Final = "deeplimit.mathematics.kernels.fused.warm"
 
