@@ -2,5 +2,6 @@
 
 from deeplimit.mathematics.minimise.driver import minimise
 from deeplimit.mathematics.minimise.solution import Budget, HistoryRow, Objective, Observer, Solution, Status
+from deeplimit.mathematics.minimise.together import minimise_together
 
-__all__ = ["Budget", "HistoryRow", "Objective", "Observer", "Solution", "Status", "minimise"]
+__all__ = ["Budget", "HistoryRow", "Objective", "Observer", "Solution", "Status", "minimise", "minimise_together"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.bundle import Bundle
+from deeplimit.mathematics.minimise.course import Course, Inverse, Product, Reached, Trial, run
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
-from deeplimit.mathematics.minimise.line_search import Step, search
+from deeplimit.mathematics.minimise.line_search import search
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
 from deeplimit.mathematics.minimise.solution import (
     Budget,
@@ -43,6 +45,17 @@ _LEAST_NORM: Final = 1e-300
 """What a gradient's norm is taken for where it is 0, to divide by."""
 
 
+@dataclass(frozen=True)
+class OtherStart:
+    """A second start, which is tried unless ‖g‖ at the first is at most ``enough``.
+
+    It is taken unless the first has the lower E and the lower ‖g‖.
+    """
+
+    u: Tensor
+    enough: float = 0.0
+
+
 def minimise(
     objective: Objective,
     start: Tensor,
@@ -50,6 +63,8 @@ def minimise(
     observer: Observer | None = None,
     *,
     curvature_floor: float = 0.0,
+    inverse: InverseHessian | None = None,
+    other: OtherStart | None = None,
 ) -> Solution:
     """Minimise from ``start``.
 
@@ -58,46 +73,83 @@ def minimise(
     curvature_floor
         A curvature below which the Hessian is not expected in directions that were never explored (2 min α for
         white coordinates); the error estimate never assumes more there.
+    inverse
+        What is known of the inverse Hessian; by default nothing. What is learnt of it is added.
+    other
+        A start to weigh against ``start``.
 
     Returns
     -------
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    return _Minimisation(objective, start, budget, observer or (lambda _: None), curvature_floor).run()
+    own = course(objective, start, budget, observer, curvature_floor=curvature_floor, inverse=inverse, other=other)
+    return run(own, objective.evaluate)
+
+
+def course(
+    objective: Objective,
+    start: Tensor,
+    budget: Budget,
+    observer: Observer | None = None,
+    *,
+    curvature_floor: float = 0.0,
+    inverse: Inverse | None = None,
+    other: OtherStart | None = None,
+) -> Course[Solution]:
+    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
+    observer = observer or (lambda _: None)
+    inverse = InverseHessian() if inverse is None else inverse
+    return _Minimisation(objective, start, budget, observer, curvature_floor, inverse).course(other)
 
 
 class _Minimisation:
     def __init__(
-        self, objective: Objective, start: Tensor, budget: Budget, observer: Observer, curvature_floor: float
+        self,
+        objective: Objective,
+        start: Tensor,
+        budget: Budget,
+        observer: Observer,
+        curvature_floor: float,
+        inverse: Inverse,
     ) -> None:
         self.objective, self.budget, self.observer = objective, budget, observer
         self.curvature_floor = curvature_floor
         self.started = time.monotonic()
         self.evaluations = self.iterations = self.products = 0
         self.history: list[HistoryRow] = []
-        self.inverse = InverseHessian()
+        self.inverse = inverse
         self.bundle = Bundle()
         self.u = start.clone()
-        self.now = self.evaluate(self.u)
+        self.now: Evaluation
 
-    def evaluate(self, u: Tensor) -> Evaluation:
+    def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
         self.evaluations += 1
-        evaluation = self.objective.evaluate(u)
+        reached: Reached = yield Trial(self.u, direction, step)
         if not self.budget.smooth:
-            self.bundle.add(u, evaluation)
-        return evaluation
+            self.bundle.add(reached.u, reached.evaluation)
+        return reached
 
-    def run(self) -> Solution:
+    def applied(self, g: Tensor) -> Course[Tensor]:
+        product: Tensor = yield Product(self.inverse, g)
+        return product
+
+    def course(self, other: OtherStart | None) -> Course[Solution]:
+        self.now = (yield from self.trial()).evaluation
+        if other is not None and not gradient_norm(self.now) <= other.enough:
+            first, self.u = Reached(self.u, self.now, 0.0), other.u.clone()
+            self.now = (yield from self.trial()).evaluation
+            if _lower(first.evaluation, self.now):
+                self.u, self.now = first.u, first.evaluation
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
             return self.end(Status.DIVERGED)
         self.record()
-        status = self.quasi_newton()
+        status = yield from self.quasi_newton()
         if status is Status.STALLED and self.budget.smooth:
-            status = self.newton()
+            status = yield from self.newton()
         return self.end(status)
 
-    def quasi_newton(self) -> Status:
+    def quasi_newton(self) -> Course[Status]:
         """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
         while True:
             early = self.stop()
@@ -105,17 +157,17 @@ class _Minimisation:
                 return early
             if not self.budget.smooth and self.flat():
                 return Status.STATIONARY_NONSMOOTH
-            step = self.step(-self.inverse.apply(self.now.gradient))
+            step = yield from self.step(-(yield from self.applied(self.now.gradient)))
             if step is None:
-                if not len(self.inverse):
+                if not self.inverse.known:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
                 self.inverse.clear()
                 continue
             self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
             self.iterations += 1
-            self.move(step.u, step.evaluation)
+            self.move(step)
 
-    def newton(self) -> Status:
+    def newton(self) -> Course[Status]:
         """Run Newton-CG from where E's differences are rounding; steps are judged by the gradient."""
         for _ in range(_NEWTON_STEPS):
             early = self.stop()
@@ -123,22 +175,27 @@ class _Minimisation:
                 return early
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
-            newton = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
-            trial = self.u + newton.direction
-            evaluation = self.evaluate(trial)
+            product, precondition = self.guarded(hessian.hessian_product), self.preconditioner()
+            newton = newton_direction(product, self.now.gradient, limit=limit, precondition=precondition)
+            trial = yield from self.trial(newton.direction)
+            evaluation = trial.evaluation
             shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
             if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
-                self.move(trial, evaluation)
+                self.move(trial)
                 continue
-            step = self.step(newton.direction)
+            step = yield from self.step(newton.direction)
             if step is None:
                 return Status.STALLED
-            self.move(step.u, step.evaluation)
+            self.move(step)
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
-    def step(self, direction: Tensor) -> Step | None:
-        first = 1.0 if len(self.inverse) else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
-        return search(self.evaluate, self.u, self.now, direction, first_step=first, smooth=self.budget.smooth)
+    def step(self, direction: Tensor) -> Course[Reached | None]:
+        first = 1.0 if self.inverse.known else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
+        return (yield from search(self.trial, self.now, direction, first_step=first, smooth=self.budget.smooth))
+
+    def preconditioner(self) -> Callable[[Tensor], Tensor] | None:
+        """Return what is known of the inverse Hessian, where a nearby model's is."""
+        return self.inverse.apply if isinstance(self.inverse, InverseHessian) and self.inverse.initial else None
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """Count products and let the observer interrupt a long solve."""
@@ -179,8 +236,8 @@ class _Minimisation:
         """
         return self.now.objective + _NOISE * rounding(self.now)
 
-    def move(self, u: Tensor, evaluation: Evaluation) -> None:
-        self.u, self.now = u, evaluation
+    def move(self, to: Reached) -> None:
+        self.u, self.now = to.u, to.evaluation
         self.record()
 
     def record(self) -> None:
@@ -199,6 +256,7 @@ class _Minimisation:
             hessian_products=self.products,
             wall_time_s=time.monotonic() - self.started,
             history=self.history,
+            inverse=self.inverse.alone() if self.budget.smooth and status.optimised else None,
         )
 
     def error_estimate(self, status: Status) -> float:
@@ -219,3 +277,8 @@ class _Minimisation:
         half = self.history[len(self.history) // 2].objective
         left = self.bundle.gap(self.u, self.now, self.curvature_floor) if self.curvature_floor else 0.0
         return max(left, half - self.now.objective, self.negligible())
+
+
+def _lower(one: Evaluation, other: Evaluation) -> bool:
+    """Whether E and the norm of its gradient are lower at one start than at another; never at one that diverged."""
+    return one.objective <= other.objective + rounding(other) and gradient_norm(one) < gradient_norm(other)

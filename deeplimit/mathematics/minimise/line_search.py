@@ -15,6 +15,7 @@ from typing import Final
 
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.course import Course, Reached
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import Evaluation
 
@@ -40,51 +41,42 @@ class _Point:
     step: float
     value: float
     slope: float
-    evaluation: Evaluation
-
-
-@dataclass(frozen=True)
-class Step:
-    """A trial that may be taken: the new point and E there."""
-
-    u: Tensor
-    evaluation: Evaluation
+    reached: Reached | None = None
 
 
 def search(
-    evaluate: Callable[[Tensor], Evaluation],
-    u: Tensor,
+    trial_at: Callable[[Tensor, float], Course[Reached]],
     start: Evaluation,
     direction: Tensor,
     *,
     first_step: float = 1.0,
     smooth: bool = True,
-) -> Step | None:
-    """Search along ``direction`` from u, where E is ``start``.
+) -> Course[Reached | None]:
+    """Search along ``direction`` from a point where E is ``start``; ``trial_at`` goes a step along it.
 
     Returns
     -------
-    Step or None
-        A step that meets the Wolfe conditions; failing that, the lowest one that decreases E by more than rounding;
+    Reached or None
+        A trial that meets the Wolfe conditions; failing that, the lowest one that decreases E by more than rounding;
         failing that, None: E cannot be decreased along the direction.
     """
     slope = float(start.gradient @ direction)
     if not slope < 0.0:
         return None
     noise = rounding(start)
-    low = best = _Point(0.0, start.objective, slope, start)
+    low = best = _Point(0.0, start.objective, slope)
     high: _Point | None = None
     step = first_step
     for count in range(_TRIALS):
         if smooth and count >= _BLIND_TRIALS and step * -slope <= noise:
             break
-        evaluation = evaluate(u + step * direction)
-        trial = _Point(step, evaluation.objective, float(evaluation.gradient @ direction), evaluation)
+        reached = yield from trial_at(direction, step)
+        trial = _Point(step, reached.evaluation.objective, reached.slope, reached)
         if not (math.isfinite(trial.value) and math.isfinite(trial.slope)):
-            high = _Point(step, math.inf, math.inf, evaluation)
+            high = _Point(step, math.inf, math.inf)
         else:
             if _accepted(low_slope=slope, start=start.objective, trial=trial, noise=noise, smooth=smooth):
-                return Step(u + step * direction, evaluation)
+                return reached
             if trial.value < best.value - noise:
                 best = trial
             if _too_far(slope, start.objective, trial, noise, smooth=smooth):
@@ -94,9 +86,7 @@ def search(
         step = _next(low, high, smooth=smooth)
         if high is not None and high.step - low.step <= _NARROW * high.step:
             break
-    if best.step > 0.0:
-        return Step(u + best.step * direction, best.evaluation)
-    return None
+    return best.reached
 
 
 def _accepted(*, low_slope: float, start: float, trial: _Point, noise: float, smooth: bool) -> bool:

@@ -38,11 +38,14 @@ class Evaluation:
         for each trained parameter A, 0 for a fixed one.
     gradient
         ∂E/∂u, flat.
+    norm
+        ‖∂E/∂u‖ where it was computed with it, else None.
     """
 
     objective: float
     terms: dict[str, float]
     gradient: Tensor
+    norm: float | None = None
 
 
 class Coordinates:
@@ -76,7 +79,7 @@ class DiscretisedObjective:
         self.problem = problem
         self.kernel = kernel
         self.coordinates = Coordinates(problem, size)
-        self._stage_map = stage_map
+        self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
         self._buffers: Trajectory | None = None
         self._layout = self._increments()
@@ -156,7 +159,7 @@ class DiscretisedObjective:
 
         The regularisers are quadratic, so that a Hessian-vector product is the same of a direction and its product.
         """
-        flat = self.coordinates.pack(self._layerwise(data, self._stage_map.transpose))
+        flat = self.coordinates.pack(self._layerwise(data, self.stage_map.transpose))
         for name, part in self.coordinates.slices.items():
             flat[part].add_(u[part], alpha=2.0 * self.problem.weight(name))
         return flat
@@ -185,7 +188,7 @@ class DiscretisedObjective:
         return self.coordinates.pack(self._layerwise(trained, function))
 
     def _stage_values(self, u: Tensor, fixed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        values = self._layerwise(self.coordinates.unpack(u), self._stage_map.apply)
+        values = self._layerwise(self.coordinates.unpack(u), self.stage_map.apply)
         for name, value in fixed.items():
             values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
         return values

@@ -25,6 +25,9 @@ class TerminalLoss(Protocol):
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s L(h(z_s), y_s), a scalar tensor."""
 
+    def of_sets(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``total`` (B,) and ``gradient`` (B, m, S) for each of the outputs z (B, m, S) of B parameter sets."""
+
     def gradient(self, z: Tensor, y: Tensor) -> Tensor:
         """Return ∂/∂z of ``total``, shape (S, m)."""
 
@@ -48,6 +51,11 @@ class SquaredError:
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s ‖z_s − y_s‖²."""
         return (z - y).square().sum()
+
+    def of_sets(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Σ_s ‖z_s − y_s‖² and 2 (z − y)."""
+        residual = z - y.T
+        return residual.square().sum((1, 2)), residual.mul_(2.0)
 
     def gradient(self, z: Tensor, y: Tensor) -> Tensor:
         """Return 2 (z − y)."""
@@ -79,6 +87,12 @@ class CrossEntropy:
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s (logsumexp z_s − z_{s, y_s})."""
         return functional.cross_entropy(z, y, reduction="sum")
+
+    def of_sets(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return −Σ_s log softmax(z_s)_{y_s} and softmax(z) − onehot(y)."""
+        place = y.expand(len(z), 1, -1)
+        totals = torch.log_softmax(z, 1).gather(1, place).sum((1, 2)).neg_()
+        return totals, torch.softmax(z, 1).scatter_add_(1, place, z.new_full((), -1.0).expand(place.shape))
 
     def gradient(self, z: Tensor, y: Tensor) -> Tensor:
         """Return softmax(z) − onehot(y)."""
@@ -112,6 +126,11 @@ class Logistic:
     def total(self, z: Tensor, y: Tensor) -> Tensor:
         """Return Σ_s log(1 + exp(−y_s z_s))."""
         return functional.softplus(-y * z, threshold=40.0).sum()
+
+    def of_sets(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return Σ_s log(1 + exp(−y_s z_s)) and −y / (1 + exp(y z))."""
+        signed = -y.T * z
+        return functional.softplus(signed, threshold=40.0).sum((1, 2)), torch.sigmoid(signed).mul_(-y.T)
 
     def gradient(self, z: Tensor, y: Tensor) -> Tensor:
         """Return −y / (1 + exp(y z))."""

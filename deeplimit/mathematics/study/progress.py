@@ -79,21 +79,32 @@ class Meter:
 
     def fit(self, phase: str, model: str, work: float, tolerance: float) -> Callable[[HistoryRow], None]:
         """Return the observer of one fit, of the given expected work, which ends at a gradient of the tolerance."""
-        first: list[float] = []
-        gained, begun, share = 0.0, self._fraction, self.begin(Stage.TRAINING, work)
+        return self.fits(phase, model, work, tolerance, 1)[0]
 
-        def observe(row: HistoryRow) -> None:
-            nonlocal gained
-            if not first:
-                first.append(max(row.gradient_norm, tolerance * 2.0))
-            reached = max(row.gradient_norm, tolerance)
-            span = math.log(first[0] / tolerance)
-            if math.isfinite(reached) and span > 0.0:
-                gained = max(gained, min(1.0, math.log(first[0] / reached) / span))
-            self._fraction = max(self._fraction, begun + share * gained)
-            self.report(StudyProgress(phase, model, row.iteration, row.objective, row.gradient_norm, self._fraction))
+    def fits(
+        self, phase: str, model: str, work: float, tolerance: float, count: int
+    ) -> list[Callable[[HistoryRow], None]]:
+        """Return the observers of fits that go on side by side, of the given expected work together."""
+        begun, share = self._fraction, self.begin(Stage.TRAINING, work)
+        gained = [0.0] * count
 
-        return observe
+        def observer(index: int) -> Callable[[HistoryRow], None]:
+            first: list[float] = []
+
+            def observe(row: HistoryRow) -> None:
+                if not first:
+                    first.append(max(row.gradient_norm, tolerance * 2.0))
+                reached = max(row.gradient_norm, tolerance)
+                span = math.log(first[0] / tolerance)
+                if math.isfinite(reached) and span > 0.0:
+                    gained[index] = max(gained[index], min(1.0, math.log(first[0] / reached) / span))
+                self._fraction = max(self._fraction, begun + share * sum(gained) / count)
+                at = (row.iteration, row.objective, row.gradient_norm)
+                self.report(StudyProgress(phase, model, *at, self._fraction))
+
+            return observe
+
+        return [observer(index) for index in range(count)]
 
     def begin(self, stage: Stage, work: float) -> float:
         """Begin a piece of a stage; return the share of the whole that it is. What nobody expected counts as well."""

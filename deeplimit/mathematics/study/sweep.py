@@ -8,7 +8,7 @@ to the coarse depths by restriction where they turn out to be on another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -16,9 +16,10 @@ from typing import Final, TypeVar
 import torch
 
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
-from deeplimit.mathematics.model.transfer import lift, prolong, recover
+from deeplimit.mathematics.model.transfer import prolong
 from deeplimit.mathematics.problem.learning_problem import Problem
-from deeplimit.mathematics.study.branch_certificates import direction_at_depth, direction_in_continuum
+from deeplimit.mathematics.study.along_branch import AlongBranch
+from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
 from deeplimit.mathematics.study.branches import (
     Branch,
     BranchPoint,
@@ -33,7 +34,7 @@ from deeplimit.mathematics.study.branches import (
     same_minimum,
     select,
 )
-from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
+from deeplimit.mathematics.study.continuum_fit import ContinuumFit, ContinuumOptions
 from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
@@ -42,7 +43,7 @@ from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minim
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
 _STARTS_AT_ONCE: Final = 4
-"""Starts between two looks at how many minima they found."""
+"""Starts between two looks at how many minima they found, where that decides how many are made."""
 
 
 @dataclass
@@ -152,6 +153,7 @@ class _Sweep:
         self.meter = Meter.of(observer)
         self.meter.expect(Stage.TRAINING, self.starts_work + self._expected(1))
         self.fitter = Fitter(problem, training, self.meter, continuum)
+        self.along = AlongBranch(self.fitter, training, depths[-1] if depths else 0)
 
     def run(self) -> Study:
         study = Study(
@@ -209,9 +211,13 @@ class _Sweep:
         return branches
 
     def _continuum_starts(self) -> list[Branch]:
-        groups, saddles = self._settled(
-            lambda: self.fitter.continuum(self.generator), self.fitter.settle_continuum, continuum_facts
-        )
+        def train(count: int) -> list[ContinuumFit]:
+            fits: list[ContinuumFit] = []
+            while len(fits) < count and not (fits and self.fitter.budget.out_of_time()):
+                fits.append(self.fitter.continuum(self.generator))
+            return fits
+
+        groups, saddles = self._settled(train, self.fitter.settle_continuum, continuum_facts)
         return self._as_branches(groups, saddles, lambda fit: Branch(0, continuum=fit))
 
     def _as_branches(
@@ -219,6 +225,8 @@ class _Sweep:
     ) -> list[Branch]:
         """Return a branch for each distinct minimum, lowest first, and for each saddle that was left."""
         carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        for group, kept in zip(groups, carried, strict=True):
+            _forget_curvature(group[1:] if kept else group)
         statuses = [BranchStatus.PERSISTS if kept or not self.depths else BranchStatus.NOT_CARRIED for kept in carried]
         statuses += [BranchStatus.SADDLE] * len(saddles)
         return [
@@ -227,29 +235,33 @@ class _Sweep:
         ]
 
     def _minima(self, network: ResidualNetwork) -> tuple[list[list[BranchPoint]], list[list[BranchPoint]]]:
-        def train() -> BranchPoint:
-            start = network.random(self.generator, self.training.start_scale)
-            return self.fitter.network(network, start, "starts", 2.0 * network.depth)
+        def train(count: int) -> list[BranchPoint]:
+            starts = [network.random(self.generator, self.training.start_scale) for _ in range(count)]
+            points: list[BranchPoint] = []
+            for batch in self.fitter.networks(network, starts, "starts", 2.0 * network.depth):
+                points += batch
+                if self.fitter.budget.out_of_time():
+                    break
+            return points
 
         return self._settled(train, partial(self.fitter.settle, phase="starts"), point_facts)
 
     def _settled(
         self,
-        train: Callable[[], _Point],
+        train: Callable[[int], list[_Point]],
         settle: Callable[[_Point], tuple[_Point, list[_Point]]],
         facts: Callable[[_Point], Facts],
     ) -> tuple[list[list[_Point]], list[list[_Point]]]:
         """Train every random start; group the minima, lowest first, and the saddles that were left.
 
+        ``train`` trains so many, or fewer where the time limit is reached.
         One point of each group is certified for all: they are one point up to the exact symmetries.
         """
         trained: list[_Point] = []
         groups: list[list[_Point]] = []
         while not self._enough(groups, len(trained)):
-            for _ in range(min(_STARTS_AT_ONCE, self._most_starts - len(trained))):
-                trained.append(train())
-                if self.fitter.budget.out_of_time():
-                    break
+            at_once = self._most_starts if self.training.starts is not None else _STARTS_AT_ONCE
+            trained += train(min(at_once, self._most_starts - len(trained)))
             groups = cluster(self.problem, trained, facts) or [trained]
         settled: list[_Point] = []
         saddles: list[list[_Point]] = []
@@ -269,30 +281,31 @@ class _Sweep:
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
         network = ResidualNetwork(self.problem, depth)
-        for branch in branches:
-            if not branch.status.carried:
-                continue
-            if self.training.depth_start is DepthStart.INDEPENDENT:
+        carried = [branch for branch in branches if branch.status.carried]
+        if self.training.depth_start is DepthStart.INDEPENDENT:
+            for branch in carried:
                 lowest = self._minima(network)[0][0][0]
                 branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
-                continue
-            if self.from_continuum and branch.continuum is not None:
-                start = recover(branch.continuum.parameters, depth)
-            else:
-                start = prolong(branch.latest.parameters, depth)
-            point = self.fitter.network(network, network.encode(start), "discrete")
-            branch.points[depth], left = self.fitter.settle(point, "discrete", direction_at_depth(branch, network))
+        else:
+            self._train(carried, network)
+        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
+        """Train a network along every branch, from what it is transferred to there."""
+        for branch, point in zip(branches, self.along.networks(branches, network), strict=True):
+            branch.points[network.depth], left = self.fitter.settle(
+                point, "discrete", nearby_eigenvector(branch, network)
+            )
             if left:
                 branch.bifurcate(left[0])
-        merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
 
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
         for branch in branches:
             if branch.status.carried:
-                fit = self.fitter.continuum(lift(branch.latest.parameters))
-                branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
+                fit = self.along.limit(branch)
+                branch.continuum, left = self.fitter.settle_continuum(fit, nearby_eigenvector(branch, fit.flow))
                 if left:
                     branch.bifurcate(left[0])
         merge_coinciding(
@@ -300,6 +313,12 @@ class _Sweep:
             branches,
             lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
         )
+
+
+def _forget_curvature(points: Iterable[StationaryPoint]) -> None:
+    """Give up what was learnt of the Hessian beside minima that nothing is carried from."""
+    for point in points:
+        point.solution.inverse = None
 
 
 def _limit_facts(branch: Branch) -> Facts | None:

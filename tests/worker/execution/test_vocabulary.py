@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from deeplimit.mathematics import Block, DepthStart, Follow, Integrator, Scaling, Weights
+from deeplimit.mathematics import Block, Coarse, DepthStart, Follow, Integrator, Scaling, Weights
 from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
 from deeplimit.mathematics.kernels.choice import FUSED_ACTIVATIONS, KernelChoice
@@ -22,6 +22,7 @@ PAIRS: list[tuple[Iterable[str], Iterable[str]]] = [
     (regimes.Integrator, Integrator),
     (regimes.Block, Block),
     (regimes.Follow, Follow),
+    (regimes.Coarse, Coarse),
     (regimes.DepthStart, DepthStart),
     (request.Activation, ACTIVATIONS),
     (request.Activation, [*FUSED_ACTIVATIONS, request.Activation.GELU]),  # which training.kernel's rule is about

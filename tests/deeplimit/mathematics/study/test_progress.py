@@ -12,6 +12,7 @@ from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
 from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 from deeplimit.mathematics.diagnostics.work import diagnostics_work
 from deeplimit.mathematics.minimise import HistoryRow
+from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
 from deeplimit.mathematics.study.progress import Meter, Stage, StudyProgress
 from tests.support.small_problems import odd_pair, one_sample
@@ -52,18 +53,19 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """A recorder that counts evaluations and Hessian-vector products, each by its layers or stages."""
     found = Recorder()
 
-    def counted(kind: type, name: str, stages: Callable[[Any], int]) -> None:
+    def counted(kind: type, name: str, stages: Callable[..., int]) -> None:
         real = getattr(kind, name)
 
         def call(self: Any, *given: Any) -> Any:
-            found.layers += stages(self)
+            found.layers += stages(self, *given)
             return real(self, *given)
 
         monkeypatch.setattr(kind, name, call)
 
     for name in ("evaluate", "value", "output", "trajectory"):
-        counted(DiscretisedObjective, name, lambda objective: objective._stages)
-    counted(Linearisation, "hessian_product", lambda linearised: linearised._objective._stages)
+        counted(DiscretisedObjective, name, lambda objective, *_: objective._stages)
+    counted(BatchedObjective, "evaluate", lambda batch, points: batch._stages * len(points))
+    counted(Linearisation, "hessian_product", lambda linearised, *_: linearised._objective._stages)
     return found
 
 

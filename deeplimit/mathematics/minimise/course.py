@@ -1,0 +1,93 @@
+"""What the course of a minimisation asks for, and what it is told: so that one course serves alone or beside others.
+
+A course is a generator. It yields a ``Trial`` wherever it needs E at a new point and is sent what was ``Reached``; it
+yields a ``Product`` wherever it needs the inverse Hessian applied and is sent the vector; and it returns its result.
+Whether one is answered or many at once is not its concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
+from deeplimit.mathematics.model.objective import Evaluation
+
+
+class Inverse(Protocol):
+    """What is known of the inverse Hessian."""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
+
+    def update(self, s: Tensor, y: Tensor) -> None:
+        """Take in a step and the change of the gradient along it."""
+
+    def clear(self) -> None:
+        """Forget every pair, and what was known before any."""
+
+    def apply(self, g: Tensor) -> Tensor:
+        """Return H g."""
+
+    def alone(self) -> InverseHessian:
+        """Return it with arrays that nothing else shares."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The point u + step · direction; u itself without a direction."""
+
+    u: Tensor
+    direction: Tensor | None = None
+    step: float = 1.0
+
+    @property
+    def point(self) -> Tensor:
+        """Where E is asked for."""
+        return self.u if self.direction is None else self.u + self.step * self.direction
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A point, E there, and the slope of E along the direction in which it was tried (0 without one)."""
+
+    u: Tensor
+    evaluation: Evaluation
+    slope: float
+
+
+@dataclass(frozen=True)
+class Product:
+    """The inverse Hessian applied to g."""
+
+    inverse: Inverse
+    g: Tensor
+
+
+_Result = TypeVar("_Result")
+Ask = Trial | Product
+Course = Generator[Ask, Any, _Result]
+"""What asks, and returns a result; ``Reached`` is sent to a trial, the vector to a product."""
+
+
+def reach(evaluate: Callable[[Tensor], Evaluation], trial: Trial) -> Reached:
+    """Evaluate one trial."""
+    point = trial.point
+    evaluation = evaluate(point)
+    slope = 0.0 if trial.direction is None else float(evaluation.gradient @ trial.direction)
+    return Reached(point, evaluation, slope)
+
+
+def run(course: Course[_Result], evaluate: Callable[[Tensor], Evaluation]) -> _Result:
+    """Run one course to its end by itself."""
+    try:
+        ask = next(course)
+        while True:
+            ask = course.send(ask.inverse.apply(ask.g) if isinstance(ask, Product) else reach(evaluate, ask))
+    except StopIteration as ended:
+        result: _Result = ended.value
+        return result

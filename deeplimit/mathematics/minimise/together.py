@@ -1,0 +1,127 @@
+"""Minimising from many starts at once: each has the course that it would have alone, only evaluations are shared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.minimise.course import Ask, Course, Product, Reached, Trial
+from deeplimit.mathematics.minimise.driver import course
+from deeplimit.mathematics.minimise.inverse_hessians import InverseHessians, Row
+from deeplimit.mathematics.minimise.lbfgs import MEMORY
+from deeplimit.mathematics.minimise.solution import Budget, Objective, Observer, Solution
+from deeplimit.mathematics.model.objective import Evaluation
+
+
+class Batch(Protocol):
+    """What can be evaluated at many points at once."""
+
+    @property
+    def single(self) -> Objective:
+        """The same objective, at one point at a time."""
+
+    def evaluate(self, U: Tensor) -> list[Evaluation]:
+        """Return value and gradient at each row of U."""
+
+
+def minimise_together(
+    objective: Batch,
+    starts: Sequence[Tensor],
+    budget: Budget,
+    observers: Sequence[Observer] | None = None,
+    *,
+    curvature_floor: float = 0.0,
+    memory: int = MEMORY,
+) -> list[Solution]:
+    """Minimise from every start; see `minimise`.
+
+    What has ended takes no further part. The wall time of each is its own, and its share of the evaluations that it
+    had part in.
+
+    Parameters
+    ----------
+    observers
+        One for each start.
+    memory
+        Pairs that each keeps.
+    """
+    if not starts:
+        return []
+    watching: Sequence[Observer | None] = observers or [None] * len(starts)
+    inverses = InverseHessians(len(starts), starts[0], memory)
+    courses = {
+        row: course(objective.single, start, budget, observer, curvature_floor=curvature_floor, inverse=row)
+        for row, start, observer in zip(inverses.rows, starts, watching, strict=True)
+    }
+    return _Together(objective, inverses, courses).run()
+
+
+_Ask = TypeVar("_Ask", Trial, Product)
+
+
+class _Together:
+    """The courses of a batch, each known by its row."""
+
+    def __init__(self, objective: Batch, inverses: InverseHessians, courses: dict[Row, Course[Solution]]) -> None:
+        self.objective, self.inverses, self.courses = objective, inverses, courses
+        self.spent = dict.fromkeys(courses, 0.0)
+        self.found: dict[Row, Solution] = {}
+        self.asked: dict[Row, Ask] = {}
+
+    def run(self) -> list[Solution]:
+        for row in self.courses:
+            self.go_on(row, None)
+        while self.asked:
+            products = {row: ask for row, ask in self.asked.items() if isinstance(ask, Product)}
+            if products:
+                self.answer(products, self.apply)
+            trials = {row: ask for row, ask in self.asked.items() if isinstance(ask, Trial)}
+            if trials:
+                self.answer(trials, self.reach)
+            if self.asked and len(self.asked) < len(self.inverses.rows):
+                self.inverses.keep(list(self.asked))
+        return [_own(self.found[row], self.spent[row]) for row in self.courses]
+
+    def answer(self, asks: dict[Row, _Ask], together: Callable[[dict[Row, _Ask]], Sequence[object]]) -> None:
+        """Answer what courses have asked for, all at once; each is told its own, and takes its share of the time."""
+        begun = time.monotonic()
+        told = together(asks)
+        share = (time.monotonic() - begun) / len(asks)
+        for row, answer in zip(asks, told, strict=True):
+            self.spent[row] += share
+            self.go_on(row, answer)
+
+    def go_on(self, row: Row, answer: object) -> None:
+        """Let a course go on to what it asks for next, or to its end."""
+        begun = time.monotonic()
+        try:
+            self.asked[row] = self.courses[row].send(answer)
+        except StopIteration as ended:
+            self.found[row] = ended.value
+            self.asked.pop(row, None)
+        self.spent[row] += time.monotonic() - begun
+
+    def apply(self, products: dict[Row, Product]) -> list[Tensor]:
+        return self.inverses.apply(list(products), [product.g for product in products.values()])
+
+    def reach(self, asks: dict[Row, Trial]) -> list[Reached]:
+        trials = asks.values()
+        points = torch.stack([trial.u for trial in trials])
+        directions = torch.stack([torch.zeros_like(t.u) if t.direction is None else t.direction for t in trials])
+        steps = points.new_tensor([trial.step for trial in trials]).unsqueeze(1)
+        points = points + steps * directions
+        evaluations = self.objective.evaluate(points)
+        gradients = torch.stack([evaluation.gradient for evaluation in evaluations])
+        slopes: list[float] = (gradients * directions).sum(1).tolist()
+        return [Reached(*each) for each in zip(points.unbind(0), evaluations, slopes, strict=True)]
+
+
+def _own(solution: Solution, seconds: float) -> Solution:
+    """Return a solution with its time, and with arrays of its own: rows of a batch would keep all of it."""
+    evaluation = replace(solution.evaluation, gradient=solution.evaluation.gradient.clone())
+    return replace(solution, u=solution.u.clone(), evaluation=evaluation, wall_time_s=seconds)
