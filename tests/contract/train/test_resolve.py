@@ -74,6 +74,8 @@ def test_every_default() -> None:
             "depth_start": "prolong",
             "follow": "best",
             "sharpen": True,
+            "coarse": "tolerance",
+            "carry_curvature": True,
             "dtype": "float64",
             "device": "auto",
             "kernel": "auto",
