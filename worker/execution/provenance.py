@@ -32,6 +32,8 @@ def provenance_of(
     dtype: str = "float64",
     threads: int | None = None,
     data_sha256: str | None = None,
+    kernel: str | None = None,
+    kernel_note: str | None = None,
 ) -> Provenance:
     """Return the provenance of a job's results, which took so many seconds of wall time.
 
@@ -46,8 +48,10 @@ def provenance_of(
             "dtype": dtype,
             "version": version("deeplimit"),
             "wall_time_s": seconds,
-            "libraries": library_versions(),
+            "libraries": library_versions() | ({"numba": version("numba")} if kernel == "fused" else {}),
             "threads": torch.get_num_threads() if threads is None else threads,
+            "kernel": kernel,
+            "kernel_note": kernel_note,
             "data_sha256": data_sha256,
         }
     )

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.kernels.kernel import Adjoint, Kernel, Trajectory
-from deeplimit.mathematics.model.coordinates import StageMap
+from deeplimit.mathematics.kernels.kernel import Adjoint, Increments, Kernel, Trajectory
+from deeplimit.mathematics.model.coordinates import DiscreteIncrements, StageMap
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
 _CHUNK_BYTES: Final = 96 * 2**20
@@ -81,10 +82,18 @@ class DiscretisedObjective:
         self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
         self._buffers: Trajectory | None = None
+        self._layout = self._increments()
 
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
+        if self._layout is not None:
+            found = self.kernel.objective(self._layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
+            if found is not None:
+                return Evaluation(sum(found[0].values()), *found)
         theta = self.stage_parameters(u)
+        whole = self.kernel.gradients(theta, self.problem.x, self.problem.y, self.problem.loss.name)
+        if whole is not None:
+            return self._regularise(u, whole.terminal / self.problem.samples, whole.running, whole.by_name)
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         terminal, running = u.new_zeros(()), u.new_zeros(())
         for x, y in self.chunks():
@@ -92,7 +101,7 @@ class DiscretisedObjective:
             if self.problem.regime.running_cost:
                 running += self.kernel.running_cost(run)
             terminal += self._accumulate(theta, run, y, gradient)
-        return self._regularise(u, terminal / self.problem.samples, running, gradient)
+        return self._regularise(u, float(terminal) / self.problem.samples, float(running), gradient)
 
     def value(self, u: Tensor) -> float:
         """Return E alone: a forward pass without its adjoint."""
@@ -155,6 +164,18 @@ class DiscretisedObjective:
             flat[part].add_(u[part], alpha=2.0 * self.problem.weight(name))
         return flat
 
+    def _increments(self) -> Increments | None:
+        """Return how u gives Euler's layers, where it gives all of them by increments."""
+        problem, stages = self.problem, self.stage_map
+        if type(stages) is not DiscreteIncrements or problem.fixed:
+            return None
+        return Increments(
+            first=(problem.tau("K") ** -0.5, problem.tau("b") ** -0.5),
+            rest=(1.0 / stages.scale, 1.0 / stages.scale),
+            weights=tuple(problem.weight(name) for name in PARAMETERS),
+            outputs=problem.output_dim,
+        )
+
     def _layerwise(self, parts: Mapping[str, Tensor], function: Callable[[Tensor, float], Tensor]) -> dict[str, Tensor]:
         """Return the parts by name; of those that depend on the layer, ``function`` of the part and its τ."""
         return {
@@ -185,36 +206,44 @@ class DiscretisedObjective:
             _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
         return self.problem.loss.total(z, y)
 
-    def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
-        parts = self.coordinates.unpack(u)
-        norms = [self.problem.weight(name) * part.square().sum() for name, part in parts.items()]
-        values: list[float] = torch.stack([terminal, running, *norms]).tolist()
-        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
-        terms.update(zip(parts, values[2:], strict=True))
-        return Evaluation(sum(values), terms, self.by_coordinates(gradient, u))
+    def _regularise(self, u: Tensor, terminal: float, running: float, gradient: Mapping[str, Tensor]) -> Evaluation:
+        flat = self.by_coordinates({name: gradient[name] for name in self.problem.trained}, u)
+        terms = {"terminal": terminal, "running": running, **dict.fromkeys(PARAMETERS, 0.0)}
+        for name, part in self.coordinates.slices.items():
+            values = u[part]
+            terms[name] = self.problem.weight(name) * float(torch.dot(values, values))
+        return Evaluation(sum(terms.values()), terms, flat)
 
 
 class Linearisation:
     """The Hessian of E at one point, as products.
 
-    The trajectory and its adjoint are kept when the samples fit one part, and computed again for every product when
+    A kernel that goes through samples in one go needs nothing but the point. Of others the trajectory and its adjoint
+    are kept when the samples fit one part, and computed again for every product when
     they do not, so that memory stays bounded.
     """
 
     def __init__(self, objective: DiscretisedObjective, u: Tensor) -> None:
         self._objective = objective
         self._theta = objective.stage_parameters(u)
-        self._kept = [self._prepare(x, y) for x, y in objective.chunks()] if self._single() else None
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Return ∇²E(u) v for a flat direction v."""
         objective = self._objective
-        direction = objective.directions(v)
-        gradient = {name: torch.zeros_like(self._theta[name]) for name in objective.problem.trained}
+        problem, direction = objective.problem, objective.directions(v)
+        whole = objective.kernel.hessian_product(self._theta, direction, problem.x, problem.y, problem.loss.name)
+        if whole is not None:
+            return objective.by_coordinates({name: whole[name] for name in problem.trained}, v)
+        gradient = {name: torch.zeros_like(self._theta[name]) for name in problem.trained}
         for index, (x, y) in enumerate(objective.chunks()):
             run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
             self._add(direction, run, adjoint, y, gradient)
         return objective.by_coordinates(gradient, v)
+
+    @cached_property
+    def _kept(self) -> list[tuple[Trajectory, Adjoint]] | None:
+        """Trajectory and adjoint of all samples, where they fit one part."""
+        return [self._prepare(x, y) for x, y in self._objective.chunks()] if self._single() else None
 
     def _single(self) -> bool:
         return self._objective.problem.samples <= self._objective.chunk_size()

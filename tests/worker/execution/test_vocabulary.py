@@ -7,6 +7,7 @@ import pytest
 from deeplimit.mathematics import Block, Coarse, DepthStart, Follow, Integrator, Scaling, Weights
 from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
+from deeplimit.mathematics.kernels.choice import FUSED_ACTIVATIONS, KernelChoice
 from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.minimise.certificate import Kind
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
@@ -24,6 +25,8 @@ PAIRS: list[tuple[Iterable[str], Iterable[str]]] = [
     (regimes.Coarse, Coarse),
     (regimes.DepthStart, DepthStart),
     (request.Activation, ACTIVATIONS),
+    (request.Activation, [*FUSED_ACTIVATIONS, request.Activation.GELU]),  # which training.kernel's rule is about
+    (request.KernelChoice, KernelChoice),
     (request.Loss, TERMINAL_LOSSES),
     (request.Output, [loss.output for loss in TERMINAL_LOSSES.values()]),
     (request.BasisChoice, ["auto", LegendreIncrements.family, PiecewiseLinearIncrements.family]),

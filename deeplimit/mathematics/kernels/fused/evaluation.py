@@ -1,0 +1,218 @@
+"""Samples of one evaluation, shared out in blocks of lanes and among threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.kernels.fused.hessian import hessian_product, product_entries
+from deeplimit.mathematics.kernels.fused.increments import gather, spread
+from deeplimit.mathematics.kernels.fused.lanes import PANEL
+from deeplimit.mathematics.kernels.fused.layout import (
+    Floats,
+    flat,
+    flat_biases,
+    flat_weights,
+    padded_features,
+    padded_lanes,
+    split_gradients,
+)
+from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
+from deeplimit.mathematics.kernels.fused.terminal import LOSSES
+from deeplimit.mathematics.kernels.kernel import Gradients, Increments
+
+_NEAR: Final = 2**19
+"""Numbers of a block that stay near the processor, 4 MiB.
+
+Two moons (d = 4) take 2.2 ns an entry in one block of 208 lanes at n = 64; at n = 1024 2.7 in blocks of 48 (3 MiB) and
+4.2 in one of 208; at n = 4096 3.0 in blocks of 16 (4 MiB) and 4.0 in blocks of 48.
+"""
+_MOST_LANES: Final = 256
+"""Lanes from which a block's products gain nothing more."""
+_WORTH_SHARING: Final = 200_000
+"""Entries of all stages, S d Q, that are worth a thread: about half a millisecond."""
+
+
+_GRADIENT, _PRODUCT = 2, 4
+"""Numbers that a gradient and a Hessian-vector product keep of each entry of a stage."""
+
+Scheme = tuple[int, float, float]
+"""Steps, their size, and the weight of the running cost."""
+_Entries = Callable[[int, int, int, int, int], int]
+
+
+@dataclass
+class _Memory:
+    """What one thread works in and leaves its sums in, and those sums by name."""
+
+    work: Floats
+    out: Tensor
+    sums: Floats
+    by_name: dict[str, Tensor]
+
+
+class _Layout:
+    """Where an objective's parameters are put, and the numbers that lead from its coordinates there."""
+
+    def __init__(self, layout: Increments, steps: int, features: int) -> None:
+        d = padded_features(features)
+        self.of = layout
+        self.sizes = (steps, features, d)
+        self.scales = np.array([layout.first[0], layout.rest[0], layout.first[1], layout.rest[1]])
+        self.weights, self.terms = np.array(layout.weights), np.zeros(4)
+        self.parameters = (flat(torch.empty(steps * d * d, dtype=torch.float64)), np.empty(steps * d))
+
+
+class Evaluator:
+    """The whole of an evaluation for one activation and tableau, with the memory that it works in.
+
+    Gradients that it returns lie in that memory: they are valid until the next call.
+    """
+
+    def __init__(self, code: int, tableau: tuple[Floats, Floats]) -> None:
+        self._code = code
+        self._tableau = tableau
+        self._rooms: dict[_Entries, _Room] = {}
+        self._layout: _Layout | None = None
+        self._data: tuple[Tensor, Tensor, Floats, Floats] | None = None
+
+    def gradients(self, scheme: Scheme, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
+        """Return sums and gradients over samples x (S, d) with targets y, those of the loss divided by S."""
+        found = self._sweep(scheme, _flat_parameters(theta), x, y, loss)
+        return Gradients(float(found.sums[-2]), scheme[2] * float(found.sums[-1]), found.by_name)
+
+    def hessian_product(
+        self,
+        scheme: Scheme,
+        theta: Mapping[str, Tensor],
+        direction: Mapping[str, Tensor],
+        x: Tensor,
+        y: Tensor,
+        loss: str,
+    ) -> dict[str, Tensor]:
+        """Return the derivatives of those gradients, by name, along a direction."""
+        parameters, along = _flat_parameters(theta), _flat_parameters(direction)
+        room = self._room(product_entries, _PRODUCT, scheme[0], x, len(theta["c"]))
+        inputs, targets = self._flat_data(x, y)
+        codes, (steps, h, running) = (self._code, LOSSES.index(loss)), scheme
+        sizes = (steps, padded_features(x.shape[1]), x.shape[1], len(theta["c"]), room.lanes)
+
+        def run(memory: _Memory, first: int, last: int) -> None:
+            hessian_product(
+                codes, sizes, h, running, self._tableau, parameters, along,
+                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
+            )  # fmt: skip
+
+        return room.share(run).by_name
+
+    def objective(
+        self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
+        if self._layout is None or self._layout.of is not layout:
+            self._layout = _Layout(layout, scheme[0], x.shape[1])
+        place, numbers = self._layout, flat(u)
+        spread(numbers, place.scales, place.sizes, *place.parameters)
+        last = len(numbers) - layout.outputs
+        readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
+        found = self._sweep(scheme, (*place.parameters, *readout), x, y, loss)
+        gradient = torch.empty_like(u)
+        gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
+        terms = {"terminal": float(found.sums[-2]) / len(x), "running": scheme[2] * float(found.sums[-1])}
+        return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
+
+    def _sweep(
+        self, scheme: Scheme, parameters: tuple[Floats, Floats, Floats, Floats], x: Tensor, y: Tensor, loss: str
+    ) -> _Memory:
+        """Go through all samples, forward and back."""
+        steps, h, running = scheme
+        outputs = len(parameters[3])
+        room = self._room(work_entries, _GRADIENT, steps, x, outputs)
+        inputs, targets = self._flat_data(x, y)
+        codes = (self._code, LOSSES.index(loss))
+        sizes = (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes)
+
+        def run(memory: _Memory, first: int, last: int) -> None:
+            sweep(
+                codes, sizes, h, running, self._tableau, parameters,
+                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
+            )  # fmt: skip
+
+        return room.share(run)
+
+    def _room(self, entries: _Entries, arrays: int, steps: int, x: Tensor, outputs: int) -> _Room:
+        """Return the memory for work of a kind, the last one's if it was as large."""
+        threads = torch.get_num_threads()
+        made_for = (threads, steps, *x.shape, outputs)
+        room = self._rooms.get(entries)
+        if room is None or room.made_for != made_for:
+            room = self._rooms[entries] = _Room(made_for, len(self._tableau[1]), entries, arrays)
+        return room
+
+    def _flat_data(self, x: Tensor, y: Tensor) -> tuple[Floats, Floats]:
+        """Return inputs and targets in a row, those of the last call if they are the same."""
+        if self._data is None or self._data[0] is not x or self._data[1] is not y:
+            self._data = (x, y, flat(x), flat(y.to(torch.float64)))
+        return self._data[2:]
+
+
+class _Room:
+    """How samples are shared out among threads and blocks, and the memory of each thread."""
+
+    def __init__(self, made_for: tuple[int, ...], stages: int, entries: _Entries, arrays: int) -> None:
+        threads, steps, samples, features, outputs = self.made_for = made_for
+        d = padded_features(features)
+        panels = padded_lanes(samples) // PANEL
+        count = max(1, min(threads, panels, samples * d * steps * stages // _WORTH_SHARING))
+        bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
+        self._shares = list(pairwise(bounds))
+        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d)
+        length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
+        self._memory = []
+        for _ in self._shares:
+            # torch's memory begins where a cache line does, so that no vector lies on two
+            work = torch.empty(entries(steps, stages, d, self.lanes, outputs), dtype=torch.float64)
+            out = torch.zeros(length, dtype=torch.float64)
+            by_name = _by_name(out, steps * stages, features, outputs)
+            self._memory.append(_Memory(flat(work), out, flat(out), by_name))
+
+    def share(self, run: Callable[[_Memory, int, int], None]) -> _Memory:
+        """Have ``run`` go through every thread's samples, and return the sums, always added in the same order."""
+        total = self._memory[0]
+        if len(self._memory) == 1:
+            run(total, *self._shares[0])
+            return total
+        list(_threads(len(self._memory)).map(lambda memory, share: run(memory, *share), self._memory, self._shares))
+        for other in self._memory[1:]:
+            total.out += other.out
+        return total
+
+
+def _flat_parameters(theta: Mapping[str, Tensor]) -> tuple[Floats, Floats, Floats, Floats]:
+    return flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"])
+
+
+def block_lanes(samples: int, numbers: int) -> int:
+    """Return the lanes of blocks that share out the samples, each lane with so many numbers to keep."""
+    most = max(PANEL, min(_MOST_LANES, _NEAR // numbers // PANEL * PANEL))
+    blocks = -(-samples // most)
+    return padded_lanes(-(-samples // blocks))
+
+
+def _by_name(out: Tensor, stages: int, features: int, outputs: int) -> dict[str, Tensor]:
+    by_K, by_b = split_gradients(out, stages, features)
+    rest = out[-(outputs * (features + 1) + 2) :]
+    return {"K": by_K, "b": by_b, "W": rest[: outputs * features].view(outputs, features), "c": rest[-2 - outputs : -2]}
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="fused")
