@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.objective import Evaluation
 
 
@@ -27,10 +28,13 @@ class Inverse(Protocol):
         """Take in a step and the change of the gradient along it."""
 
     def clear(self) -> None:
-        """Forget every pair."""
+        """Forget every pair, and what was known before any."""
 
     def apply(self, g: Tensor) -> Tensor:
         """Return H g."""
+
+    def alone(self) -> InverseHessian:
+        """Return it with arrays that nothing else shares."""
 
 
 @dataclass(frozen=True)

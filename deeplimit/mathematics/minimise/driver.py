@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from torch import Tensor
@@ -44,6 +45,17 @@ _LEAST_NORM: Final = 1e-300
 """What a gradient's norm is taken for where it is 0, to divide by."""
 
 
+@dataclass(frozen=True)
+class OtherStart:
+    """A second start, which is tried unless ‖g‖ at the first is at most ``enough``.
+
+    It is taken unless the first has the lower E and the lower ‖g‖.
+    """
+
+    u: Tensor
+    enough: float = 0.0
+
+
 def minimise(
     objective: Objective,
     start: Tensor,
@@ -51,6 +63,8 @@ def minimise(
     observer: Observer | None = None,
     *,
     curvature_floor: float = 0.0,
+    inverse: InverseHessian | None = None,
+    other: OtherStart | None = None,
 ) -> Solution:
     """Minimise from ``start``.
 
@@ -59,13 +73,20 @@ def minimise(
     curvature_floor
         A curvature below which the Hessian is not expected in directions that were never explored (2 min α for
         white coordinates); the error estimate never assumes more there.
+    inverse
+        What is known of the inverse Hessian; by default nothing. What is learnt of it is added.
+    other
+        A start to weigh against ``start``.
 
     Returns
     -------
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    return run(course(objective, start, budget, observer, curvature_floor=curvature_floor), objective.evaluate)
+    own = course(
+        objective, start, budget, observer, curvature_floor=curvature_floor, inverse=inverse, other=other
+    )
+    return run(own, objective.evaluate)
 
 
 def course(
@@ -76,17 +97,12 @@ def course(
     *,
     curvature_floor: float = 0.0,
     inverse: Inverse | None = None,
+    other: OtherStart | None = None,
 ) -> Course[Solution]:
-    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`.
-
-    Parameters
-    ----------
-    inverse
-        Keeps the pairs of steps and gradient changes; by default one of its own.
-    """
+    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
     observer = observer or (lambda _: None)
     inverse = InverseHessian() if inverse is None else inverse
-    return _Minimisation(objective, start, budget, observer, curvature_floor, inverse).course()
+    return _Minimisation(objective, start, budget, observer, curvature_floor, inverse).course(other)
 
 
 class _Minimisation:
@@ -120,8 +136,13 @@ class _Minimisation:
         product: Tensor = yield Product(self.inverse, g)
         return product
 
-    def course(self) -> Course[Solution]:
+    def course(self, other: OtherStart | None) -> Course[Solution]:
         self.now = (yield from self.trial()).evaluation
+        if other is not None and not gradient_norm(self.now) <= other.enough:
+            first, self.u = Reached(self.u, self.now, 0.0), other.u.clone()
+            self.now = (yield from self.trial()).evaluation
+            if _lower(first.evaluation, self.now):
+                self.u, self.now = first.u, first.evaluation
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
             return self.end(Status.DIVERGED)
         self.record()
@@ -156,7 +177,9 @@ class _Minimisation:
                 return early
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
-            newton = newton_direction(self.guarded(hessian.hessian_product), self.now.gradient, limit=limit)
+            newton = newton_direction(
+                self.guarded(hessian.hessian_product), self.now.gradient, limit=limit, precondition=self.preconditioner()
+            )
             trial = yield from self.trial(newton.direction)
             evaluation = trial.evaluation
             shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
@@ -172,6 +195,10 @@ class _Minimisation:
     def step(self, direction: Tensor) -> Course[Reached | None]:
         first = 1.0 if self.inverse.known else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
         return (yield from search(self.trial, self.now, direction, first_step=first, smooth=self.budget.smooth))
+
+    def preconditioner(self) -> Callable[[Tensor], Tensor] | None:
+        """Return what is known of the inverse Hessian, where a nearby model's is."""
+        return self.inverse.apply if isinstance(self.inverse, InverseHessian) and self.inverse.initial else None
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """Count products and let the observer interrupt a long solve."""
@@ -232,6 +259,7 @@ class _Minimisation:
             hessian_products=self.products,
             wall_time_s=time.monotonic() - self.started,
             history=self.history,
+            inverse=self.inverse.alone() if self.budget.smooth and status.optimised else None,
         )
 
     def error_estimate(self, status: Status) -> float:
@@ -252,3 +280,8 @@ class _Minimisation:
         half = self.history[len(self.history) // 2].objective
         left = self.bundle.gap(self.u, self.now, self.curvature_floor) if self.curvature_floor else 0.0
         return max(left, half - self.now.objective, self.negligible())
+
+
+def _lower(one: Evaluation, other: Evaluation) -> bool:
+    """Whether E and the norm of its gradient are lower at one start than at another; never at one that diverged."""
+    return one.objective <= other.objective + rounding(other) and gradient_norm(one) < gradient_norm(other)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.lbfgs import MEMORY
+from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 
 
 class InverseHessians:
@@ -62,6 +62,15 @@ class InverseHessians:
     def clear(self, row: Row) -> None:
         """Forget the pairs of a row."""
         self._S[row.index], self._Y[row.index], self._R[row.index] = 0.0, 0.0, self._eye
+
+    def alone(self, row: Row) -> InverseHessian:
+        """Return the inverse Hessian of one row, with arrays of its own."""
+        if row.pair is not None:
+            self._take_in([row])
+        alone = InverseHessian(self.memory)
+        for slot in self._order[row.index, self.memory - min(row.taken, self.memory) :].tolist():
+            alone.update(self._S[row.index, slot], self._Y[row.index, slot])
+        return alone
 
     def _take_in(self, rows: Sequence[Row]) -> None:
         """Take in the pairs that rows have been given, but for those whose curvature s·y is not safely positive."""
@@ -141,3 +150,7 @@ class Row:
     def apply(self, g: Tensor) -> Tensor:
         """Return H g."""
         return self.every.apply([self], [g])[0]
+
+    def alone(self) -> InverseHessian:
+        """Return an inverse Hessian of these pairs alone."""
+        return self.every.alone(self)

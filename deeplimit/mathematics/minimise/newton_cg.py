@@ -31,26 +31,40 @@ class NewtonDirection:
 
 
 def newton_direction(
-    product: Callable[[Tensor], Tensor], g: Tensor, *, limit: int, residual: float | None = None
+    product: Callable[[Tensor], Tensor],
+    g: Tensor,
+    *,
+    limit: int,
+    residual: float | None = None,
+    precondition: Callable[[Tensor], Tensor] | None = None,
 ) -> NewtonDirection:
-    """Solve H d = −g to a relative residual, by default min(½, √‖g‖), which gives superlinear convergence."""
+    """Solve H d = −g to a relative residual, by default min(½, √‖g‖), which gives superlinear convergence.
+
+    Parameters
+    ----------
+    precondition
+        An approximate inverse of H, positive definite.
+    """
     norm = float(torch.linalg.vector_norm(g))
     target = (min(0.5, math.sqrt(norm)) if residual is None else residual) * norm
     d, r = torch.zeros_like(g), g.clone()
-    v = -r
-    square = following = float(r @ r)
+    z = r if precondition is None else precondition(r)
+    v = -z
+    size, square = norm, float(r @ z)
     count = 0
     for count in range(1, (limit if square else 0) + 1):
         hv = product(v)
         curvature = float(v @ hv)
         if curvature <= 0.0:
-            return NewtonDirection(d if count > 1 else v, math.sqrt(square), count, negative_curvature=True)
+            return NewtonDirection(d if count > 1 else v, size, count, negative_curvature=True)
         step = square / curvature
         d.add_(v, alpha=step)
         r.add_(hv, alpha=step)
-        following = float(r @ r)
-        if math.sqrt(following) <= target:
+        size = float(torch.linalg.vector_norm(r))
+        if size <= target:
             break
-        v.mul_(following / square).sub_(r)
+        z = r if precondition is None else precondition(r)
+        following = float(r @ z)
+        v.mul_(following / square).sub_(z)
         square = following
-    return NewtonDirection(d, math.sqrt(following), count, negative_curvature=False)
+    return NewtonDirection(d, size, count, negative_curvature=False)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.objective import Evaluation
 
 _UNITS: Final = 8.0
@@ -110,6 +111,8 @@ class Solution:
         L-BFGS iterations; evaluations of E with its gradient; products used by Newton-CG.
     history
         The start and every accepted iterate.
+    inverse
+        What was learnt of the inverse Hessian, for models nearby; None where that is not to be used.
     """
 
     u: Tensor
@@ -121,6 +124,7 @@ class Solution:
     hessian_products: int = 0
     wall_time_s: float = 0.0
     history: list[HistoryRow] = field(default_factory=list)
+    inverse: InverseHessian | None = field(default=None, repr=False)
 
     @property
     def objective(self) -> float:

@@ -147,6 +147,10 @@ class LegendreIncrements:
         """Return the same function in a basis of higher degree: the spaces are nested, zeros are appended."""
         return torch.cat([u, u.new_zeros((finer.size - self.size, *u.shape[1:]))])
 
+    def carried(self, u: Tensor, other: LegendreIncrements) -> Tensor:
+        """Return the nearest function in a basis of any degree; the adjoint of the same the other way."""
+        return self.refine(u, other) if other.size >= self.size else u[: other.size]
+
 
 class PiecewiseLinearIncrements(DiscreteIncrements):
     """Continuous A, linear on M equal cells: u_0 = √τ A(0), u_i = √M (A(t_i) − A(t_{i−1})). q = M + 1.
@@ -179,9 +183,13 @@ class PiecewiseLinearIncrements(DiscreteIncrements):
         return self.coordinates(other.sample(other.coordinates(nodes, 1.0), 1.0, t), tau)
 
     def refine(self, u: Tensor, finer: PiecewiseLinearIncrements) -> Tensor:
-        """Return the same function on a multiple of the cells."""
+        """Return the interpolant on other cells: on a multiple of them the same function."""
         t = torch.linspace(0.0, 1.0, finer.size, dtype=u.dtype, device=u.device)
         return finer.coordinates(self.sample(u, 1.0, t), 1.0)
+
+    def carried(self, u: Tensor, other: PiecewiseLinearIncrements) -> Tensor:
+        """Return the interpolant on any number of cells; the adjoint of the same the other way."""
+        return self.refine(u, other)
 
     def cell(self, t: Tensor) -> Tensor:
         """Return the index of the cell that each time (T,) is in."""

@@ -2,28 +2,38 @@
 
 Nodes are t_i = i/n. The H¹ lift is piecewise linear through the nodes and constant beyond the last; prolongation
 samples it. Repeating layers instead would double the seminorm.
+
+In increment coordinates each of these maps is the adjoint of the one in the other direction, and none makes a function
+larger: a piecewise-linear interpolant has the least ∫|A'|² of all functions through its nodes.
 """
 
 from __future__ import annotations
 
-import torch
+import math
+from collections.abc import Callable
 
-from deeplimit.mathematics.model.coordinates import PiecewiseLinearIncrements
-from deeplimit.mathematics.model.flow import ContinuumParameters
-from deeplimit.mathematics.model.residual_network import DiscreteParameters
+import torch
+from torch import Tensor
+
+from deeplimit.mathematics.model.coordinates import DiscreteIncrements, PiecewiseLinearIncrements
+from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
+from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
+from deeplimit.mathematics.problem.learning_problem import LAYERED
+
+Model = ResidualNetwork | Flow
+"""What has increment coordinates: a network or a discretised continuum model."""
 
 
 def lift(parameters: DiscreteParameters) -> ContinuumParameters:
     """Return the H¹ lift of θ_n: R_∞(lift) = R_n(θ_n); W and c are copied."""
     basis = PiecewiseLinearIncrements(parameters.depth)
-    K, b = (torch.cat([nodes, nodes[-1:]]) for nodes in (parameters.K, parameters.b))
+    K, b = _closed(parameters.K), _closed(parameters.b)
     return ContinuumParameters.from_coefficients(basis, K, b, parameters.W, parameters.c)
 
 
 def recover(parameters: ContinuumParameters, depth: int) -> DiscreteParameters:
     """Return the recovery sequence's member of depth n: K and b sampled at i/n, W and c copied, nothing trained."""
-    t = torch.arange(depth, dtype=parameters.K.dtype, device=parameters.K.device) / depth
-    K, b = parameters.sample(t)
+    K, b = parameters.sample(_nodes(depth, parameters.K))
     return DiscreteParameters(K, b, parameters.W, parameters.c)
 
 
@@ -51,3 +61,62 @@ def restrict(parameters: DiscreteParameters, depth: int) -> DiscreteParameters:
     if depth > parameters.depth:
         raise ValueError(f"depth {depth} is not coarser than {parameters.depth}")
     return recover(lift(parameters), depth)
+
+
+def transfer(v: Tensor, source: Model, target: Model) -> Tensor:
+    """Return a direction v (length,) of one model in the flat coordinates of another of the same problem.
+
+    Between two networks it samples lifts, from a network to the continuum it projects them, and from the continuum to a
+    network it samples; ``transfer(·, target, source)`` is the adjoint, and neither makes v longer.
+    """
+    if source is target:
+        return v.clone()
+    parts = source.coordinates.unpack(v)
+    carry = _between(source, target)
+    carried = {
+        name: carry(part, source.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()
+    }
+    return target.coordinates.pack(carried)
+
+
+def _between(source: Model, target: Model) -> Callable[[Tensor, float], Tensor]:
+    """Return the map of the coordinates (q, ...) of one parameter, given its τ."""
+    if isinstance(source, ResidualNetwork) and isinstance(target, ResidualNetwork):
+        return lambda u, tau: _resampled(u, tau, source, target)
+    if isinstance(source, ResidualNetwork):
+        assert isinstance(target, Flow)  # noqa: S101 - for the type checker: the only other model
+        basis = target.basis
+        return lambda u, tau: basis.project(_closed(source.layers.apply(u, tau)), tau)
+    if isinstance(target, ResidualNetwork):
+        times = _nodes(target.depth, source.problem.x)
+        return lambda u, tau: target.layers.coordinates(source.basis.sample(u, tau, times), tau)
+    return lambda u, _: source.basis.carried(u, target.basis)  # type: ignore[arg-type]  # one family a problem
+
+
+def _resampled(u: Tensor, tau: float, source: ResidualNetwork, target: ResidualNetwork) -> Tensor:
+    """Return the coordinates of the lift's values at the nodes of another depth."""
+    n, m = source.depth, target.depth
+    if isinstance(source.layers, DiscreteIncrements) and (m % n == 0 or n % m == 0):
+        # A cell of the coarser depth is a whole number of the finer one's, and its increment shared out, or summed up.
+        coarse, times = min(n, m), max(n, m) // min(n, m)
+        inner = u[1:] if m >= n else u[1 : 1 + (m - 1) * times]
+        if m >= n:
+            out = u.new_zeros((m, *u.shape[1:]))
+            out[1 : 1 + (coarse - 1) * times] = inner.repeat_interleave(times, 0).mul_(1.0 / math.sqrt(times))
+        else:
+            out = u.new_empty((m, *u.shape[1:]))
+            out[1:] = inner.reshape(coarse - 1, times, *u.shape[1:]).sum(1).mul_(1.0 / math.sqrt(times))
+        out[0] = u[0]
+        return out
+    basis = PiecewiseLinearIncrements(n)
+    nodes = basis.coordinates(_closed(source.layers.apply(u, tau)), 1.0)
+    return target.layers.coordinates(basis.sample(nodes, 1.0, _nodes(m, u)), tau)
+
+
+def _closed(nodes: Tensor) -> Tensor:
+    """Return nodal values with that at 1, which is the last again."""
+    return torch.cat([nodes, nodes[-1:]])
+
+
+def _nodes(depth: int, like: Tensor) -> Tensor:
+    return torch.arange(depth, dtype=like.dtype, device=like.device) / depth
