@@ -114,6 +114,9 @@ def main() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and settings.torch_threads is not None:
         torch.set_num_threads(settings.torch_threads)
+    prepare = getattr(sys.modules[executor.__module__], "prepare", None)
+    if prepare is not None:
+        threading.Thread(target=prepare, name="prepare", daemon=True).start()
     Trainer(executor, ArtifactStore.of(settings), orders, answers).serve()
 
 

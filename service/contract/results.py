@@ -46,6 +46,10 @@ class Provenance(Answer):
         description="Versions of Python and of what computes: numpy, scipy, scikit-learn, torch, those for BLAS.",
     )
     threads: int | None = Field(default=None, description="Of the processor, that the computation used.")
+    kernel: Literal["torch", "fused"] | None = Field(default=None, description="What went through the layers.")
+    kernel_note: str | None = Field(
+        default=None, description="Why it was torch where `training.kernel` asked for fused."
+    )
     data_sha256: str | None = Field(
         default=None,
         description="Of the samples: over inputs, then targets, little-endian doubles in row-major order.",

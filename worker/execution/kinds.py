@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deeplimit.mathematics.kernels import choice
 from service.contract.kinds import KINDS
 from worker.executor import load_executor
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 for _kind in KINDS.values():
     load_executor(_kind.executor)  # imported while the trainer warms up, not when a job waits
+
+
+def prepare() -> None:
+    """Have ready what the first job would wait for; run beside the trainer, which takes jobs meanwhile."""
+    choice.prepare()
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:

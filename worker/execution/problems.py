@@ -23,6 +23,7 @@ from deeplimit.mathematics import (
     Weights,
 )
 from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
+from deeplimit.mathematics.kernels.choice import KernelChoice, why_not_fused
 from deeplimit.mathematics.problem.datasets import Dataset, Standardisation, load, split
 from service.contract.names import DATA
 from service.contract.train.depths import WantedGap, WantedPredictionError
@@ -173,7 +174,22 @@ def problem_of(
         fixed=_fixed(spec, outputs),
         device=_device(spec.training.device.value),
         dtype=torch.float32 if spec.training.dtype.value == "float32" else torch.float64,
+        kernel=KernelChoice.TORCH if _why_not_fused(spec) else KernelChoice(spec.training.kernel.value),
     )
+
+
+def kernel_note(spec: ResolvedTrainSpec) -> str | None:
+    """Return why torch's kernel serves a specification that asks for the fused one, or None."""
+    reason = _why_not_fused(spec)
+    return None if reason is None else f"{reason[0].upper()}{reason[1:]}; torch's kernel was used."
+
+
+def _why_not_fused(spec: ResolvedTrainSpec) -> str | None:
+    """Return what only a worker can know against the fused kernel, where it is asked for."""
+    if spec.training.kernel.value != KernelChoice.FUSED:
+        return None
+    device = _device(spec.training.device.value)
+    return why_not_fused(spec.network.activation.value, device=device, dtype=torch.float64)
 
 
 def _regime(spec: ResolvedTrainSpec) -> Regime:

@@ -32,6 +32,8 @@ def provenance_of(
     dtype: str = "float64",
     threads: int | None = None,
     data_sha256: str | None = None,
+    kernel: str | None = None,
+    kernel_note: str | None = None,
 ) -> Provenance:
     """Return the provenance of a job's results, which took so many seconds of wall time.
 
@@ -48,6 +50,8 @@ def provenance_of(
             "wall_time_s": seconds,
             "libraries": library_versions(),
             "threads": torch.get_num_threads() if threads is None else threads,
+            "kernel": kernel,
+            "kernel_note": kernel_note,
             "data_sha256": data_sha256,
         }
     )

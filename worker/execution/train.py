@@ -19,7 +19,7 @@ from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
 from worker.execution.plots import StudyPlots, prepare_to_draw
-from worker.execution.problems import continuum_of, prepare_problem, training_of, wanted_of
+from worker.execution.problems import continuum_of, kernel_note, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
 from worker.execution.train_diagnostics import diagnostics_of
 from worker.execution.train_results import trained_models
@@ -100,6 +100,8 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
             dtype=spec.training.dtype,
             threads=threads,
             data_sha256=prepared.data_sha256,
+            kernel=prepared.problem.kernel_name,
+            kernel_note=kernel_note(spec),
         ),
     )
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])

@@ -10,9 +10,10 @@ the quadrature of its own weights, and every costate and gradient contains it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor
 
@@ -75,11 +76,33 @@ class Tangent:
     z: Tensor
 
 
+@dataclass
+class Gradients:
+    """What one evaluation needs of its samples, S of them.
+
+    Attributes
+    ----------
+    terminal
+        The sum of the terminal losses.
+    running
+        The running cost.
+    by_name
+        Derivatives of terminal/S and the running cost by K (Q, d, d), b (Q, d), W (m, d) and c (m,).
+    """
+
+    terminal: float
+    running: float
+    by_name: dict[str, Tensor]
+
+
 class Kernel(ABC):
     """``steps`` equal steps of a method over [0, T], with their derivatives; ``running`` is the running cost's ρ.
 
     ρ h Σ_q b_j ‖Y_q‖² is what the method makes of ρ ∫‖X‖² as one more state.
     """
+
+    name: ClassVar[str] = "torch"
+    """As in a specification."""
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -96,6 +119,14 @@ class Kernel(ABC):
         part = copy(self)
         part.steps, part.running = steps, 0.0
         return part
+
+    def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients | None:
+        """Return what an evaluation needs of samples x (S, d) with targets y, if the kernel does it in one go.
+
+        ``theta`` holds K, b, W and c, and ``loss`` names the terminal loss. The gradients may lie in memory that the
+        next call writes to. A kernel that goes forward and back, with the loss in between, returns None.
+        """
+        del theta, x, y, loss
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

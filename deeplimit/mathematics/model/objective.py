@@ -85,6 +85,9 @@ class DiscretisedObjective:
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
         theta = self.stage_parameters(u)
+        whole = self.kernel.gradients(theta, self.problem.x, self.problem.y, self.problem.loss.name)
+        if whole is not None:
+            return self._regularise(u, whole.terminal / self.problem.samples, whole.running, whole.by_name)
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         terminal, running = u.new_zeros(()), u.new_zeros(())
         for x, y in self.chunks():
@@ -92,7 +95,7 @@ class DiscretisedObjective:
             if self.problem.regime.running_cost:
                 running += self.kernel.running_cost(run)
             terminal += self._accumulate(theta, run, y, gradient)
-        return self._regularise(u, terminal / self.problem.samples, running, gradient)
+        return self._regularise(u, float(terminal) / self.problem.samples, float(running), gradient)
 
     def value(self, u: Tensor) -> float:
         """Return E alone: a forward pass without its adjoint."""
@@ -185,13 +188,13 @@ class DiscretisedObjective:
             _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
         return self.problem.loss.total(z, y)
 
-    def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
-        parts = self.coordinates.unpack(u)
-        norms = [self.problem.weight(name) * part.square().sum() for name, part in parts.items()]
-        values: list[float] = torch.stack([terminal, running, *norms]).tolist()
-        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
-        terms.update(zip(parts, values[2:], strict=True))
-        return Evaluation(sum(values), terms, self.by_coordinates(gradient, u))
+    def _regularise(self, u: Tensor, terminal: float, running: float, gradient: Mapping[str, Tensor]) -> Evaluation:
+        flat = self.by_coordinates({name: gradient[name] for name in self.problem.trained}, u)
+        terms = {"terminal": terminal, "running": running, **dict.fromkeys(PARAMETERS, 0.0)}
+        for name, part in self.coordinates.slices.items():
+            values = u[part]
+            terms[name] = self.problem.weight(name) * float(torch.dot(values, values))
+        return Evaluation(sum(terms.values()), terms, flat)
 
 
 class Linearisation:

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS, Activation
+from deeplimit.mathematics.kernels.choice import KernelChoice, explicit_scheme
 from deeplimit.mathematics.kernels.implicit_euler import ImplicitEuler
 from deeplimit.mathematics.kernels.kernel import Kernel
-from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
 from deeplimit.mathematics.kernels.tableau import IMPLICIT_EULER, Tableau
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
 from deeplimit.mathematics.problem.data_symmetry import DataSymmetry, data_symmetries
@@ -73,11 +73,15 @@ class Problem:
         the rows of K and of Vᵀ, and b (w,).
     device, dtype
         Where and in what precision everything is computed.
+    kernel
+        What goes through the layers: ``torch``, ``fused``, or ``auto`` for the fused kernel where it is at hand and
+        faster. Implicit methods and two-layer blocks are torch's.
 
     Raises
     ------
     ValueError
-        If shapes or targets do not fit, a number is not finite, or a name is unknown.
+        If shapes or targets do not fit, a number is not finite, a name is unknown, or the fused kernel is asked for and
+        cannot serve.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Problem:
         fixed: Mapping[str, ArrayLike] | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
+        kernel: KernelChoice | str = KernelChoice.AUTO,
     ) -> None:
         x = np.asarray(inputs, dtype=np.float64)
         if x.ndim != 2 or not x.size:
@@ -108,6 +113,7 @@ class Problem:
         self.regime = regime or Regime()
         self.device = torch.device(device)
         self.dtype = dtype
+        self._kernel = KernelChoice(kernel)
         self.input_dim = x.shape[1]
         self.state_dim = state_dim or self.input_dim
         if self.state_dim < self.input_dim:
@@ -131,6 +137,10 @@ class Problem:
         self.trained: tuple[str, ...] = tuple(name for name in PARAMETERS if name not in self.fixed)
         if not self.trained:
             raise ValueError("every parameter is fixed: nothing to train")
+        if self._kernel is KernelChoice.FUSED and self.regime.two_layer:
+            raise ValueError("kernel 'fused': two-layer blocks are torch's")
+        if self._kernel is KernelChoice.FUSED:
+            self._explicit  # noqa: B018 - raises where it cannot serve
 
     @property
     def width(self) -> int:
@@ -159,6 +169,18 @@ class Problem:
         It is 0 where K or b is not regularised.
         """
         return 2.0 * min(self.weight(name) for name in self.trained)
+
+    @cached_property
+    def _explicit(self) -> type[Kernel]:
+        """The kernel of explicit methods, one and the same for all that is computed of this problem."""
+        if self.regime.two_layer:
+            return TwoLayerRungeKutta
+        return explicit_scheme(self._kernel, self.activation.name, self.state_dim, device=self.device, dtype=self.dtype)
+
+    @property
+    def kernel_name(self) -> str:
+        """Name of the kernel that goes through explicit methods' layers."""
+        return self._explicit.name
 
     @cached_property
     def data_symmetries(self) -> list[DataSymmetry]:
@@ -190,7 +212,7 @@ class Problem:
         """
         scheme: type[Kernel]
         if tableau.explicit:
-            scheme = TwoLayerRungeKutta if self.regime.two_layer else ExplicitRungeKutta
+            scheme = self._explicit
         elif tableau is IMPLICIT_EULER and not self.regime.two_layer:
             scheme = ImplicitEuler
         else:

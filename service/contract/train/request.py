@@ -74,6 +74,14 @@ class Dtype(StrEnum):
     FLOAT32 = "float32"
 
 
+class KernelChoice(StrEnum):
+    """What goes through the layers."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    FUSED = "fused"
+
+
 class _FixedArray(ArrayOf):
     """Annotation: one matrix or vector, or a word for it, kept as nested lists or the word."""
 
@@ -239,6 +247,11 @@ class Training(Strict):
     )
     dtype: Dtype = Dtype.FLOAT64
     device: Device = Device.AUTO
+    kernel: KernelChoice = Field(
+        default=KernelChoice.AUTO,
+        description="torch, or fused: all layers in one loop of machine code on the CPU, in float64; auto: fused where"
+        " the worker has it and it is faster. The numbers agree to rounding.",
+    )
 
 
 class TrainSpec(JobRequest):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from service.contract.request import Device
 from service.contract.train.depths import Wanted, WantedPredictionError, depths_form
 from service.contract.train.regimes import Block, DepthStart, Integrator, Scaling, Weights
-from service.contract.train.request import Dtype
+from service.contract.train.request import Activation, Dtype, KernelChoice
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LEAST_POSITIVE_FLOAT32
 
@@ -30,7 +31,7 @@ def resolved_width(spec: TrainSpec, state_dim: int) -> int | None:
 
 def rule_errors(spec: TrainSpec) -> list[FieldError]:
     """Check fields against each other that say enough without the data."""
-    errors = _regime_errors(spec) + _wanted_errors(spec) + _precision_errors(spec)
+    errors = _regime_errors(spec) + _wanted_errors(spec) + _precision_errors(spec) + _kernel_errors(spec)
     if spec.discrete is None and not _trains_continuum(spec):
         errors.append(FieldError("", "nothing_to_train", "discrete and continuum cannot both be null"))
     return errors
@@ -92,3 +93,22 @@ def _precision_errors(spec: TrainSpec) -> list[FieldError]:
         for name, weight in weights
         if weight < LEAST_POSITIVE_FLOAT32
     ]
+
+
+def _kernel_errors(spec: TrainSpec) -> list[FieldError]:
+    """Refuse the fused kernel where no worker can have it."""
+    if spec.training.kernel is not KernelChoice.FUSED:
+        return []
+    network, training = spec.network, spec.training
+    rules = (
+        (network.block is Block.TWO_LAYER, "two_layer blocks"),
+        (network.integrator is Integrator.IMPLICIT_EULER, "implicit_euler"),
+        (network.activation is Activation.GELU, "gelu"),
+        (training.dtype is Dtype.FLOAT32, "float32"),
+        (training.device is Device.CUDA, "cuda"),
+    )
+    what = [name for broken, name in rules if broken]
+    if not what:
+        return []
+    detail = f"fused does not offer {' or '.join(what)}; use auto or torch"
+    return [FieldError("/training/kernel", "not_applicable", detail)]

@@ -1,0 +1,92 @@
+"""Everything that one evaluation needs of its samples, block by block: forward, terminal loss, adjoint, gradients.
+
+Only one block's states are ever kept, so that they stay in the processor's own memory, whatever the depth and the number
+of samples.
+"""
+
+from __future__ import annotations
+
+from deeplimit.mathematics.kernels.fused.compiled import compiled
+from deeplimit.mathematics.kernels.fused.loops import Floats, backward_step, forward_step
+from deeplimit.mathematics.kernels.fused.terminal import terminal
+
+
+@compiled
+def sweep(
+    codes: tuple[int, int],
+    sizes: tuple[int, int, int, int, int],
+    h: float,
+    running: float,
+    tableau: tuple[Floats, Floats],
+    parameters: tuple[Floats, Floats, Floats, Floats],
+    x: Floats,
+    y: Floats,
+    samples: tuple[int, int, int],
+    work: Floats,
+    out: Floats,
+) -> None:
+    """Fill ``out``, flat: the gradients by K (Q, d, d), b (Q, d), W (m, features), c (m), the terminal sum, ∫‖X‖².
+
+    ``codes`` are those of activation and loss; ``sizes`` steps, padded d, features, outputs, lanes of a block; and
+    ``samples`` the first sample, the one after the last, and the number that means are taken over. x is (S, features).
+    ``work`` has room for ``work_entries``.
+    """
+    code, loss = codes
+    steps, d, features, outputs, lanes = sizes
+    feeds, weights = tableau
+    K, b, W, c = parameters
+    first, last, total = samples
+    stages = len(weights)
+    size = d * lanes
+    stage = stages * size
+    slope = steps * stage
+    a = 2 * steps * stage
+    v = a + stage
+    state = v + stage
+    costate = state + size
+    z = costate + size
+    gb = steps * stages * d * d
+    gw = gb + steps * stages * d
+    gc = gw + outputs * features
+    sums = gc + outputs
+    for at in range(sums + 2):
+        out[at] = 0.0
+    for begin in range(first, last, lanes):
+        count = min(lanes, last - begin)
+        for lane in range(lanes):
+            sample = begin + min(lane, count - 1)  # padding repeats a sample, so that it diverges only if that does
+            for f in range(features):
+                work[state + f * lanes + lane] = x[sample * features + f]
+            for f in range(features, d):
+                work[state + f * lanes + lane] = 0.0
+        for i in range(steps):
+            at = i * stage
+            forward_step(
+                code, K, i * stages * d * d, b, i * stages * d, feeds, weights, h, d, lanes,
+                work, state, work, at, work, slope + at, work, slope + at, work, a,
+            )  # fmt: skip
+        out[sums] += terminal(
+            loss, W, c, work, state, y, begin, count, total, features, outputs, d, lanes,
+            work, z, work, costate, out, gw, gc,
+        )  # fmt: skip
+        if running != 0.0:
+            for i in range(steps):
+                for j in range(stages):
+                    squares = 0.0
+                    for f in range(features):
+                        for lane in range(count):
+                            entry = work[i * stage + j * size + f * lanes + lane]
+                            squares += entry * entry
+                    out[sums + 1] += h * weights[j] * squares
+        for i in range(steps - 1, -1, -1):
+            at = i * stage
+            backward_step(
+                K, i * stages * d * d, feeds, weights, h, running, d, lanes, count,
+                work, costate, work, at, work, slope + at, work, v, work, slope + at, work, v,
+                out, i * stages * d * d, gb + i * stages * d,
+            )  # fmt: skip
+
+
+def work_entries(steps: int, stages: int, d: int, lanes: int, outputs: int) -> int:
+    """Return the entries of ``work``: inputs and slopes of all stages, and what one step and the ends need."""
+    return (2 * steps + 2) * stages * d * lanes + (2 * d + outputs) * lanes
