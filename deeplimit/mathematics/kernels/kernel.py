@@ -95,6 +95,15 @@ class Gradients:
     by_name: dict[str, Tensor]
 
 
+@dataclass
+class SetGradients:
+    """The same for B parameter sets: (B,) sums and costs, and derivatives with the sets first, K's (B, Q, d, d)."""
+
+    terminal: Tensor
+    running: Tensor
+    by_name: dict[str, Tensor]
+
+
 class Kernel(ABC):
     """``steps`` equal steps of a method over [0, T], with their derivatives; ``running`` is the running cost's ρ.
 
@@ -103,6 +112,8 @@ class Kernel(ABC):
 
     name: ClassVar[str] = "torch"
     """As in a specification."""
+    many: ClassVar[bool] = False
+    """Whether ``gradients_of_sets`` serves."""
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -127,6 +138,10 @@ class Kernel(ABC):
         next call writes to. A kernel that goes forward and back, with the loss in between, returns None.
         """
         del theta, x, y, loss
+
+    def gradients_of_sets(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> SetGradients:
+        """Return the same for many sets at once, where ``many`` says so: K (B, Q, d, d), b (B, Q, d) and so on."""
+        raise NotImplementedError
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

@@ -67,11 +67,6 @@ class InverseHessian:
         """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
         return self._taken > 0 or self.initial is not None
 
-    @property
-    def known(self) -> bool:
-        """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
-        return len(self._pairs) > 0
-
     def update(self, s: Tensor, y: Tensor) -> None:
         """Take a pair in, unless its curvature s·y is not safely positive; the oldest makes room."""
         curvature, length = torch.stack([s @ y, y @ y]).tolist()

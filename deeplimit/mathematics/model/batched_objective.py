@@ -25,6 +25,9 @@ _WORTH_BATCHING_ELSEWHERE: Final = 2**24
 """The same on a device that calls are sent to."""
 
 
+_Data = tuple[Tensor, Tensor, dict[str, Tensor]]
+
+
 class BatchedObjective:
     """E of a network or a flow at the rows of U (B, length).
 
@@ -33,12 +36,12 @@ class BatchedObjective:
     single
         The objective of one set.
     kernel
-        Its kernel for many.
+        For many, where the objective's own does not serve many.
     """
 
-    def __init__(self, single: DiscretisedObjective, kernel: BatchedRungeKutta) -> None:
+    def __init__(self, single: DiscretisedObjective, kernel: BatchedRungeKutta | None) -> None:
         self.single, self.problem, self._kernel = single, single.problem, kernel
-        self._stages = kernel.steps * kernel.stages
+        self._stages = single.kernel.steps * single.kernel.stages
         self._slices, self._shapes = single.coordinates.slices, single.coordinates.shapes
         self._bend = single.problem.x.new_empty(single.coordinates.length)
         for name, part in self._slices.items():
@@ -47,6 +50,8 @@ class BatchedObjective:
     @classmethod
     def of(cls, single: DiscretisedObjective) -> Self | None:
         """Return the objective of many sets, or None where the kernel goes through one set at a time."""
+        if single.kernel.many:
+            return cls(single, None)
         kernel = batched(single.kernel)
         return None if kernel is None else cls(single, kernel)
 
@@ -61,13 +66,7 @@ class BatchedObjective:
     def evaluate(self, U: Tensor) -> list[Evaluation]:
         """Return E, its terms, ∂E/∂u and its norm at each row of U."""
         theta = self._stage_values(U)
-        gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
-        terminal, running = U.new_zeros(len(U)), U.new_zeros(len(U))
-        for x, y in self._chunks(len(U)):
-            run = self._kernel.forward(theta["K"], theta["b"], x)
-            if self.problem.regime.running_cost:
-                running += self._kernel.running_cost(run)
-            terminal += self._accumulate(theta, run, y, gradient)
+        terminal, running, gradient = self._data(theta) if self._kernel is None else self._parts(self._kernel, theta)
         flat = self._by_coordinates(gradient).addcmul_(U, self._bend)
         norms = [self.problem.weight(name) * U[:, part].square().sum(1) for name, part in self._slices.items()]
         columns = [terminal / self.problem.samples, running, *norms, torch.linalg.vector_norm(flat, dim=1)]
@@ -82,6 +81,29 @@ class BatchedObjective:
         terms.update(zip(self._slices, values[2:], strict=True))
         return Evaluation(sum(values), terms, gradient, norm)
 
+    def _data(self, theta: Mapping[str, Tensor]) -> _Data:
+        """Return terminal sums and running costs (B,), and the gradients by stage values, of all samples at once."""
+        problem = self.problem
+        sets = {name: value.transpose(0, 1) if name in LAYERED else value for name, value in theta.items()}
+        whole = self.single.kernel.gradients_of_sets(sets, problem.x, problem.y, problem.loss.name)
+        gradient = {name: whole.by_name[name] for name in problem.trained}
+        for name in LAYERED:
+            if name in gradient:
+                gradient[name] = gradient[name].transpose(0, 1)
+        return whole.terminal, whole.running, gradient
+
+    def _parts(self, kernel: BatchedRungeKutta, theta: Mapping[str, Tensor]) -> _Data:
+        """Return the same, of the samples part by part."""
+        gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
+        sets = len(theta["c"])
+        terminal, running = theta["c"].new_zeros(sets), theta["c"].new_zeros(sets)
+        for x, y in self._chunks(sets):
+            run = kernel.forward(theta["K"], theta["b"], x)
+            if self.problem.regime.running_cost:
+                running += kernel.running_cost(run)
+            terminal += self._accumulate(kernel, theta, run, y, gradient)
+        return terminal, running, gradient
+
     def _chunks(self, sets: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the inputs (d, S') and the targets in parts of bounded memory."""
         size = samples_at_once(self.problem, self._stages * sets)
@@ -89,7 +111,12 @@ class BatchedObjective:
         return ((x.T, y) for x, y in parts)
 
     def _accumulate(
-        self, theta: Mapping[str, Tensor], run: Trajectories, y: Tensor, gradient: Mapping[str, Tensor]
+        self,
+        kernel: BatchedRungeKutta,
+        theta: Mapping[str, Tensor],
+        run: Trajectories,
+        y: Tensor,
+        gradient: Mapping[str, Tensor],
     ) -> Tensor:
         """Add one part's data gradients by stage values into ``gradient``; return the terminal sums (B,)."""
         final = run.states[-1]
@@ -100,7 +127,7 @@ class BatchedObjective:
         if "c" in gradient:
             gradient["c"].add_(r.sum(2))
         if self.problem.varying:
-            by_stage = self._kernel.gradient(run, theta["K"], torch.bmm(theta["W"].transpose(1, 2), r))
+            by_stage = kernel.gradient(run, theta["K"], torch.bmm(theta["W"].transpose(1, 2), r))
             for name, term in zip(LAYERED, by_stage, strict=True):
                 if name in gradient:
                     gradient[name].add_(term)

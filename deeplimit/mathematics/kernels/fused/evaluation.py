@@ -21,9 +21,9 @@ from deeplimit.mathematics.kernels.fused.layout import (
     padded_lanes,
     split_gradients,
 )
-from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
+from deeplimit.mathematics.kernels.fused.sweep import sweep, sweep_sets, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
-from deeplimit.mathematics.kernels.kernel import Gradients
+from deeplimit.mathematics.kernels.kernel import Gradients, SetGradients
 
 _NEAR: Final = 2**19
 """Numbers of a block that stay near the processor, 4 MiB.
@@ -87,6 +87,28 @@ class Evaluator:
             total.out += other.out
         return Gradients(float(total.sums[-2]), running * float(total.sums[-1]), total.by_name)
 
+    def of_sets(
+        self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
+    ) -> SetGradients:
+        """Return the same for sets K (B, Q, d, d), b (B, Q, d), W (B, m, d) and c (B, m), one after the other.
+
+        They go through one thread: sets that are worth going through together are small.
+        """
+        (samples, features), (sets, outputs) = x.shape, theta["c"].shape
+        d, stages = padded_features(features), steps * len(self._tableau[1])
+        lanes = block_lanes(samples, 2 * stages * d)
+        self._provide((1, steps, features, outputs, lanes))
+        out = torch.empty((sets, len(self._memory[0].out)), dtype=torch.float64)
+        K, b = flat_weights(theta["K"].flatten(0, 1)), flat_biases(theta["b"].flatten(0, 1))
+        parameters = (K.reshape(sets, -1), b.reshape(sets, -1), _rows(theta["W"]), _rows(theta["c"]))
+        inputs, targets = self._flat_data(x, y)
+        sweep_sets(
+            (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes), h, running, self._tableau,
+            parameters, inputs, targets, (0, samples, samples),
+            self._memory[0].work, out.numpy(),
+        )  # fmt: skip
+        return SetGradients(out[:, -2], out[:, -1] * running, _by_name(out, stages, features, outputs))
+
     def _provide(self, sizes: tuple[int, ...]) -> None:
         """Have memory for so many threads, steps, features, outputs and lanes."""
         if sizes == self._made_for:
@@ -124,10 +146,15 @@ def block_lanes(samples: int, numbers: int) -> int:
     return padded_lanes(-(-samples // blocks))
 
 
+def _rows(value: Tensor) -> Floats:
+    return flat(value).reshape(len(value), -1)
+
+
 def _by_name(out: Tensor, stages: int, features: int, outputs: int) -> dict[str, Tensor]:
     by_K, by_b = split_gradients(out, stages, features)
-    rest = out[-(outputs * (features + 1) + 2) :]
-    return {"K": by_K, "b": by_b, "W": rest[: outputs * features].view(outputs, features), "c": rest[-2 - outputs : -2]}
+    by_W = out[..., -(outputs * (features + 1) + 2) : -2 - outputs]
+    by_W = by_W.view(*out.shape[:-1], outputs, features)
+    return {"K": by_K, "b": by_b, "W": by_W, "c": out[..., -2 - outputs : -2]}
 
 
 @cache

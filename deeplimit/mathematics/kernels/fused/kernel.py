@@ -23,7 +23,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
     split_gradients,
 )
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
-from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Kernel, Tangent, Trajectory
+from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Kernel, SetGradients, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau
 
 
@@ -58,6 +58,7 @@ class FusedRungeKutta(Kernel):
     """
 
     name = "fused"
+    many = True
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -74,6 +75,10 @@ class FusedRungeKutta(Kernel):
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""
         return self._evaluator(self.steps, self.h, self.running, theta, x, y, loss)
+
+    def gradients_of_sets(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> SetGradients:
+        """Return the same for many sets, in one call; see ``Kernel``."""
+        return self._evaluator.of_sets(self.steps, self.h, self.running, theta, x, y, loss)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""

@@ -46,12 +46,13 @@ def flat_biases(b: Tensor) -> Floats:
 
 
 def split_gradients(gradient: Tensor, stages: int, d: int) -> tuple[Tensor, Tensor]:
-    """Return views (Q, d, d) and (Q, d) of padded gradients by K and b that lie in a row."""
+    """Return views (…, Q, d, d) and (…, Q, d) of padded gradients by K and b that lie in rows."""
     padded = padded_features(d)
     middle = stages * padded * padded
-    by_K = gradient[:middle].view(stages, padded, padded)
-    by_b = gradient[middle : middle + stages * padded].view(stages, padded)
-    return by_K[:, :d, :d], by_b[:, :d]
+    rows = gradient.shape[:-1]
+    by_K = gradient[..., :middle].view(*rows, stages, padded, padded)
+    by_b = gradient[..., middle : middle + stages * padded].view(*rows, stages, padded)
+    return by_K[..., :d, :d], by_b[..., :d]
 
 
 class Laid:

@@ -87,6 +87,27 @@ def sweep(
             )  # fmt: skip
 
 
+@compiled
+def sweep_sets(
+    codes: tuple[int, int],
+    sizes: tuple[int, int, int, int, int],
+    h: float,
+    running: float,
+    tableau: tuple[Floats, Floats],
+    parameters: tuple[Floats, Floats, Floats, Floats],
+    x: Floats,
+    y: Floats,
+    samples: tuple[int, int, int],
+    work: Floats,
+    out: Floats,
+) -> None:
+    """Fill the rows of ``out`` for many sets, whose parameters are the rows of (B, …) arrays; see ``sweep``."""
+    K, b, W, c = parameters
+    for one in range(len(out)):
+        of_one = (K[one], b[one], W[one], c[one])
+        sweep(codes, sizes, h, running, tableau, of_one, x, y, samples, work, out[one])
+
+
 def work_entries(steps: int, stages: int, d: int, lanes: int, outputs: int) -> int:
     """Return the entries of ``work``: inputs and slopes of all stages, and what one step and the ends need."""
     return (2 * steps + 2) * stages * d * lanes + (2 * d + outputs) * lanes

@@ -18,6 +18,7 @@ def warm() -> None:
     K, b = torch.zeros(1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     W, c, x = K[0], b[0], torch.ones(1, 1, dtype=torch.float64)
     kernel.gradients({"K": K, "b": b, "W": W, "c": c}, x, x, "squared_error")
+    kernel.gradients_of_sets({"K": K[None], "b": b[None], "W": W[None], "c": c[None]}, x, x, "squared_error")
     run = kernel.forward(K, b, x)
     adjoint = kernel.backward(run, K, x)
     tangent = kernel.tangent(run, adjoint.slope, K, K, b)
