@@ -33,28 +33,35 @@ class InverseHessians:
         self._Y = torch.zeros_like(self._S)
         self._eye = torch.eye(memory, dtype=like.dtype, device=like.device)
         self._R = self._eye.repeat(sets, 1, 1)
-        self._ages = torch.arange(1, memory + 1, device=like.device)
-        self._order = (self._ages - 1).repeat(sets, 1)  # (B, memory): the slots, the oldest first
-        self._scale = like.new_ones((sets, 1))
+        self._ages = torch.arange(memory, device=like.device)
         self._nothing = torch.zeros_like(like)
+        self._noise = torch.finfo(like.dtype).eps
 
     def apply(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Tensor]:
         """Return H g of some of the rows, with the pairs that they have been given."""
-        self._take_in([row for row in rows if row.pair is not None])
-        G = self._by_row(rows, g)
-        weights = self._products(self._S, G)
-        weights = torch.linalg.solve_triangular(self._R, weights.unsqueeze(2), upper=True).squeeze(2)
-        q = torch.baddbmm(G.unsqueeze(1), self._slots(weights), self._Y, alpha=-1.0).squeeze(1).mul_(self._scale)
-        right = self._R.diagonal(dim1=1, dim2=2) * weights - self._products(self._Y, q)
-        weights = torch.linalg.solve_triangular(self._R.transpose(1, 2), right.unsqueeze(2), upper=False).squeeze(2)
-        every = torch.baddbmm(q.unsqueeze(1), self._slots(weights), self._S).squeeze(1).unbind(0)
+        given = [self._nothing] * len(self.rows)
+        for row, vector in zip(rows, g, strict=True):
+            given[row.index] = vector
+        pairs = [row.pair or (self._nothing, self._nothing) for row in self.rows]
+        s, y, G = torch.stack([*(s for s, _ in pairs), *(y for _, y in pairs), *given]).chunk(3)
+        taken = self._take_in(s, y)
+        order = (G.new_tensor([row.taken for row in self.rows], dtype=torch.long).unsqueeze(1) + self._ages) % self.memory
+        weights = torch.bmm(torch.stack([y, G], 1), self._S.transpose(1, 2))
+        weights = weights.gather(2, order.unsqueeze(1).expand(-1, 2, -1))
+        self._lengthen(taken, weights[:, 0])
+        scale = G.new_tensor([row.scale for row in self.rows]).unsqueeze(1)
+        alpha = torch.linalg.solve_triangular(self._R, weights[:, 1].unsqueeze(2), upper=True).squeeze(2)
+        q = torch.baddbmm(G.unsqueeze(1), _by_slot(alpha, order), self._Y, alpha=-1.0).mul_(scale.unsqueeze(2))
+        right = self._R.diagonal(dim1=1, dim2=2) * alpha
+        right -= torch.bmm(q, self._Y.transpose(1, 2)).squeeze(1).gather(1, order)
+        a = torch.linalg.solve_triangular(self._R.transpose(1, 2), right.unsqueeze(2), upper=False).squeeze(2)
+        every = torch.baddbmm(q, _by_slot(a, order), self._S).squeeze(1).unbind(0)
         return [every[row.index] for row in rows]
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Give up every other row."""
         index = torch.tensor([row.index for row in rows], device=self._S.device)
         self._S, self._Y, self._R = self._S[index], self._Y[index], self._R[index]
-        self._order, self._scale = self._order[index], self._scale[index]
         self.rows = list(rows)
         for place, row in enumerate(self.rows):
             row.index = place
@@ -66,53 +73,43 @@ class InverseHessians:
     def alone(self, row: Row) -> InverseHessian:
         """Return the inverse Hessian of one row, with arrays of its own."""
         if row.pair is not None:
-            self._take_in([row])
-        alone = InverseHessian(self.memory)
-        for slot in self._order[row.index, self.memory - min(row.taken, self.memory) :].tolist():
-            alone.update(self._S[row.index, slot], self._Y[row.index, slot])
-        return alone
+            self.apply([], [])
+        kept = min(row.taken, self.memory)
+        slots = (row.taken + self._ages[self.memory - kept :]) % self.memory
+        return InverseHessian.of(self._S[row.index, slots], self._Y[row.index, slots], self.memory)
 
-    def _take_in(self, rows: Sequence[Row]) -> None:
-        """Take in the pairs that rows have been given, but for those whose curvature s·y is not safely positive."""
-        if not rows:
-            return
-        s, y = (torch.stack([row.pair[part] for row in rows if row.pair is not None]) for part in (0, 1))
-        curvatures: list[list[float]] = torch.stack([(s * y).sum(1), y.square().sum(1)], 1).tolist()
-        noise = torch.finfo(s.dtype).eps
-        good = [place for place, (curvature, length) in enumerate(curvatures) if curvature > noise * length]
-        for row in rows:
+    def _take_in(self, s: Tensor, y: Tensor) -> list[int]:
+        """Put the pairs into their slots, but for those whose curvature s·y is not safely positive; return whose."""
+        waiting = [row for row in self.rows if row.pair is not None]
+        if not waiting:
+            return []
+        curvatures, lengths = torch.stack([s * y, y * y]).sum(2).tolist()
+        taken = [row for row in waiting if curvatures[row.index] > self._noise * lengths[row.index]]
+        places = [row.index for row in taken]
+        if taken:
+            slots = [row.taken % self.memory for row in taken]
+            index, slot = torch.tensor([places, slots], device=s.device).unbind(0)
+            some = slice(None) if len(taken) == len(self.rows) else index
+            self._S[index, slot], self._Y[index, slot] = s[some], y[some]
+        for row in waiting:
             row.pair = None
-        if not good:
+        for row in taken:
+            row.taken, row.scale = row.taken + 1, curvatures[row.index] / lengths[row.index]
+        return places
+
+    def _lengthen(self, places: list[int], products: Tensor) -> None:
+        """Move R of some rows on by a pair, whose products with all S (B, memory) are its last column."""
+        if not places:
             return
-        if len(good) < len(rows):
-            s, y, rows = s[good], y[good], [rows[place] for place in good]
-        index = torch.tensor([row.index for row in rows], device=s.device)
-        slots = torch.tensor([row.taken % self.memory for row in rows], device=s.device)
-        self._S[index, slots], self._Y[index, slots] = s, y
-        self._order[index] = (slots.unsqueeze(1) + self._ages) % self.memory
-        self._scale[index, 0] = s.new_tensor([curvatures[place][0] / curvatures[place][1] for place in good])
-        R = torch.zeros_like(self._R[index])
-        R[:, :-1, :-1] = self._R[index, 1:, 1:]
-        R[:, :, -1] = self._products(self._S, self._by_row(rows, y.unbind(0)))[index]
-        self._R[index] = R
-        for row in rows:
-            row.taken += 1
+        some = slice(None) if len(places) == len(self.rows) else torch.tensor(places, device=products.device)
+        before, R = self._R[some], torch.zeros_like(self._R[some])
+        R[:, :-1, :-1], R[:, :, -1] = before[:, 1:, 1:], products[some]
+        self._R[some] = R
 
-    def _products(self, pairs: Tensor, g: Tensor) -> Tensor:
-        """Return the products of every row's S or Y with its g (B, length), the oldest first, (B, memory)."""
-        # A row times a matrix: a matrix times a column takes several times as long in a batch.
-        return torch.bmm(g.unsqueeze(1), pairs.transpose(1, 2)).squeeze(1).gather(1, self._order)
 
-    def _slots(self, weights: Tensor) -> Tensor:
-        """Return weights (B, memory), the oldest first, by slot, (B, 1, memory)."""
-        return torch.empty_like(weights).scatter_(1, self._order, weights).unsqueeze(1)
-
-    def _by_row(self, rows: Sequence[Row], vectors: Sequence[Tensor]) -> Tensor:
-        """Return (B, length) with the vectors in the places of their rows, and zeros elsewhere."""
-        every = [self._nothing] * len(self.rows)
-        for row, vector in zip(rows, vectors, strict=True):
-            every[row.index] = vector
-        return torch.stack(every)
+def _by_slot(weights: Tensor, order: Tensor) -> Tensor:
+    """Return weights (B, memory), the oldest first, by slot, (B, 1, memory)."""
+    return torch.empty_like(weights).scatter_(1, order, weights).unsqueeze(1)
 
 
 class Row:
@@ -124,13 +121,15 @@ class Row:
     ----------
     taken
         Pairs that were taken in since the last were forgotten.
+    scale
+        s·y/y·y of the last one.
     pair
         The one that waits.
     """
 
     def __init__(self, every: InverseHessians, index: int) -> None:
         self.every, self.index = every, index
-        self.taken = 0
+        self.taken, self.scale = 0, 1.0
         self.pair: tuple[Tensor, Tensor] | None = None
 
     @property
