@@ -9,7 +9,7 @@ from deeplimit.mathematics.evaluation.fitted import Fitted
 from deeplimit.mathematics.minimise import Budget
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters
-from deeplimit.mathematics.study.continuum_fit import fit_continuum
+from deeplimit.mathematics.study.continuum_fit import Beginning, fit_continuum
 from tests.support.small_problems import odd_pair
 
 
@@ -21,7 +21,9 @@ def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:
 def trained_continuum(activation: str) -> Fitted:
     """Known answers B (identity) and C (tanh)."""
     problem = odd_pair(activation)
-    fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(tolerance=1e-10), Budget())
+    fit = fit_continuum(
+        problem, Beginning(torch.Generator().manual_seed(0)), ContinuumOptions(tolerance=1e-10), Budget()
+    )
     return Fitted("continuum", problem, fit.parameters, fit.flow.steps)
 
 

@@ -13,12 +13,20 @@ depths, each of which adds the few pairs that it took.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.lbfgs import InitialInverse, InverseHessian
+from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.model.transfer import Model, transfer
+
+_FEW_PAIRS: Final = 100
+_MOST_PAIRS: Final = 500
+_PAIRS_BYTES: Final = 256 * 2**20
+"""Bytes that the pairs of one model may take, but for the last `MEMORY`."""
 
 
 class RegulariserInverse:
@@ -48,16 +56,37 @@ class CarriedInverse:
         return self._own.apply(g, share).add_(transfer(correction, self._near, self._model))
 
 
-def carried_inverse(model: Model, near: Model, inverse: InverseHessian | None) -> InitialInverse | None:
-    """Return what a minimisation of ``near`` has shown, for ``model``; None where nothing holds of both.
+@dataclass(frozen=True)
+class KnownCurvature:
+    """What minimising a model has shown of its inverse Hessian; None where it showed nothing that is to be used."""
+
+    model: Model
+    inverse: InverseHessian | None
+
+
+def inverse_hessian_of(model: Model, near: KnownCurvature | None = None) -> InverseHessian:
+    """Return what the minimisation of a model may begin with, from a model nearby where that holds.
 
     It holds where E is smooth and every trained parameter is regularised in increment coordinates that have a limit.
     """
     problem = model.problem
-    if inverse is None or not problem.smooth or not problem.regime.has_continuum:
-        return None
-    if any(problem.weight(name) <= 0.0 for name in problem.trained):
-        return None
-    if inverse.initial is None:
-        inverse = inverse.on(RegulariserInverse(near))
-    return CarriedInverse(model, near, inverse)
+    if not problem.smooth:
+        return InverseHessian()
+    inverse = InverseHessian(most_pairs(model))
+    if near is None or near.inverse is None or not problem.regime.has_continuum or problem.curvature_floor <= 0.0:
+        return inverse
+    known = near.inverse if near.inverse.initial is not None else near.inverse.on(RegulariserInverse(near.model))
+    inverse.initial, inverse.share = CarriedInverse(model, near.model, known), known.share
+    return inverse
+
+
+def most_pairs(model: Model) -> int:
+    """Return how many pairs are worth their products and their memory.
+
+    A product with m pairs takes some 8 m operations a coordinate and a gradient 6 S, so that with m = S/4 it costs a
+    third of one. Measured to ‖g‖ ≤ 1e-7 at the coarsest depth with 20, 120 and 200 pairs: breast_cancer (α = 1e-3) 687,
+    322 and 313 evaluations, two moons 172, 147 and 145.
+    """
+    size = model.coordinates.length * model.problem.x.element_size()
+    worth = min(_MOST_PAIRS, max(_FEW_PAIRS, model.problem.samples // 4))
+    return max(MEMORY, min(worth, _PAIRS_BYTES // (2 * size)))

@@ -83,9 +83,7 @@ def minimise(
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    own = course(
-        objective, start, budget, observer, curvature_floor=curvature_floor, inverse=inverse, other=other
-    )
+    own = course(objective, start, budget, observer, curvature_floor=curvature_floor, inverse=inverse, other=other)
     return run(own, objective.evaluate)
 
 
@@ -177,9 +175,8 @@ class _Minimisation:
                 return early
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
-            newton = newton_direction(
-                self.guarded(hessian.hessian_product), self.now.gradient, limit=limit, precondition=self.preconditioner()
-            )
+            product, precondition = self.guarded(hessian.hessian_product), self.preconditioner()
+            newton = newton_direction(product, self.now.gradient, limit=limit, precondition=precondition)
             trial = yield from self.trial(newton.direction)
             evaluation = trial.evaluation
             shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)

@@ -59,6 +59,16 @@ class InverseHessian:
         self._S = self._Y = torch.empty(0, 0)
         self._products = torch.empty(0, 0)
 
+    @classmethod
+    def of(cls, S: Tensor, Y: Tensor, memory: int = MEMORY) -> InverseHessian:
+        """Return the inverse Hessian of at most ``memory`` pairs (pairs, length), the oldest first."""
+        inverse = cls(memory)
+        if len(S):
+            inverse._S, inverse._Y, inverse._taken = S, Y, len(S)
+            inverse._products = S @ Y.T
+            inverse._scale = float(inverse._products[-1, -1] / (Y[-1] @ Y[-1]))
+        return inverse
+
     def __len__(self) -> int:
         return min(self._taken, self.memory)
 

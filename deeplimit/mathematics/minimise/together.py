@@ -13,6 +13,7 @@ from torch import Tensor
 from deeplimit.mathematics.minimise.course import Ask, Course, Product, Reached, Trial
 from deeplimit.mathematics.minimise.driver import course
 from deeplimit.mathematics.minimise.inverse_hessians import InverseHessians, Row
+from deeplimit.mathematics.minimise.lbfgs import MEMORY
 from deeplimit.mathematics.minimise.solution import Budget, Objective, Observer, Solution
 from deeplimit.mathematics.model.objective import Evaluation
 
@@ -35,6 +36,7 @@ def minimise_together(
     observers: Sequence[Observer] | None = None,
     *,
     curvature_floor: float = 0.0,
+    memory: int = MEMORY,
 ) -> list[Solution]:
     """Minimise from every start; see `minimise`.
 
@@ -45,11 +47,13 @@ def minimise_together(
     ----------
     observers
         One for each start.
+    memory
+        Pairs that each keeps.
     """
     if not starts:
         return []
     watching: Sequence[Observer | None] = observers or [None] * len(starts)
-    inverses = InverseHessians(len(starts), starts[0])
+    inverses = InverseHessians(len(starts), starts[0], memory)
     courses = {
         row: course(objective.single, start, budget, observer, curvature_floor=curvature_floor, inverse=row)
         for row, start, observer in zip(inverses.rows, starts, watching, strict=True)

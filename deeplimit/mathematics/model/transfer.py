@@ -73,9 +73,7 @@ def transfer(v: Tensor, source: Model, target: Model) -> Tensor:
         return v.clone()
     parts = source.coordinates.unpack(v)
     carry = _between(source, target)
-    carried = {
-        name: carry(part, source.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()
-    }
+    carried = {name: carry(part, source.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()}
     return target.coordinates.pack(carried)
 
 

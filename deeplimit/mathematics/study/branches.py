@@ -10,10 +10,9 @@ from typing import Final, Protocol, TypeVar
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.certificate import Certificate
-from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.symmetry import aligned, alignment_is_exhaustive, distance, norm
-from deeplimit.mathematics.model.transfer import recover
+from deeplimit.mathematics.model.transfer import Model, recover
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.training import Follow
@@ -72,7 +71,7 @@ class StationaryPoint(Protocol):
         """Name of the model."""
 
     @property
-    def model(self) -> DiscretisedObjective:
+    def model(self) -> Model:
         """The discretised objective that ``solution`` is a stationary point of."""
 
 

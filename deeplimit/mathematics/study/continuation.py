@@ -99,7 +99,7 @@ def minimum_from(start: DiscreteParameters, network: ResidualNetwork, fitter: Fi
 def _step(anchor: Anchor, depth: int, fitter: Fitter) -> BranchPoint | None:
     network = ResidualNetwork(anchor.model.problem, depth)
     start = network.encode(transferred(anchor, depth))
-    point = fitter.network(network, start, PHASE)
+    point = fitter.network(network, start, PHASE, near=anchor)
     return point if point.solution.status.optimised and same_basin(network, start, point.solution) else None
 
 

@@ -12,6 +12,7 @@ of the minimum is the change of E to first order:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,9 @@ from torch import Tensor
 
 from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.minimise import Budget, HistoryRow, Observer, Solution, minimise
+from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
+from deeplimit.mathematics.minimise.driver import OtherStart
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
@@ -125,27 +129,58 @@ class ContinuumFit:
         return self.error / _scale(self.solution)
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What the fit of a continuum model begins with.
+
+    Attributes
+    ----------
+    start
+        A lift, or a generator to draw a start from: refinement begins at the coarsest resolution. A flow in one of the
+        bases of the options and flat coordinates (length,) in it: refinement goes on from there.
+    predict
+        Gives another start for the coarsest resolution, to weigh against a lift.
+    near
+        What is known of the Hessian of a model nearby.
+    carry
+        Whether each resolution begins with what was learnt of the Hessian at the one before.
+    scale
+        Standard deviation of a drawn start's coordinates.
+    """
+
+    start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor]
+    predict: Callable[[Flow], Tensor | None] | None = None
+    near: KnownCurvature | None = None
+    carry: bool = True
+    scale: float = 0.5
+
+    def place(self, problem: Problem, ladder: list[ContinuumBasis]) -> tuple[Flow, Tensor]:
+        """Return the first resolution and the coordinates in it."""
+        if isinstance(self.start, tuple):
+            return self.start
+        flow = Flow(problem, ladder[0], _steps_for(ladder[0], _FIRST_STEPS))
+        if isinstance(self.start, ContinuumParameters):
+            return flow, flow.project(self.start)
+        draw = torch.randn(flow.coordinates.length, generator=self.start, dtype=torch.float64)
+        return flow, (self.scale * draw).to(problem.x)
+
+    def other(self, flow: Flow) -> OtherStart | None:
+        """Return what is weighed against the start."""
+        predicted = None if self.predict is None else self.predict(flow)
+        return None if predicted is None else OtherStart(predicted)
+
+
 def fit_continuum(
     problem: Problem,
-    start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor],
+    begin: Beginning,
     options: ContinuumOptions,
     budget: Budget,
     observer: Observer | None = None,
-    *,
-    start_scale: float = 0.5,
 ) -> ContinuumFit:
     """Fit the continuum model.
 
     The result's status is that of the last minimisation; a tolerance that could not be reached is no failure, and
     ``limited`` says what stopped it.
-
-    Parameters
-    ----------
-    start
-        A lift, or a generator to draw a start from: refinement begins at the coarsest resolution. A flow in one of the
-        bases of ``options`` and flat coordinates (length,) in it: refinement goes on from there.
-    start_scale
-        Standard deviation of a drawn start's coordinates.
 
     Raises
     ------
@@ -155,21 +190,18 @@ def fit_continuum(
     if not problem.regime.has_continuum:
         raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
     ladder = options.ladder(problem)
-    level, flow = 0, Flow(problem, ladder[0], _steps_for(ladder[0], _FIRST_STEPS))
-    if isinstance(start, torch.Generator):
-        draw = torch.randn(flow.coordinates.length, generator=start, dtype=torch.float64)
-        u = (start_scale * draw).to(problem.x)
-    elif isinstance(start, ContinuumParameters):
-        u = flow.project(start)
-    else:
-        flow, u = start
-        level = [basis.size for basis in ladder].index(flow.basis.size)
+    flow, u = begin.place(problem, ladder)
+    level = [basis.size for basis in ladder].index(flow.basis.size)
+    near, other = begin.near, begin.other(flow)
     steps = flow.steps
     merged = _Merged(observer)
     previous = math.inf
     while True:
         left = replace(budget, max_iterations=max(1, budget.max_iterations - merged.work))
-        solution = merged.add(minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor))
+        inverse = inverse_hessian_of(flow, near) if begin.carry else InverseHessian()
+        found = minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor, inverse=inverse, other=other)
+        solution = merged.add(found)
+        near, other = KnownCurvature(flow, found.inverse), None
         step_error, basis_error = _discretisation_errors(flow, solution)
         fit = ContinuumFit(flow, flow.parameters(solution.u), solution, step_error, basis_error)
         target = options.tolerance * _scale(solution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.transfer import prolong, recover, restrict
 from deeplimit.mathematics.study.branch_certificates import direction_at_depth
-from deeplimit.mathematics.study.branches import Branch, BranchPoint
+from deeplimit.mathematics.study.branches import Branch, BranchPoint, StationaryPoint
 from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.sweep import Study
@@ -39,7 +39,8 @@ def add_depth(
     meter = Meter.of(observer)
     meter.expect(Stage.TRAINING, float(depth))
     fitter = Fitter(study.problem, training, meter, None, deadline)
-    point = fitter.network(network, network.encode(_start(branch, depth)), "discrete")
+    start, near = _start(branch, depth)
+    point = fitter.network(network, network.encode(start), "discrete", near=near)
     point, left = fitter.settle(point, "discrete", direction_at_depth(branch, network))
     if left:
         branch.bifurcate(left[0])
@@ -49,10 +50,10 @@ def add_depth(
     return point
 
 
-def _start(branch: Branch, depth: int) -> DiscreteParameters:
+def _start(branch: Branch, depth: int) -> tuple[DiscreteParameters, StationaryPoint]:
+    """Return where a depth starts from, and the minimum that this comes from."""
     if branch.continuum is not None:
-        return recover(branch.continuum.parameters, depth)
+        return recover(branch.continuum.parameters, depth), branch.continuum
     coarser = [n for n in branch.points if n < depth]
-    if coarser:
-        return prolong(branch.points[max(coarser)].parameters, depth)
-    return restrict(branch.points[min(branch.points)].parameters, depth)
+    near = branch.points[max(coarser) if coarser else min(branch.points)]
+    return (prolong if coarser else restrict)(near.parameters, depth), near

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise import Budget, minimise, minimise_together
+from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
 from deeplimit.mathematics.minimise.certificate import carried_over
+from deeplimit.mathematics.minimise.driver import OtherStart
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.model.transfer import Model
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
-from deeplimit.mathematics.study.continuum_fit import MOST_STEPS, ContinuumFit, ContinuumOptions, fit_continuum
+from deeplimit.mathematics.study.continuum_fit import (
+    MOST_STEPS,
+    Beginning,
+    ContinuumFit,
+    ContinuumOptions,
+    fit_continuum,
+)
 from deeplimit.mathematics.study.progress import Meter
 from deeplimit.mathematics.study.saddles import settle
 from deeplimit.mathematics.study.training import Training
@@ -60,11 +70,38 @@ class Fitter:
         self._options = options or ContinuumOptions()
         self._floor = problem.curvature_floor
 
-    def network(self, network: ResidualNetwork, start: Tensor, phase: str, work: float | None = None) -> BranchPoint:
-        """Train one network from flat coordinates; ``work`` in layers, by default its depth."""
+    @property
+    def carries_curvature(self) -> bool:
+        """Whether models begin with what was learnt of the Hessian of others."""
+        return self._training.carry_curvature and self._problem.smooth
+
+    def network(
+        self,
+        network: ResidualNetwork,
+        start: Tensor,
+        phase: str,
+        work: float | None = None,
+        *,
+        near: StationaryPoint | None = None,
+        other: OtherStart | None = None,
+    ) -> BranchPoint:
+        """Train one network from flat coordinates.
+
+        Parameters
+        ----------
+        work
+            In layers, by default its depth.
+        near
+            The minimum of a model nearby, whose Hessian is alike.
+        other
+            A start to weigh against ``start``.
+        """
         work = float(network.depth) if work is None else work
         observer = self._meter.fit(phase, f"discrete-{network.depth}", work, self.budget.gradient_tolerance)
-        solution = minimise(network, start, self.budget, observer, curvature_floor=self._floor)
+        inverse = self._inverse(network, near)
+        solution = minimise(
+            network, start, self.budget, observer, curvature_floor=self._floor, inverse=inverse, other=other
+        )
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
 
@@ -91,24 +128,38 @@ class Fitter:
     ) -> list[BranchPoint]:
         total, name = len(starts) * (float(network.depth) if work is None else work), f"discrete-{network.depth}"
         observers = self._meter.fits(phase, name, total, self.budget.gradient_tolerance, len(starts))
-        solutions = minimise_together(batch, starts, self.budget, observers, curvature_floor=self._floor)
+        memory = self._inverse(network).memory
+        solutions = minimise_together(batch, starts, self.budget, observers, curvature_floor=self._floor, memory=memory)
         self._meter.finish(total)
         return [BranchPoint(network, network.parameters(solution.u), solution) for solution in solutions]
 
+    def _inverse(self, model: Model, near: StationaryPoint | None = None) -> InverseHessian:
+        if not self.carries_curvature:
+            return InverseHessian()
+        return inverse_hessian_of(model, None if near is None else KnownCurvature(near.model, near.solution.inverse))
+
     def continuum(
-        self, start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor], phase: str = "continuum"
+        self,
+        start: ContinuumParameters | torch.Generator | tuple[Flow, Tensor],
+        phase: str = "continuum",
+        *,
+        near: StationaryPoint | None = None,
+        predict: Callable[[Flow], Tensor | None] | None = None,
     ) -> ContinuumFit:
-        """Fit one continuum model from what `fit_continuum` takes."""
+        """Fit one continuum model from what `fit_continuum` takes; ``near`` as for a network."""
         work = CONTINUUM_WORK * (CONTINUED if phase == SHARPEN else 1.0)
         observer = self._meter.fit(phase, "continuum", work, self.budget.gradient_tolerance)
         scale = self._training.start_scale
-        fit = fit_continuum(self._problem, start, self._options, self.budget, observer, start_scale=scale)
+        known = None if near is None else KnownCurvature(near.model, near.solution.inverse)
+        begin = Beginning(start, predict, known, carry=self.carries_curvature, scale=scale)
+        fit = fit_continuum(self._problem, begin, self._options, self.budget, observer)
         self._meter.finish(work)
         return fit
 
     def sharpen(self, point: BranchPoint) -> BranchPoint:
         """Minimise on from a network's solution; what does not end better than it began is left as it was."""
-        found = self.network(point.network, point.solution.u, SHARPEN, CONTINUED * point.depth)
+        work = CONTINUED * point.depth
+        found = self.network(point.network, point.solution.u, SHARPEN, work, near=point)
         return _continued(found, point) if _better(found, point) else point
 
     def sharpen_continuum(self, fit: ContinuumFit, refine: int = 1) -> ContinuumFit:
@@ -116,7 +167,7 @@ class Fitter:
         flow = fit.flow
         if refine * flow.steps <= MOST_STEPS:
             flow = Flow(flow.problem, flow.basis, refine * flow.steps)
-        found = self.continuum((flow, fit.solution.u), SHARPEN)
+        found = self.continuum((flow, fit.solution.u), SHARPEN, near=fit)
         return _continued(found, fit) if _better(found, fit) else fit
 
     def settle(

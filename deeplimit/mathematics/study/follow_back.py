@@ -118,7 +118,7 @@ def _transferred_value(point: BranchPoint, limit: Anchor) -> float:
 def _limit_from(point: BranchPoint, limit: Anchor, fitter: Fitter) -> Anchor:
     """Minimise the limit's model from what a coarser point stands for."""
     if isinstance(limit, ContinuumFit):
-        return fitter.settle_continuum(fitter.continuum(lift(point.parameters)))[0]
+        return fitter.settle_continuum(fitter.continuum(lift(point.parameters), near=point))[0]
     return minimum_from(prolong(point.parameters, limit.depth), limit.network, fitter)
 
 

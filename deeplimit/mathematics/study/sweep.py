@@ -8,15 +8,17 @@ to the coarse depths by restriction where they turn out to be on another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Final, TypeVar
 
 import torch
+from torch import Tensor
 
-from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.minimise.driver import OtherStart
+from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.transfer import lift, prolong, recover
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import direction_at_depth, direction_in_continuum
@@ -37,6 +39,7 @@ from deeplimit.mathematics.study.branches import (
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit, ContinuumOptions
 from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
+from deeplimit.mathematics.study.predicted_start import predicted_start
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import DepthStart, Training
 from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minima
@@ -44,6 +47,9 @@ from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minim
 _Point = TypeVar("_Point", bound=StationaryPoint)
 _STARTS_AT_ONCE: Final = 4
 """Starts between two looks at how many minima they found, where that decides how many are made."""
+_TRUSTED: Final = 0.5
+"""A predicted start is tried alone where ‖g‖ is below this share of that at the start of the depth before: a prolonged
+one is no better."""
 
 
 @dataclass
@@ -224,6 +230,8 @@ class _Sweep:
     ) -> list[Branch]:
         """Return a branch for each distinct minimum, lowest first, and for each saddle that was left."""
         carried = select([group[0].solution.objective for group in groups], self.training.follow)
+        for group, kept in zip(groups, carried, strict=True):
+            _forget_curvature(group[1:] if kept else group)
         statuses = [BranchStatus.PERSISTS if kept or not self.depths else BranchStatus.NOT_CARRIED for kept in carried]
         statuses += [BranchStatus.SADDLE] * len(saddles)
         return [
@@ -289,25 +297,48 @@ class _Sweep:
 
     def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
         """Train a network along every branch, from what it is transferred to there."""
-        depth = network.depth
-        starts = [
-            recover(branch.continuum.parameters, depth)
-            if self.from_continuum and branch.continuum is not None
-            else prolong(branch.latest.parameters, depth)
-            for branch in branches
-        ]
-        batches = self.fitter.networks(network, [network.encode(start) for start in starts], "discrete")
-        for branch, point in zip(branches, chain.from_iterable(list(batches)), strict=True):
-            branch.points[depth], left = self.fitter.settle(point, "discrete", direction_at_depth(branch, network))
+        starts = [network.encode(self._transferred(branch, network.depth)) for branch in branches]
+        if self.fitter.carries_curvature:
+            points = [self._along(branch, network, start) for branch, start in zip(branches, starts, strict=True)]
+        else:
+            points = list(chain.from_iterable(self.fitter.networks(network, starts, "discrete")))
+        for branch, point in zip(branches, points, strict=True):
+            branch.points[network.depth], left = self.fitter.settle(
+                point, "discrete", direction_at_depth(branch, network)
+            )
             if left:
                 branch.bifurcate(left[0])
+
+    def _along(self, branch: Branch, network: ResidualNetwork, start: Tensor) -> BranchPoint:
+        """Train a network from where the trend of a branch predicts its minimiser, with the curvature that is known."""
+        if self.from_continuum and branch.continuum is not None:
+            return self.fitter.network(network, start, "discrete", near=branch.continuum)
+        points = list(branch.points.values())
+        predicted = predicted_start([point.parameters for point in points], network)
+        if predicted is None:
+            return self.fitter.network(network, start, "discrete", near=points[-1])
+        enough = _TRUSTED * points[-1].solution.history[0].gradient_norm if len(points) > 2 else 0.0
+        return self.fitter.network(network, predicted, "discrete", near=points[-1], other=OtherStart(start, enough))
+
+    def _limit(self, branch: Branch) -> ContinuumFit:
+        """Fit the continuum model that a branch leads to."""
+        lifted, minimisers = lift(branch.latest.parameters), [point.parameters for point in branch.points.values()]
+        if not self.fitter.carries_curvature:
+            return self.fitter.continuum(lifted)
+        predict = partial(predicted_start, minimisers)
+        return self.fitter.continuum(lifted, near=branch.latest, predict=predict)
+
+    def _transferred(self, branch: Branch, depth: int) -> DiscreteParameters:
+        if self.from_continuum and branch.continuum is not None:
+            return recover(branch.continuum.parameters, depth)
+        return prolong(branch.latest.parameters, depth)
 
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
         for branch in branches:
             if branch.status.carried:
-                fit = self.fitter.continuum(lift(branch.latest.parameters))
+                fit = self._limit(branch)
                 branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
                 if left:
                     branch.bifurcate(left[0])
@@ -316,6 +347,12 @@ class _Sweep:
             branches,
             lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
         )
+
+
+def _forget_curvature(points: Iterable[StationaryPoint]) -> None:
+    """Give up what was learnt of the Hessian beside minima that nothing is carried from."""
+    for point in points:
+        point.solution.inverse = None
 
 
 def _limit_facts(branch: Branch) -> Facts | None:

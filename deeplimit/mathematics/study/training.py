@@ -48,6 +48,9 @@ class Training:
     sharpen
         Whether the models of the verdict branch are minimised on, to smaller tolerances than these, where the errors on
         the finest depths hide the orders there.
+    carry_curvature
+        Whether a model begins with what was learnt of the Hessian at the one before, and where the trend of the depths
+        before predicts its minimiser. It changes the work and not the minima.
     wall_time_s
         Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
     """
@@ -62,6 +65,7 @@ class Training:
     depth_start: DepthStart = DepthStart.PROLONG
     follow: Follow = Follow.BEST
     sharpen: bool = True
+    carry_curvature: bool = True
     wall_time_s: float | None = None
 
     def deadline(self) -> float | None:

@@ -18,7 +18,7 @@ from deeplimit.mathematics.model.coordinates import LegendreIncrements, Piecewis
 from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.model.residual_network import DiscreteParameters
 from deeplimit.mathematics.problem.regime import Integrator
-from deeplimit.mathematics.study.continuum_fit import fit_continuum
+from deeplimit.mathematics.study.continuum_fit import Beginning, fit_continuum
 from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
 from tests.support.small_problems import odd_pair, trained
 
@@ -227,7 +227,9 @@ def test_a_continuum_that_was_trained_on_too_few_steps_is_inconsistent() -> None
     """A horizon of 30, left at 16 steps by the limit of iterations: they fit what the flow does not."""
     x = np.linspace(-1.0, 1.0, 12)[:, None]
     problem = Problem(x, np.sin(3.0 * x), regime=Regime(horizon=30.0))
-    fit = fit_continuum(problem, torch.Generator().manual_seed(0), ContinuumOptions(), Budget(max_iterations=150))
+    fit = fit_continuum(
+        problem, Beginning(torch.Generator().manual_seed(0)), ContinuumOptions(), Budget(max_iterations=150)
+    )
     assert fit.flow.steps == 16
     model = Fitted("continuum", problem, fit.parameters, fit.flow.steps)
     found = solver_consistency(model, DEFAULT_STEPS, 0.01, targets=problem.y)

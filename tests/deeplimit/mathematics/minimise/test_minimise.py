@@ -245,6 +245,6 @@ def test_relu_ends_on_a_kink_of_two_moons() -> None:
     found = minimise(network, start, Budget(1e-7, smooth=problem.smooth), curvature_floor=2e-3)
     assert found.status is Status.STATIONARY_NONSMOOTH
     assert found.objective == pytest.approx(0.04758, rel=1e-3)
-    assert found.gradient_norm > 1e-3
+    assert found.gradient_norm > 1e-4, "a kink, not a small gradient"
     assert found.hessian_products == 0
     assert 0.0 < found.error_estimate < 1e-3 * found.objective

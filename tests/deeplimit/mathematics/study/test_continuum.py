@@ -15,7 +15,7 @@ from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, Tra
 from deeplimit.mathematics.minimise import Budget, Status, minimise
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow, integrate
-from deeplimit.mathematics.study.continuum_fit import ContinuumFit, fit_continuum
+from deeplimit.mathematics.study.continuum_fit import Beginning, ContinuumFit, fit_continuum
 from tests.support import known_answers
 
 PROBLEMS = {
@@ -27,7 +27,7 @@ PROBLEMS = {
 
 def fitted(name: str, tolerance: float, basis: str = "auto") -> ContinuumFit:
     generator = torch.Generator().manual_seed(0)
-    return fit_continuum(PROBLEMS[name], generator, ContinuumOptions(basis, tolerance), Budget(1e-10))
+    return fit_continuum(PROBLEMS[name], Beginning(generator), ContinuumOptions(basis, tolerance), Budget(1e-10))
 
 
 def finer(problem: Problem, fit: ContinuumFit, steps: int = 512) -> float:
@@ -93,9 +93,9 @@ def test_two_moons_from_a_lift(moons: TrainedStudy) -> None:
 
 def test_what_stops_a_fit_is_said() -> None:
     generator = torch.Generator().manual_seed(0)
-    short = fit_continuum(PROBLEMS["C"], generator, ContinuumOptions(), Budget(1e-10, max_iterations=3))
+    short = fit_continuum(PROBLEMS["C"], Beginning(generator), ContinuumOptions(), Budget(1e-10, max_iterations=3))
     assert short.limited == "the minimisation ended as max_iterations"
-    late = fit_continuum(PROBLEMS["C"], generator, ContinuumOptions(), Budget(1e-10, deadline=0.0))
+    late = fit_continuum(PROBLEMS["C"], Beginning(generator), ContinuumOptions(), Budget(1e-10, deadline=0.0))
     assert late.limited == "the minimisation ended as time_limit"
 
 
