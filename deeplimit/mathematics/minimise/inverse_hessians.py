@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.course import Heading
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 
 
@@ -38,8 +39,8 @@ class InverseHessians:
         self._nothing = torch.zeros_like(like)
         self._noise = torch.finfo(like.dtype).eps
 
-    def apply(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Tensor]:
-        """Return H g of some of the rows, with the pairs that they have been given."""
+    def headings(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Heading]:
+        """Return −H g of some of the rows, with the pairs that they have been given, and the slopes along it."""
         nothing = self._nothing
         vectors = [nothing] * (3 * len(self.rows))
         waiting = [row for row in self.rows if row.pair is not None]
@@ -56,8 +57,10 @@ class InverseHessians:
         weights = torch.bmm(products[:, 1:], self._M.transpose(1, 2))
         q = torch.baddbmm(given[:, 2:], weights, self._Y, alpha=-1.0).mul_(self._scale)
         weights = torch.bmm(weights.mul_(self._D).sub_(torch.bmm(q, self._Y.transpose(1, 2))), self._M)
-        every = q.baddbmm_(weights, self._S).squeeze(1).unbind(0)
-        return [every[row.index] for row in rows]
+        every = q.baddbmm_(weights, self._S).neg_()
+        slopes: list[float] = (every * given[:, 2:]).sum((1, 2)).tolist()
+        directions = every.squeeze(1).unbind(0)
+        return [Heading(directions[row.index], slopes[row.index]) for row in rows]
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Give up every other row."""
@@ -75,7 +78,7 @@ class InverseHessians:
     def alone(self, row: Row) -> InverseHessian:
         """Return the inverse Hessian of one row, with arrays of its own."""
         if row.pair is not None:
-            self.apply([], [])
+            self.headings([], [])
         kept = min(row.taken, self.memory)
         slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
         return InverseHessian.of(self._S[row.index, slots], self._Y[row.index, slots], self.memory)
@@ -148,7 +151,7 @@ class Row:
 
     def apply(self, g: Tensor) -> Tensor:
         """Return H g."""
-        return self.every.apply([self], [g])[0]
+        return -self.every.headings([self], [g])[0].direction
 
     def alone(self) -> InverseHessian:
         """Return an inverse Hessian of these pairs alone."""

@@ -25,6 +25,7 @@ _WORTH_BATCHING_ELSEWHERE: Final = 2**24
 """The same on a device that calls are sent to."""
 
 
+_TERMS: Final = ("terminal", "running", *PARAMETERS)
 _Data = tuple[Tensor, Tensor, dict[str, Tensor]]
 
 
@@ -43,9 +44,10 @@ class BatchedObjective:
         self.single, self.problem, self._kernel = single, single.problem, kernel
         self._stages = single.kernel.steps * single.kernel.stages
         self._slices, self._shapes = single.coordinates.slices, single.coordinates.shapes
-        self._bend = single.problem.x.new_empty(single.coordinates.length)
+        self._weights = single.problem.x.new_zeros((single.coordinates.length, len(PARAMETERS)))
         for name, part in self._slices.items():
-            self._bend[part] = 2.0 * self.problem.weight(name)
+            self._weights[part, PARAMETERS.index(name)] = self.problem.weight(name)
+        self._bend = 2.0 * self._weights.sum(1)
 
     @classmethod
     def of(cls, single: DiscretisedObjective) -> Self | None:
@@ -68,18 +70,13 @@ class BatchedObjective:
         theta = self._stage_values(U)
         terminal, running, gradient = self._data(theta) if self._kernel is None else self._parts(self._kernel, theta)
         flat = self._by_coordinates(gradient).addcmul_(U, self._bend)
-        norms = [self.problem.weight(name) * U[:, part].square().sum(1) for name, part in self._slices.items()]
-        columns = [terminal / self.problem.samples, running, *norms, torch.linalg.vector_norm(flat, dim=1)]
-        return [
-            self._evaluation(row, slope)
-            for row, slope in zip(torch.stack(columns, 1).tolist(), flat.unbind(0), strict=True)
-        ]
-
-    def _evaluation(self, row: list[float], gradient: Tensor) -> Evaluation:
-        *values, norm = row
-        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
-        terms.update(zip(self._slices, values[2:], strict=True))
-        return Evaluation(sum(values), terms, gradient, norm)
+        data = torch.stack([terminal, running, torch.linalg.vector_norm(flat, dim=1)], 1).tolist()
+        weighed: list[list[float]] = ((U * U) @ self._weights).tolist()
+        evaluations = []
+        for (of_loss, of_states, norm), weights, slope in zip(data, weighed, flat.unbind(0), strict=True):
+            values = (of_loss / self.problem.samples, of_states, *weights)
+            evaluations.append(Evaluation(sum(values), dict(zip(_TERMS, values, strict=True)), slope, norm))
+        return evaluations
 
     def _data(self, theta: Mapping[str, Tensor]) -> _Data:
         """Return terminal sums and running costs (B,), and the gradients by stage values, of all samples at once."""

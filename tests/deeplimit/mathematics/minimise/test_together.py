@@ -63,9 +63,10 @@ def test_the_inverse_hessians_are_those_of_each_alone() -> None:
             rows[index].update(s, y)
             alone[index].update(s, y)
         g = {index: normal(length, 500 + 10 * turn + index) for index in asked}
-        found = many.apply([rows[index] for index in asked], list(g.values()))
-        for index, product in zip(asked, found, strict=True):
-            torch.testing.assert_close(product, alone[index].apply(g[index]), rtol=1e-10, atol=1e-12)
+        found = many.headings([rows[index] for index in asked], list(g.values()))
+        for index, heading in zip(asked, found, strict=True):
+            torch.testing.assert_close(-heading.direction, alone[index].apply(g[index]), rtol=1e-10, atol=1e-12)
+            assert heading.slope == pytest.approx(float(heading.direction @ g[index]))
             assert rows[index].known is alone[index].known
     again = normal(length, 999)
     torch.testing.assert_close(rows[2].apply(again), alone[2].apply(again), rtol=1e-10, atol=1e-12)
