@@ -1,6 +1,9 @@
 """Fixtures that several parts of the tests share: a real Valkey, and a job store on it."""
 
+import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +16,13 @@ from tests.support.service import Service, running_valkey
 # Before any test imports torch: the servers and workers of other tests want the same cores, and threads that spin while
 # they wait for each other would then take several times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the fused kernel before the first test, if that has not been done here: or it would turn up halfway."""
+    of_xdist = hasattr(session.config, "workerinput")
+    if importlib.util.find_spec("numba") is not None and not of_xdist:
+        subprocess.run([sys.executable, "-m", "tests.support.project.compiled"], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,8 @@ class Provenance(Answer):
     wall_time_s: Finding | None = None
     libraries: dict[str, str] = Field(
         default={},
-        description="Versions of Python and of what computes: numpy, scipy, scikit-learn, torch, those for BLAS.",
+        description="Versions of Python and of what computes: numpy, scipy, scikit-learn, torch, numba if it did, those"
+        " for BLAS.",
     )
     threads: int | None = Field(default=None, description="Of the processor, that the computation used.")
     kernel: Literal["torch", "fused"] | None = Field(default=None, description="What went through the layers.")

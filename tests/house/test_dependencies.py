@@ -76,7 +76,7 @@ def imported(path: Path) -> set[str]:
     [
         ("service/contract", {"pydantic", "pydantic_core"}),
         ("deeplimit/client", {"httpx", "numpy", "pyarrow"}),  # a table of pyarrow is written by pyarrow
-        ("deeplimit/mathematics", {"torch", "numpy", "scipy", "sklearn"}),
+        ("deeplimit/mathematics", {"torch", "numpy", "scipy", "sklearn", "numba", "llvmlite"}),
     ],
 )
 def test_leaves_import_only_what_they_may(package: str, third_party: set[str]) -> None:

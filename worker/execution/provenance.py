@@ -48,7 +48,7 @@ def provenance_of(
             "dtype": dtype,
             "version": version("deeplimit"),
             "wall_time_s": seconds,
-            "libraries": library_versions(),
+            "libraries": library_versions() | ({"numba": version("numba")} if kernel == "fused" else {}),
             "threads": torch.get_num_threads() if threads is None else threads,
             "kernel": kernel,
             "kernel_note": kernel_note,

@@ -90,7 +90,7 @@ def machine_code_at_hand() -> bool:
 
 
 def prepare() -> None:
-    """Have the fused kernel ready in this process, compiled beside it if need be; to be called by a thread that waits."""
+    """Have the fused kernel ready in this process, compiled beside it if need be; for a thread that can wait."""
     if not machine_code_at_hand() and importlib.util.find_spec("numba") is not None and can_be_written():
         compilation().wait()
     if machine_code_at_hand() and _fused() is not None:
@@ -108,7 +108,7 @@ def compilation() -> subprocess.Popen[bytes]:
 def _fused() -> type[Kernel] | None:
     try:
         module = importlib.import_module("deeplimit.mathematics.kernels.fused.kernel")
-    except Exception as error:  # whatever keeps machine code from loading keeps the fused kernel away, and no more
+    except Exception as error:  # noqa: BLE001 - whatever keeps machine code from loading keeps the fused kernel away, and no more
         LOG.warning("the fused kernel does not load, and torch's is used: %s", error)
         return None
     kernel: type[Kernel] = module.FusedRungeKutta

@@ -95,13 +95,17 @@ class Gradients:
     by_name: dict[str, Tensor]
 
 
-@dataclass
-class SetGradients:
-    """The same for B parameter sets: (B,) sums and costs, and derivatives with the sets first, K's (B, Q, d, d)."""
+@dataclass(frozen=True)
+class Increments:
+    """How flat coordinates u = (u_K, u_b, W, c) give the parameters of Euler's layers, and how they are penalised.
 
-    terminal: Tensor
-    running: Tensor
-    by_name: dict[str, Tensor]
+    A_i = first · u_0 + rest · Σ_{0 < j ≤ i} u_j for A in {K, b}, and weight · ‖·‖² for each of the four parts.
+    """
+
+    first: tuple[float, float]
+    rest: tuple[float, float]
+    weights: tuple[float, ...]
+    outputs: int
 
 
 class Kernel(ABC):
@@ -112,8 +116,6 @@ class Kernel(ABC):
 
     name: ClassVar[str] = "torch"
     """As in a specification."""
-    many: ClassVar[bool] = False
-    """Whether ``gradients_of_sets`` serves."""
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -138,10 +140,14 @@ class Kernel(ABC):
         next call writes to. A kernel that goes forward and back, with the loss in between, returns None.
         """
         del theta, x, y, loss
+        return None
 
-    def gradients_of_sets(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> SetGradients:
-        """Return the same for many sets at once, where ``many`` says so: K (B, Q, d, d), b (B, Q, d) and so on."""
-        raise NotImplementedError
+    def objective(
+        self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor] | None:
+        """Return the objective's terms by name and its gradient in u, if the kernel does even that in one go."""
+        del layout, u, x, y, loss
+        return None
 
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""

@@ -16,8 +16,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.kernels.kernel import Adjoint, Kernel, Trajectory
-from deeplimit.mathematics.model.coordinates import StageMap
+from deeplimit.mathematics.kernels.kernel import Adjoint, Increments, Kernel, Trajectory
+from deeplimit.mathematics.model.coordinates import DiscreteIncrements, StageMap
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
 _CHUNK_BYTES: Final = 96 * 2**20
@@ -81,9 +81,14 @@ class DiscretisedObjective:
         self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
         self._buffers: Trajectory | None = None
+        self._layout = self._increments()
 
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
+        if self._layout is not None:
+            found = self.kernel.objective(self._layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
+            if found is not None:
+                return Evaluation(sum(found[0].values()), *found)
         theta = self.stage_parameters(u)
         whole = self.kernel.gradients(theta, self.problem.x, self.problem.y, self.problem.loss.name)
         if whole is not None:
@@ -157,6 +162,18 @@ class DiscretisedObjective:
         for name, part in self.coordinates.slices.items():
             flat[part].add_(u[part], alpha=2.0 * self.problem.weight(name))
         return flat
+
+    def _increments(self) -> Increments | None:
+        """Return how u gives Euler's layers, where it gives all of them by increments."""
+        problem, stages = self.problem, self._stage_map
+        if type(stages) is not DiscreteIncrements or problem.fixed:
+            return None
+        return Increments(
+            first=(problem.tau("K") ** -0.5, problem.tau("b") ** -0.5),
+            rest=(1.0 / stages.scale, 1.0 / stages.scale),
+            weights=tuple(problem.weight(name) for name in PARAMETERS),
+            outputs=problem.output_dim,
+        )
 
     def _layerwise(self, parts: Mapping[str, Tensor], function: Callable[[Tensor, float], Tensor]) -> dict[str, Tensor]:
         """Return the parts by name; of those that depend on the layer, ``function`` of the part and its τ."""

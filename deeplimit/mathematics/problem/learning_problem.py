@@ -137,9 +137,7 @@ class Problem:
         self.trained: tuple[str, ...] = tuple(name for name in PARAMETERS if name not in self.fixed)
         if not self.trained:
             raise ValueError("every parameter is fixed: nothing to train")
-        if self._kernel is KernelChoice.FUSED and self.regime.two_layer:
-            raise ValueError("kernel 'fused': two-layer blocks are torch's")
-        if self._kernel is KernelChoice.FUSED:
+        if KernelChoice(kernel) is KernelChoice.FUSED:
             self._explicit  # noqa: B018 - raises where it cannot serve
 
     @property
@@ -174,6 +172,8 @@ class Problem:
     def _explicit(self) -> type[Kernel]:
         """The kernel of explicit methods, one and the same for all that is computed of this problem."""
         if self.regime.two_layer:
+            if self._kernel is KernelChoice.FUSED:
+                raise ValueError("kernel 'fused': two-layer blocks are torch's")
             return TwoLayerRungeKutta
         return explicit_scheme(self._kernel, self.activation.name, self.state_dim, device=self.device, dtype=self.dtype)
 

@@ -64,6 +64,11 @@ def test_the_papers_scaling_keeps_its_continuum() -> None:
         ({"network": {"width": 3}}, "/network/width"),
         ({"network": {"block": "two_layer", "fixed": {"K": "zero"}}}, "/network/fixed/K"),
         ({"network": {"block": "two_layer", "integrator": "implicit_euler"}}, "/network/integrator"),
+        ({"training": {"kernel": "fused"}, "network": {"block": "two_layer"}}, "/training/kernel"),
+        ({"training": {"kernel": "fused"}, "network": {"integrator": "implicit_euler"}}, "/training/kernel"),
+        ({"training": {"kernel": "fused"}, "network": {"activation": "gelu"}}, "/training/kernel"),
+        ({"training": {"kernel": "fused", "dtype": "float32"}}, "/training/kernel"),
+        ({"training": {"kernel": "fused", "device": "cuda"}}, "/training/kernel"),
     ],
 )
 def test_what_does_not_go_together(parts: dict[str, Any], pointer: str) -> None:

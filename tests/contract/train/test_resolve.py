@@ -76,6 +76,7 @@ def test_every_default() -> None:
             "sharpen": True,
             "dtype": "float64",
             "device": "auto",
+            "kernel": "auto",
         },
         "limits": {"wall_time_s": 3600.0},
         "plots": True,

@@ -71,3 +71,22 @@ def test_an_evaluation_names_its_own_data(trained: Trained) -> None:
     assert new["data_sha256"] == samples_sha256(np.array([[0.25]]), np.zeros(0))
     assert new["libraries"] == library_versions()
     assert new["threads"] == 1
+
+
+@pytest.mark.parametrize("asked", ["torch", "fused"])
+def test_the_kernel_is_named(tmp_path: Path, asked: str) -> None:
+    if asked == "fused":
+        pytest.importorskip("numba", reason="the fused kernel needs Numba")
+    quick = {**QUICK, "training": {**QUICK["training"], "kernel": asked}}
+    found = Trained(ArtifactStore(tmp_path), data=INLINE, **quick).results["provenance"]
+    assert found["kernel"] == asked
+    assert found["kernel_note"] is None
+    assert ("numba" in found["libraries"]) is (asked == "fused")
+
+
+def test_a_worker_without_numba_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deeplimit.mathematics.kernels.choice.importlib.util.find_spec", lambda _: None)
+    quick = {**QUICK, "training": {**QUICK["training"], "kernel": "fused"}}
+    found = Trained(ArtifactStore(tmp_path), data=INLINE, **quick).results["provenance"]
+    assert found["kernel"] == "torch"
+    assert found["kernel_note"] == "The fused kernel needs Numba, which is not installed; torch's kernel was used."

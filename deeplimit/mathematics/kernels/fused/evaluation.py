@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.fused.increments import gather, spread
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.layout import (
     Floats,
@@ -21,9 +24,9 @@ from deeplimit.mathematics.kernels.fused.layout import (
     padded_lanes,
     split_gradients,
 )
-from deeplimit.mathematics.kernels.fused.sweep import sweep, sweep_sets, work_entries
+from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
-from deeplimit.mathematics.kernels.kernel import Gradients, SetGradients
+from deeplimit.mathematics.kernels.kernel import Gradients, Increments
 
 _NEAR: Final = 2**19
 """Numbers of a block that stay near the processor, 4 MiB.
@@ -47,6 +50,18 @@ class _Memory:
     by_name: dict[str, Tensor]
 
 
+class _Layout:
+    """Where an objective's parameters are put, and the numbers that lead from its coordinates there."""
+
+    def __init__(self, layout: Increments, steps: int, features: int) -> None:
+        d = padded_features(features)
+        self.of = layout
+        self.sizes = (steps, features, d)
+        self.scales = np.array([layout.first[0], layout.rest[0], layout.first[1], layout.rest[1]])
+        self.weights, self.terms = np.array(layout.weights), np.zeros(4)
+        self.parameters = (flat(torch.empty(steps * d * d, dtype=torch.float64)), np.empty(steps * d))
+
+
 class Evaluator:
     """The whole of an evaluation for one activation and tableau, with the memory that it works in.
 
@@ -58,24 +73,56 @@ class Evaluator:
         self._tableau = tableau
         self._memory: list[_Memory] = []
         self._made_for: tuple[int, ...] = ()
+        self._layout: _Layout | None = None
         self._data: tuple[Tensor, Tensor, Floats, Floats] | None = None
 
     def __call__(
         self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
     ) -> Gradients:
         """Return sums and gradients over samples x (S, d) with targets y, those of the loss divided by S."""
-        (samples, features), outputs = x.shape, len(theta["c"])
+        parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
+        found = self._sweep((steps, h, running), parameters, x, y, loss)
+        return Gradients(float(found.sums[-2]), running * float(found.sums[-1]), found.by_name)
+
+    def objective(
+        self, steps: int, h: float, running: float, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
+        if self._layout is None or self._layout.of is not layout:
+            self._layout = _Layout(layout, steps, x.shape[1])
+        place, numbers = self._layout, flat(u)
+        spread(numbers, place.scales, place.sizes, *place.parameters)
+        last = len(numbers) - layout.outputs
+        readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
+        found = self._sweep((steps, h, running), (*place.parameters, *readout), x, y, loss)
+        gradient = torch.empty_like(u)
+        gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
+        terms = {"terminal": float(found.sums[-2]) / len(x), "running": running * float(found.sums[-1])}
+        return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
+
+    def _sweep(
+        self,
+        scheme: tuple[int, float, float],
+        parameters: tuple[Floats, Floats, Floats, Floats],
+        x: Tensor,
+        y: Tensor,
+        loss: str,
+    ) -> _Memory:
+        """Go through all samples; ``scheme`` is steps, their size and the running cost's weight."""
+        steps, h, running = scheme
+        (samples, features), outputs = x.shape, len(parameters[3])
         d, stages = padded_features(features), steps * len(self._tableau[1])
         shares = self._shares(samples, samples * d * stages)
         lanes = block_lanes(-(-samples // len(shares)), 2 * stages * d)
         self._provide((len(shares), steps, features, outputs, lanes))
-        parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
         inputs, targets = self._flat_data(x, y)
+        codes, sizes = (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes)
 
         def run(index: int) -> None:
+            memory = self._memory[index]
             sweep(
-                (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes), h, running, self._tableau,
-                parameters, inputs, targets, (*shares[index], samples), self._memory[index].work, self._memory[index].sums,
+                codes, sizes, h, running, self._tableau,
+                parameters, inputs, targets, (*shares[index], samples), memory.work, memory.sums,
             )  # fmt: skip
 
         if len(shares) == 1:
@@ -85,29 +132,7 @@ class Evaluator:
         total = self._memory[0]
         for other in self._memory[1:]:  # in an order that never changes
             total.out += other.out
-        return Gradients(float(total.sums[-2]), running * float(total.sums[-1]), total.by_name)
-
-    def of_sets(
-        self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
-    ) -> SetGradients:
-        """Return the same for sets K (B, Q, d, d), b (B, Q, d), W (B, m, d) and c (B, m), one after the other.
-
-        They go through one thread: sets that are worth going through together are small.
-        """
-        (samples, features), (sets, outputs) = x.shape, theta["c"].shape
-        d, stages = padded_features(features), steps * len(self._tableau[1])
-        lanes = block_lanes(samples, 2 * stages * d)
-        self._provide((1, steps, features, outputs, lanes))
-        out = torch.empty((sets, len(self._memory[0].out)), dtype=torch.float64)
-        K, b = flat_weights(theta["K"].flatten(0, 1)), flat_biases(theta["b"].flatten(0, 1))
-        parameters = (K.reshape(sets, -1), b.reshape(sets, -1), _rows(theta["W"]), _rows(theta["c"]))
-        inputs, targets = self._flat_data(x, y)
-        sweep_sets(
-            (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes), h, running, self._tableau,
-            parameters, inputs, targets, (0, samples, samples),
-            self._memory[0].work, out.numpy(),
-        )  # fmt: skip
-        return SetGradients(out[:, -2], out[:, -1] * running, _by_name(out, stages, features, outputs))
+        return total
 
     def _provide(self, sizes: tuple[int, ...]) -> None:
         """Have memory for so many threads, steps, features, outputs and lanes."""
@@ -136,7 +161,7 @@ class Evaluator:
         panels = padded_lanes(samples) // PANEL
         count = max(1, min(torch.get_num_threads(), panels, entries // _WORTH_SHARING))
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
-        return list(zip(bounds[:-1], bounds[1:], strict=True))
+        return list(pairwise(bounds))
 
 
 def block_lanes(samples: int, numbers: int) -> int:
@@ -146,15 +171,10 @@ def block_lanes(samples: int, numbers: int) -> int:
     return padded_lanes(-(-samples // blocks))
 
 
-def _rows(value: Tensor) -> Floats:
-    return flat(value).reshape(len(value), -1)
-
-
 def _by_name(out: Tensor, stages: int, features: int, outputs: int) -> dict[str, Tensor]:
     by_K, by_b = split_gradients(out, stages, features)
-    by_W = out[..., -(outputs * (features + 1) + 2) : -2 - outputs]
-    by_W = by_W.view(*out.shape[:-1], outputs, features)
-    return {"K": by_K, "b": by_b, "W": by_W, "c": out[..., -2 - outputs : -2]}
+    rest = out[-(outputs * (features + 1) + 2) :]
+    return {"K": by_K, "b": by_b, "W": rest[: outputs * features].view(outputs, features), "c": rest[-2 - outputs : -2]}
 
 
 @cache

@@ -19,9 +19,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from deeplimit.mathematics.kernels.fused.lanes import (
-    FLOAT,
     INTEGER,
-    PANEL,
     VECTOR,
     WIDTH,
     Lanes,

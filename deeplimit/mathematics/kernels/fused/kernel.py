@@ -23,7 +23,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
     split_gradients,
 )
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
-from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Kernel, SetGradients, Tangent, Trajectory
+from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Increments, Kernel, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau
 
 
@@ -53,12 +53,11 @@ class _Along(Tangent):
 class FusedRungeKutta(Kernel):
     """``steps`` equal steps of an explicit method over [0, T], each pass one call of machine code.
 
-    What it returns agrees with ``ExplicitRungeKutta`` to rounding. Arrays (…, S, d) are views of memory in which samples
-    lie side by side, so they are not contiguous.
+    What it returns agrees with ``ExplicitRungeKutta`` to rounding. Arrays (…, S, d) are views of memory in which
+    samples lie side by side, so they are not contiguous.
     """
 
     name = "fused"
-    many = True
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -76,9 +75,11 @@ class FusedRungeKutta(Kernel):
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""
         return self._evaluator(self.steps, self.h, self.running, theta, x, y, loss)
 
-    def gradients_of_sets(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> SetGradients:
-        """Return the same for many sets, in one call; see ``Kernel``."""
-        return self._evaluator.of_sets(self.steps, self.h, self.running, theta, x, y, loss)
+    def objective(
+        self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[dict[str, float], Tensor]:
+        """Return the objective's terms by name and its gradient in u; see ``Kernel``."""
+        return self._evaluator.objective(self.steps, self.h, self.running, layout, u, x, y, loss)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""

@@ -46,13 +46,12 @@ def flat_biases(b: Tensor) -> Floats:
 
 
 def split_gradients(gradient: Tensor, stages: int, d: int) -> tuple[Tensor, Tensor]:
-    """Return views (…, Q, d, d) and (…, Q, d) of padded gradients by K and b that lie in rows."""
+    """Return views (Q, d, d) and (Q, d) of padded gradients by K and b that lie in a row."""
     padded = padded_features(d)
     middle = stages * padded * padded
-    rows = gradient.shape[:-1]
-    by_K = gradient[..., :middle].view(*rows, stages, padded, padded)
-    by_b = gradient[..., middle : middle + stages * padded].view(*rows, stages, padded)
-    return by_K[..., :d, :d], by_b[..., :d]
+    by_K = gradient[:middle].view(stages, padded, padded)
+    by_b = gradient[middle : middle + stages * padded].view(stages, padded)
+    return by_K[:, :d, :d], by_b[:, :d]
 
 
 class Laid:

@@ -1,7 +1,7 @@
 """Forward map and adjoint of one explicit Runge-Kutta step, for a block of lanes; the formulae are in runge_kutta.py.
 
-Arrays are flat, with the offset of what is meant behind each. Per step they hold (stages, d, lanes), states and costates
-hold (d, lanes); d is a multiple of four and lanes one of a panel. ``feeds`` is the tableau's a, (stages, stages).
+Arrays are flat, with the offset of what is meant behind each. Per step they hold (stages, d, lanes), states and
+costates (d, lanes); d is a multiple of four and lanes one of a panel. ``feeds`` is the tableau's a, (stages, stages).
 Padded features have weights 0, and so do not act on the others.
 """
 
@@ -51,6 +51,40 @@ def activate(code: int, z: Floats, zo: int, a: Floats, ao: int, s: Floats, so: i
 
 
 @part
+def combine(
+    out: Floats,
+    o: int,
+    base: Floats,
+    bo: int,
+    factor: float,
+    weights: Floats,
+    wo: int,
+    step: int,
+    first: int,
+    last: int,
+    h: float,
+    terms: Floats,
+    to: int,
+    d: int,
+    lanes: int,
+) -> None:
+    """Write factor · base + h Σ_l w_l terms_l of a panel, l from first to last and w_l = weights[wo + l step]."""
+    scale(out, o, base, bo, factor, lanes, d)
+    for index in range(first, last):
+        weight = weights[wo + index * step]
+        if weight != 0.0:
+            add_scaled(out, o, out, o, h * weight, terms, to + index * d * lanes, lanes, d)
+
+
+@part
+def add_running(v: Floats, vo: int, inputs: Floats, yo: int, factor: float, d: int, lanes: int, count: int) -> None:
+    """Add factor · Y to what goes back through a stage, in lanes that are no padding."""
+    for r in range(d):
+        for at in range(r * lanes, r * lanes + count):
+            v[vo + at] += factor * inputs[yo + at]
+
+
+@part
 def forward_step(
     code: int,
     K: Floats,
@@ -79,18 +113,13 @@ def forward_step(
         here = j * size
         for lane in range(0, lanes, PANEL):
             y = yo + here + lane
-            scale(inputs, y, state, xo + lane, 1.0, lanes, d)
-            for earlier in range(j):
-                weight = feeds[j * stages + earlier]
-                if weight != 0.0:
-                    add_scaled(inputs, y, inputs, y, h * weight, a, ao + earlier * size + lane, lanes, d)
+            combine(inputs, y, state, xo + lane, 1.0, feeds, j * stages, 1, 0, j, h, a, ao + lane, d, lanes)
             for r in range(0, d, 4):
                 at = zo + here + lane + r * lanes
                 affine(z, at, K, ko + (j * d + r) * d, d, 1, inputs, y, b, bo + j * d + r, lanes, d)
             activate(code, z, zo + here + lane, a, ao + here + lane, slope, so + here + lane, lanes, d)
-    for j in range(stages):
-        for lane in range(0, lanes, PANEL):
-            add_scaled(state, xo + lane, state, xo + lane, h * weights[j], a, ao + j * size + lane, lanes, d)
+    for lane in range(0, lanes, PANEL):
+        combine(state, xo + lane, state, xo + lane, 1.0, weights, 0, 1, 0, stages, h, a, ao + lane, d, lanes)
 
 
 @part
@@ -129,23 +158,18 @@ def backward_step(
         here = j * size
         for lane in range(0, lanes, PANEL):
             at = cko + here + lane
-            scale(kappa, at, costate, po + lane, weights[j], lanes, d)
-            for later in range(j + 1, stages):
-                weight = feeds[later * stages + j]
-                if weight != 0.0:
-                    add_scaled(kappa, at, kappa, at, h * weight, v, vo + later * size + lane, lanes, d)
+            combine(
+                kappa, at, costate, po + lane, weights[j], feeds, j, stages, j + 1, stages, h, v, vo + lane, d, lanes
+            )  # fmt: skip
             back = do + here + lane
             multiply(delta, back, slope, so + here + lane, kappa, at, lanes, d)
             for r in range(0, d, 4):
                 product(v, vo + here + lane + r * lanes, K, ko + j * d * d + r, 1, d, delta, back, lanes, d)
         if running != 0.0:
-            for r in range(d):
-                row = here + r * lanes
-                for lane in range(count):
-                    v[vo + row + lane] += 2.0 * running * weights[j] * inputs[yo + row + lane]
+            add_running(v, vo + here, inputs, yo + here, 2.0 * running * weights[j], d, lanes, count)
         add_parameters(gradient, gko + j * d * d, gbo + j * d, delta, do + here, inputs, yo + here, h, d, lanes)
-    for j in range(stages):
-        for lane in range(0, lanes, PANEL):
+    for lane in range(0, lanes, PANEL):
+        for j in range(stages):
             add_scaled(costate, po + lane, costate, po + lane, h, v, vo + j * size + lane, lanes, d)
 
 
@@ -163,9 +187,17 @@ def add_parameters(
     lanes: int,
 ) -> None:
     """Add h δᵀY and h Σ δ of one stage, over its lanes."""
+    add_products(gradient, gko, delta, do, inputs, yo, h, d, lanes)
     for r in range(0, d, 4):
-        row = do + r * lanes
+        add_row_sums(gradient, gbo + r, delta, do + r * lanes, lanes, lanes, h)
+
+
+@part
+def add_products(
+    gradient: Floats, gko: int, delta: Floats, do: int, inputs: Floats, yo: int, h: float, d: int, lanes: int
+) -> None:
+    """Add h δᵀY of one stage, over its lanes."""
+    for r in range(0, d, 4):
         for column in range(0, d, 4):
             at = gko + r * d + column
-            add_outer(gradient, at, d, delta, row, inputs, yo + column * lanes, lanes, lanes, h)
-        add_row_sums(gradient, gbo + r, delta, row, lanes, lanes, h)
+            add_outer(gradient, at, d, delta, do + r * lanes, inputs, yo + column * lanes, lanes, lanes, h)

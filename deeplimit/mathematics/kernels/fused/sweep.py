@@ -1,14 +1,41 @@
 """Everything that one evaluation needs of its samples, block by block: forward, terminal loss, adjoint, gradients.
 
-Only one block's states are ever kept, so that they stay in the processor's own memory, whatever the depth and the number
-of samples.
+Only one block's states are ever kept, so that they stay in the processor's own memory, whatever the number of samples.
 """
 
 from __future__ import annotations
 
-from deeplimit.mathematics.kernels.fused.compiled import compiled
+from deeplimit.mathematics.kernels.fused.compiled import compiled, part
 from deeplimit.mathematics.kernels.fused.loops import Floats, backward_step, forward_step
 from deeplimit.mathematics.kernels.fused.terminal import terminal
+
+
+@part
+def take_up(work: Floats, state: int, x: Floats, begin: int, count: int, features: int, d: int, lanes: int) -> None:
+    """Copy ``count`` samples from ``begin`` on into lanes, padded features 0.
+
+    Padded lanes repeat a sample, so that they diverge only if that does.
+    """
+    for lane in range(lanes):
+        sample = begin + min(lane, count - 1)
+        for f in range(features):
+            work[state + f * lanes + lane] = x[sample * features + f]
+        for f in range(features, d):
+            work[state + f * lanes + lane] = 0.0
+
+
+@part
+def squares(work: Floats, weights: Floats, steps: int, count: int, features: int, d: int, lanes: int) -> float:
+    """Return Σ_i Σ_j b_j ‖Y_ij‖² over the stages' inputs, which ``work`` begins with."""
+    stages, total = len(weights), 0.0
+    for q in range(steps * stages):
+        layer = 0.0
+        for f in range(features):
+            row = (q * d + f) * lanes
+            for at in range(row, row + count):
+                layer += work[at] * work[at]
+        total += weights[q % stages] * layer
+    return total
 
 
 @compiled
@@ -53,12 +80,7 @@ def sweep(
         out[at] = 0.0
     for begin in range(first, last, lanes):
         count = min(lanes, last - begin)
-        for lane in range(lanes):
-            sample = begin + min(lane, count - 1)  # padding repeats a sample, so that it diverges only if that does
-            for f in range(features):
-                work[state + f * lanes + lane] = x[sample * features + f]
-            for f in range(features, d):
-                work[state + f * lanes + lane] = 0.0
+        take_up(work, state, x, begin, count, features, d, lanes)
         for i in range(steps):
             at = i * stage
             forward_step(
@@ -70,14 +92,7 @@ def sweep(
             work, z, work, costate, out, gw, gc,
         )  # fmt: skip
         if running != 0.0:
-            for i in range(steps):
-                for j in range(stages):
-                    squares = 0.0
-                    for f in range(features):
-                        for lane in range(count):
-                            entry = work[i * stage + j * size + f * lanes + lane]
-                            squares += entry * entry
-                    out[sums + 1] += h * weights[j] * squares
+            out[sums + 1] += h * squares(work, weights, steps, count, features, d, lanes)
         for i in range(steps - 1, -1, -1):
             at = i * stage
             backward_step(
@@ -85,27 +100,6 @@ def sweep(
                 work, costate, work, at, work, slope + at, work, v, work, slope + at, work, v,
                 out, i * stages * d * d, gb + i * stages * d,
             )  # fmt: skip
-
-
-@compiled
-def sweep_sets(
-    codes: tuple[int, int],
-    sizes: tuple[int, int, int, int, int],
-    h: float,
-    running: float,
-    tableau: tuple[Floats, Floats],
-    parameters: tuple[Floats, Floats, Floats, Floats],
-    x: Floats,
-    y: Floats,
-    samples: tuple[int, int, int],
-    work: Floats,
-    out: Floats,
-) -> None:
-    """Fill the rows of ``out`` for many sets, whose parameters are the rows of (B, …) arrays; see ``sweep``."""
-    K, b, W, c = parameters
-    for one in range(len(out)):
-        of_one = (K[one], b[one], W[one], c[one])
-        sweep(codes, sizes, h, running, tableau, of_one, x, y, samples, work, out[one])
 
 
 def work_entries(steps: int, stages: int, d: int, lanes: int, outputs: int) -> int:

@@ -1,4 +1,4 @@
-"""Compile all machine code of the fused kernel into the cache: ``python -m deeplimit.mathematics.kernels.fused.warm``."""
+"""Compile the fused kernel into the cache: ``python -m deeplimit.mathematics.kernels.fused.warm``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
 from deeplimit.mathematics.kernels.fused.cache import can_be_written, marker
 from deeplimit.mathematics.kernels.fused.kernel import FusedRungeKutta
+from deeplimit.mathematics.kernels.kernel import Increments
 from deeplimit.mathematics.kernels.tableau import EULER
 
 
@@ -18,7 +19,8 @@ def warm() -> None:
     K, b = torch.zeros(1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     W, c, x = K[0], b[0], torch.ones(1, 1, dtype=torch.float64)
     kernel.gradients({"K": K, "b": b, "W": W, "c": c}, x, x, "squared_error")
-    kernel.gradients_of_sets({"K": K[None], "b": b[None], "W": W[None], "c": c[None]}, x, x, "squared_error")
+    layout = Increments((1.0, 1.0), (1.0, 1.0), (1.0, 1.0, 1.0, 1.0), 1)
+    kernel.objective(layout, torch.zeros(4, dtype=torch.float64), x, x, "squared_error")
     run = kernel.forward(K, b, x)
     adjoint = kernel.backward(run, K, x)
     tangent = kernel.tangent(run, adjoint.slope, K, K, b)

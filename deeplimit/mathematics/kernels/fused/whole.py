@@ -1,6 +1,6 @@
 """Forward map, adjoint, tangent and second-order adjoint of all samples at once, every array kept.
 
-Arrays are flat, as in loops.py: stages (Q, d, lanes), nodes (steps + 1, d, lanes), ``work`` (stages, d, lanes) at least.
+Arrays are flat, as in loops.py: stages (Q, d, lanes), nodes (steps + 1, d, lanes), ``work`` (stages, d, lanes).
 Where the method has one stage, the inputs are the first Q nodes and κ the last Q costates.
 """
 
@@ -9,16 +9,23 @@ from __future__ import annotations
 from deeplimit.mathematics.kernels.fused.compiled import compiled
 from deeplimit.mathematics.kernels.fused.instructions import (
     add_multiplied,
-    add_outer,
     add_product,
     add_scaled,
     affine,
     multiply,
     product,
-    scale,
 )
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
-from deeplimit.mathematics.kernels.fused.loops import Floats, activate, add_parameters, backward_step, forward_step
+from deeplimit.mathematics.kernels.fused.loops import (
+    Floats,
+    activate,
+    add_parameters,
+    add_products,
+    add_running,
+    backward_step,
+    combine,
+    forward_step,
+)
 
 Sizes = tuple[int, int, int, int]
 """Steps, padded d, lanes, and the samples that are no padding."""
@@ -87,19 +94,14 @@ def tangent(
             q = i * stages + j
             for lane in range(0, lanes, PANEL):
                 y = q * size + lane
-                scale(dinputs, y, dstate, lane, 1.0, lanes, d)
-                for earlier in range(j):
-                    weight = feeds[j * stages + earlier]
-                    if weight != 0.0:
-                        add_scaled(dinputs, y, dinputs, y, h * weight, work, earlier * size + lane, lanes, d)
+                combine(dinputs, y, dstate, lane, 1.0, feeds, j * stages, 1, 0, j, h, work, lane, d, lanes)
                 for r in range(0, d, 4):
                     row = y + r * lanes
                     affine(dz, row, dK, (q * d + r) * d, d, 1, inputs, y, db, q * d + r, lanes, d)
                     add_product(dz, row, K, (q * d + r) * d, d, 1, dinputs, y, lanes, d)
                 multiply(work, j * size + lane, slope, y, dz, y, lanes, d)
-        for j in range(stages):
-            for lane in range(0, lanes, PANEL):
-                add_scaled(dstate, lane, dstate, lane, h * weights[j], work, j * size + lane, lanes, d)
+        for lane in range(0, lanes, PANEL):
+            combine(dstate, lane, dstate, lane, 1.0, weights, 0, 1, 0, stages, h, work, lane, d, lanes)
 
 
 @compiled
@@ -126,11 +128,9 @@ def second_adjoint(
             weight_at = q * d * d
             for lane in range(0, lanes, PANEL):
                 back, dv = ddelta + lane, j * size + lane
-                scale(work, back, dcostate, lane, weights[j], lanes, d)
-                for later in range(j + 1, stages):
-                    weight = feeds[later * stages + j]
-                    if weight != 0.0:
-                        add_scaled(work, back, work, back, h * weight, work, later * size + lane, lanes, d)
+                combine(
+                    work, back, dcostate, lane, weights[j], feeds, j, stages, j + 1, stages, h, work, lane, d, lanes
+                )  # fmt: skip
                 multiply(work, back, work, back, slope, here + lane, lanes, d)
                 add_multiplied(work, back, curvature, here + lane, dz, here + lane, lanes, d)
                 for r in range(0, d, 4):
@@ -138,15 +138,9 @@ def second_adjoint(
                     product(work, row, dK, weight_at + r, 1, d, delta, here + lane, lanes, d)
                     add_product(work, row, K, weight_at + r, 1, d, work, back, lanes, d)
             if running != 0.0:
-                for r in range(d):
-                    row = r * lanes
-                    for lane in range(count):
-                        work[j * size + row + lane] += 2.0 * running * weights[j] * dinputs[here + row + lane]
+                add_running(work, j * size, dinputs, here, 2.0 * running * weights[j], d, lanes, count)
             add_parameters(gradient, weight_at, gb + q * d, work, ddelta, inputs, here, h, d, lanes)
-            for r in range(0, d, 4):
-                for column in range(0, d, 4):
-                    at, row = weight_at + r * d + column, here + r * lanes
-                    add_outer(gradient, at, d, delta, row, dinputs, here + column * lanes, lanes, lanes, h)
+            add_products(gradient, weight_at, delta, here, dinputs, here, h, d, lanes)
         for j in range(stages):
             for lane in range(0, lanes, PANEL):
                 add_scaled(dcostate, lane, dcostate, lane, h, work, j * size + lane, lanes, d)
