@@ -15,56 +15,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.course import Heading
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 
+Array = npt.NDArray[np.floating]
+Places = npt.NDArray[np.intp]
+
 
 class InverseHessians:
     """The inverse Hessians of some minimisations, a row of every array each.
 
-    Slots that hold no pair have zeros in M, so that nothing comes of them.
+    The arrays are numpy's, whose calls on small ones are cheaper than torch's: some thirty make a direction. Slots that
+    hold no pair have zeros in M, so that nothing comes of them.
     """
 
     def __init__(self, sets: int, like: Tensor, memory: int = MEMORY) -> None:
         self.memory = memory
         self.rows = [Row(self, index) for index in range(sets)]
-        self._S = like.new_zeros((sets, memory, len(like)))
-        self._Y = torch.zeros_like(self._S)
-        self._M = like.new_zeros((sets, memory, memory))
-        self._D = like.new_zeros((sets, 1, memory))
-        self._scale = like.new_ones((sets, 1, 1))
-        self._nothing = torch.zeros_like(like)
+        self._like = torch.zeros_like(like)
+        kind = self._like.cpu().numpy().dtype
+        self._S: Array = np.zeros((sets, memory, len(like)), kind)
+        self._Y = np.zeros_like(self._S)
+        self._M: Array = np.zeros((sets, memory, memory), kind)
+        self._D: Array = np.zeros((sets, 1, memory), kind)
+        self._scale: Array = np.ones((sets, 1, 1), kind)
         self._noise = torch.finfo(like.dtype).eps
 
     def headings(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Heading]:
         """Return −H g of some of the rows, with the pairs that they have been given, and the slopes along it."""
-        nothing = self._nothing
-        vectors = [nothing] * (3 * len(self.rows))
+        vectors = [self._like] * (3 * len(self.rows))
         waiting = [row for row in self.rows if row.pair is not None]
         for row in waiting:
             vectors[3 * row.index : 3 * row.index + 2] = row.pair or ()
         for row, vector in zip(rows, g, strict=True):
             vectors[3 * row.index + 2] = vector
-        given = torch.stack(vectors).view(len(self.rows), 3, -1)
-        taken = self._take_in(waiting, given) if waiting else None
-        # Rows times matrices: in a batch, matrices times columns take several times as long.
-        products = torch.bmm(given[:, 1:], self._S.transpose(1, 2))
-        if taken is not None:
-            self._invert(*taken, products[:, :1])
-        weights = torch.bmm(products[:, 1:], self._M.transpose(1, 2))
-        q = torch.baddbmm(given[:, 2:], weights, self._Y, alpha=-1.0).mul_(self._scale)
-        weights = torch.bmm(weights.mul_(self._D).sub_(torch.bmm(q, self._Y.transpose(1, 2))), self._M)
-        every = q.baddbmm_(weights, self._S).neg_()
-        slopes: list[float] = (every * given[:, 2:]).sum((1, 2)).tolist()
-        directions = every.squeeze(1).unbind(0)
+        given: Array = torch.stack(vectors).cpu().numpy().reshape(len(self.rows), 3, -1)
+        with np.errstate(all="ignore"):  # what is not finite is told by the slope
+            taken = self._take_in(waiting, given) if waiting else None
+            products = given[:, 1:] @ self._S.transpose(0, 2, 1)
+            if taken is not None:
+                self._invert(*taken, products[:, :1])
+            weights = products[:, 1:] @ self._M.transpose(0, 2, 1)
+            q = given[:, 2:] - weights @ self._Y
+            q *= self._scale
+            weights *= self._D
+            weights -= q @ self._Y.transpose(0, 2, 1)
+            q += (weights @ self._M) @ self._S
+            np.negative(q, q)
+            slopes: list[float] = (q * given[:, 2:]).sum((1, 2)).tolist()
+        directions = torch.from_numpy(q[:, 0]).to(self._like.device).unbind(0)
         return [Heading(directions[row.index], slopes[row.index]) for row in rows]
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Give up every other row."""
-        index = torch.tensor([row.index for row in rows], device=self._S.device)
+        index = [row.index for row in rows]
         self._S, self._Y, self._M = self._S[index], self._Y[index], self._M[index]
         self._D, self._scale = self._D[index], self._scale[index]
         self.rows = list(rows)
@@ -81,9 +90,10 @@ class InverseHessians:
             self.headings([], [])
         kept = min(row.taken, self.memory)
         slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
-        return InverseHessian.of(self._S[row.index, slots], self._Y[row.index, slots], self.memory)
+        pairs = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
+        return InverseHessian.of(*pairs, self.memory)
 
-    def _take_in(self, waiting: Sequence[Row], given: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+    def _take_in(self, waiting: Sequence[Row], given: Array) -> tuple[Places, Places, Array] | None:
         """Put the pairs into their slots, but for those whose curvature s·y is not safely positive.
 
         Returns
@@ -91,30 +101,30 @@ class InverseHessians:
         (rows, slots, curvatures) or None
             Of the pairs that were taken in, if any was.
         """
-        found: list[list[float]] = (given[:, :2] * given[:, 1:2]).sum(2).tolist()
+        found = (given[:, :2] @ given[:, 1, :, None])[:, :, 0]
+        good = found[:, 0] > self._noise * found[:, 1]
+        taken = [row for row in waiting if good[row.index]]
         for row in waiting:
             row.pair = None
-        good = [row for row in waiting if found[row.index][0] > self._noise * found[row.index][1]]
-        if not good:
+        if not taken:
             return None
-        places, slots = [row.index for row in good], [row.taken % self.memory for row in good]
-        index, slot = torch.tensor([places, slots], device=given.device).unbind(0)
-        self._S[index, slot], self._Y[index, slot] = given[index, :2].unbind(1)
-        curvature, length = given.new_tensor([found[place] for place in places]).unbind(1)
+        index, slot = np.array([(row.index, row.taken % self.memory) for row in taken]).T
+        self._S[index, slot], self._Y[index, slot] = given[index, 0], given[index, 1]
+        curvature = found[index, 0]
         self._D[index, 0, slot] = curvature
-        self._scale[index, 0, 0] = curvature / length
-        for row in good:
+        self._scale[index, 0, 0] = curvature / found[index, 1]
+        for row in taken:
             row.taken += 1
         return index, slot, curvature
 
-    def _invert(self, index: Tensor, slot: Tensor, curvature: Tensor, products: Tensor) -> None:
+    def _invert(self, index: Places, slot: Places, curvature: Array, products: Array) -> None:
         """Give M of some rows a column for the pair in a slot, from Sᵀy (B, 1, memory)."""
         self._M[index, slot] = 0.0
         self._M[index, :, slot] = 0.0
         self._M[index, slot, slot] = 1.0
         products[index, 0, slot] = -1.0
-        column = torch.bmm(products, self._M.transpose(1, 2))[index, 0]
-        self._M[index, :, slot] = column / -curvature.unsqueeze(1)
+        column = (products @ self._M.transpose(0, 2, 1))[index, 0]
+        self._M[index, :, slot] = column / -curvature[:, None]
 
 
 class Row:

@@ -6,6 +6,7 @@ Every call of torch is made once for all sets, which is what a fit of few sample
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Self
 
 import torch
@@ -37,7 +38,7 @@ class BatchedObjective:
     single
         The objective of one set.
     kernel
-        For many, where the objective's own does not serve many.
+        For many; None where the objective's own has so little to call that one set follows the other.
     """
 
     def __init__(self, single: DiscretisedObjective, kernel: BatchedRungeKutta | None) -> None:
@@ -52,7 +53,7 @@ class BatchedObjective:
     @classmethod
     def of(cls, single: DiscretisedObjective) -> Self | None:
         """Return the objective of many sets, or None where the kernel goes through one set at a time."""
-        if single.kernel.many:
+        if single.kernel.name == "fused":
             return cls(single, None)
         kernel = batched(single.kernel)
         return None if kernel is None else cls(single, kernel)
@@ -67,8 +68,10 @@ class BatchedObjective:
 
     def evaluate(self, U: Tensor) -> list[Evaluation]:
         """Return E, its terms, ∂E/∂u and its norm at each row of U."""
+        if self._kernel is None:
+            return _with_norms([self.single.evaluate(u) for u in U.unbind(0)])
         theta = self._stage_values(U)
-        terminal, running, gradient = self._data(theta) if self._kernel is None else self._parts(self._kernel, theta)
+        terminal, running, gradient = self._parts(self._kernel, theta)
         flat = self._by_coordinates(gradient).addcmul_(U, self._bend)
         data = torch.stack([terminal, running, torch.linalg.vector_norm(flat, dim=1)], 1).tolist()
         weighed: list[list[float]] = ((U * U) @ self._weights).tolist()
@@ -78,19 +81,8 @@ class BatchedObjective:
             evaluations.append(Evaluation(sum(values), dict(zip(_TERMS, values, strict=True)), slope, norm))
         return evaluations
 
-    def _data(self, theta: Mapping[str, Tensor]) -> _Data:
-        """Return terminal sums and running costs (B,), and the gradients by stage values, of all samples at once."""
-        problem = self.problem
-        sets = {name: value.transpose(0, 1) if name in LAYERED else value for name, value in theta.items()}
-        whole = self.single.kernel.gradients_of_sets(sets, problem.x, problem.y, problem.loss.name)
-        gradient = {name: whole.by_name[name] for name in problem.trained}
-        for name in LAYERED:
-            if name in gradient:
-                gradient[name] = gradient[name].transpose(0, 1)
-        return whole.terminal, whole.running, gradient
-
     def _parts(self, kernel: BatchedRungeKutta, theta: Mapping[str, Tensor]) -> _Data:
-        """Return the same, of the samples part by part."""
+        """Return terminal sums and running costs (B,), and the gradients by stage values."""
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         sets = len(theta["c"])
         terminal, running = theta["c"].new_zeros(sets), theta["c"].new_zeros(sets)
@@ -152,3 +144,9 @@ class BatchedObjective:
                 part = self.single.stage_map.transpose(part, self.problem.tau(name)).transpose(0, 1)
             rows.append(part.flatten(1))
         return torch.cat(rows, 1)
+
+
+def _with_norms(evaluations: list[Evaluation]) -> list[Evaluation]:
+    """Add the norms of all gradients, in one call."""
+    norms = torch.linalg.vector_norm(torch.stack([each.gradient for each in evaluations]), dim=1).tolist()
+    return [replace(each, norm=norm) for each, norm in zip(evaluations, norms, strict=True)]

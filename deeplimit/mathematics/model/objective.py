@@ -165,7 +165,7 @@ class DiscretisedObjective:
 
     def _increments(self) -> Increments | None:
         """Return how u gives Euler's layers, where it gives all of them by increments."""
-        problem, stages = self.problem, self._stage_map
+        problem, stages = self.problem, self.stage_map
         if type(stages) is not DiscreteIncrements or problem.fixed:
             return None
         return Increments(
