@@ -142,6 +142,16 @@ class Kernel(ABC):
         del theta, x, y, loss
         return None
 
+    def hessian_product(
+        self, theta: Mapping[str, Tensor], direction: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
+    ) -> dict[str, Tensor] | None:
+        """Return the derivatives, by name, of what ``gradients`` returns, along a direction of K, b, W and c.
+
+        As with ``gradients``, a kernel that needs the terminal loss's derivatives in between returns None.
+        """
+        del theta, direction, x, y, loss
+        return None
+
     def objective(
         self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[dict[str, float], Tensor] | None:

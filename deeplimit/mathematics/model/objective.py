@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -217,24 +218,32 @@ class DiscretisedObjective:
 class Linearisation:
     """The Hessian of E at one point, as products.
 
-    The trajectory and its adjoint are kept when the samples fit one part, and computed again for every product when
+    A kernel that goes through samples in one go needs nothing but the point. Of others the trajectory and its adjoint
+    are kept when the samples fit one part, and computed again for every product when
     they do not, so that memory stays bounded.
     """
 
     def __init__(self, objective: DiscretisedObjective, u: Tensor) -> None:
         self._objective = objective
         self._theta = objective.stage_parameters(u)
-        self._kept = [self._prepare(x, y) for x, y in objective.chunks()] if self._single() else None
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Return ∇²E(u) v for a flat direction v."""
         objective = self._objective
-        direction = objective.directions(v)
-        gradient = {name: torch.zeros_like(self._theta[name]) for name in objective.problem.trained}
+        problem, direction = objective.problem, objective.directions(v)
+        whole = objective.kernel.hessian_product(self._theta, direction, problem.x, problem.y, problem.loss.name)
+        if whole is not None:
+            return objective.by_coordinates({name: whole[name] for name in problem.trained}, v)
+        gradient = {name: torch.zeros_like(self._theta[name]) for name in problem.trained}
         for index, (x, y) in enumerate(objective.chunks()):
             run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
             self._add(direction, run, adjoint, y, gradient)
         return objective.by_coordinates(gradient, v)
+
+    @cached_property
+    def _kept(self) -> list[tuple[Trajectory, Adjoint]] | None:
+        """Trajectory and adjoint of all samples, where they fit one part."""
+        return [self._prepare(x, y) for x, y in self._objective.chunks()] if self._single() else None
 
     def _single(self) -> bool:
         return self._objective.problem.samples <= self._objective.chunk_size()

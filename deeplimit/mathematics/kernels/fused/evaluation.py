@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.fused.hessian import hessian_product, product_entries
 from deeplimit.mathematics.kernels.fused.increments import gather, spread
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.layout import (
@@ -38,6 +39,14 @@ _MOST_LANES: Final = 256
 """Lanes from which a block's products gain nothing more."""
 _WORTH_SHARING: Final = 200_000
 """Entries of all stages, S d Q, that are worth a thread: about half a millisecond."""
+
+
+_GRADIENT, _PRODUCT = 2, 4
+"""Numbers that a gradient and a Hessian-vector product keep of each entry of a stage."""
+
+Scheme = tuple[int, float, float]
+"""Steps, their size, and the weight of the running cost."""
+_Entries = Callable[[int, int, int, int, int], int]
 
 
 @dataclass
@@ -71,84 +80,82 @@ class Evaluator:
     def __init__(self, code: int, tableau: tuple[Floats, Floats]) -> None:
         self._code = code
         self._tableau = tableau
-        self._memory: list[_Memory] = []
-        self._made_for: tuple[int, ...] = ()
+        self._rooms: dict[_Entries, _Room] = {}
         self._layout: _Layout | None = None
         self._data: tuple[Tensor, Tensor, Floats, Floats] | None = None
 
-    def __call__(
-        self, steps: int, h: float, running: float, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
-    ) -> Gradients:
+    def gradients(self, scheme: Scheme, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over samples x (S, d) with targets y, those of the loss divided by S."""
-        parameters = (flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"]))
-        found = self._sweep((steps, h, running), parameters, x, y, loss)
-        return Gradients(float(found.sums[-2]), running * float(found.sums[-1]), found.by_name)
+        found = self._sweep(scheme, _flat_parameters(theta), x, y, loss)
+        return Gradients(float(found.sums[-2]), scheme[2] * float(found.sums[-1]), found.by_name)
+
+    def hessian_product(
+        self,
+        scheme: Scheme,
+        theta: Mapping[str, Tensor],
+        direction: Mapping[str, Tensor],
+        x: Tensor,
+        y: Tensor,
+        loss: str,
+    ) -> dict[str, Tensor]:
+        """Return the derivatives of those gradients, by name, along a direction."""
+        parameters, along = _flat_parameters(theta), _flat_parameters(direction)
+        room = self._room(product_entries, _PRODUCT, scheme[0], x, len(theta["c"]))
+        inputs, targets = self._flat_data(x, y)
+        codes, (steps, h, running) = (self._code, LOSSES.index(loss)), scheme
+        sizes = (steps, padded_features(x.shape[1]), x.shape[1], len(theta["c"]), room.lanes)
+
+        def run(memory: _Memory, first: int, last: int) -> None:
+            hessian_product(
+                codes, sizes, h, running, self._tableau, parameters, along,
+                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
+            )  # fmt: skip
+
+        return room.share(run).by_name
 
     def objective(
-        self, steps: int, h: float, running: float, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
+        self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[dict[str, float], Tensor]:
         """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
         if self._layout is None or self._layout.of is not layout:
-            self._layout = _Layout(layout, steps, x.shape[1])
+            self._layout = _Layout(layout, scheme[0], x.shape[1])
         place, numbers = self._layout, flat(u)
         spread(numbers, place.scales, place.sizes, *place.parameters)
         last = len(numbers) - layout.outputs
         readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
-        found = self._sweep((steps, h, running), (*place.parameters, *readout), x, y, loss)
+        found = self._sweep(scheme, (*place.parameters, *readout), x, y, loss)
         gradient = torch.empty_like(u)
         gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
-        terms = {"terminal": float(found.sums[-2]) / len(x), "running": running * float(found.sums[-1])}
+        terms = {"terminal": float(found.sums[-2]) / len(x), "running": scheme[2] * float(found.sums[-1])}
         return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
 
     def _sweep(
-        self,
-        scheme: tuple[int, float, float],
-        parameters: tuple[Floats, Floats, Floats, Floats],
-        x: Tensor,
-        y: Tensor,
-        loss: str,
+        self, scheme: Scheme, parameters: tuple[Floats, Floats, Floats, Floats], x: Tensor, y: Tensor, loss: str
     ) -> _Memory:
-        """Go through all samples; ``scheme`` is steps, their size and the running cost's weight."""
+        """Go through all samples, forward and back."""
         steps, h, running = scheme
-        (samples, features), outputs = x.shape, len(parameters[3])
-        d, stages = padded_features(features), steps * len(self._tableau[1])
-        shares = self._shares(samples, samples * d * stages)
-        lanes = block_lanes(-(-samples // len(shares)), 2 * stages * d)
-        self._provide((len(shares), steps, features, outputs, lanes))
+        outputs = len(parameters[3])
+        room = self._room(work_entries, _GRADIENT, steps, x, outputs)
         inputs, targets = self._flat_data(x, y)
-        codes, sizes = (self._code, LOSSES.index(loss)), (steps, d, features, outputs, lanes)
+        codes = (self._code, LOSSES.index(loss))
+        sizes = (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes)
 
-        def run(index: int) -> None:
-            memory = self._memory[index]
+        def run(memory: _Memory, first: int, last: int) -> None:
             sweep(
-                codes, sizes, h, running, self._tableau,
-                parameters, inputs, targets, (*shares[index], samples), memory.work, memory.sums,
+                codes, sizes, h, running, self._tableau, parameters,
+                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
             )  # fmt: skip
 
-        if len(shares) == 1:
-            run(0)
-        else:
-            list(_threads(len(shares)).map(run, range(len(shares))))
-        total = self._memory[0]
-        for other in self._memory[1:]:  # in an order that never changes
-            total.out += other.out
-        return total
+        return room.share(run)
 
-    def _provide(self, sizes: tuple[int, ...]) -> None:
-        """Have memory for so many threads, steps, features, outputs and lanes."""
-        if sizes == self._made_for:
-            return
-        threads, steps, features, outputs, lanes = self._made_for = sizes
-        stages = len(self._tableau[1])
-        d = padded_features(features)
-        length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
-        self._memory = []
-        for _ in range(threads):
-            # torch's memory begins where a cache line does, so that no vector lies on two
-            work = torch.empty(work_entries(steps, stages, d, lanes, outputs), dtype=torch.float64)
-            out = torch.empty(length, dtype=torch.float64)
-            by_name = _by_name(out, steps * stages, features, outputs)
-            self._memory.append(_Memory(flat(work), out, flat(out), by_name))
+    def _room(self, entries: _Entries, arrays: int, steps: int, x: Tensor, outputs: int) -> _Room:
+        """Return the memory for work of a kind, the last one's if it was as large."""
+        threads = torch.get_num_threads()
+        made_for = (threads, steps, *x.shape, outputs)
+        room = self._rooms.get(entries)
+        if room is None or room.made_for != made_for:
+            room = self._rooms[entries] = _Room(made_for, len(self._tableau[1]), entries, arrays)
+        return room
 
     def _flat_data(self, x: Tensor, y: Tensor) -> tuple[Floats, Floats]:
         """Return inputs and targets in a row, those of the last call if they are the same."""
@@ -156,12 +163,41 @@ class Evaluator:
             self._data = (x, y, flat(x), flat(y.to(torch.float64)))
         return self._data[2:]
 
-    def _shares(self, samples: int, entries: int) -> list[tuple[int, int]]:
-        """Return the first and last sample of each thread."""
+
+class _Room:
+    """How samples are shared out among threads and blocks, and the memory of each thread."""
+
+    def __init__(self, made_for: tuple[int, ...], stages: int, entries: _Entries, arrays: int) -> None:
+        threads, steps, samples, features, outputs = self.made_for = made_for
+        d = padded_features(features)
         panels = padded_lanes(samples) // PANEL
-        count = max(1, min(torch.get_num_threads(), panels, entries // _WORTH_SHARING))
+        count = max(1, min(threads, panels, samples * d * steps * stages // _WORTH_SHARING))
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
-        return list(pairwise(bounds))
+        self._shares = list(pairwise(bounds))
+        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d)
+        length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
+        self._memory = []
+        for _ in self._shares:
+            # torch's memory begins where a cache line does, so that no vector lies on two
+            work = torch.empty(entries(steps, stages, d, self.lanes, outputs), dtype=torch.float64)
+            out = torch.zeros(length, dtype=torch.float64)
+            by_name = _by_name(out, steps * stages, features, outputs)
+            self._memory.append(_Memory(flat(work), out, flat(out), by_name))
+
+    def share(self, run: Callable[[_Memory, int, int], None]) -> _Memory:
+        """Have ``run`` go through every thread's samples, and return the sums, always added in the same order."""
+        total = self._memory[0]
+        if len(self._memory) == 1:
+            run(total, *self._shares[0])
+            return total
+        list(_threads(len(self._memory)).map(lambda memory, share: run(memory, *share), self._memory, self._shares))
+        for other in self._memory[1:]:
+            total.out += other.out
+        return total
+
+
+def _flat_parameters(theta: Mapping[str, Tensor]) -> tuple[Floats, Floats, Floats, Floats]:
+    return flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"])
 
 
 def block_lanes(samples: int, numbers: int) -> int:

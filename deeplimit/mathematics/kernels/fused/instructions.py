@@ -29,7 +29,7 @@ from deeplimit.mathematics.kernels.fused.lanes import (
     sums,
     zeros,
 )
-from deeplimit.mathematics.kernels.fused.sigma import SIGMA, Slopes
+from deeplimit.mathematics.kernels.fused.sigma import SECOND, SIGMA, Slopes
 
 ROWS: Final = 4
 """Features of a tile."""
@@ -243,6 +243,19 @@ def _activation(function: Callable[[Lanes], Slopes]) -> Callable[..., None]:
     return _instruction(write_activation)
 
 
+def _curvature(function: Callable[[Lanes, Lanes, Lanes], Lanes]) -> Callable[..., None]:
+    def write_curvature(
+        builder: Any, z: Any, zo: Any, a: Any, ao: Any, s: Any, so: Any, out: Any, o: Any, stride: Any, rows: Any
+    ) -> None:
+        def write(at: Any) -> None:
+            known = [load(builder, array, builder.add(first, at)) for array, first in ((z, zo), (a, ao), (s, so))]
+            store(function(*known), out, builder.add(o, at))
+
+        _each(builder, rows, stride, write)
+
+    return _instruction(write_curvature)
+
+
 affine = _instruction(_write_affine)
 product = _instruction(_write_product)
 add_product = _instruction(_write_add_product)
@@ -253,3 +266,4 @@ scale = _instruction(_write_scale)
 multiply = _instruction(_write_multiply)
 add_multiplied = _instruction(_write_add_multiplied)
 activations = {name: _activation(function) for name, function in SIGMA.items()}
+curvatures = {name: _curvature(SECOND[name]) for name in SIGMA}

@@ -73,13 +73,19 @@ class FusedRungeKutta(Kernel):
 
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""
-        return self._evaluator(self.steps, self.h, self.running, theta, x, y, loss)
+        return self._evaluator.gradients(self._scheme, theta, x, y, loss)
+
+    def hessian_product(
+        self, theta: Mapping[str, Tensor], direction: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str
+    ) -> dict[str, Tensor]:
+        """Return the gradients' derivatives along a direction; see ``Kernel``. They are valid until the next call."""
+        return self._evaluator.hessian_product(self._scheme, theta, direction, x, y, loss)
 
     def objective(
         self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[dict[str, float], Tensor]:
         """Return the objective's terms by name and its gradient in u; see ``Kernel``."""
-        return self._evaluator.objective(self.steps, self.h, self.running, layout, u, x, y, loss)
+        return self._evaluator.objective(self._scheme, layout, u, x, y, loss)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""
@@ -136,6 +142,10 @@ class FusedRungeKutta(Kernel):
             along.before.flat, dcostate.flat, flat(gradient), run.nodes.like(self.stages + 1).flat,
         )  # fmt: skip
         return split_gradients(gradient, len(K), K.shape[1])
+
+    @property
+    def _scheme(self) -> tuple[int, float, float]:
+        return self.steps, self.h, self.running
 
     def _sizes(self, laid: Laid) -> whole.Sizes:
         return self.steps, *laid.sizes

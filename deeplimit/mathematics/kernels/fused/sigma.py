@@ -132,6 +132,24 @@ SIGMA: Final[dict[str, Callable[[Lanes], Slopes]]] = {
 """Every activation that has a form here."""
 
 
+def _of_silu(z: Lanes, _a: Lanes, _slope: Lanes) -> Lanes:
+    s = _logistic(z)
+    return (s - s * s) * z.times_plus(1.0 - s * 2.0, 2.0)
+
+
+SECOND: Final[dict[str, Callable[[Lanes, Lanes, Lanes], Lanes]]] = {
+    "tanh": lambda _, a, slope: a * slope * -2.0,
+    "sigmoid": lambda _, a, slope: slope * (1.0 - a * 2.0),
+    "silu": _of_silu,
+    "softplus": lambda _z, _a, slope: slope - slope * slope,
+    "sin": lambda _z, a, _slope: a * -1.0,
+    "identity": lambda z, _a, _slope: z * 0.0,
+    "relu": lambda z, _a, _slope: z * 0.0,
+    "leaky_relu": lambda z, _a, _slope: z * 0.0,
+}
+"""σ''(z) of z, σ(z) and σ'(z), 0 where σ is piecewise linear."""
+
+
 def _exponential(x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     """Return 2ⁿ, A and B of e^x = 2ⁿ (A + B)/(A − B), for |x| ≤ 708."""
     shifted = x.times_plus(1.0 / math.log(2.0), _ROUNDER)

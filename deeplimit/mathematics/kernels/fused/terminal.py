@@ -99,3 +99,90 @@ def loss_gradient(code: int, z: Floats, zo: int, y: Floats, first: int, count: i
             total += max(-margin, 0.0) + math.log1p(shrunk)
             z[zo + lane] = -sign * (shrunk if margin > 0.0 else 1.0) / (1.0 + shrunk)
     return total
+
+
+@part
+def terminal_along(
+    code: int,
+    readout: tuple[Floats, Floats, Floats, Floats],
+    y: Floats,
+    first: int,
+    count: int,
+    samples: int,
+    sizes: tuple[int, int, int, int],
+    work: Floats,
+    state: int,
+    dstate: int,
+    costate: int,
+    dcostate: int,
+    z: int,
+    out: Floats,
+    gwo: int,
+    gco: int,
+) -> None:
+    """Write the costate and its derivative along a direction, and add those of the gradients by W and c.
+
+    ``readout`` is W, c and their directions; ``sizes`` features, outputs, padded d and lanes; places are offsets in
+    ``work``, where z has room for (2 m, lanes).
+    """
+    W, c, dW, dc = readout
+    features, outputs, d, lanes = sizes
+    dz = z + outputs * lanes
+    for o in range(outputs):
+        row, drow = z + o * lanes, dz + o * lanes
+        for lane in range(count):
+            work[row + lane] = c[o]
+            work[drow + lane] = dc[o]
+        for f in range(features):
+            weight, change = W[o * features + f], dW[o * features + f]
+            for lane in range(count):
+                work[row + lane] += weight * work[state + f * lanes + lane]
+                work[drow + lane] += weight * work[dstate + f * lanes + lane] + change * work[state + f * lanes + lane]
+    loss_gradient(code, work, z, y, first, count, outputs, lanes)
+    loss_curvature(code, work, z, dz, y, first, count, outputs, lanes)
+    for at in range(d * lanes):
+        work[costate + at] = 0.0
+        work[dcostate + at] = 0.0
+    share = 1.0 / samples
+    for o in range(outputs):
+        row, drow = z + o * lanes, dz + o * lanes
+        for lane in range(count):
+            work[row + lane] *= share
+            work[drow + lane] *= share
+            out[gco + o] += work[drow + lane]
+        for f in range(features):
+            weight, change, product = W[o * features + f], dW[o * features + f], 0.0
+            here = f * lanes
+            for lane in range(count):
+                r, dr = work[row + lane], work[drow + lane]
+                work[costate + here + lane] += weight * r
+                work[dcostate + here + lane] += weight * dr + change * r
+                product += dr * work[state + here + lane] + r * work[dstate + here + lane]
+            out[gwo + o * features + f] += product
+
+
+@part
+def loss_curvature(
+    code: int, work: Floats, r: int, dz: int, y: Floats, first: int, count: int, outputs: int, lanes: int
+) -> None:
+    """Put the loss's Hessian times dz in place of dz; r is where its gradient in z is."""
+    if code == 1:
+        for lane in range(count):
+            label, mean = int(y[first + lane]), 0.0
+            for o in range(outputs):
+                at = o * lanes + lane
+                q = work[r + at] + (1.0 if o == label else 0.0)
+                work[dz + at] *= q
+                mean += work[dz + at]
+            for o in range(outputs):
+                at = o * lanes + lane
+                q = work[r + at] + (1.0 if o == label else 0.0)
+                work[dz + at] -= q * mean
+    elif code == 0:
+        for o in range(outputs):
+            for lane in range(count):
+                work[dz + o * lanes + lane] *= 2.0
+    else:
+        for lane in range(count):
+            missed = -y[first + lane] * work[r + lane]  # 1 − the probability of the sample's own class
+            work[dz + lane] *= missed * (1.0 - missed)

@@ -18,7 +18,9 @@ def warm() -> None:
     kernel = FusedRungeKutta(EULER, 1, ACTIVATIONS["tanh"])
     K, b = torch.zeros(1, 1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     W, c, x = K[0], b[0], torch.ones(1, 1, dtype=torch.float64)
-    kernel.gradients({"K": K, "b": b, "W": W, "c": c}, x, x, "squared_error")
+    theta = {"K": K, "b": b, "W": W, "c": c}
+    kernel.gradients(theta, x, x, "squared_error")
+    kernel.hessian_product(theta, theta, x, x, "squared_error")
     layout = Increments((1.0, 1.0), (1.0, 1.0), (1.0, 1.0, 1.0, 1.0), 1)
     kernel.objective(layout, torch.zeros(4, dtype=torch.float64), x, x, "squared_error")
     run = kernel.forward(K, b, x)
