@@ -69,7 +69,7 @@ class BatchedObjective:
     def evaluate(self, U: Tensor) -> list[Evaluation]:
         """Return E, its terms, ∂E/∂u and its norm at each row of U."""
         if self._kernel is None:
-            return _with_norms([self.single.evaluate(u) for u in U.unbind(0)])
+            return self._in_one_go(U) or _with_norms([self.single.evaluate(u) for u in U.unbind(0)])
         theta = self._stage_values(U)
         terminal, running, gradient = self._parts(self._kernel, theta)
         flat = self._by_coordinates(gradient).addcmul_(U, self._bend)
@@ -77,9 +77,20 @@ class BatchedObjective:
         weighed: list[list[float]] = ((U * U) @ self._weights).tolist()
         evaluations = []
         for (of_loss, of_states, norm), weights, slope in zip(data, weighed, flat.unbind(0), strict=True):
-            values = (of_loss / self.problem.samples, of_states, *weights)
-            evaluations.append(Evaluation(sum(values), dict(zip(_TERMS, values, strict=True)), slope, norm))
+            evaluations.append(_evaluation([of_loss / self.problem.samples, of_states, *weights], slope, norm))
         return evaluations
+
+    def _in_one_go(self, U: Tensor) -> list[Evaluation] | None:
+        """Return the same, where the kernel itself goes from many u to their gradients."""
+        problem, layout = self.problem, self.single.layout
+        if layout is None:
+            return None
+        found = self.single.kernel.objectives(layout, U, problem.x, problem.y, problem.loss.name)
+        if found is None:
+            return None
+        return [
+            _evaluation(terms, slope, norm) for (*terms, norm), slope in zip(found[0], found[1].unbind(0), strict=True)
+        ]
 
     def _parts(self, kernel: BatchedRungeKutta, theta: Mapping[str, Tensor]) -> _Data:
         """Return terminal sums and running costs (B,), and the gradients by stage values."""
@@ -144,6 +155,10 @@ class BatchedObjective:
                 part = self.single.stage_map.transpose(part, self.problem.tau(name)).transpose(0, 1)
             rows.append(part.flatten(1))
         return torch.cat(rows, 1)
+
+
+def _evaluation(terms: list[float], gradient: Tensor, norm: float) -> Evaluation:
+    return Evaluation(sum(terms), dict(zip(_TERMS, terms, strict=True)), gradient, norm)
 
 
 def _with_norms(evaluations: list[Evaluation]) -> list[Evaluation]:
