@@ -164,7 +164,7 @@ class Kernel(ABC):
     ) -> tuple[list[list[float]], Tensor] | None:
         """Return the same for many u, the rows (B, length), if the kernel does that in one go.
 
-        Terms are in a fixed order, terminal loss, running cost and those of K, b, W and c, with the gradient's norm behind.
+        Terms are in a fixed order: terminal loss, running cost, those of K, b, W and c; then the gradient's norm.
         """
         del layout, rows, x, y, loss
         return None

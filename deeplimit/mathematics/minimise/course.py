@@ -8,8 +8,7 @@ Whether one is answered or many at once is not its concern.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -37,8 +36,7 @@ class Inverse(Protocol):
         """Return it with arrays that nothing else shares."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """The point u + step · direction; u itself without a direction."""
 
     u: Tensor
@@ -51,8 +49,7 @@ class Trial:
         return self.u if self.direction is None else self.u + self.step * self.direction
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(NamedTuple):
     """A point, E there, and the slope of E along the direction in which it was tried (0 without one)."""
 
     u: Tensor
@@ -60,8 +57,7 @@ class Reached:
     slope: float
 
 
-@dataclass(frozen=True)
-class Descent:
+class Descent(NamedTuple):
     """The direction −H g, with the inverse Hessian H at a point of gradient g."""
 
     inverse: Inverse
@@ -73,8 +69,7 @@ class Descent:
         return Heading(direction, float(self.g @ direction))
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """A direction, and the slope of E along it."""
 
     direction: Tensor

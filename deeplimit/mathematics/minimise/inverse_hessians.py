@@ -6,9 +6,9 @@ quasi-Newton matrices and their use in limited memory methods*):
 
     α = M Sᵀg,   q = γ (g − Y α),   a = Mᵀ (D α − Yᵀq),   H g = q + S a.
 
-Each is one call for all minimisations. R⁻¹ without the first row and column is the inverse of R without them, and a pair
-more gives it the column −M (Sᵀy)/(sᵀy) above 1/(sᵀy). So pairs and M are kept in slots of which the newest pair takes
-that of the oldest, and the order need not be known.
+Each is one call for all minimisations. R⁻¹ without the first row and column is the inverse of R without them, and a
+pair more gives it the column −M (Sᵀy)/(sᵀy) above 1/(sᵀy). So pairs and M are kept in slots of which the newest pair
+takes that of the oldest, and the order need not be known.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from torch import Tensor
 
@@ -36,8 +35,7 @@ _BLIND_TRIALS: Final = 4
 """Trials after which a search ends if even the decrease that the slope promises is rounding."""
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     step: float
     value: float
     slope: float

@@ -111,13 +111,12 @@ class _Together:
 
     def reach(self, asks: dict[Row, Trial]) -> list[Reached]:
         trials = asks.values()
-        points = torch.stack([trial.u for trial in trials])
-        directions = torch.stack([torch.zeros_like(t.u) if t.direction is None else t.direction for t in trials])
-        steps = points.new_tensor([trial.step for trial in trials]).unsqueeze(1)
-        points = points + steps * directions
+        directions = [torch.zeros_like(trial.u) if trial.direction is None else trial.direction for trial in trials]
+        points, along = torch.stack([*(trial.u for trial in trials), *directions]).chunk(2)
+        points = points + points.new_tensor([trial.step for trial in trials]).unsqueeze(1) * along
         evaluations = self.objective.evaluate(points)
         gradients = torch.stack([evaluation.gradient for evaluation in evaluations])
-        slopes: list[float] = (gradients * directions).sum(1).tolist()
+        slopes: list[float] = (gradients * along).sum(1).tolist()
         return [Reached(*each) for each in zip(points.unbind(0), evaluations, slopes, strict=True)]
 
 
