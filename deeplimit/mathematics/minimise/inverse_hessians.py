@@ -14,6 +14,7 @@ takes that of the oldest, and the order need not be known.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from torch import Tensor
 from deeplimit.mathematics.minimise.course import Heading
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 
+_FIRST_ROOM: Final = 20
+"""Pairs that room is made for at first."""
+
 Array = npt.NDArray[np.floating]
 Places = npt.NDArray[np.intp]
 
@@ -31,7 +35,7 @@ class InverseHessians:
     """The inverse Hessians of some minimisations, a row of every array each.
 
     The arrays are numpy's, whose calls on small ones are cheaper than torch's: some thirty make a direction. Slots that
-    hold no pair have zeros in M, so that nothing comes of them.
+    hold no pair have zeros in M, so that nothing comes of them; there are as many as the row with the most pairs needs.
     """
 
     def __init__(self, sets: int, like: Tensor, memory: int = MEMORY) -> None:
@@ -39,10 +43,11 @@ class InverseHessians:
         self.rows = [Row(self, index) for index in range(sets)]
         self._like = torch.zeros_like(like)
         kind = self._like.cpu().numpy().dtype
-        self._S: Array = np.zeros((sets, memory, len(like)), kind)
-        self._Y = np.zeros_like(self._S)
-        self._M: Array = np.zeros((sets, memory, memory), kind)
-        self._D: Array = np.zeros((sets, 1, memory), kind)
+        self._S: Array = np.zeros((sets, 0, len(like)), kind)
+        self._Y = self._S
+        self._M: Array = np.zeros((sets, 0, 0), kind)
+        self._D: Array = np.zeros((sets, 1, 0), kind)
+        self._make_room()
         self._scale: Array = np.ones((sets, 1, 1), kind)
         self._noise = torch.finfo(like.dtype).eps
 
@@ -90,8 +95,8 @@ class InverseHessians:
             self.headings([], [])
         kept = min(row.taken, self.memory)
         slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
-        pairs = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
-        return InverseHessian.of(*pairs, self.memory)
+        S, Y = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
+        return InverseHessian.of(S, Y, self.memory)
 
     def _take_in(self, waiting: Sequence[Row], given: Array) -> tuple[Places, Places, Array] | None:
         """Put the pairs into their slots, but for those whose curvature s·y is not safely positive.
@@ -108,6 +113,8 @@ class InverseHessians:
             row.pair = None
         if not taken:
             return None
+        if max(row.taken for row in taken) == self._S.shape[1] < self.memory:
+            self._make_room()
         index, slot = np.array([(row.index, row.taken % self.memory) for row in taken]).T
         self._S[index, slot], self._Y[index, slot] = given[index, 0], given[index, 1]
         curvature = found[index, 0]
@@ -116,6 +123,14 @@ class InverseHessians:
         for row in taken:
             row.taken += 1
         return index, slot, curvature
+
+    def _make_room(self) -> None:
+        """Have twice as many slots, as far as the memory allows."""
+        before = self._S.shape[1]
+        more = min(self.memory, max(_FIRST_ROOM, 2 * before)) - before
+        self._S, self._Y = (np.pad(part, ((0, 0), (0, more), (0, 0))) for part in (self._S, self._Y))
+        self._M = np.pad(self._M, ((0, 0), (0, more), (0, more)))
+        self._D = np.pad(self._D, ((0, 0), (0, 0), (0, more)))
 
     def _invert(self, index: Places, slot: Places, curvature: Array, products: Array) -> None:
         """Give M of some rows a column for the pair in a slot, from Sᵀy (B, 1, memory)."""

@@ -138,8 +138,8 @@ class Evaluator:
         terms, gradients = np.empty((len(rows), 7)), torch.empty_like(rows)
         objectives(
             (self._code, LOSSES.index(loss)), (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes),
-            h, running, self._tableau, (place.scales, place.weights), rows.contiguous().numpy(), inputs, targets, len(x),
-            (*place.parameters, room.first.work, room.first.sums), terms, gradients.numpy(),
+            h, running, self._tableau, (place.scales, place.weights), flat(rows).reshape(rows.shape), inputs, targets,
+            len(x), (*place.parameters, room.first.work, room.first.sums), terms, gradients.numpy(),
         )  # fmt: skip
         found: list[list[float]] = terms.tolist()
         return found, gradients

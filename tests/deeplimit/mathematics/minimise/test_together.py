@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise import Budget, HistoryRow, Observer, Solution, Status, minimise, minimise_together
+from deeplimit.mathematics.minimise import (
+    Budget,
+    HistoryRow,
+    Observer,
+    Solution,
+    Status,
+    inverse_hessians,
+    minimise,
+    minimise_together,
+)
 from deeplimit.mathematics.minimise import together as together_module
 from deeplimit.mathematics.minimise.inverse_hessians import InverseHessians
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
@@ -42,9 +51,10 @@ def both(
     return alone, minimise_together(rows, starts, budget, observers), rows
 
 
-def test_the_inverse_hessians_are_those_of_each_alone() -> None:
-    """Pairs come at different times; some are refused, one row forgets its own, and one is given up."""
+def test_the_inverse_hessians_are_those_of_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs come at different times; some are refused, one row forgets its own, one is given up, room is made."""
     length, memory = 9, 4
+    monkeypatch.setattr(inverse_hessians, "_FIRST_ROOM", 1)
     many = InverseHessians(3, normal(length, 0), memory)
     alone = [InverseHessian(memory) for _ in range(3)]
     rows = list(many.rows)

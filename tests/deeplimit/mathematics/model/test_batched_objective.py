@@ -1,10 +1,14 @@
 """The objective of many parameter sets against that of one: every activation, loss, regime and basis."""
 
+import importlib.util
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
 from deeplimit.mathematics import Block, Integrator, Regime, Regularisation
+from deeplimit.mathematics.kernels import choice
 from deeplimit.mathematics.model import batched_objective
 from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
@@ -16,8 +20,9 @@ from tests.deeplimit.mathematics.model.test_regimes_gradients import REGIMES
 from tests.support import known_answers, regimes
 from tests.support.reference import LOSSES, SIGMA, example
 
+KERNELS = ("torch", "fused") if importlib.util.find_spec("numba") else ("torch",)
 FIXED = ((), ("K",), ("b",), ("W",), ("c",), ("K", "b"), ("K", "W", "c"))
-MODELS = {
+MODELS: dict[str, Callable[[Problem], DiscretisedObjective]] = {
     "network": lambda problem: ResidualNetwork(problem, 5),
     "legendre": lambda problem: Flow(problem, LegendreIncrements(4), 3),
     "piecewise linear": lambda problem: Flow(problem, PiecewiseLinearIncrements(3), 6),
@@ -57,6 +62,15 @@ def check(single: DiscretisedObjective, accuracy: float = 1e-13) -> None:
         assert found.norm == pytest.approx(size, rel=accuracy)
 
 
+@pytest.fixture(autouse=True, params=KERNELS)
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each kernel, where it serves: the fused one is at hand before the first test."""
+    name: str = request.param
+    if name == "torch":
+        monkeypatch.setattr(choice, "machine_code_at_hand", lambda: False)
+    return name
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", SIGMA)
@@ -84,7 +98,9 @@ def test_single_precision() -> None:
 
 
 @pytest.mark.parametrize("two_layer", [False, True])
-def test_going_through_the_samples_in_parts_changes_nothing(two_layer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_going_through_the_samples_in_parts_changes_nothing(
+    kernel: str, two_layer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As many samples at once as a budget for all sets together has room for; the last part is a smaller one."""
     regime = Regime(block=Block.TWO_LAYER if two_layer else Block.SINGLE, integrator=Integrator.MIDPOINT)
     single = ResidualNetwork(regimes.example(regime, samples=8), 4)
@@ -96,7 +112,10 @@ def test_going_through_the_samples_in_parts_changes_nothing(two_layer: bool, mon
 
     monkeypatch.setattr(batched_objective, "samples_at_once", three)
     check(single)
-    assert asked == [3 * 4 * 2], "three sets, four steps of two stages"
+    if kernel == "fused" and not two_layer:
+        assert asked == [], "it keeps no more than a block's states"
+    else:
+        assert asked == [3 * 4 * 2], "three sets, four steps of two stages"
 
 
 def test_batches_are_as_large_as_is_worth_it_and_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
