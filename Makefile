@@ -10,12 +10,13 @@ ARGS ?=
 # Tests run in as many processes as there are cores, four at most; a file stays in one, whose fixtures it shares.
 SPREAD = -n auto --maxprocesses 4 --dist loadfile
 
-# Stamps: what was installed, as of these two files. Installing for development covers the worker as well.
+# Stamps: what was installed, as of these two files. Installing for development or benchmarks covers the worker as well.
 WORKER := $(VENV)/.installed-worker
 DEV    := $(VENV)/.installed-dev
+BENCH  := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format openapi clean
+.PHONY: help demo serve test lint format openapi bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ format: $(DEV) ## rewrite the sources as ruff would have them
 openapi: $(DEV) ## write openapi/openapi.json from the code
 	$(BIN)/python -m service.api.write_openapi
 
+bench: $(BENCH) ## speed against what users would pick instead, printed and written (ARGS="--quick training")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed $(ARGS)
+
 clean: ## remove .venv, caches and build output; the data directory stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -58,4 +62,8 @@ $(WORKER): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) ".[worker,dev]"
+	@touch $(WORKER) $@
+
+$(BENCH): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) ".[bench]"
 	@touch $(WORKER) $@

@@ -14,11 +14,12 @@ from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
 from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
 from deeplimit.mathematics.problem.regime import Block, Integrator, Regime, Scaling, Weights
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
-from deeplimit.mathematics.study.training import DepthStart, Follow, Training
+from deeplimit.mathematics.study.training import Coarse, DepthStart, Follow, Training
 from deeplimit.mathematics.trained_study import TrainedStudy, train
 
 __all__ = [
     "Block",
+    "Coarse",
     "ContinuumOptions",
     "DepthStart",
     "Follow",

@@ -22,7 +22,7 @@ from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage, begin_part
 from deeplimit.mathematics.study.sharpen import Tolerances, sharpen
 from deeplimit.mathematics.study.sweep import Study, run_study
-from deeplimit.mathematics.study.training import Training
+from deeplimit.mathematics.study.training import Coarse, Training
 
 _MOST_TIMES: Final = 2
 """A branch is minimised on this often."""
@@ -163,7 +163,8 @@ def sharpened(
         begin_part(checkpoint, CERTIFICATES)
         certificates = certify_branch(branch, checkpoint, deadline=deadline)
         subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
-        share = wanted_share_of_errors(subject) if training.sharpen and problem.smooth else 1.0
+        sharpens = training.sharpen and training.coarse is Coarse.TOLERANCE and problem.smooth
+        share = wanted_share_of_errors(subject) if sharpens else 1.0
         sharper = tolerances.times(share, problem)
         if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
             break

@@ -34,7 +34,7 @@ def clone(tmp_path: Path) -> Path:
 @pytest.fixture
 def installed(clone: Path) -> Path:
     (clone / ".venv" / "bin").mkdir(parents=True)
-    for name in ("bin/python", ".installed-worker", ".installed-dev"):
+    for name in ("bin/python", ".installed-worker", ".installed-dev", ".installed-bench"):
         (clone / ".venv" / name).touch()
     return clone
 
@@ -43,7 +43,9 @@ def installs(text: str) -> list[str]:
     return re.findall(r"pip install .*", text)
 
 
-@pytest.mark.parametrize(("target", "extras"), [("demo", ".[worker]"), ("test", ".[worker,dev]")])
+@pytest.mark.parametrize(
+    ("target", "extras"), [("demo", ".[worker]"), ("test", ".[worker,dev]"), ("bench", ".[bench]")]
+)
 def test_from_nothing_everything_is_set_up_with_the_constraints(clone: Path, target: str, extras: str) -> None:
     text = plan(target, clone)
     assert "-m venv .venv" in text
@@ -52,7 +54,7 @@ def test_from_nothing_everything_is_set_up_with_the_constraints(clone: Path, tar
     assert f'-e "{extras}"' in install
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "serve"])
+@pytest.mark.parametrize("target", ["demo", "test", "serve", "bench"])
 def test_nothing_is_installed_again_until_the_requirements_change(installed: Path, target: str) -> None:
     assert not installs(plan(target, installed))
     stamp = (installed / ".venv" / ".installed-dev").stat().st_mtime

@@ -21,9 +21,8 @@ def tensor(*values: float, shape: tuple[int, ...]) -> torch.Tensor:
 def trained_continuum(activation: str) -> Fitted:
     """Known answers B (identity) and C (tanh)."""
     problem = odd_pair(activation)
-    fit = fit_continuum(
-        problem, Beginning(torch.Generator().manual_seed(0)), ContinuumOptions(tolerance=1e-10), Budget()
-    )
+    begin = Beginning(torch.Generator().manual_seed(0))
+    fit = fit_continuum(problem, begin, ContinuumOptions(tolerance=1e-10), Budget())
     return Fitted("continuum", problem, fit.parameters, fit.flow.steps)
 
 

@@ -11,6 +11,7 @@ import torch
 
 from deeplimit.mathematics import (
     Block,
+    Coarse,
     ContinuumOptions,
     DepthStart,
     Follow,
@@ -119,6 +120,8 @@ def training_of(spec: ResolvedTrainSpec) -> Training:
         depth_start=DepthStart(asked.depth_start.value),
         follow=Follow(asked.follow.value),
         sharpen=asked.sharpen,
+        coarse=Coarse(asked.coarse.value),
+        carry_curvature=asked.carry_curvature,
         wall_time_s=spec.limits.wall_time_s,
     )
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise import Solution
-from deeplimit.mathematics.minimise.lanczos import LEAST, RitzPair, smallest_eigenvalue
+from deeplimit.mathematics.minimise.davidson import LEAST, RitzPair, smallest_eigenvalue
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.problem.learning_problem import Problem
@@ -29,13 +29,17 @@ _SEED: Final = 0
 _SHARP: Final = (1e-5, 120)
 """Tolerance of the residual, relative to θ, and most products; for few coordinates and for random starts."""
 _QUICK: Final = (1e-2, 60)
-"""The same for many coordinates from a nearby eigenvector; θ errs by about ρ², not ρ."""
+"""The same from a nearby eigenvector, for many coordinates or with a preconditioner; θ errs by about ρ², not ρ."""
+_LEAST_WARM: Final = 3
+"""The least from a nearby eigenvector with a preconditioner."""
 FEW_COORDINATES: Final = 4096
 """Up to so many coordinates a sharp certificate costs little beside the training, so that every point gets one."""
 _MIX: Final = 0.3
 """Share of a random vector in a warm start, so that a new direction is found as well."""
+_MIX_PRECONDITIONED: Final = 0.1
+"""The same of a random vector that the preconditioner has rid of all steep directions."""
 _MOST_NUMBERS: Final = 3 * 2**24
-"""Numbers in a Lanczos basis; fewer products are made when they do not fit, and none below ``_FEWEST``."""
+"""Numbers in a basis, which its products double; fewer are made when they do not fit, none below ``_FEWEST``."""
 _FEWEST: Final = 20
 _FLAT_SHARE: Final = 1e-4
 """A curvature below this share of 2 min α is not told from 0."""
@@ -54,6 +58,22 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class NearbyEigenvector:
+    """What the certificate of a model nearby says of another.
+
+    Attributes
+    ----------
+    vector
+        Its eigenvector of least curvature in the other's coordinates, (length,), not 0.
+    largest
+        Its largest Ritz value.
+    """
+
+    vector: Tensor
+    largest: float
+
+
+@dataclass(frozen=True)
 class Certificate:
     """What is known about one stationary point.
 
@@ -62,7 +82,7 @@ class Certificate:
     lambda_min, lambda_min_error
         θ and the residual bound: an eigenvalue lies in θ ± error, and λ_min ≤ θ.
     lambda_max
-        The largest Ritz value, a lower bound of the largest eigenvalue that is close to it.
+        The largest Ritz value, here or of a model nearby: a lower bound of the largest eigenvalue, or close to it.
     optimisation_error
         ‖g‖²/(2(λ_min − error)) or rounding, whichever is larger; None unless the point is a strict minimum.
     distance
@@ -85,7 +105,7 @@ class Certificate:
 def certify(
     objective: DiscretisedObjective,
     solution: Solution,
-    start: Tensor | None = None,
+    near: NearbyEigenvector | None = None,
     *,
     cheaper: DiscretisedObjective | None = None,
     stop: Callable[[], bool] | None = None,
@@ -94,8 +114,9 @@ def certify(
 
     Parameters
     ----------
-    start
-        (length,) A direction near the eigenvector sought, or None.
+    near
+        Where the eigenvector is expected. With what was learnt of the inverse Hessian while minimising a few products
+        are then enough.
     cheaper
         An objective in the same coordinates, close to ``objective``, to seek the eigenvector with; λ_min and its error
         are then the Rayleigh quotient and residual of ``objective`` itself.
@@ -108,26 +129,39 @@ def certify(
     if not solution.status.optimised:
         return _null(f"the optimisation ended as {solution.status.value}")
     length = objective.coordinates.length
-    tolerance, most = _SHARP if start is None or length <= FEW_COORDINATES else _QUICK
+    inverse = solution.inverse if near is not None and problem.curvature_floor > 0.0 else None
+    sharp = near is None or (inverse is None and length <= FEW_COORDINATES)
+    tolerance, most = _SHARP if sharp else _QUICK
     most = min(most, _MOST_NUMBERS // length)
     if most < min(_FEWEST, length):
-        return _null(f"{length} coordinates are too many for Lanczos' method in the memory that it may use")
+        return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")
     if stop is not None and stop():
         return _null("the time limit was reached")
     generator = torch.Generator().manual_seed(_SEED)
     draw = _unit(torch.randn(length, generator=generator, dtype=torch.float64).to(solution.u))
-    if start is not None and float(torch.linalg.vector_norm(start)) > 0.0:
-        draw = _unit(start) + _MIX * draw
+    if near is not None and inverse is None:
+        draw = _unit(near.vector) + _MIX * draw
+    elif near is not None and inverse is not None:
+        draw = _unit(near.vector) + _MIX_PRECONDITIONED * _unit(inverse.apply(draw))
     hessian = (cheaper or objective).linearise(solution.u)
     tolerance = max(tolerance, math.sqrt(torch.finfo(draw.dtype).eps))
     enough = _SETTLED * _flat(problem, solution)
     pair = smallest_eigenvalue(
-        hessian.hessian_product, draw, tolerance=tolerance, absolute=enough, max_products=most, stop=stop
+        hessian.hessian_product,
+        draw,
+        precondition=None if inverse is None else inverse.apply,
+        tolerance=tolerance,
+        absolute=enough,
+        least_products=LEAST if inverse is None else _LEAST_WARM,
+        max_products=most,
+        stop=stop,
     )
     if cheaper is not None and math.isfinite(pair.value):
         pair = _rayleigh(objective, solution.u, pair)
     if not math.isfinite(pair.value):
         return _null("a product with the Hessian is not finite")
+    if near is not None:
+        pair = replace(pair, largest=max(pair.largest, near.largest))
     return judge(problem, solution, pair)
 
 

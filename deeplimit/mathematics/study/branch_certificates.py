@@ -13,14 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from torch import Tensor
-
-from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, certify
+from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, NearbyEigenvector, certify
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
-from deeplimit.mathematics.model.transfer import lift, prolong
-from deeplimit.mathematics.study.branches import Branch, BranchPoint
+from deeplimit.mathematics.model.transfer import Model, transfer
+from deeplimit.mathematics.study.branches import Branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 
 _FEWEST_STEPS: Final = 16
@@ -58,34 +56,27 @@ def certify_branch(
     depths: dict[int, Certificate] = {}
     for depth, point in sorted(branch.points.items()):
         if point.certificate is None:
-            start = direction_at_depth(branch, point.network)
-            point.certificate = certify(point.network, point.solution, start, stop=stop)
+            near = nearby_eigenvector(branch, point.network)
+            point.certificate = certify(point.network, point.solution, near, stop=stop)
         depths[depth] = point.certificate
     fit = branch.continuum
     if fit is None:
         return Certificates(depths)
     if fit.certificate is None:
-        start = direction_in_continuum(branch, fit.flow)
-        fit.certificate = certify(fit.flow, fit.solution, start, cheaper=_cheaper(fit), stop=stop)
+        near = nearby_eigenvector(branch, fit.flow)
+        fit.certificate = certify(fit.flow, fit.solution, near, cheaper=_cheaper(fit), stop=stop)
     return Certificates(depths, fit.certificate)
 
 
-def direction_at_depth(branch: Branch, network: ResidualNetwork) -> Tensor | None:
-    """Return the eigenvector of the nearest coarser certified depth, prolonged (length,), or None."""
-    known = _finest_vector(branch, network.depth)
-    return None if known is None else network.encode(prolong(known[0].network.parameters(known[1]), network.depth))
-
-
-def direction_in_continuum(branch: Branch, flow: Flow) -> Tensor | None:
-    """Return the eigenvector of the finest certified depth, lifted and projected (length,), or None."""
-    known = _finest_vector(branch)
-    return None if known is None else flow.project(lift(known[0].network.parameters(known[1])))
-
-
-def _finest_vector(branch: Branch, below: float = math.inf) -> tuple[BranchPoint, Tensor] | None:
+def nearby_eigenvector(branch: Branch, model: Model) -> NearbyEigenvector | None:
+    """Return the eigenvector of the nearest coarser certified depth in the coordinates of a model, or None."""
+    below = model.depth if isinstance(model, ResidualNetwork) else math.inf
     for depth, point in sorted(branch.points.items(), reverse=True):
-        if depth < below and point.certificate is not None and point.certificate.vector is not None:
-            return point, point.certificate.vector
+        known = point.certificate
+        if depth < below and known is not None and known.vector is not None:
+            vector = transfer(known.vector, point.network, model)
+            if bool(vector.any()):
+                return NearbyEigenvector(vector, known.lambda_max or 0.0)
     return None
 
 

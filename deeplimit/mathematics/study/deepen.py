@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.model.transfer import prolong, recover, restrict
-from deeplimit.mathematics.study.branch_certificates import direction_at_depth
+from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
 from deeplimit.mathematics.study.branches import Branch, BranchPoint, StationaryPoint
 from deeplimit.mathematics.study.fitter import Fitter
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
@@ -41,7 +41,7 @@ def add_depth(
     fitter = Fitter(study.problem, training, meter, None, deadline)
     start, near = _start(branch, depth)
     point = fitter.network(network, network.encode(start), "discrete", near=near)
-    point, left = fitter.settle(point, "discrete", direction_at_depth(branch, network))
+    point, left = fitter.settle(point, "discrete", nearby_eigenvector(branch, network))
     if left:
         branch.bifurcate(left[0])
     branch.points[depth] = point

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise import Budget, minimise, minimise_together
 from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
-from deeplimit.mathematics.minimise.certificate import carried_over
+from deeplimit.mathematics.minimise.certificate import NearbyEigenvector, carried_over
 from deeplimit.mathematics.minimise.driver import OtherStart
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.batched_objective import BatchedObjective
@@ -84,6 +85,7 @@ class Fitter:
         *,
         near: StationaryPoint | None = None,
         other: OtherStart | None = None,
+        tolerance: float = 0.0,
     ) -> BranchPoint:
         """Train one network from flat coordinates.
 
@@ -95,13 +97,14 @@ class Fitter:
             The minimum of a model nearby, whose Hessian is alike.
         other
             A start to weigh against ``start``.
+        tolerance
+            Of the gradient, where a larger one than the training's is enough.
         """
         work = float(network.depth) if work is None else work
-        observer = self._meter.fit(phase, f"discrete-{network.depth}", work, self.budget.gradient_tolerance)
+        budget = replace(self.budget, gradient_tolerance=max(tolerance, self.budget.gradient_tolerance))
+        observer = self._meter.fit(phase, f"discrete-{network.depth}", work, budget.gradient_tolerance)
         inverse = self._inverse(network, near)
-        solution = minimise(
-            network, start, self.budget, observer, curvature_floor=self._floor, inverse=inverse, other=other
-        )
+        solution = minimise(network, start, budget, observer, curvature_floor=self._floor, inverse=inverse, other=other)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
 
@@ -171,24 +174,24 @@ class Fitter:
         return _continued(found, fit) if _better(found, fit) else fit
 
     def settle(
-        self, point: BranchPoint, phase: str, direction: Tensor | None = None
+        self, point: BranchPoint, phase: str, near: NearbyEigenvector | None = None
     ) -> tuple[BranchPoint, list[BranchPoint]]:
         """Leave a network's saddle, as `saddles.settle` does."""
 
         def again(left: BranchPoint, start: Tensor) -> BranchPoint:
             return self.network(left.network, start, phase)
 
-        return settle(point, again, direction=direction, stop=self.budget.out_of_time)
+        return settle(point, again, near=near, stop=self.budget.out_of_time)
 
     def settle_continuum(
-        self, fit: ContinuumFit, direction: Tensor | None = None
+        self, fit: ContinuumFit, near: NearbyEigenvector | None = None
     ) -> tuple[ContinuumFit, list[ContinuumFit]]:
         """Leave a saddle of the continuum, as `saddles.settle` does."""
 
         def again(left: ContinuumFit, start: Tensor) -> ContinuumFit:
             return self.continuum((left.flow, start))
 
-        return settle(fit, again, direction=direction, stop=self.budget.out_of_time)
+        return settle(fit, again, near=near, stop=self.budget.out_of_time)
 
 
 def _better(found: StationaryPoint, before: StationaryPoint) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, Kind, certify
+from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, Kind, NearbyEigenvector, certify
 from deeplimit.mathematics.study.branches import StationaryPoint
 
 _STEPS: Final = (0.3, 0.1, 0.03, 0.01)
@@ -28,7 +28,7 @@ def settle(
     point: _Point,
     fit: Callable[[_Point, Tensor], _Point],
     *,
-    direction: Tensor | None = None,
+    near: NearbyEigenvector | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> tuple[_Point, list[_Point]]:
     """Certify a network's or the continuum's point, and leave it for a minimum if it is a saddle.
@@ -42,8 +42,8 @@ def settle(
         Its ``certificate`` is set.
     fit
         Minimises again, from flat coordinates (length,) of the model that the given point is a point of.
-    direction
-        (length,), where the search for the direction of least curvature starts, or None.
+    near
+        Where the direction of least curvature is expected.
     stop
         Asked before every product.
 
@@ -57,14 +57,14 @@ def settle(
         model = point.model
         if not model.problem.smooth or model.coordinates.length > FEW_COORDINATES:
             break
-        point.certificate = certify(model, point.solution, direction, stop=stop)
+        point.certificate = certify(model, point.solution, near, stop=stop)
         if point.certificate.kind is not Kind.SADDLE:
             break
         lower = _step_off(point, point.certificate)
         if lower is None:
             break
         saddles.append(point)
-        point, direction = fit(point, lower), None
+        point, near = fit(point, lower), None
     return point, saddles
 
 

@@ -11,17 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import Final, TypeVar
 
 import torch
-from torch import Tensor
 
-from deeplimit.mathematics.minimise.driver import OtherStart
-from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
-from deeplimit.mathematics.model.transfer import lift, prolong, recover
+from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.model.transfer import prolong
 from deeplimit.mathematics.problem.learning_problem import Problem
-from deeplimit.mathematics.study.branch_certificates import direction_at_depth, direction_in_continuum
+from deeplimit.mathematics.study.along_branch import AlongBranch
+from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
 from deeplimit.mathematics.study.branches import (
     Branch,
     BranchPoint,
@@ -39,7 +37,6 @@ from deeplimit.mathematics.study.branches import (
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit, ContinuumOptions
 from deeplimit.mathematics.study.fitter import CONTINUUM_WORK, Fitter
 from deeplimit.mathematics.study.follow_back import hold_together
-from deeplimit.mathematics.study.predicted_start import predicted_start
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import DepthStart, Training
 from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minima
@@ -47,9 +44,6 @@ from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minim
 _Point = TypeVar("_Point", bound=StationaryPoint)
 _STARTS_AT_ONCE: Final = 4
 """Starts between two looks at how many minima they found, where that decides how many are made."""
-_TRUSTED: Final = 0.5
-"""A predicted start is tried alone where ‖g‖ is below this share of that at the start of the depth before: a prolonged
-one is no better."""
 
 
 @dataclass
@@ -159,6 +153,7 @@ class _Sweep:
         self.meter = Meter.of(observer)
         self.meter.expect(Stage.TRAINING, self.starts_work + self._expected(1))
         self.fitter = Fitter(problem, training, self.meter, continuum)
+        self.along = AlongBranch(self.fitter, training, depths[-1] if depths else 0)
 
     def run(self) -> Study:
         study = Study(
@@ -297,49 +292,20 @@ class _Sweep:
 
     def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
         """Train a network along every branch, from what it is transferred to there."""
-        starts = [network.encode(self._transferred(branch, network.depth)) for branch in branches]
-        if self.fitter.carries_curvature:
-            points = [self._along(branch, network, start) for branch, start in zip(branches, starts, strict=True)]
-        else:
-            points = list(chain.from_iterable(self.fitter.networks(network, starts, "discrete")))
-        for branch, point in zip(branches, points, strict=True):
+        for branch, point in zip(branches, self.along.networks(branches, network), strict=True):
             branch.points[network.depth], left = self.fitter.settle(
-                point, "discrete", direction_at_depth(branch, network)
+                point, "discrete", nearby_eigenvector(branch, network)
             )
             if left:
                 branch.bifurcate(left[0])
-
-    def _along(self, branch: Branch, network: ResidualNetwork, start: Tensor) -> BranchPoint:
-        """Train a network from where the trend of a branch predicts its minimiser, with the curvature that is known."""
-        if self.from_continuum and branch.continuum is not None:
-            return self.fitter.network(network, start, "discrete", near=branch.continuum)
-        points = list(branch.points.values())
-        predicted = predicted_start([point.parameters for point in points], network)
-        if predicted is None:
-            return self.fitter.network(network, start, "discrete", near=points[-1])
-        enough = _TRUSTED * points[-1].solution.history[0].gradient_norm if len(points) > 2 else 0.0
-        return self.fitter.network(network, predicted, "discrete", near=points[-1], other=OtherStart(start, enough))
-
-    def _limit(self, branch: Branch) -> ContinuumFit:
-        """Fit the continuum model that a branch leads to."""
-        lifted, minimisers = lift(branch.latest.parameters), [point.parameters for point in branch.points.values()]
-        if not self.fitter.carries_curvature:
-            return self.fitter.continuum(lifted)
-        predict = partial(predicted_start, minimisers)
-        return self.fitter.continuum(lifted, near=branch.latest, predict=predict)
-
-    def _transferred(self, branch: Branch, depth: int) -> DiscreteParameters:
-        if self.from_continuum and branch.continuum is not None:
-            return recover(branch.continuum.parameters, depth)
-        return prolong(branch.latest.parameters, depth)
 
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
         for branch in branches:
             if branch.status.carried:
-                fit = self._limit(branch)
-                branch.continuum, left = self.fitter.settle_continuum(fit, direction_in_continuum(branch, fit.flow))
+                fit = self.along.limit(branch)
+                branch.continuum, left = self.fitter.settle_continuum(fit, nearby_eigenvector(branch, fit.flow))
                 if left:
                     branch.bifurcate(left[0])
         merge_coinciding(

@@ -22,6 +22,13 @@ class Follow(StrEnum):
     ALL = "all"
 
 
+class Coarse(StrEnum):
+    """How sharply the depths before the finest are minimised."""
+
+    TOLERANCE = "tolerance"
+    DISCRETISATION = "discretisation"
+
+
 @dataclass(frozen=True)
 class Training:
     """How every model is trained.
@@ -51,6 +58,9 @@ class Training:
     carry_curvature
         Whether a model begins with what was learnt of the Hessian at the one before, and where the trend of the depths
         before predicts its minimiser. It changes the work and not the minima.
+    coarse
+        How sharply depths are minimised before the finest: ``tolerance``, as it; ``discretisation``, no more than their
+        own distance from the limit is worth, where only the finest is asked for. Nothing is minimised on then.
     wall_time_s
         Seconds for the whole study, or None; what does not fit gets the status ``time_limit``.
     """
@@ -66,6 +76,7 @@ class Training:
     follow: Follow = Follow.BEST
     sharpen: bool = True
     carry_curvature: bool = True
+    coarse: Coarse = Coarse.TOLERANCE
     wall_time_s: float | None = None
 
     def deadline(self) -> float | None:

@@ -49,6 +49,13 @@ class Follow(StrEnum):
     ALL = "all"
 
 
+class Coarse(StrEnum):
+    """How sharply the depths before the finest are minimised."""
+
+    TOLERANCE = "tolerance"
+    DISCRETISATION = "discretisation"
+
+
 class DepthStart(StrEnum):
     """What the training of each depth starts from."""
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from service.contract.data.sources import DataSource, TargetKind
 from service.contract.request import Device, JobLimits, JobRequest, Strict
 from service.contract.train.depths import Depths
-from service.contract.train.regimes import Block, DepthStart, Follow, Integrator, Scaling, Weights
+from service.contract.train.regimes import Block, Coarse, DepthStart, Follow, Integrator, Scaling, Weights
 from service.contract.values.arrays import ArrayOf, nested
 from service.contract.values.errors import FieldError
 from service.contract.values.limits import LEAST_POSITIVE, LIMITS
@@ -244,6 +244,16 @@ class Training(Strict):
     sharpen: bool = Field(
         default=True,
         description="Minimise on, to smaller tolerances, where the errors on the finest depths hide the orders there.",
+    )
+    coarse: Coarse = Field(
+        default=Coarse.TOLERANCE,
+        description="How sharply depths before the finest are minimised: tolerance, as it; discretisation, as their own"
+        " distance from the limit is worth, where only the finest is asked for.",
+    )
+    carry_curvature: bool = Field(
+        default=True,
+        description="Begin each model with what was learnt of the Hessian, and with the trend, of those before; false"
+        " takes more evaluations to the same minima.",
     )
     dtype: Dtype = Dtype.FLOAT64
     device: Device = Device.AUTO

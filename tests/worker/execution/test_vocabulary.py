@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from deeplimit.mathematics import Block, DepthStart, Follow, Integrator, Scaling, Weights
+from deeplimit.mathematics import Block, Coarse, DepthStart, Follow, Integrator, Scaling, Weights
 from deeplimit.mathematics.diagnostics.sequence.sequence_class import SequenceClass
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
 from deeplimit.mathematics.minimise import Status
@@ -21,6 +21,7 @@ PAIRS: list[tuple[Iterable[str], Iterable[str]]] = [
     (regimes.Integrator, Integrator),
     (regimes.Block, Block),
     (regimes.Follow, Follow),
+    (regimes.Coarse, Coarse),
     (regimes.DepthStart, DepthStart),
     (request.Activation, ACTIVATIONS),
     (request.Loss, TERMINAL_LOSSES),

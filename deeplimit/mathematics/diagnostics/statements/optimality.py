@@ -50,7 +50,7 @@ def _certificates(measured: MeasuredStudy) -> list[Finding]:
         least = min((each.lambda_min or 0.0) - (each.lambda_min_error or 0.0) for _, each in minima)
         text = (
             f"The solution is certified as a strict local minimum {where(minima)}: the smallest eigenvalue of the"
-            f" Hessian, by Lanczos' method in increment coordinates, is at least {at_least(least)}."
+            f" Hessian, by Davidson's method in increment coordinates, is at least {at_least(least)}."
         )
         out.append(Finding("certified_minimum", text, holds=True))
     for item in of_kind[Kind.SADDLE]:

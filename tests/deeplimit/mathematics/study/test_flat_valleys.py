@@ -7,7 +7,7 @@ import torch
 from deeplimit.mathematics import Problem, Regime, Regularisation, Scaling
 from deeplimit.mathematics.minimise import Budget, minimise
 from deeplimit.mathematics.minimise.certificate import Kind, certify, judge
-from deeplimit.mathematics.minimise.lanczos import RitzPair
+from deeplimit.mathematics.minimise.davidson import RitzPair
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 
 

@@ -12,7 +12,7 @@ from tests.support.studies.verdicts import OUTCOMES, verdict
 
 PAGE = Page(ROOT / "docs" / "mathematics.md")
 TERMS = re.compile(
-    r"TL²|L²|H¹|H²|[α-ωΑ-Ω]|Γ|Hölder|Euler|Lagrange|lambda|bracket|Hessian|eigen|Lanczos|saddle|E_n|E_∞|C₁|R_n|minimi|"
+    r"TL²|L²|H¹|H²|[α-ωΑ-Ω]|Γ|Hölder|Euler|Lagrange|lambda|bracket|Hessian|eigen|Lanczos|Davidson|saddle|E_n|E_∞|C₁|R_n|minimi|"
     r"minimum|stationary|Lipschitz|collocation|Richardson|residual|recovery|lift|theorem|order|slope|asymptotic|certif|"
     r"branch|continuum|adjoint|costate|convex|regularity",
     re.IGNORECASE,
