@@ -159,6 +159,16 @@ class Kernel(ABC):
         del layout, u, x, y, loss
         return None
 
+    def objectives(
+        self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[list[list[float]], Tensor] | None:
+        """Return the same for many u, the rows (B, length), if the kernel does that in one go.
+
+        Terms are in a fixed order: terminal loss, running cost, those of K, b, W and c; then the gradient's norm.
+        """
+        del layout, rows, x, y, loss
+        return None
+
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""
         squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)

@@ -1,15 +1,14 @@
 """What the course of a minimisation asks for, and what it is told: so that one course serves alone or beside others.
 
 A course is a generator. It yields a ``Trial`` wherever it needs E at a new point and is sent what was ``Reached``; it
-yields a ``Product`` wherever it needs the inverse Hessian applied and is sent the vector; and it returns its result.
+yields a ``Descent`` wherever it needs a quasi-Newton direction and is sent a ``Heading``; and it returns its result.
 Whether one is answered or many at once is not its concern.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -40,8 +39,7 @@ class Inverse(Protocol):
         """Return it with arrays that nothing else shares."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """The point u + step · direction; u itself without a direction."""
 
     u: Tensor
@@ -54,8 +52,7 @@ class Trial:
         return self.u if self.direction is None else self.u + self.step * self.direction
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(NamedTuple):
     """A point, E there, and the slope of E along the direction in which it was tried (0 without one)."""
 
     u: Tensor
@@ -63,18 +60,29 @@ class Reached:
     slope: float
 
 
-@dataclass(frozen=True)
-class Product:
-    """The inverse Hessian applied to g."""
+class Descent(NamedTuple):
+    """The direction −H g, with the inverse Hessian H at a point of gradient g."""
 
     inverse: Inverse
     g: Tensor
 
+    def heading(self) -> Heading:
+        """Return it alone."""
+        direction = -self.inverse.apply(self.g)
+        return Heading(direction, float(self.g @ direction))
+
+
+class Heading(NamedTuple):
+    """A direction, and the slope of E along it."""
+
+    direction: Tensor
+    slope: float
+
 
 _Result = TypeVar("_Result")
-Ask = Trial | Product
+Ask = Trial | Descent
 Course = Generator[Ask, Any, _Result]
-"""What asks, and returns a result; ``Reached`` is sent to a trial, the vector to a product."""
+"""What asks, and returns a result; ``Reached`` is sent to a trial, ``Heading`` to a descent."""
 
 
 def reach(evaluate: Callable[[Tensor], Evaluation], trial: Trial) -> Reached:
@@ -90,7 +98,7 @@ def run(course: Course[_Result], evaluate: Callable[[Tensor], Evaluation]) -> _R
     try:
         ask = next(course)
         while True:
-            ask = course.send(ask.inverse.apply(ask.g) if isinstance(ask, Product) else reach(evaluate, ask))
+            ask = course.send(ask.heading() if isinstance(ask, Descent) else reach(evaluate, ask))
     except StopIteration as ended:
         result: _Result = ended.value
         return result

@@ -11,7 +11,7 @@ from typing import Final
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.bundle import Bundle
-from deeplimit.mathematics.minimise.course import Course, Inverse, Product, Reached, Trial, run
+from deeplimit.mathematics.minimise.course import Course, Descent, Heading, Inverse, Reached, Trial, run
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.line_search import search
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
@@ -130,9 +130,9 @@ class _Minimisation:
             self.bundle.add(reached.u, reached.evaluation)
         return reached
 
-    def applied(self, g: Tensor) -> Course[Tensor]:
-        product: Tensor = yield Product(self.inverse, g)
-        return product
+    def descent(self) -> Course[Heading]:
+        heading: Heading = yield Descent(self.inverse, self.now.gradient)
+        return heading
 
     def course(self, other: OtherStart | None) -> Course[Solution]:
         self.now = (yield from self.trial()).evaluation
@@ -158,7 +158,7 @@ class _Minimisation:
             if not self.budget.smooth and self.flat():
                 return Status.STATIONARY_NONSMOOTH
             before = self.evaluations
-            step = yield from self.step(-(yield from self.applied(self.now.gradient)))
+            step = yield from self.step((yield from self.descent()))
             if step is None:
                 if not self.inverse.known:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
@@ -185,15 +185,16 @@ class _Minimisation:
             if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
                 self.move(trial)
                 continue
-            step = yield from self.step(newton.direction)
+            slope = float(self.now.gradient @ newton.direction)
+            step = yield from self.step(Heading(newton.direction, slope))
             if step is None:
                 return Status.STALLED
             self.move(step)
         return Status.CONVERGED if self.budget.reached(self.now) else Status.STALLED
 
-    def step(self, direction: Tensor) -> Course[Reached | None]:
+    def step(self, heading: Heading) -> Course[Reached | None]:
         first = 1.0 if self.inverse.known else min(1.0, 1.0 / max(gradient_norm(self.now), _LEAST_NORM))
-        return (yield from search(self.trial, self.now, direction, first_step=first, smooth=self.budget.smooth))
+        return (yield from search(self.trial, self.now, heading, first_step=first, smooth=self.budget.smooth))
 
     def preconditioner(self) -> Callable[[Tensor], Tensor] | None:
         """Return what is known of the inverse Hessian, where a nearby model's is."""

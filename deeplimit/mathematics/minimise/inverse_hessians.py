@@ -1,116 +1,145 @@
 """Limited-memory BFGS of many minimisations at once.
 
 With R the upper triangle of SᵀY, the pairs in the order in which they came, and D its diagonal, the two-loop recursion
-is two triangular solves between products with all pairs (Byrd, Nocedal and Schnabel 1994, *Representations of
+is two products with M = R⁻¹ between products with all pairs (Byrd, Nocedal and Schnabel 1994, *Representations of
 quasi-Newton matrices and their use in limited memory methods*):
 
-    α = R⁻¹ Sᵀg,   q = γ (g − Y α),   a = R⁻ᵀ (D α − Yᵀq),   H g = q + S a.
+    α = M Sᵀg,   q = γ (g − Y α),   a = Mᵀ (D α − Yᵀq),   H g = q + S a.
 
-Each is one call for all minimisations.
+Each is one call for all minimisations. R⁻¹ without the first row and column is the inverse of R without them, and a
+pair more gives it the column −M (Sᵀy)/(sᵀy) above 1/(sᵀy). So pairs and M are kept in slots of which the newest pair
+takes that of the oldest, and the order need not be known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.course import Heading
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
+
+_FIRST_ROOM: Final = 20
+"""Pairs that room is made for at first."""
+
+Array = npt.NDArray[np.floating]
+Places = npt.NDArray[np.intp]
 
 
 class InverseHessians:
     """The inverse Hessians of some minimisations, a row of every array each.
 
-    Pairs are kept in slots (B, memory, length), where the newest takes the place of the oldest. Slots that are not used
-    yet hold zeros, and their rows of R are the identity's, so that nothing comes of them.
+    The arrays are numpy's, whose calls on small ones are cheaper than torch's: some thirty make a direction. Slots that
+    hold no pair have zeros in M, so that nothing comes of them; there are as many as the row with the most pairs needs.
     """
 
     def __init__(self, sets: int, like: Tensor, memory: int = MEMORY) -> None:
         self.memory = memory
         self.rows = [Row(self, index) for index in range(sets)]
-        self._S = like.new_zeros((sets, memory, len(like)))
-        self._Y = torch.zeros_like(self._S)
-        self._eye = torch.eye(memory, dtype=like.dtype, device=like.device)
-        self._R = self._eye.repeat(sets, 1, 1)
-        self._ages = torch.arange(1, memory + 1, device=like.device)
-        self._order = (self._ages - 1).repeat(sets, 1)  # (B, memory): the slots, the oldest first
-        self._scale = like.new_ones((sets, 1))
-        self._nothing = torch.zeros_like(like)
+        self._like = torch.zeros_like(like)
+        kind = self._like.cpu().numpy().dtype
+        self._S: Array = np.zeros((sets, 0, len(like)), kind)
+        self._Y = self._S
+        self._M: Array = np.zeros((sets, 0, 0), kind)
+        self._D: Array = np.zeros((sets, 1, 0), kind)
+        self._make_room()
+        self._scale: Array = np.ones((sets, 1, 1), kind)
+        self._noise = torch.finfo(like.dtype).eps
 
-    def apply(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Tensor]:
-        """Return H g of some of the rows, with the pairs that they have been given."""
-        self._take_in([row for row in rows if row.pair is not None])
-        G = self._by_row(rows, g)
-        weights = self._products(self._S, G)
-        weights = torch.linalg.solve_triangular(self._R, weights.unsqueeze(2), upper=True).squeeze(2)
-        q = torch.baddbmm(G.unsqueeze(1), self._slots(weights), self._Y, alpha=-1.0).squeeze(1).mul_(self._scale)
-        right = self._R.diagonal(dim1=1, dim2=2) * weights - self._products(self._Y, q)
-        weights = torch.linalg.solve_triangular(self._R.transpose(1, 2), right.unsqueeze(2), upper=False).squeeze(2)
-        every = torch.baddbmm(q.unsqueeze(1), self._slots(weights), self._S).squeeze(1).unbind(0)
-        return [every[row.index] for row in rows]
+    def headings(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Heading]:
+        """Return −H g of some of the rows, with the pairs that they have been given, and the slopes along it."""
+        vectors = [self._like] * (3 * len(self.rows))
+        waiting = [row for row in self.rows if row.pair is not None]
+        for row in waiting:
+            vectors[3 * row.index : 3 * row.index + 2] = row.pair or ()
+        for row, vector in zip(rows, g, strict=True):
+            vectors[3 * row.index + 2] = vector
+        given: Array = torch.stack(vectors).cpu().numpy().reshape(len(self.rows), 3, -1)
+        with np.errstate(all="ignore"):  # what is not finite is told by the slope
+            taken = self._take_in(waiting, given) if waiting else None
+            products = given[:, 1:] @ self._S.transpose(0, 2, 1)
+            if taken is not None:
+                self._invert(*taken, products[:, :1])
+            weights = products[:, 1:] @ self._M.transpose(0, 2, 1)
+            q = given[:, 2:] - weights @ self._Y
+            q *= self._scale
+            weights *= self._D
+            weights -= q @ self._Y.transpose(0, 2, 1)
+            q += (weights @ self._M) @ self._S
+            np.negative(q, q)
+            slopes: list[float] = (q * given[:, 2:]).sum((1, 2)).tolist()
+        directions = torch.from_numpy(q[:, 0]).to(self._like.device).unbind(0)
+        return [Heading(directions[row.index], slopes[row.index]) for row in rows]
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Give up every other row."""
-        index = torch.tensor([row.index for row in rows], device=self._S.device)
-        self._S, self._Y, self._R = self._S[index], self._Y[index], self._R[index]
-        self._order, self._scale = self._order[index], self._scale[index]
+        index = [row.index for row in rows]
+        self._S, self._Y, self._M = self._S[index], self._Y[index], self._M[index]
+        self._D, self._scale = self._D[index], self._scale[index]
         self.rows = list(rows)
         for place, row in enumerate(self.rows):
             row.index = place
 
     def clear(self, row: Row) -> None:
         """Forget the pairs of a row."""
-        self._S[row.index], self._Y[row.index], self._R[row.index] = 0.0, 0.0, self._eye
+        self._M[row.index] = 0.0
 
     def alone(self, row: Row) -> InverseHessian:
         """Return the inverse Hessian of one row, with arrays of its own."""
         if row.pair is not None:
-            self._take_in([row])
-        kept = self._order[row.index, self.memory - min(row.taken, self.memory) :]
-        return InverseHessian.of(self._S[row.index, kept], self._Y[row.index, kept], self.memory)
+            self.headings([], [])
+        kept = min(row.taken, self.memory)
+        slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
+        S, Y = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
+        return InverseHessian.of(S, Y, self.memory)
 
-    def _take_in(self, rows: Sequence[Row]) -> None:
-        """Take in the pairs that rows have been given, but for those whose curvature s·y is not safely positive."""
-        if not rows:
-            return
-        s, y = (torch.stack([row.pair[part] for row in rows if row.pair is not None]) for part in (0, 1))
-        curvatures: list[list[float]] = torch.stack([(s * y).sum(1), y.square().sum(1)], 1).tolist()
-        noise = torch.finfo(s.dtype).eps
-        good = [place for place, (curvature, length) in enumerate(curvatures) if curvature > noise * length]
-        for row in rows:
+    def _take_in(self, waiting: Sequence[Row], given: Array) -> tuple[Places, Places, Array] | None:
+        """Put the pairs into their slots, but for those whose curvature s·y is not safely positive.
+
+        Returns
+        -------
+        (rows, slots, curvatures) or None
+            Of the pairs that were taken in, if any was.
+        """
+        found = (given[:, :2] @ given[:, 1, :, None])[:, :, 0]
+        good = found[:, 0] > self._noise * found[:, 1]
+        taken = [row for row in waiting if good[row.index]]
+        for row in waiting:
             row.pair = None
-        if not good:
-            return
-        if len(good) < len(rows):
-            s, y, rows = s[good], y[good], [rows[place] for place in good]
-        index = torch.tensor([row.index for row in rows], device=s.device)
-        slots = torch.tensor([row.taken % self.memory for row in rows], device=s.device)
-        self._S[index, slots], self._Y[index, slots] = s, y
-        self._order[index] = (slots.unsqueeze(1) + self._ages) % self.memory
-        self._scale[index, 0] = s.new_tensor([curvatures[place][0] / curvatures[place][1] for place in good])
-        R = torch.zeros_like(self._R[index])
-        R[:, :-1, :-1] = self._R[index, 1:, 1:]
-        R[:, :, -1] = self._products(self._S, self._by_row(rows, y.unbind(0)))[index]
-        self._R[index] = R
-        for row in rows:
+        if not taken:
+            return None
+        if max(row.taken for row in taken) == self._S.shape[1] < self.memory:
+            self._make_room()
+        index, slot = np.array([(row.index, row.taken % self.memory) for row in taken]).T
+        self._S[index, slot], self._Y[index, slot] = given[index, 0], given[index, 1]
+        curvature = found[index, 0]
+        self._D[index, 0, slot] = curvature
+        self._scale[index, 0, 0] = curvature / found[index, 1]
+        for row in taken:
             row.taken += 1
+        return index, slot, curvature
 
-    def _products(self, pairs: Tensor, g: Tensor) -> Tensor:
-        """Return the products of every row's S or Y with its g (B, length), the oldest first, (B, memory)."""
-        # A row times a matrix: a matrix times a column takes several times as long in a batch.
-        return torch.bmm(g.unsqueeze(1), pairs.transpose(1, 2)).squeeze(1).gather(1, self._order)
+    def _make_room(self) -> None:
+        """Have twice as many slots, as far as the memory allows."""
+        before = self._S.shape[1]
+        more = min(self.memory, max(_FIRST_ROOM, 2 * before)) - before
+        self._S, self._Y = (np.pad(part, ((0, 0), (0, more), (0, 0))) for part in (self._S, self._Y))
+        self._M = np.pad(self._M, ((0, 0), (0, more), (0, more)))
+        self._D = np.pad(self._D, ((0, 0), (0, 0), (0, more)))
 
-    def _slots(self, weights: Tensor) -> Tensor:
-        """Return weights (B, memory), the oldest first, by slot, (B, 1, memory)."""
-        return torch.empty_like(weights).scatter_(1, self._order, weights).unsqueeze(1)
-
-    def _by_row(self, rows: Sequence[Row], vectors: Sequence[Tensor]) -> Tensor:
-        """Return (B, length) with the vectors in the places of their rows, and zeros elsewhere."""
-        every = [self._nothing] * len(self.rows)
-        for row, vector in zip(rows, vectors, strict=True):
-            every[row.index] = vector
-        return torch.stack(every)
+    def _invert(self, index: Places, slot: Places, curvature: Array, products: Array) -> None:
+        """Give M of some rows a column for the pair in a slot, from Sᵀy (B, 1, memory)."""
+        self._M[index, slot] = 0.0
+        self._M[index, :, slot] = 0.0
+        self._M[index, slot, slot] = 1.0
+        products[index, 0, slot] = -1.0
+        column = (products @ self._M.transpose(0, 2, 1))[index, 0]
+        self._M[index, :, slot] = column / -curvature[:, None]
 
 
 class Row:
@@ -150,7 +179,7 @@ class Row:
 
     def apply(self, g: Tensor) -> Tensor:
         """Return H g."""
-        return self.every.apply([self], [g])[0]
+        return -self.every.headings([self], [g])[0].direction
 
     def alone(self) -> InverseHessian:
         """Return an inverse Hessian of these pairs alone."""

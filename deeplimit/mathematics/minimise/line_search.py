@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.course import Course, Reached
+from deeplimit.mathematics.minimise.course import Course, Heading, Reached
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import Evaluation
 
@@ -36,8 +35,7 @@ _BLIND_TRIALS: Final = 4
 """Trials after which a search ends if even the decrease that the slope promises is rounding."""
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     step: float
     value: float
     slope: float
@@ -47,12 +45,12 @@ class _Point:
 def search(
     trial_at: Callable[[Tensor, float], Course[Reached]],
     start: Evaluation,
-    direction: Tensor,
+    heading: Heading,
     *,
     first_step: float = 1.0,
     smooth: bool = True,
 ) -> Course[Reached | None]:
-    """Search along ``direction`` from a point where E is ``start``; ``trial_at`` goes a step along it.
+    """Search along a direction from a point where E is ``start``; ``trial_at`` goes a step along it.
 
     Returns
     -------
@@ -60,7 +58,7 @@ def search(
         A trial that meets the Wolfe conditions; failing that, the lowest one that decreases E by more than rounding;
         failing that, None: E cannot be decreased along the direction.
     """
-    slope = float(start.gradient @ direction)
+    slope = heading.slope
     if not slope < 0.0:
         return None
     noise = rounding(start)
@@ -70,7 +68,7 @@ def search(
     for count in range(_TRIALS):
         if smooth and count >= _BLIND_TRIALS and step * -slope <= noise:
             break
-        reached = yield from trial_at(direction, step)
+        reached = yield from trial_at(heading.direction, step)
         trial = _Point(step, reached.evaluation.objective, reached.slope, reached)
         if not (math.isfinite(trial.value) and math.isfinite(trial.slope)):
             high = _Point(step, math.inf, math.inf)

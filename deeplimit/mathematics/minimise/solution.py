@@ -164,5 +164,5 @@ def gradient_norm(evaluation: Evaluation) -> float:
 
 def rounding(evaluation: Evaluation) -> float:
     """Return how far rounding may move E: `_UNITS` in the last place of its largest term."""
-    largest = max((abs(value) for value in evaluation.terms.values()), default=0.0)
+    largest = max(map(abs, evaluation.terms.values()), default=0.0)
     return _UNITS * torch.finfo(evaluation.gradient.dtype).eps * max(largest, abs(evaluation.objective))

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.course import Ask, Course, Product, Reached, Trial
+from deeplimit.mathematics.minimise.course import Ask, Course, Descent, Heading, Reached, Trial
 from deeplimit.mathematics.minimise.driver import course
 from deeplimit.mathematics.minimise.inverse_hessians import InverseHessians, Row
 from deeplimit.mathematics.minimise.lbfgs import MEMORY
@@ -61,7 +61,7 @@ def minimise_together(
     return _Together(objective, inverses, courses).run()
 
 
-_Ask = TypeVar("_Ask", Trial, Product)
+_Ask = TypeVar("_Ask", Trial, Descent)
 
 
 class _Together:
@@ -77,9 +77,9 @@ class _Together:
         for row in self.courses:
             self.go_on(row, None)
         while self.asked:
-            products = {row: ask for row, ask in self.asked.items() if isinstance(ask, Product)}
-            if products:
-                self.answer(products, self.apply)
+            descents = {row: ask for row, ask in self.asked.items() if isinstance(ask, Descent)}
+            if descents:
+                self.answer(descents, self.head)
             trials = {row: ask for row, ask in self.asked.items() if isinstance(ask, Trial)}
             if trials:
                 self.answer(trials, self.reach)
@@ -106,18 +106,17 @@ class _Together:
             self.asked.pop(row, None)
         self.spent[row] += time.monotonic() - begun
 
-    def apply(self, products: dict[Row, Product]) -> list[Tensor]:
-        return self.inverses.apply(list(products), [product.g for product in products.values()])
+    def head(self, descents: dict[Row, Descent]) -> list[Heading]:
+        return self.inverses.headings(list(descents), [descent.g for descent in descents.values()])
 
     def reach(self, asks: dict[Row, Trial]) -> list[Reached]:
         trials = asks.values()
-        points = torch.stack([trial.u for trial in trials])
-        directions = torch.stack([torch.zeros_like(t.u) if t.direction is None else t.direction for t in trials])
-        steps = points.new_tensor([trial.step for trial in trials]).unsqueeze(1)
-        points = points + steps * directions
+        directions = [torch.zeros_like(trial.u) if trial.direction is None else trial.direction for trial in trials]
+        points, along = torch.stack([*(trial.u for trial in trials), *directions]).chunk(2)
+        points = points + points.new_tensor([trial.step for trial in trials]).unsqueeze(1) * along
         evaluations = self.objective.evaluate(points)
         gradients = torch.stack([evaluation.gradient for evaluation in evaluations])
-        slopes: list[float] = (gradients * directions).sum(1).tolist()
+        slopes: list[float] = (gradients * along).sum(1).tolist()
         return [Reached(*each) for each in zip(points.unbind(0), evaluations, slopes, strict=True)]
 
 

@@ -6,6 +6,7 @@ Every call of torch is made once for all sets, which is what a fit of few sample
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Self
 
 import torch
@@ -25,6 +26,10 @@ _WORTH_BATCHING_ELSEWHERE: Final = 2**24
 """The same on a device that calls are sent to."""
 
 
+_TERMS: Final = ("terminal", "running", *PARAMETERS)
+_Data = tuple[Tensor, Tensor, dict[str, Tensor]]
+
+
 class BatchedObjective:
     """E of a network or a flow at the rows of U (B, length).
 
@@ -33,20 +38,23 @@ class BatchedObjective:
     single
         The objective of one set.
     kernel
-        Its kernel for many.
+        For many; None where the objective's own has so little to call that one set follows the other.
     """
 
-    def __init__(self, single: DiscretisedObjective, kernel: BatchedRungeKutta) -> None:
+    def __init__(self, single: DiscretisedObjective, kernel: BatchedRungeKutta | None) -> None:
         self.single, self.problem, self._kernel = single, single.problem, kernel
-        self._stages = kernel.steps * kernel.stages
+        self._stages = single.kernel.steps * single.kernel.stages
         self._slices, self._shapes = single.coordinates.slices, single.coordinates.shapes
-        self._bend = single.problem.x.new_empty(single.coordinates.length)
+        self._weights = single.problem.x.new_zeros((single.coordinates.length, len(PARAMETERS)))
         for name, part in self._slices.items():
-            self._bend[part] = 2.0 * self.problem.weight(name)
+            self._weights[part, PARAMETERS.index(name)] = self.problem.weight(name)
+        self._bend = 2.0 * self._weights.sum(1)
 
     @classmethod
     def of(cls, single: DiscretisedObjective) -> Self | None:
         """Return the objective of many sets, or None where the kernel goes through one set at a time."""
+        if single.kernel.name == "fused":
+            return cls(single, None)
         kernel = batched(single.kernel)
         return None if kernel is None else cls(single, kernel)
 
@@ -60,27 +68,41 @@ class BatchedObjective:
 
     def evaluate(self, U: Tensor) -> list[Evaluation]:
         """Return E, its terms, ∂E/∂u and its norm at each row of U."""
+        if self._kernel is None:
+            return self._in_one_go(U) or _with_norms([self.single.evaluate(u) for u in U.unbind(0)])
         theta = self._stage_values(U)
-        gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
-        terminal, running = U.new_zeros(len(U)), U.new_zeros(len(U))
-        for x, y in self._chunks(len(U)):
-            run = self._kernel.forward(theta["K"], theta["b"], x)
-            if self.problem.regime.running_cost:
-                running += self._kernel.running_cost(run)
-            terminal += self._accumulate(theta, run, y, gradient)
+        terminal, running, gradient = self._parts(self._kernel, theta)
         flat = self._by_coordinates(gradient).addcmul_(U, self._bend)
-        norms = [self.problem.weight(name) * U[:, part].square().sum(1) for name, part in self._slices.items()]
-        columns = [terminal / self.problem.samples, running, *norms, torch.linalg.vector_norm(flat, dim=1)]
+        data = torch.stack([terminal, running, torch.linalg.vector_norm(flat, dim=1)], 1).tolist()
+        weighed: list[list[float]] = ((U * U) @ self._weights).tolist()
+        evaluations = []
+        for (of_loss, of_states, norm), weights, slope in zip(data, weighed, flat.unbind(0), strict=True):
+            evaluations.append(_evaluation([of_loss / self.problem.samples, of_states, *weights], slope, norm))
+        return evaluations
+
+    def _in_one_go(self, U: Tensor) -> list[Evaluation] | None:
+        """Return the same, where the kernel itself goes from many u to their gradients."""
+        problem, layout = self.problem, self.single.layout
+        if layout is None:
+            return None
+        found = self.single.kernel.objectives(layout, U, problem.x, problem.y, problem.loss.name)
+        if found is None:
+            return None
         return [
-            self._evaluation(row, slope)
-            for row, slope in zip(torch.stack(columns, 1).tolist(), flat.unbind(0), strict=True)
+            _evaluation(terms, slope, norm) for (*terms, norm), slope in zip(found[0], found[1].unbind(0), strict=True)
         ]
 
-    def _evaluation(self, row: list[float], gradient: Tensor) -> Evaluation:
-        *values, norm = row
-        terms = {"terminal": values[0], "running": values[1], **dict.fromkeys(PARAMETERS, 0.0)}
-        terms.update(zip(self._slices, values[2:], strict=True))
-        return Evaluation(sum(values), terms, gradient, norm)
+    def _parts(self, kernel: BatchedRungeKutta, theta: Mapping[str, Tensor]) -> _Data:
+        """Return terminal sums and running costs (B,), and the gradients by stage values."""
+        gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
+        sets = len(theta["c"])
+        terminal, running = theta["c"].new_zeros(sets), theta["c"].new_zeros(sets)
+        for x, y in self._chunks(sets):
+            run = kernel.forward(theta["K"], theta["b"], x)
+            if self.problem.regime.running_cost:
+                running += kernel.running_cost(run)
+            terminal += self._accumulate(kernel, theta, run, y, gradient)
+        return terminal, running, gradient
 
     def _chunks(self, sets: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the inputs (d, S') and the targets in parts of bounded memory."""
@@ -89,7 +111,12 @@ class BatchedObjective:
         return ((x.T, y) for x, y in parts)
 
     def _accumulate(
-        self, theta: Mapping[str, Tensor], run: Trajectories, y: Tensor, gradient: Mapping[str, Tensor]
+        self,
+        kernel: BatchedRungeKutta,
+        theta: Mapping[str, Tensor],
+        run: Trajectories,
+        y: Tensor,
+        gradient: Mapping[str, Tensor],
     ) -> Tensor:
         """Add one part's data gradients by stage values into ``gradient``; return the terminal sums (B,)."""
         final = run.states[-1]
@@ -100,7 +127,7 @@ class BatchedObjective:
         if "c" in gradient:
             gradient["c"].add_(r.sum(2))
         if self.problem.varying:
-            by_stage = self._kernel.gradient(run, theta["K"], torch.bmm(theta["W"].transpose(1, 2), r))
+            by_stage = kernel.gradient(run, theta["K"], torch.bmm(theta["W"].transpose(1, 2), r))
             for name, term in zip(LAYERED, by_stage, strict=True):
                 if name in gradient:
                     gradient[name].add_(term)
@@ -128,3 +155,13 @@ class BatchedObjective:
                 part = self.single.stage_map.transpose(part, self.problem.tau(name)).transpose(0, 1)
             rows.append(part.flatten(1))
         return torch.cat(rows, 1)
+
+
+def _evaluation(terms: list[float], gradient: Tensor, norm: float) -> Evaluation:
+    return Evaluation(sum(terms), dict(zip(_TERMS, terms, strict=True)), gradient, norm)
+
+
+def _with_norms(evaluations: list[Evaluation]) -> list[Evaluation]:
+    """Add the norms of all gradients, in one call."""
+    norms = torch.linalg.vector_norm(torch.stack([each.gradient for each in evaluations]), dim=1).tolist()
+    return [replace(each, norm=norm) for each, norm in zip(evaluations, norms, strict=True)]

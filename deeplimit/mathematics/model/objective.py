@@ -82,12 +82,12 @@ class DiscretisedObjective:
         self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
         self._buffers: Trajectory | None = None
-        self._layout = self._increments()
+        self.layout = self._increments()
 
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
-        if self._layout is not None:
-            found = self.kernel.objective(self._layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
+        if self.layout is not None:
+            found = self.kernel.objective(self.layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
             if found is not None:
                 return Evaluation(sum(found[0].values()), *found)
         theta = self.stage_parameters(u)

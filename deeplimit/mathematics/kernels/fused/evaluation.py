@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.fused.hessian import hessian_product, product_entries
-from deeplimit.mathematics.kernels.fused.increments import gather, spread
+from deeplimit.mathematics.kernels.fused.increments import gather, objectives, spread
 from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.layout import (
     Floats,
@@ -117,9 +117,7 @@ class Evaluator:
         self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[dict[str, float], Tensor]:
         """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
-        if self._layout is None or self._layout.of is not layout:
-            self._layout = _Layout(layout, scheme[0], x.shape[1])
-        place, numbers = self._layout, flat(u)
+        place, numbers = self._place(layout, scheme[0], x.shape[1]), flat(u)
         spread(numbers, place.scales, place.sizes, *place.parameters)
         last = len(numbers) - layout.outputs
         readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
@@ -128,6 +126,29 @@ class Evaluator:
         gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
         terms = {"terminal": float(found.sums[-2]) / len(x), "running": scheme[2] * float(found.sums[-1])}
         return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
+
+    def objectives(
+        self, scheme: Scheme, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[list[list[float]], Tensor]:
+        """Return the terms, with the gradient's norm behind them, and the gradient of each row u, by one thread."""
+        (steps, h, running), outputs = scheme, layout.outputs
+        place = self._place(layout, steps, x.shape[1])
+        room = self._room(work_entries, _GRADIENT, steps, x, outputs)
+        inputs, targets = self._flat_data(x, y)
+        terms, gradients = np.empty((len(rows), 7)), torch.empty_like(rows)
+        objectives(
+            (self._code, LOSSES.index(loss)), (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes),
+            h, running, self._tableau, (place.scales, place.weights), flat(rows).reshape(rows.shape), inputs, targets,
+            len(x), (*place.parameters, room.first.work, room.first.sums), terms, gradients.numpy(),
+        )  # fmt: skip
+        found: list[list[float]] = terms.tolist()
+        return found, gradients
+
+    def _place(self, layout: Increments, steps: int, features: int) -> _Layout:
+        """Return where an objective's parameters are put, the last one's if it is the same."""
+        if self._layout is None or self._layout.of is not layout:
+            self._layout = _Layout(layout, steps, features)
+        return self._layout
 
     def _sweep(
         self, scheme: Scheme, parameters: tuple[Floats, Floats, Floats, Floats], x: Tensor, y: Tensor, loss: str
@@ -183,6 +204,11 @@ class _Room:
             out = torch.zeros(length, dtype=torch.float64)
             by_name = _by_name(out, steps * stages, features, outputs)
             self._memory.append(_Memory(flat(work), out, flat(out), by_name))
+
+    @property
+    def first(self) -> _Memory:
+        """The memory of one thread."""
+        return self._memory[0]
 
     def share(self, run: Callable[[_Memory, int, int], None]) -> _Memory:
         """Have ``run`` go through every thread's samples, and return the sums, always added in the same order."""

@@ -5,8 +5,11 @@ In torch these are some thirty small calls, as dear as all layers of a shallow n
 
 from __future__ import annotations
 
+import math
+
 from deeplimit.mathematics.kernels.fused.compiled import compiled
 from deeplimit.mathematics.kernels.fused.loops import Floats
+from deeplimit.mathematics.kernels.fused.sweep import sweep
 
 
 @compiled
@@ -86,3 +89,42 @@ def gather(
     terms[1] = weights[1] * squares_b
     terms[2] = weights[2] * squares_W
     terms[3] = weights[3] * squares_c
+
+
+@compiled
+def objectives(
+    codes: tuple[int, int],
+    sizes: tuple[int, int, int, int, int],
+    h: float,
+    running: float,
+    tableau: tuple[Floats, Floats],
+    increments: tuple[Floats, Floats],
+    rows: Floats,
+    x: Floats,
+    y: Floats,
+    samples: int,
+    room: tuple[Floats, Floats, Floats, Floats],
+    terms: Floats,
+    gradients: Floats,
+) -> None:
+    """Fill the rows of ``gradients`` and ``terms`` for many u, the rows (B, length), one after the other.
+
+    ``sizes`` are a sweep's, ``increments`` scales and weights, and ``room`` is for K, b, and a sweep's work and sums.
+    Terms are terminal loss, running cost, the four penalties, and the norm of the gradient.
+    """
+    n, d, features, outputs = sizes[:4]
+    scales, weights = increments
+    K, b, work, out = room
+    last = rows.shape[1] - outputs
+    for one in range(len(rows)):
+        u, gradient = rows[one], gradients[one]
+        spread(u, scales, (n, features, d), K, b)
+        parameters = (K, b, u[last - outputs * features : last], u[last:])
+        sweep(codes, sizes, h, running, tableau, parameters, x, y, (0, samples, samples), work, out)
+        gather(out, u, scales, weights, (n, features, d), gradient, terms[one, 2:6])
+        terms[one, 0] = out[-2] / samples
+        terms[one, 1] = running * out[-1]
+        square = 0.0
+        for entry in gradient:
+            square += entry * entry
+        terms[one, 6] = math.sqrt(square)

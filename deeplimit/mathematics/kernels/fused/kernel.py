@@ -87,6 +87,12 @@ class FusedRungeKutta(Kernel):
         """Return the objective's terms by name and its gradient in u; see ``Kernel``."""
         return self._evaluator.objective(self._scheme, layout, u, x, y, loss)
 
+    def objectives(
+        self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> tuple[list[list[float]], Tensor]:
+        """Return the same for many u in one call; see ``Kernel``."""
+        return self._evaluator.objectives(self._scheme, layout, rows, x, y, loss)
+
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""
         run = self._kept(x, reuse)

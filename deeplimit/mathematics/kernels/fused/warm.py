@@ -23,6 +23,7 @@ def warm() -> None:
     kernel.hessian_product(theta, theta, x, x, "squared_error")
     layout = Increments((1.0, 1.0), (1.0, 1.0), (1.0, 1.0, 1.0, 1.0), 1)
     kernel.objective(layout, torch.zeros(4, dtype=torch.float64), x, x, "squared_error")
+    kernel.objectives(layout, torch.zeros(1, 4, dtype=torch.float64), x, x, "squared_error")
     run = kernel.forward(K, b, x)
     adjoint = kernel.backward(run, K, x)
     tangent = kernel.tangent(run, adjoint.slope, K, K, b)
