@@ -16,12 +16,14 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel
 from deeplimit.mathematics.kernels.kernel import Adjoint, Kernel, Trajectory
 from deeplimit.mathematics.model.coordinates import StageMap
+from deeplimit.mathematics.model.parts import cheapest_parts
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
-_CHUNK_BYTES: Final = 96 * 2**20
-"""Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about four."""
+_ARRAYS: Final = 11
+"""Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, and their own."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +82,19 @@ class DiscretisedObjective:
         self.coordinates = Coordinates(problem, size)
         self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
-        self._buffers: Trajectory | None = None
+        numbers = problem.memory.of_gradient / problem.x.element_size()
+        self.parts = cheapest_parts(kernel, problem.samples, problem.state_dim, problem.width, numbers)
 
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
         theta = self.stage_parameters(u)
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         terminal, running = u.new_zeros(()), u.new_zeros(())
-        for x, y in self.chunks():
-            run = self._buffers = self.kernel.forward(theta["K"], theta["b"], x, self._buffers)
-            if self.problem.regime.running_cost:
-                running += self.kernel.running_cost(run)
-            terminal += self._accumulate(theta, run, y, gradient)
+        add = self._add_whole if self.parts.steps >= self.kernel.steps else self._add_checkpointed
+        for x, y in zip(*(part.split(self.parts.samples) for part in (self.problem.x, self.problem.y)), strict=True):
+            of_loss, of_states = add(theta, x, y, gradient)
+            terminal += of_loss
+            running += of_states
         return self._regularise(u, terminal / self.problem.samples, running, gradient)
 
     def value(self, u: Tensor) -> float:
@@ -141,6 +144,7 @@ class DiscretisedObjective:
 
     def sweep(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
         """Return trajectory and adjoint of some samples; costates are derivatives of the mean over all samples."""
+        self.problem.workspace.release()
         run = self.kernel.forward(theta["K"], theta["b"], x)
         r = self.problem.loss.gradient(read_out(theta, run.states[-1]), y).div_(self.problem.samples)
         return run, self.kernel.backward(run, theta["K"], r @ theta["W"])
@@ -172,18 +176,42 @@ class DiscretisedObjective:
             values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
         return values
 
-    def _accumulate(self, theta: dict[str, Tensor], run: Trajectory, y: Tensor, gradient: dict[str, Tensor]) -> Tensor:
-        """Add one part's data gradient by stage values into ``gradient``; return its terminal sum."""
-        final = run.states[-1]
+    def _add_whole(
+        self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Add some samples' data gradient by stage values into ``gradient``; return terminal sum and running cost."""
+        workspace = self.problem.workspace
+        run = self.kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        running = self.kernel.running_cost(run) if self.problem.regime.running_cost else x.new_zeros(())
+        terminal, p = self._read(theta, run.states[-1], y, gradient)
+        if self.problem.varying:
+            _add_layered(gradient, self.kernel.gradient(run, theta["K"], p))
+        workspace.leave(self, run)
+        return terminal, running
+
+    def _add_checkpointed(
+        self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """As ``_add_whole``, with states between checkpoints computed again on the way back."""
+        workspace, kernel = self.problem.workspace, CheckpointedKernel(self.kernel, self.parts.steps)
+        kept = kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        terminal, p = self._read(theta, kept.final, y, gradient)
+        if self.problem.varying:
+            kernel.add_gradient(kept, theta["K"], theta["b"], p, gradient)
+        workspace.leave(self, kept.last)
+        return terminal, kept.running
+
+    def _read(
+        self, theta: dict[str, Tensor], final: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Add the readout's derivatives into ``gradient``; return the terminal sum and the final costate."""
         z = read_out(theta, final)
         r = self.problem.loss.gradient(z, y).div_(self.problem.samples)
         if "W" in gradient:
             gradient["W"].addmm_(r.T, final)
         if "c" in gradient:
             gradient["c"].add_(r.sum(0))
-        if self.problem.varying:
-            _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
-        return self.problem.loss.total(z, y)
+        return self.problem.loss.total(z, y), r @ theta["W"]
 
     def _regularise(self, u: Tensor, terminal: Tensor, running: Tensor, gradient: dict[str, Tensor]) -> Evaluation:
         parts = self.coordinates.unpack(u)
@@ -248,9 +276,9 @@ def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
 
 
 def samples_at_once(problem: Problem, stages: int) -> int:
-    """Return how many samples may go through a kernel of Q stages at once, at least 1."""
-    entries = max(problem.state_dim, problem.width)
-    return max(1, _CHUNK_BYTES // (stages * entries * problem.x.element_size()))
+    """Return how many samples may go through a kernel of Q stages at once, at least 1, with all that is kept there."""
+    entries = _ARRAYS * stages * max(problem.state_dim, problem.width)
+    return max(1, problem.memory.of_product // (entries * problem.x.element_size()))
 
 
 def _add_layered(gradient: Mapping[str, Tensor], terms: tuple[Tensor, Tensor]) -> None:

@@ -18,7 +18,9 @@ from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
 from deeplimit.mathematics.kernels.tableau import IMPLICIT_EULER, Tableau
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
+from deeplimit.mathematics.kernels.workspace import Workspace
 from deeplimit.mathematics.problem.data_symmetry import DataSymmetry, data_symmetries
+from deeplimit.mathematics.problem.memory import Memory
 from deeplimit.mathematics.problem.regime import Regime
 from deeplimit.mathematics.problem.terminal_loss import TERMINAL_LOSSES, TerminalLoss
 
@@ -73,6 +75,8 @@ class Problem:
         the rows of K and of Vᵀ, and b (w,).
     device, dtype
         Where and in what precision everything is computed.
+    memory
+        How many bytes states and a minimiser's vectors may take.
 
     Raises
     ------
@@ -94,6 +98,7 @@ class Problem:
         fixed: Mapping[str, ArrayLike] | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
+        memory: Memory | None = None,
     ) -> None:
         x = np.asarray(inputs, dtype=np.float64)
         if x.ndim != 2 or not x.size:
@@ -106,6 +111,8 @@ class Problem:
         self.loss: TerminalLoss = TERMINAL_LOSSES[loss]
         self.regularisation = regularisation or Regularisation()
         self.regime = regime or Regime()
+        self.memory = memory or Memory()
+        self.workspace = Workspace()
         self.device = torch.device(device)
         self.dtype = dtype
         self.input_dim = x.shape[1]
