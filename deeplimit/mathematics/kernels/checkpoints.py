@@ -12,7 +12,7 @@ not depend on how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -56,7 +56,7 @@ class CheckpointedKernel:
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Checkpoints:
         """Propagate x (S, d) through Q stages, in the buffers of an earlier ``last`` if they fit."""
-        buffers = reuse if reuse is not None and reuse.states.shape[1] == len(x) else None
+        run = buffers = reuse if reuse is not None and reuse.states.shape[1] == len(x) else None
         starts = x.new_empty((len(self._segments), *x.shape))
         running = x.new_zeros(())
         state = x
@@ -67,6 +67,7 @@ class CheckpointedKernel:
                 running += self._parts[segment].running_cost(run)
             state = run.states[-1]
             buffers = run if len(segment) == self._longest else buffers
+        assert run is not None  # noqa: S101 - for the type checker: there is a segment
         return Checkpoints(starts, run, running)
 
     def add_gradient(self, kept: Checkpoints, K: Tensor, b: Tensor, p: Tensor, into: Mapping[str, Tensor]) -> None:
@@ -94,6 +95,37 @@ class CheckpointedKernel:
 
     def _stages(self, segment: range) -> slice:
         return slice(segment.start * self._kernel.stages, segment.stop * self._kernel.stages)
+
+
+def nodes(
+    kernel: Kernel, parameters: Callable[[slice], tuple[Tensor, Tensor]], x: Tensor, every: int, allowed: int
+) -> Tensor:
+    """Return every ``every``-th state of X_0 … X_N, from x (S, d), keeping no trajectory.
+
+    Parameters
+    ----------
+    parameters
+        Gives K and b of the stages of a slice.
+    every
+        A divisor of N.
+    allowed
+        Bytes of the trajectory that is kept at once, of one step at least.
+    """
+    _, b = parameters(slice(0, 1))
+    step = kernel.numbers_kept(x.shape[1], b.shape[1]) * len(x) + kernel.stages * b.shape[1] * x.shape[1]
+    longest = min(kernel.steps, max(1, allowed // (step * x.element_size())))
+    states = x.new_empty((kernel.steps // every + 1, *x.shape))
+    states[0] = state = x
+    run = None
+    for start in range(0, kernel.steps, longest):
+        part = kernel.part(min(longest, kernel.steps - start))
+        K, b = parameters(slice(start * kernel.stages, (start + part.steps) * kernel.stages))
+        run = part.forward(K, b, state, run if part.steps == longest else None)
+        first = start // every + 1
+        wanted = run.states[first * every - start :: every]
+        states[first : first + len(wanted)] = wanted
+        state = run.states[-1].clone()
+    return states
 
 
 def _head(run: Trajectory, steps: int, stages: int) -> Trajectory | None:

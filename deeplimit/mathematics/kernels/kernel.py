@@ -117,6 +117,11 @@ class Kernel(ABC):
         """Return how many numbers of a sample and a step a gradient keeps, of its trajectory and on its way back."""
         return self._trajectory(state_dim, width) + 2 * state_dim + self.stages * (2 * width + state_dim)
 
+    def numbers_beside(self, state_dim: int, width: int) -> int:
+        """Return how many numbers of a sample a gradient needs beside those of its steps."""
+        del width
+        return 2 * state_dim
+
     def _trajectory(self, state_dim: int, width: int) -> int:
         inputs = 0 if self.tableau.c in {(0.0,), (1.0,)} else self.stages * state_dim
         return state_dim + inputs + 2 * self.stages * width + (self.stages * state_dim if self.running else 0)

@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel
+from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Adjoint, Kernel, Trajectory
 from deeplimit.mathematics.model.coordinates import StageMap
 from deeplimit.mathematics.model.parts import cheapest_parts
@@ -91,7 +91,9 @@ class DiscretisedObjective:
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         terminal, running = u.new_zeros(()), u.new_zeros(())
         add = self._add_whole if self.parts.steps >= self.kernel.steps else self._add_checkpointed
-        for x, y in zip(*(part.split(self.parts.samples) for part in (self.problem.x, self.problem.y)), strict=True):
+        for x, y in zip(
+            *(torch.split(part, self.parts.samples) for part in (self.problem.x, self.problem.y)), strict=True
+        ):
             of_loss, of_states = add(theta, x, y, gradient)
             terminal += of_loss
             running += of_states
@@ -102,12 +104,14 @@ class DiscretisedObjective:
         parts = self.coordinates.unpack(u)
         total = sum(self.problem.weight(name) * float(part.square().sum()) for name, part in parts.items())
         theta = self.stage_parameters(u)
+        if not self.problem.regime.running_cost:
+            z = read_out(theta, self._final(theta, self.problem.x))
+            return total + float(self.problem.loss.total(z, self.problem.y)) / self.problem.samples
         for x, y in self.chunks():
             run = self.kernel.forward(theta["K"], theta["b"], x)
             z = read_out(theta, run.states[-1])
             total += float(self.problem.loss.total(z, y)) / self.problem.samples
-            if self.problem.regime.running_cost:
-                total += float(self.kernel.running_cost(run))
+            total += float(self.kernel.running_cost(run))
         return total
 
     def linearise(self, u: Tensor) -> Linearisation:
@@ -116,14 +120,16 @@ class DiscretisedObjective:
 
     def trajectory(self, u: Tensor, x: Tensor) -> Tensor:
         """Return the states X_0 … X_N (N + 1, S', d) from lifted inputs x (S', d)."""
-        theta = self.stage_parameters(u)
-        return self.kernel.forward(theta["K"], theta["b"], x).states
+        return self._nodes(self.stage_parameters(u), x, 1)
+
+    def final(self, u: Tensor, x: Tensor) -> Tensor:
+        """Return X_N (S', d) from lifted inputs x (S', d), in parts of bounded memory."""
+        return self._final(self.stage_parameters(u), x)
 
     def output(self, u: Tensor, x: Tensor) -> Tensor:
         """Return the linear output W X_N + c (S', m) from lifted inputs x (S', d), in parts of bounded memory."""
         theta = self.stage_parameters(u)
-        parts = torch.split(x, self.chunk_size())
-        return torch.cat([read_out(theta, self.kernel.forward(theta["K"], theta["b"], p).states[-1]) for p in parts])
+        return read_out(theta, self._final(theta, x))
 
     def stage_parameters(self, u: Tensor) -> dict[str, Tensor]:
         """Return K (Q, d, d), b (Q, d), W (m, d) and c (m,) as the kernel reads them, fixed ones included."""
@@ -135,7 +141,8 @@ class DiscretisedObjective:
 
     def chunk_size(self) -> int:
         """Return how many samples are gone through at once."""
-        return samples_at_once(self.problem, self._stages)
+        beside = self.kernel.numbers_beside(self.problem.state_dim, self.problem.width)
+        return samples_at_once(self.problem, self._stages, beside)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the lifted inputs and targets in parts of bounded memory."""
@@ -175,6 +182,15 @@ class DiscretisedObjective:
         for name, value in fixed.items():
             values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
         return values
+
+    def _final(self, theta: dict[str, Tensor], x: Tensor) -> Tensor:
+        parts = torch.split(x, samples_at_once(self.problem, self.kernel.stages))
+        return torch.cat([self._nodes(theta, part, self.kernel.steps)[-1] for part in parts])
+
+    def _nodes(self, theta: dict[str, Tensor], x: Tensor, every: int) -> Tensor:
+        self.problem.workspace.release()
+        allowed = self.problem.memory.of_forward
+        return nodes(self.kernel, lambda part: (theta["K"][part], theta["b"][part]), x, every, allowed)
 
     def _add_whole(
         self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
@@ -275,9 +291,9 @@ def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
     return torch.addmm(theta["c"], final, theta["W"].T)
 
 
-def samples_at_once(problem: Problem, stages: int) -> int:
+def samples_at_once(problem: Problem, stages: int, beside: int = 0) -> int:
     """Return how many samples may go through a kernel of Q stages at once, at least 1, with all that is kept there."""
-    entries = _ARRAYS * stages * max(problem.state_dim, problem.width)
+    entries = _ARRAYS * stages * max(problem.state_dim, problem.width) + beside
     return max(1, problem.memory.of_product // (entries * problem.x.element_size()))
 
 

@@ -24,10 +24,10 @@ class Parts:
 
 def cheapest_parts(kernel: Kernel, samples: int, state_dim: int, width: int, numbers: float) -> Parts:
     """Return the cheapest parts of a gradient whose states are at most so many ``numbers``, or the smallest parts."""
-    step = kernel.numbers_kept(state_dim, width)
+    step, beside = kernel.numbers_kept(state_dim, width), kernel.numbers_beside(state_dim, width)
     best, least = Parts(1, max(1, math.isqrt(kernel.steps * state_dim // step))), math.inf
     for size in _sizes(samples):
-        steps = _steps_that_fit(kernel.steps, step, state_dim, numbers / size - 2 * state_dim)
+        steps = _steps_that_fit(kernel.steps, step, state_dim, numbers / size - beside)
         if steps is None:
             continue
         cost = (1.0 + kernel.call / (size * width)) * (1.0 + kernel.again * (1.0 - steps / kernel.steps))
@@ -46,7 +46,7 @@ def _sizes(samples: int) -> Iterator[int]:
 
 
 def _steps_that_fit(steps: int, step: int, start: int, numbers: float) -> int | None:
-    """Return the most steps L ≤ N with L ``step`` + ⌈N/L⌉ ``start`` ≤ ``numbers``; N needs no start; None if none do."""
+    """Return the most steps L ≤ N with L ``step`` + ⌈N/L⌉ ``start`` ≤ ``numbers`` (N needs no start), or None."""
     if steps * step <= numbers:
         return steps
     half = (numbers - start) / (2.0 * step)  # ⌈N/L⌉ ≤ N/L + 1

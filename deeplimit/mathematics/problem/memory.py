@@ -10,6 +10,9 @@ STATES: Final = 384 * 2**20
 PRODUCTS: Final = 1056 * 2**20
 """The same of a Hessian-vector product, which keeps adjoint and tangent as well."""
 
+FORWARD: Final = 32 * 2**20
+"""The same of a forward pass that nothing comes back from."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -37,3 +40,8 @@ class Memory:
     def of_product(self) -> int:
         """Bytes of the states of one Hessian-vector product."""
         return PRODUCTS if self.states is None else min(PRODUCTS, self.states)
+
+    @property
+    def of_forward(self) -> int:
+        """Bytes of the states of one forward pass of which only some states are kept."""
+        return FORWARD if self.states is None else min(FORWARD, self.states)

@@ -97,7 +97,7 @@ def _state_error(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
     entry = None
 
     def flow_states(parameters: ContinuumParameters, x: Tensor, count: int) -> Tensor:
-        return integrate(problem, parameters, count * point.depth, x)[::count]
+        return integrate(problem, parameters, count * point.depth, x, every=count)
 
     for x in torch.split(problem.x, max(1, network.chunk_size() // (8 * every))):
         subject.checkpoint()

@@ -1,4 +1,4 @@
-"""Gradients in parts: the same numbers from few samples and few steps at once, in the bytes and for the work allowed."""
+"""Gradients in parts: the same from few samples and few steps at once, in the bytes and for the work allowed."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deeplimit.mathematics import Block, Integrator, Problem, Regime, Weights
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
-from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel
+from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Kernel, Trajectory
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
 from deeplimit.mathematics.kernels.tableau import EULER
@@ -145,3 +145,15 @@ def test_more_bytes_than_make_it_faster_are_not_taken() -> None:
     assert ResidualNetwork(problem, 64).parts.samples < 5000
     problem.memory = Memory(states=2**40)
     assert ResidualNetwork(problem, 64).parts.samples < 5000
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 20])
+@pytest.mark.parametrize("name", REGIMES)
+def test_states_without_a_trajectory_are_those_of_one(name: str, every: int) -> None:
+    network, _ = regimes.network(REGIMES[name], 20)
+    theta = network.stage_parameters(normal(network.coordinates.length, 1))
+    kernel, x = network.kernel, network.problem.x
+    expected = kernel.forward(theta["K"], theta["b"], x).states[::every]
+    for allowed in (1, 3 * 8 * x.numel() * kernel.numbers_kept(1, 1), 2**30):  # one step, some, and all at once
+        found = nodes(kernel, lambda part: (theta["K"][part], theta["b"][part]), x, every, allowed)
+        assert torch.equal(found, expected)
