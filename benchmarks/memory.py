@@ -12,9 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import torch
+
+from service.artifacts import ArtifactStore
 from service.contract.train.request import TrainSpec
 from service.contract.train.resolve import Resolution, resolve_train
 from service.contract.values.limits import LIMITS
+from worker.execution import execute
+from worker.executor import JobInput
 
 LOOSE: Final = {"gradient_tolerance": 1e-2, "starts": 1, "sharpen": False}
 """A loose tolerance: every fit converges, so that it is certified, and nothing here is about how sharp it is."""
@@ -65,6 +70,19 @@ JOBS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
             "discrete": {"depths": [4, 8]},
             "continuum": None,
         },
+        "digits in 150 MiB": {
+            "data": DIGITS,
+            "discrete": {"depths": [4, 16]},
+            "continuum": None,
+            "limits": {"memory_mb": 150},
+        },
+        "d = 256 in 700 MiB": {
+            "data": {"source": "builtin", "name": "iris"},
+            "network": {"state_dim": 256},
+            "discrete": {"depths": [4, 64]},
+            "continuum": None,
+            "limits": {"memory_mb": 700},
+        },
         "plots": {"discrete": {"depths": [8, 16]}, "plots": True},
         "sixteen starts": {"discrete": {"depths": [8, 16]}, "training": LOOSE | {"starts": 16}},
     }
@@ -90,18 +108,14 @@ def added_at_peak(resolution: Resolution) -> int:
     return int(done.stdout.splitlines()[-1])
 
 
+def resident(field: str) -> int:
+    """Return the bytes of a field of this process's status, such as VmRSS."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return 1024 * int(line.split()[1])
+
+
 def child(place: str) -> None:
     """Run the job on standard input and print what it added at its peak."""
-    import torch
-
-    from service.artifacts import ArtifactStore
-    from worker.execution import execute
-    from worker.executor import JobInput
-
-    def resident(field: str) -> int:
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-        return 1024 * int(line.split()[1])
-
     torch.set_num_threads(1)
     job = JobInput("0123456789abcdef", 1, json.load(sys.stdin), ArtifactStore(Path(place)), {})
     before = resident("VmRSS")

@@ -35,8 +35,8 @@ class JobLimits(Strict):
     memory_mb: Annotated[int, Whole(ge=1, le=2**24)] | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
-        description="MiB that the job may add to its process: samples and layers are gone through in parts so that it"
-        " does. As much as makes it fast unless said.",
+        description="MiB that the job may add to its process; training goes through samples and layers in parts so that"
+        " it fits. As much as makes it fast unless said.",
     )
 
     @property

@@ -22,8 +22,8 @@ from deeplimit.mathematics.model.coordinates import StageMap
 from deeplimit.mathematics.model.parts import cheapest_parts
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
-_ARRAYS: Final = 11
-"""Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, and their own."""
+_ARRAYS: Final = 13
+"""Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, its own, copies."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 STATES: Final = 384 * 2**20
 """Bytes of the trajectories of one gradient, unless said: more would not make it faster."""
-PRODUCTS: Final = 1056 * 2**20
+PRODUCTS: Final = 1248 * 2**20
 """The same of a Hessian-vector product, which keeps adjoint and tangent as well."""
 
 FORWARD: Final = 32 * 2**20

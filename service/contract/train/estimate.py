@@ -23,8 +23,8 @@ EVALUATIONS: Final = 150
 """Evaluations of the gradient for one model: in increment coordinates the number hardly depends on depth."""
 BRANCHES: Final = 4
 """Most that are carried from the coarsest depth."""
-FORMS: Final = 4
-"""Forms in which the samples are kept: as they came, scaled, split, and as states."""
+FORMS: Final = 10
+"""Forms in which the samples are kept: as they came, scaled, split, as states and outputs, and what losses take."""
 SMOOTH: Final = frozenset(Activation) - {Activation.RELU, Activation.LEAKY_RELU}
 """Activations that are twice differentiable."""
 
@@ -108,6 +108,7 @@ def memory_of(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> T
         itemsize=itemsize,
         widest=layer.widest,
         smooth=network.activation in SMOOTH,
+        continuum=spec.continuum is not None,
     )
 
 

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
     from service.contract.train.layer_cost import LayerCost
 
-PROCESS: Final = 32 * 2**20
+PROCESS: Final = 24 * 2**20
 """Bytes that a first job adds to a process, whatever its size: libraries load what they need when it is needed."""
+PROCESS_CONTINUUM: Final = 16 * 2**20
+"""The same where a continuum is trained, whose limit is found once more by SciPy."""
 STATES: Final = 384 * 2**20
 """Bytes of the states of one gradient, at most."""
-PRODUCTS: Final = 1056 * 2**20
+PRODUCTS: Final = 1248 * 2**20
 """The same of a Hessian-vector product, which keeps adjoint and tangent as well."""
-WIDEST: Final = 11
+WIDEST: Final = 13
 """Arrays as wide as the widest that such a product counts for every stage."""
 FIT: Final = 13
 """Vectors of the parameters during a fit: points, gradients, values by stage and their gradients; without the pairs."""
@@ -31,8 +33,8 @@ LEAST_PAIRS: Final = 3
 """With less memory it keeps so many."""
 CERTIFY: Final = 8
 """Vectors during a certificate, without the Krylov basis."""
-KRYLOV: Final = 120
-"""Vectors of that basis, at most."""
+KRYLOV: Final = 60
+"""Vectors of that basis, as a rule; twice as many at most."""
 FEWEST_KRYLOV: Final = 20
 """There is no certificate where so few do not fit."""
 KRYLOV_NUMBERS: Final = 3 * 2**24
@@ -78,7 +80,7 @@ class ModelSize:
         plain = layer.entries == w * d and not layer.implicit
         adjoint = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
         tangent = stages * (2 * w + 2 * d)
-        more = stages * w * (1 if plain else 3)
+        more = 3 * stages * w
         return cls(
             vector=vector,
             by_stage=layers * stages * per_layer,
@@ -116,8 +118,8 @@ class TrainMemory:
         Bytes of a number.
     widest
         Entries of the largest vector in a stage.
-    smooth
-        Whether there are second derivatives.
+    smooth, continuum
+        Whether there are second derivatives, and whether a continuum is trained.
     """
 
     models: Sequence[ModelSize]
@@ -127,6 +129,7 @@ class TrainMemory:
     itemsize: int
     widest: int
     smooth: bool
+    continuum: bool
 
     def estimate(self, shares: Shares) -> int:
         """Return the bytes that the job is expected to add to its process at the peak."""
@@ -146,12 +149,14 @@ class TrainMemory:
             return Shares()
         left = memory - self._fixed(self.branches) - self._points()
         wanted = max(self._of_product(model, PRODUCTS) for model in self.models)
-        states = max(self._least_states(), min(wanted, left // 2))
-        return Shares(states, max(self._least_vectors(), left - states))
+        vectors = self._least_vectors()
+        states = max(self._least_states(), min(wanted, left // 2, left - vectors))
+        return Shares(states, max(vectors, left - states))
 
     def _fixed(self, branches: int) -> int:
         """Return the bytes of the process, the data and the results."""
-        return PROCESS + self.data + branches * HELD * self.itemsize * sum(model.vector for model in self.models)
+        process = PROCESS + (PROCESS_CONTINUUM if self.continuum else 0)
+        return process + self.data + branches * HELD * self.itemsize * sum(model.vector for model in self.models)
 
     def _points(self) -> int:
         """Return the bytes of the vectors that no minimiser does without."""
@@ -184,7 +189,7 @@ class TrainMemory:
         return max(fit, certify) + beyond
 
     def _of_product(self, model: ModelSize, limit: int) -> int:
-        """Return the bytes of the states of a Hessian-vector product that may take ``limit``, of one sample at least."""
+        """Return the bytes of the states of a Hessian-vector product that may take ``limit``, one sample at least."""
         once = max(1, limit // (self.itemsize * (WIDEST * model.stages * self.widest + model.once)))
         return self.itemsize * min(self.samples, once) * (model.kept_by_product + model.once)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,12 +17,14 @@ from deeplimit.mathematics.evaluation.fitted import Fitted
 from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
 from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
 from deeplimit.mathematics.evaluation.solvers import solver_consistency
-from deeplimit.mathematics.kernels.kernel import Trajectory
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.problem.regime import Block
 from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
+
+if TYPE_CHECKING:
+    from deeplimit.mathematics.kernels.kernel import Trajectory
 
 
 @pytest.mark.parametrize("tau", [1.0, 2.5])
