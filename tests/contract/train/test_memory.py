@@ -22,7 +22,7 @@ DEEP: dict[str, Any] = {
 }
 
 
-def resolved(memory_mb: int | None = None, **more: object) -> Resolution:
+def resolved(memory_mb: int | None = None, **more: Any) -> Resolution:
     limits = {} if memory_mb is None else {"limits": {"memory_mb": memory_mb}}
     return resolve_train(parse_train(DEEP | more | limits))
 
@@ -84,13 +84,16 @@ def test_half_the_precision_takes_less_and_kinks_need_no_second_derivatives() ->
 
 
 def test_samples_that_are_held_out_are_not_trained_on() -> None:
-    many = {"data": {"source": "builtin", "name": "moons", "samples": 50_000}, "discrete": {"depths": [4, 8]}}
+    many: dict[str, Any] = {
+        "data": {"source": "builtin", "name": "moons", "samples": 50_000},
+        "discrete": {"depths": [4, 8]},
+    }
     held = {"data": many["data"] | {"validation_fraction": 0.5}}
     assert resolved(**many | held).estimate.memory_bytes < 0.8 * resolved(**many).estimate.memory_bytes
 
 
 def test_a_depth_is_sought_within_the_memory() -> None:
-    wanted = {"discrete": {"depths": {"gap": 1e-6}}, "continuum": {}}
+    wanted: dict[str, Any] = {"discrete": {"depths": {"gap": 1e-6}}, "continuum": {}}
     free = resolved(**wanted)
     ladder = memory_of(free.spec, free.sizes, free.spec.depths).least()
     bound = resolved(2 * ladder // MIB, **wanted)
