@@ -76,12 +76,12 @@ JOBS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
             "continuum": None,
             "limits": {"memory_mb": 150},
         },
-        "d = 256 in 700 MiB": {
+        "d = 256 in 900 MiB": {
             "data": {"source": "builtin", "name": "iris"},
             "network": {"state_dim": 256},
             "discrete": {"depths": [4, 64]},
             "continuum": None,
-            "limits": {"memory_mb": 700},
+            "limits": {"memory_mb": 900},
         },
         "plots": {"discrete": {"depths": [8, 16]}, "plots": True},
         "sixteen starts": {"discrete": {"depths": [8, 16]}, "training": LOOSE | {"starts": 16}},

@@ -77,7 +77,7 @@ def test_larger_models_take_more(more: dict[str, Any]) -> None:
 
 
 def test_half_the_precision_takes_less_and_kinks_need_no_second_derivatives() -> None:
-    small = {"discrete": {"depths": [4, 8]}}
+    small: dict[str, Any] = {"discrete": {"depths": [4, 8]}}
     assert resolved(training={"dtype": "float32"}).estimate.memory_bytes < 0.6 * resolved().estimate.memory_bytes
     kinks = resolved(network={"activation": "relu"}, **small).estimate.memory_bytes
     assert kinks < resolved(**small).estimate.memory_bytes

@@ -143,7 +143,7 @@ def test_going_through_the_samples_in_parts_changes_nothing(loss: str, model: st
     whole = MODELS[model].build(problem(reference))
     assert whole.chunk_size() > 11
     array = 4 * 8 * whole.kernel.steps * whole.kernel.stages
-    parts = MODELS[model].build(problem(reference, Memory(states=3 * 13 * array)))
+    parts = MODELS[model].build(problem(reference, Memory(states=3 * (13 * array + 64))))
     assert [len(x) for x, _ in parts.chunks()] == [3, 3, 3, 2]
     result, expected = parts.evaluate(u), whole.evaluate(u)
     assert result.objective == pytest.approx(expected.objective, rel=1e-14)
