@@ -20,7 +20,7 @@ class Cost(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     parameters: int = Field(description="Trained numbers of the largest model.")
-    memory_bytes: int = Field(description="Of one gradient and the minimiser's memory on the largest model.")
+    memory_bytes: int = Field(description="That the job is expected to add to its process at the peak.")
     work_flops: float = Field(description="Expected floating-point operations of all models and branches.")
 
 
@@ -47,6 +47,28 @@ class Sizes:
 
     samples: int
     outputs: int
+
+
+def check_memory(least: int, allowed: int | None, remedy: str) -> None:
+    """Refuse a job that does not fit the memory that it may take.
+
+    Parameters
+    ----------
+    least
+        Bytes that it takes when it takes as few as it can.
+    allowed
+        Bytes of ``limits.memory_mb``; None is no limit.
+    remedy
+        What to change but for the limit.
+
+    Raises
+    ------
+    SpecInvalidError
+        ``too_small``, at ``/limits/memory_mb``.
+    """
+    if allowed is not None and least > allowed:
+        detail = f"the job needs at least {math.ceil(least / 2**20)} MiB; raise limits.memory_mb, or {remedy}"
+        raise SpecInvalidError((FieldError("/limits/memory_mb", "too_small", detail),))
 
 
 def check_cost(cost: Estimate, limits: Limits) -> None:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError, token
 from service.contract.values.limits import LIMITS
-from service.contract.values.numbers import Real, TextOf, limits_of
+from service.contract.values.numbers import Real, TextOf, Whole, limits_of
 
 
 class Strict(BaseModel):
@@ -32,6 +32,17 @@ class JobLimits(Strict):
     """What the job may spend."""
 
     wall_time_s: Annotated[float, Real(gt=0, most="wall_time_s")] = 3600.0
+    memory_mb: Annotated[int, Whole(ge=1, le=2**24)] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="MiB that the job may add to its process; training goes through samples and layers in parts so that"
+        " it fits. As much as makes it fast unless said.",
+    )
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The same in bytes."""
+        return None if self.memory_mb is None else 2**20 * self.memory_mb
 
 
 def entries(most: str = "", *, some: bool = True) -> BeforeValidator:

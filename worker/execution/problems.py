@@ -26,8 +26,11 @@ from deeplimit.mathematics import (
 from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
 from deeplimit.mathematics.kernels.choice import KernelChoice, why_not_fused
 from deeplimit.mathematics.problem.datasets import Dataset, Standardisation, load, split
+from deeplimit.mathematics.problem.memory import Memory
+from service.contract.estimate import Sizes
 from service.contract.names import DATA
 from service.contract.train.depths import WantedGap, WantedPredictionError
+from service.contract.train.estimate import deepest_affordable, memory_of
 from service.contract.train.request import AUTO
 from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
@@ -82,10 +85,20 @@ def prepare_problem(job: JobInput, spec: ResolvedTrainSpec) -> PreparedProblem:
         if spec.objective.loss.value == "logistic" and data.classes is not None:
             targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
         problem = problem_of(spec, inputs[training], targets[training], data.classes)
+        problem.memory = _memory(spec, Sizes(len(data.targets), problem.output_dim))
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     validation = (inputs[held_out], targets[held_out]) if len(held_out) else None
     return PreparedProblem(problem, scaling, validation, samples_sha256(data.inputs, data.targets))
+
+
+def _memory(spec: ResolvedTrainSpec, sizes: Sizes) -> Memory:
+    """Return what states and vectors may take, at the depths that are asked for or the deepest that may be sought."""
+    if spec.limits.memory_bytes is None:
+        return Memory()
+    sought = set() if spec.wanted is None else {deepest_affordable(spec, sizes, LIMITS).depth}
+    shares = memory_of(spec, sizes, sorted({*spec.depths} | sought)).shares(spec.limits.memory_bytes)
+    return Memory(shares.states, shares.vectors)
 
 
 def continuum_of(spec: ResolvedTrainSpec) -> ContinuumOptions | None:

@@ -79,8 +79,7 @@ class Fitted:
         """Return X_n or X(1) (S', d) from lifted inputs x (S', d), in parts of bounded memory."""
         if isinstance(self.parameters, DiscreteParameters):
             network = ResidualNetwork(self.problem, self.parameters.depth)
-            u = network.encode(self.parameters)
-            return torch.cat([network.trajectory(u, part)[-1] for part in torch.split(x, network.chunk_size())])
+            return network.final(network.encode(self.parameters), x)
         steps, _ = self.resolved
         return self._final(x, steps or FIRST_STEPS)
 
@@ -100,21 +99,20 @@ class Fitted:
         if isinstance(self.parameters, DiscreteParameters):
             network = ResidualNetwork(self.problem, self.parameters.depth)
             u = network.encode(self.parameters)
-            parts = [network.trajectory(u, part) for part in torch.split(x, network.chunk_size())]
-            return torch.linspace(0.0, 1.0, self.parameters.depth + 1, dtype=x.dtype), torch.cat(parts, 1)
+            return torch.linspace(0.0, 1.0, self.parameters.depth + 1, dtype=x.dtype), network.trajectory(u, x)
         return torch.linspace(0.0, 1.0, every + 1, dtype=x.dtype), self.nodal_states(x, every)
 
     def nodal_states(self, x: Tensor, nodes: int) -> Tensor:
         """Return the flow's states at i/nodes, (nodes + 1, S', d), resolved as ``resolved`` has it."""
         wanted = self.resolved[0] or FIRST_STEPS
         each = -(-wanted // nodes)
-        return torch.cat([self._integrate(part, nodes * each)[::each] for part in self._parts(x, nodes * each)], 1)
+        return torch.cat([self._integrate(part, nodes * each, each) for part in self._parts(x)], 1)
 
     def _final(self, x: Tensor, steps: int) -> Tensor:
-        return torch.cat([self._integrate(part, steps)[-1] for part in self._parts(x, steps)])
+        return torch.cat([self._integrate(part, steps, steps)[-1] for part in self._parts(x)])
 
-    def _integrate(self, x: Tensor, steps: int) -> Tensor:
-        return integrate(self.problem, self.flow, steps, x)
+    def _integrate(self, x: Tensor, steps: int, every: int) -> Tensor:
+        return integrate(self.problem, self.flow, steps, x, every=every)
 
-    def _parts(self, x: Tensor, steps: int) -> tuple[Tensor, ...]:
-        return torch.split(x, samples_at_once(self.problem, RK4.stages * steps))
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(x, samples_at_once(self.problem, RK4.stages))

@@ -28,6 +28,7 @@ from deeplimit.mathematics.evaluation.metrics import NO_CLASSES, NO_TARGETS, cha
 from deeplimit.mathematics.evaluation.reference_flow import REFERENCE_TOLERANCE, reference_final
 from deeplimit.mathematics.kernels.tableau import EULER, IMPLICIT_EULER, MIDPOINT, RK4, Tableau
 from deeplimit.mathematics.model.flow import integrate
+from deeplimit.mathematics.model.objective import samples_at_once
 
 SOLVERS: Final[dict[str, Tableau]] = {one.name: one for one in (EULER, IMPLICIT_EULER, MIDPOINT, RK4)}
 """Solvers of the table by name."""
@@ -271,6 +272,5 @@ def _some(x: Tensor) -> Tensor:
 
 
 def _final(model: Fitted, x: Tensor, steps: int, tableau: Tableau) -> Tensor:
-    entries = max(x.shape[1], model.problem.width)
-    parts = torch.split(x, max(1, 2**22 // (steps * tableau.stages * entries)))
-    return torch.cat([integrate(model.problem, model.flow, steps, part, tableau)[-1] for part in parts])
+    parts = torch.split(x, samples_at_once(model.problem, tableau.stages))
+    return torch.cat([integrate(model.problem, model.flow, steps, part, tableau, every=steps)[-1] for part in parts])

@@ -33,6 +33,10 @@ _CLOSE: Final = 1e-8
 class ImplicitEuler(Kernel):
     """``steps`` equal steps over [0, T], stage i reading X_{i+1}, K and b at the end of its step."""
 
+    def numbers_beside(self, state_dim: int, width: int) -> int:
+        """Return those of one step's linear systems as well; see ``Kernel``."""
+        return super().numbers_beside(state_dim, width) + 4 * state_dim * state_dim
+
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_i ‖X_{i+1}‖² in one sum, the only weight being 1; see ``Kernel``."""
         return trajectory.inputs.square().sum() * (self.running * self.h)

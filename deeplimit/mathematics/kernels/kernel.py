@@ -112,10 +112,19 @@ class Kernel(ABC):
     """``steps`` equal steps of a method over [0, T], with their derivatives; ``running`` is the running cost's ρ.
 
     ρ h Σ_q b_j ‖Y_q‖² is what the method makes of ρ ∫‖X‖² as one more state.
+
+    Attributes
+    ----------
+    call
+        What calling one stage costs, forward and back, in numbers of z that a gradient takes as long for.
+    again
+        What a forward pass costs, as a share of a gradient.
     """
 
     name: ClassVar[str] = "torch"
     """As in a specification."""
+    call: ClassVar[float] = 1200.0
+    again: ClassVar[float] = 0.45
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -127,10 +136,16 @@ class Kernel(ABC):
         self.activation = activation
         self.running = running
 
+    def part(self, steps: int) -> Self:
+        """Return ``steps`` of the steps, as long as they are."""
+        part = copy(self)
+        part.steps = steps
+        return part
+
     def shortened(self, steps: int) -> Self:
         """Return the first ``steps`` of the steps, as long as they are, without the running cost."""
-        part = copy(self)
-        part.steps, part.running = steps, 0.0
+        part = self.part(steps)
+        part.running = 0.0
         return part
 
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients | None:
@@ -169,6 +184,19 @@ class Kernel(ABC):
         del layout, rows, x, y, loss
         return None
 
+    def numbers_kept(self, state_dim: int, width: int) -> int:
+        """Return how many numbers of a sample and a step a gradient keeps, of its trajectory and on its way back."""
+        return self._trajectory(state_dim, width) + 2 * state_dim + self.stages * (2 * width + state_dim)
+
+    def numbers_beside(self, state_dim: int, width: int) -> int:
+        """Return how many numbers of a sample a gradient needs beside those of its steps."""
+        del width
+        return 2 * state_dim
+
+    def _trajectory(self, state_dim: int, width: int) -> int:
+        inputs = 0 if self.tableau.c in {(0.0,), (1.0,)} else self.stages * state_dim
+        return state_dim + inputs + 2 * self.stages * width + (self.stages * state_dim if self.running else 0)
+
     def running_cost(self, trajectory: Trajectory) -> Tensor:
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""
         squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
@@ -184,8 +212,13 @@ class Kernel(ABC):
 
     def gradient(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return the adjoint's parameter gradients alone; the trajectory's z may be overwritten."""
+        by_K, by_b, _ = self.pull_back(trajectory, K, p)
+        return by_K, by_b
+
+    def pull_back(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what ``gradient`` does and the costate of X_0 (S, d); the trajectory's z may be overwritten."""
         adjoint = self.backward(trajectory, K, p)
-        return adjoint.gradient_K, adjoint.gradient_b
+        return adjoint.gradient_K, adjoint.gradient_b, adjoint.costates[0]
 
     @abstractmethod
     def tangent(self, trajectory: Trajectory, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor) -> Tangent:

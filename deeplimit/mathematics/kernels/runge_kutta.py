@@ -35,6 +35,10 @@ class ExplicitRungeKutta(Kernel):
         self._feeds = [tableau.feeds(stage) for stage in range(self.stages)]
         self._fed_by = [tableau.fed_by(stage) for stage in range(self.stages)]
 
+    def numbers_kept(self, state_dim: int, width: int) -> int:
+        """Return the trajectory's, over which δ is written; see ``Kernel``."""
+        return self._trajectory(state_dim, width)
+
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""
         run = self._buffers(x, b, reuse)
@@ -69,8 +73,8 @@ class ExplicitRungeKutta(Kernel):
         gradient_K, gradient_b = self._by_parameters(delta, trajectory.inputs)
         return Adjoint(costates, kappa, slope, delta, gradient_K, gradient_b)
 
-    def gradient(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the parameter gradients and nothing else, overwriting ``trajectory.z``; see ``Kernel``."""
+    def pull_back(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the parameter gradients and one costate, overwriting ``trajectory.z``; see ``Kernel``."""
         delta = trajectory.z
         self.activation.write_first(trajectory.z, trajectory.a, delta)
         pair = (p.clone(), p.clone())
@@ -78,7 +82,7 @@ class ExplicitRungeKutta(Kernel):
         scratch = [torch.empty_like(p) for _ in range(self.stages if self.stages > 1 else 0)]
         kappa = costates[1:] if self.stages == 1 else scratch * self.steps
         self._sweep_back(K, delta, delta, kappa, costates, trajectory.inputs)
-        return self._by_parameters(delta, trajectory.inputs)
+        return *self._by_parameters(delta, trajectory.inputs), costates[0]
 
     def _sweep_back(
         self,

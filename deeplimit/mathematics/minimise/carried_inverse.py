@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
+from deeplimit.mathematics.minimise.memory import pairs_that_fit
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.model.transfer import Model, transfer
 
@@ -71,7 +72,7 @@ def inverse_hessian_of(model: Model, near: KnownCurvature | None = None) -> Inve
     """
     problem = model.problem
     if not problem.smooth:
-        return InverseHessian()
+        return InverseHessian(min(MEMORY, most_pairs(model)))
     inverse = InverseHessian(most_pairs(model))
     if near is None or near.inverse is None or not problem.regime.has_continuum or problem.curvature_floor <= 0.0:
         return inverse
@@ -89,4 +90,8 @@ def most_pairs(model: Model) -> int:
     """
     size = model.coordinates.length * model.problem.x.element_size()
     worth = min(_MOST_PAIRS, max(_FEW_PAIRS, model.problem.samples // 4))
+    allowed = model.problem.memory.vectors
+    if allowed is not None:  # a third: pairs of coarser models are kept, and room for more is made beside the old
+        length, itemsize = model.coordinates.length, model.problem.x.element_size()
+        return pairs_that_fit(length, itemsize, min(_PAIRS_BYTES, allowed // 3), worth)
     return max(MEMORY, min(worth, _PAIRS_BYTES // (2 * size)))

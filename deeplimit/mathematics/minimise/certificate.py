@@ -21,6 +21,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.davidson import LEAST, RitzPair, smallest_eigenvalue
+from deeplimit.mathematics.minimise.memory import vectors_that_fit
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.problem.learning_problem import Problem
@@ -132,7 +133,9 @@ def certify(
     inverse = solution.inverse if near is not None and problem.curvature_floor > 0.0 else None
     sharp = near is None or (inverse is None and length <= FEW_COORDINATES)
     tolerance, most = _SHARP if sharp else _QUICK
-    most = min(most, _MOST_NUMBERS // length)
+    itemsize = solution.u.element_size()
+    allowed = min(_MOST_NUMBERS * itemsize, problem.memory.vectors or _MOST_NUMBERS * itemsize)
+    most = vectors_that_fit(length, itemsize, allowed, least=0, most=most)
     if most < min(_FEWEST, length):
         return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")
     if stop is not None and stop():

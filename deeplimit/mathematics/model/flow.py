@@ -12,6 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.checkpoints import nodes
 from deeplimit.mathematics.kernels.tableau import RK4, Tableau
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, PiecewiseLinearIncrements, stages_of
 from deeplimit.mathematics.model.objective import DiscretisedObjective
@@ -97,12 +98,19 @@ def stage_times(steps: int, tableau: Tableau = RK4) -> Tensor:
 
 
 def integrate(
-    problem: Problem, parameters: ContinuumParameters, steps: int, x: Tensor, tableau: Tableau = RK4
+    problem: Problem,
+    parameters: ContinuumParameters,
+    steps: int,
+    x: Tensor,
+    tableau: Tableau = RK4,
+    *,
+    every: int = 1,
 ) -> Tensor:
-    """Return the states (N + 1, S, d) of the flow from x (S, d) at the times iT/N, by the order of the tableau.
+    """Return the states of the flow from x (S, d) at every ``every``-th of the times iT/N, by the order of the tableau.
 
     The stages sample K(t) and b(t) themselves, not a lift of their nodal values, so a smooth flow is integrated at the
     method's full order.
     """
-    K, b = parameters.sample(stage_times(steps, tableau).to(x))
-    return problem.kernel(tableau, steps).forward(K, b, x).states
+    times = stage_times(steps, tableau).to(x)
+    kernel, allowed = problem.kernel(tableau, steps), problem.memory.of_forward
+    return nodes(kernel, lambda part: parameters.sample(times[part]), x, every, allowed)

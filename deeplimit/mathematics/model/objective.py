@@ -17,12 +17,14 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Adjoint, Increments, Kernel, Trajectory
 from deeplimit.mathematics.model.coordinates import DiscreteIncrements, StageMap
+from deeplimit.mathematics.model.parts import cheapest_parts
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
-_CHUNK_BYTES: Final = 96 * 2**20
-"""Bytes of one (Q, S, d) array above which the samples are gone through in parts; a gradient keeps about four."""
+_ARRAYS: Final = 13
+"""Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, its own, copies."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class DiscretisedObjective:
         self.coordinates = Coordinates(problem, size)
         self.stage_map = stage_map
         self._stages = kernel.steps * kernel.stages
-        self._buffers: Trajectory | None = None
+        numbers = problem.memory.of_gradient / problem.x.element_size()
+        self.parts = cheapest_parts(kernel, problem.samples, problem.state_dim, problem.width, numbers)
         self.layout = self._increments()
 
     def evaluate(self, u: Tensor) -> Evaluation:
@@ -96,11 +99,13 @@ class DiscretisedObjective:
             return self._regularise(u, whole.terminal / self.problem.samples, whole.running, whole.by_name)
         gradient = {name: torch.zeros_like(theta[name]) for name in self.problem.trained}
         terminal, running = u.new_zeros(()), u.new_zeros(())
-        for x, y in self.chunks():
-            run = self._buffers = self.kernel.forward(theta["K"], theta["b"], x, self._buffers)
-            if self.problem.regime.running_cost:
-                running += self.kernel.running_cost(run)
-            terminal += self._accumulate(theta, run, y, gradient)
+        add = self._add_whole if self.parts.steps >= self.kernel.steps else self._add_checkpointed
+        for x, y in zip(
+            *(torch.split(part, self.parts.samples) for part in (self.problem.x, self.problem.y)), strict=True
+        ):
+            of_loss, of_states = add(theta, x, y, gradient)
+            terminal += of_loss
+            running += of_states
         return self._regularise(u, float(terminal) / self.problem.samples, float(running), gradient)
 
     def value(self, u: Tensor) -> float:
@@ -108,12 +113,14 @@ class DiscretisedObjective:
         parts = self.coordinates.unpack(u)
         total = sum(self.problem.weight(name) * float(part.square().sum()) for name, part in parts.items())
         theta = self.stage_parameters(u)
+        if not self.problem.regime.running_cost:
+            z = read_out(theta, self._final(theta, self.problem.x))
+            return total + float(self.problem.loss.total(z, self.problem.y)) / self.problem.samples
         for x, y in self.chunks():
             run = self.kernel.forward(theta["K"], theta["b"], x)
             z = read_out(theta, run.states[-1])
             total += float(self.problem.loss.total(z, y)) / self.problem.samples
-            if self.problem.regime.running_cost:
-                total += float(self.kernel.running_cost(run))
+            total += float(self.kernel.running_cost(run))
         return total
 
     def linearise(self, u: Tensor) -> Linearisation:
@@ -122,14 +129,16 @@ class DiscretisedObjective:
 
     def trajectory(self, u: Tensor, x: Tensor) -> Tensor:
         """Return the states X_0 … X_N (N + 1, S', d) from lifted inputs x (S', d)."""
-        theta = self.stage_parameters(u)
-        return self.kernel.forward(theta["K"], theta["b"], x).states
+        return self._nodes(self.stage_parameters(u), x, 1)
+
+    def final(self, u: Tensor, x: Tensor) -> Tensor:
+        """Return X_N (S', d) from lifted inputs x (S', d), in parts of bounded memory."""
+        return self._final(self.stage_parameters(u), x)
 
     def output(self, u: Tensor, x: Tensor) -> Tensor:
         """Return the linear output W X_N + c (S', m) from lifted inputs x (S', d), in parts of bounded memory."""
         theta = self.stage_parameters(u)
-        parts = torch.split(x, self.chunk_size())
-        return torch.cat([read_out(theta, self.kernel.forward(theta["K"], theta["b"], p).states[-1]) for p in parts])
+        return read_out(theta, self._final(theta, x))
 
     def stage_parameters(self, u: Tensor) -> dict[str, Tensor]:
         """Return K (Q, d, d), b (Q, d), W (m, d) and c (m,) as the kernel reads them, fixed ones included."""
@@ -141,7 +150,8 @@ class DiscretisedObjective:
 
     def chunk_size(self) -> int:
         """Return how many samples are gone through at once."""
-        return samples_at_once(self.problem, self._stages)
+        beside = self.kernel.numbers_beside(self.problem.state_dim, self.problem.width)
+        return samples_at_once(self.problem, self._stages, beside)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the lifted inputs and targets in parts of bounded memory."""
@@ -150,6 +160,7 @@ class DiscretisedObjective:
 
     def sweep(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
         """Return trajectory and adjoint of some samples; costates are derivatives of the mean over all samples."""
+        self.problem.workspace.release()
         run = self.kernel.forward(theta["K"], theta["b"], x)
         r = self.problem.loss.gradient(read_out(theta, run.states[-1]), y).div_(self.problem.samples)
         return run, self.kernel.backward(run, theta["K"], r @ theta["W"])
@@ -193,18 +204,51 @@ class DiscretisedObjective:
             values[name] = value.expand(self._stages, *value.shape) if name in LAYERED else value
         return values
 
-    def _accumulate(self, theta: dict[str, Tensor], run: Trajectory, y: Tensor, gradient: dict[str, Tensor]) -> Tensor:
-        """Add one part's data gradient by stage values into ``gradient``; return its terminal sum."""
-        final = run.states[-1]
+    def _final(self, theta: dict[str, Tensor], x: Tensor) -> Tensor:
+        parts = torch.split(x, samples_at_once(self.problem, self.kernel.stages))
+        return torch.cat([self._nodes(theta, part, self.kernel.steps)[-1] for part in parts])
+
+    def _nodes(self, theta: dict[str, Tensor], x: Tensor, every: int) -> Tensor:
+        self.problem.workspace.release()
+        allowed = self.problem.memory.of_forward
+        return nodes(self.kernel, lambda part: (theta["K"][part], theta["b"][part]), x, every, allowed)
+
+    def _add_whole(
+        self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Add some samples' data gradient by stage values into ``gradient``; return terminal sum and running cost."""
+        workspace = self.problem.workspace
+        run = self.kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        running = self.kernel.running_cost(run) if self.problem.regime.running_cost else x.new_zeros(())
+        terminal, p = self._read(theta, run.states[-1], y, gradient)
+        if self.problem.varying:
+            _add_layered(gradient, self.kernel.gradient(run, theta["K"], p))
+        workspace.leave(self, run)
+        return terminal, running
+
+    def _add_checkpointed(
+        self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """As ``_add_whole``, with states between checkpoints computed again on the way back."""
+        workspace, kernel = self.problem.workspace, CheckpointedKernel(self.kernel, self.parts.steps)
+        kept = kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        terminal, p = self._read(theta, kept.final, y, gradient)
+        if self.problem.varying:
+            kernel.add_gradient(kept, theta["K"], theta["b"], p, gradient)
+        workspace.leave(self, kept.last)
+        return terminal, kept.running
+
+    def _read(
+        self, theta: dict[str, Tensor], final: Tensor, y: Tensor, gradient: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Add the readout's derivatives into ``gradient``; return the terminal sum and the final costate."""
         z = read_out(theta, final)
         r = self.problem.loss.gradient(z, y).div_(self.problem.samples)
         if "W" in gradient:
             gradient["W"].addmm_(r.T, final)
         if "c" in gradient:
             gradient["c"].add_(r.sum(0))
-        if self.problem.varying:
-            _add_layered(gradient, self.kernel.gradient(run, theta["K"], r @ theta["W"]))
-        return self.problem.loss.total(z, y)
+        return self.problem.loss.total(z, y), r @ theta["W"]
 
     def _regularise(self, u: Tensor, terminal: float, running: float, gradient: Mapping[str, Tensor]) -> Evaluation:
         flat = self.by_coordinates({name: gradient[name] for name in self.problem.trained}, u)
@@ -276,10 +320,10 @@ def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
     return torch.addmm(theta["c"], final, theta["W"].T)
 
 
-def samples_at_once(problem: Problem, stages: int) -> int:
-    """Return how many samples may go through a kernel of Q stages at once, at least 1."""
-    entries = max(problem.state_dim, problem.width)
-    return max(1, _CHUNK_BYTES // (stages * entries * problem.x.element_size()))
+def samples_at_once(problem: Problem, stages: int, beside: int = 0) -> int:
+    """Return how many samples may go through a kernel of Q stages at once, at least 1, with all that is kept there."""
+    entries = _ARRAYS * stages * max(problem.state_dim, problem.width) + beside
+    return max(1, problem.memory.of_product // (entries * problem.x.element_size()))
 
 
 def _add_layered(gradient: Mapping[str, Tensor], terms: tuple[Tensor, Tensor]) -> None:

@@ -18,7 +18,9 @@ from deeplimit.mathematics.kernels.implicit_euler import ImplicitEuler
 from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.tableau import IMPLICIT_EULER, Tableau
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
+from deeplimit.mathematics.kernels.workspace import Workspace
 from deeplimit.mathematics.problem.data_symmetry import DataSymmetry, data_symmetries
+from deeplimit.mathematics.problem.memory import Memory
 from deeplimit.mathematics.problem.regime import Regime
 from deeplimit.mathematics.problem.terminal_loss import TERMINAL_LOSSES, TerminalLoss
 
@@ -76,6 +78,8 @@ class Problem:
     kernel
         What goes through the layers: ``torch``, ``fused``, or ``auto`` for the fused kernel where it is at hand and
         faster. Implicit methods and two-layer blocks are torch's.
+    memory
+        How many bytes states and a minimiser's vectors may take.
 
     Raises
     ------
@@ -99,6 +103,7 @@ class Problem:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
         kernel: KernelChoice | str = KernelChoice.AUTO,
+        memory: Memory | None = None,
     ) -> None:
         x = np.asarray(inputs, dtype=np.float64)
         if x.ndim != 2 or not x.size:
@@ -111,6 +116,8 @@ class Problem:
         self.loss: TerminalLoss = TERMINAL_LOSSES[loss]
         self.regularisation = regularisation or Regularisation()
         self.regime = regime or Regime()
+        self.memory = memory or Memory()
+        self.workspace = Workspace()
         self.device = torch.device(device)
         self.dtype = dtype
         self._kernel = KernelChoice(kernel)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.contract.data.dataset import WeightFacts
 from service.contract.diagnose.resolved import ResolvedDiagnoseSpec, ResolvedNetworkWeights
-from service.contract.estimate import Estimate, check_cost
+from service.contract.estimate import Estimate, check_cost, check_memory
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS, Limits
 
@@ -64,5 +64,6 @@ def resolve_diagnose(
         memory_bytes=4 * BYTES * sum(entries),
         work_flops=FLOPS_PER_ENTRY * sum(entries) + FLOPS_PER_PAIR * pairs,
     )
+    check_memory(cost.memory_bytes, spec.limits.memory_bytes, "compare fewer or smaller networks")
     check_cost(cost, limits)
     return resolved, cost

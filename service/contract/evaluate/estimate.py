@@ -8,6 +8,7 @@ from service.contract.estimate import Estimate, Sizes
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
 from service.contract.model_name import ModelName
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_FORWARD, LayerCost
+from service.contract.train.memory import PROCESS
 from service.contract.train.regimes import Block, Integrator, Weights
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ REFERENCE_STAGES: Final = 14
 CHUNKS: Final = 8
 """States that are kept at once for a sample, as long as nobody asks for all."""
 BYTES: Final = 8
+FORWARD: Final = 32 * 2**20
+"""Bytes of the trajectory that is kept at once where nothing comes back from its end."""
 
 
 def largest_output(spec: ResolvedEvaluateSpec, sizes: Sizes) -> int:
@@ -55,7 +58,9 @@ def estimate_evaluate(spec: ResolvedEvaluateSpec, sizes: Sizes) -> Estimate:
     kept = max(largest_output(spec, sizes), CHUNKS * sizes.samples * layer.widest)
     return Estimate(
         parameters=parameters,
-        memory_bytes=BYTES * 2 * (stages * layer.numbers + m * (d + 1) + kept),
+        memory_bytes=PROCESS
+        + BYTES * 2 * (stages * layer.numbers + m * (d + 1) + kept)
+        + min(FORWARD, BYTES * 3 * sizes.samples * stages * layer.widest),
         work_flops=work,
     )
 

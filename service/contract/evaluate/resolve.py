@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.contract.data.dataset import class_text
 from service.contract.data.sources import BUILTINS, sha256_of
-from service.contract.estimate import Estimate, Sizes, check_cost
+from service.contract.estimate import Estimate, Sizes, check_cost, check_memory
 from service.contract.evaluate.columns import match_columns
 from service.contract.evaluate.estimate import estimate_evaluate, largest_output
 from service.contract.evaluate.request import (
@@ -95,6 +95,9 @@ def resolve_evaluate(
     sizes = Sizes(_samples_in(data), trained.outputs)
     _check_output(resolved, sizes, limits)
     cost = estimate_evaluate(resolved, sizes)
+    check_memory(
+        cost.memory_bytes, resolved.limits.memory_bytes, "ask for fewer samples, shallower models or no states"
+    )
     check_cost(cost, limits)
     return resolved, cost
 

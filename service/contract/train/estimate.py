@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from service.contract.estimate import AtMost, Cost, Estimate, Sizes
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_GRADIENT, LayerCost
+from service.contract.train.memory import ModelSize, TrainMemory
 from service.contract.train.regimes import DepthStart, Weights
-from service.contract.train.request import AUTO, Dtype
+from service.contract.train.request import AUTO, Activation, Dtype
 from service.contract.values.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ EVALUATIONS: Final = 150
 """Evaluations of the gradient for one model: in increment coordinates the number hardly depends on depth."""
 BRANCHES: Final = 4
 """Most that are carried from the coarsest depth."""
-QUASI_NEWTON_MEMORY: Final = 20
+FORMS: Final = 10
+"""Forms in which the samples are kept: as they came, scaled, split, as states and outputs, and what losses take."""
+SMOOTH: Final = frozenset(Activation) - {Activation.RELU, Activation.LEAKY_RELU}
+"""Activations that are twice differentiable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,10 @@ def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) ->
 
     def fits(depth: int) -> bool:
         needed = cost(depth)
-        return needed.memory_bytes <= limits.memory_bytes and needed.work_flops <= limits.work_flops
+        if needed.memory_bytes > limits.memory_bytes or needed.work_flops > limits.work_flops:
+            return False
+        allowed = spec.limits.memory_bytes
+        return allowed is None or memory_of(spec, sizes, sorted({*spec.depths, depth})).least() <= allowed
 
     low, high = max(spec.depths), max(limits.depth, *spec.depths)
     while low < high:
@@ -66,28 +73,42 @@ def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) ->
 
 
 def _cost(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> Cost:
-    network, layer = spec.network, LayerCost.of(spec.network)
-    S, m, fixed = sizes.samples, sizes.outputs, spec.network.fixed
+    layer = LayerCost.of(spec.network)
+    S, m = sizes.samples, sizes.outputs
     models = _models(spec, layer, depths)
-    per_layer = (layer.entries if fixed.K is None else 0) + (layer.width if fixed.b is None else 0)
-    readout = (m * layer.state_dim if fixed.W is None else 0) + (m if fixed.c is None else 0)
-    parameters = max(model.held * per_layer + readout for model in models)
-    stages = max(model.layers * model.layer.stages for model in models)
-    numbers = (
-        2 * (stages + 1) * S * layer.widest
-        + 2 * stages * layer.numbers
-        + 2 * QUASI_NEWTON_MEMORY * parameters
-        + (3 * S * network.state_dim**2 if layer.implicit else 0)
-    )
+    memory = memory_of(spec, sizes, depths)
     evaluations = min(spec.training.max_iterations, EVALUATIONS)
     per_sample = sum(
         model.trained * (model.layers * model.layer.gradient() + FLOPS_GRADIENT * m * layer.state_dim)
         for model in models
     )
     return Cost(
-        parameters=parameters,
-        memory_bytes=numbers * (8 if spec.training.dtype is Dtype.FLOAT64 else 4),
+        parameters=max(size.vector for size in memory.models),
+        memory_bytes=memory.estimate(memory.shares(spec.limits.memory_bytes)),
         work_flops=S * evaluations * per_sample,
+    )
+
+
+def memory_of(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> TrainMemory:
+    """Return what a job keeps in memory that trains networks of these depths."""
+    network, layer, fixed = spec.network, LayerCost.of(spec.network), spec.network.fixed
+    m, d = sizes.outputs, layer.state_dim
+    per_layer = (layer.entries if fixed.K is None else 0) + (layer.width if fixed.b is None else 0)
+    readout = (m * d if fixed.W is None else 0) + (m if fixed.c is None else 0)
+    itemsize = 8 if spec.training.dtype is Dtype.FLOAT64 else 4
+    starts = LIMITS.starts if spec.training.starts == AUTO else spec.training.starts
+    return TrainMemory(
+        models=[
+            ModelSize.of(model.layer, model.layers, model.held * per_layer + readout, per_layer)
+            for model in _models(spec, layer, depths)
+        ],
+        samples=max(1, round(sizes.samples * (1.0 - spec.data.validation_fraction))),
+        data=8 * FORMS * sizes.samples * (d + m),
+        branches=min(starts, BRANCHES),
+        itemsize=itemsize,
+        widest=layer.widest,
+        smooth=network.activation in SMOOTH,
+        continuum=spec.continuum is not None,
     )
 
 

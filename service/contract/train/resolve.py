@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from service.contract.data.dataset import SampleFacts
 from service.contract.data.sources import BUILTINS, BuiltinData, DatasetData, InlineData, TargetKind, validation_sizes
-from service.contract.estimate import Estimate, Sizes, check_cost
-from service.contract.train.estimate import estimate_train
+from service.contract.estimate import Estimate, Sizes, check_cost, check_memory
+from service.contract.train.estimate import estimate_train, memory_of
 from service.contract.train.request import Dtype, Loss, Output, TrainSpec
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.train.rules import has_continuum, resolved_width, rule_errors
@@ -91,6 +91,10 @@ def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetReco
         },
     }
     resolved = _resolved(spec, defaults, limits)
+    memory = memory_of(resolved, sizes, resolved.depths)
+    check_memory(
+        memory.least(), resolved.limits.memory_bytes, "train shallower networks, fewer depths or a smaller state"
+    )
     cost = estimate_train(resolved, sizes, limits)
     check_cost(cost, limits)
     return Resolution(resolved, sizes, cost)

@@ -77,7 +77,7 @@ def test_nothing_is_trained_that_is_deeper_than_the_dry_run_said(
     """Samples held out for validation count as the rest do: what is affordable without them is deeper."""
     data = SMALL["data"] | {"samples": 200, "validation_fraction": 0.5}
     body = SMALL | {"data": data, "discrete": {"depths": wanted}, "training": {"starts": 1}}
-    limits = LIMITS.model_copy(update={"memory_bytes": 2_500_000})
+    limits = LIMITS.model_copy(update={"work_flops": 2.6e8})
     said = resolve_train(parse_train(body), limits).estimate
     assert said.at_most is not None
     monkeypatch.setattr("worker.execution.train.LIMITS", limits)

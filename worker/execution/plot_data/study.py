@@ -100,11 +100,10 @@ class PlottedStudy:
     def states(self, model: BranchPoint | ContinuumFit, x: Tensor, nodes: int = 1) -> Tensor:
         """Return states (T, S', d) from lifted inputs x (S', d): after every layer, or at ``nodes`` + 1 equal times."""
         if isinstance(model, BranchPoint):
-            parts = torch.split(x, model.network.chunk_size())
-            return torch.cat([model.network.trajectory(model.solution.u, part) for part in parts], 1)
+            return model.network.trajectory(model.solution.u, x)
         every = -(-min(model.flow.steps, MOST_STEPS) // nodes)
-        parts = torch.split(x, samples_at_once(self.problem, RK4.stages * nodes * every))
-        found = [integrate(self.problem, model.parameters, nodes * every, part)[::every] for part in parts]
+        parts = torch.split(x, samples_at_once(self.problem, RK4.stages))
+        found = [integrate(self.problem, model.parameters, nodes * every, part, every=every) for part in parts]
         return torch.cat(found, 1)
 
     def outputs(self, model: BranchPoint | ContinuumFit, x: Tensor) -> Tensor:

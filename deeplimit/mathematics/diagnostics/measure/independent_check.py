@@ -168,7 +168,7 @@ def _start(system: BoundaryValueProblem, fit: ContinuumFit) -> tuple[Floats, Flo
     t = torch.linspace(0.0, 1.0, _MESH, dtype=problem.dtype, device=problem.device)
     K, b = fit.parameters.sample(t)
     dK, db = fit.parameters.derivative(t)
-    X = integrate(problem, fit.parameters, steps, problem.x)[::2]
+    X = integrate(problem, fit.parameters, steps, problem.x, every=2)
     W, c = fit.parameters.W, fit.parameters.c
     r = problem.loss.gradient(torch.addmm(c, X[-1], W.T), problem.y)
     p = torch.empty_like(X)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,16 +12,19 @@ import torch
 from scipy.integrate import solve_ivp
 
 from deeplimit.mathematics import Problem, Regime
-from deeplimit.mathematics.evaluation import fitted, solvers
+from deeplimit.mathematics.evaluation import fitted
 from deeplimit.mathematics.evaluation.fitted import Fitted
 from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
 from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
 from deeplimit.mathematics.evaluation.solvers import solver_consistency
-from deeplimit.mathematics.kernels.tableau import RK4, Tableau
+from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
-from deeplimit.mathematics.model.flow import ContinuumParameters, integrate
+from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.problem.regime import Block
 from tests.support.flows import constant_readout, fixed_flow, tensor, trained_continuum
+
+if TYPE_CHECKING:
+    from deeplimit.mathematics.kernels.kernel import Trajectory
 
 
 @pytest.mark.parametrize("tau", [1.0, 2.5])
@@ -221,22 +225,21 @@ def test_noise_changes_labels_near_the_boundary() -> None:
 def test_wide_blocks_are_gone_through_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every stage the kernel keeps w numbers a sample, not d = 1."""
     kept: list[int] = []
+    forward = TwoLayerRungeKutta.forward
 
-    def watched(
-        problem: Problem, flow: ContinuumParameters, steps: int, x: torch.Tensor, *more: Tableau
-    ) -> torch.Tensor:
-        kept.append(8 * len(x) * steps * (more[0] if more else RK4).stages * problem.width)
-        return integrate(problem, flow, steps, x, *more)
+    def watched(kernel: TwoLayerRungeKutta, *arguments: Any) -> Trajectory:
+        run = forward(kernel, *arguments)
+        kept.append(run.z.nbytes + run.a.nbytes)
+        return run
 
-    monkeypatch.setattr(fitted, "integrate", watched)
-    monkeypatch.setattr(solvers, "integrate", watched)
+    monkeypatch.setattr(TwoLayerRungeKutta, "forward", watched)
     width, samples = 2000, 40
     regime = Regime(block=Block.TWO_LAYER, width=width)
     problem = Problem(np.linspace(-1.0, 1.0, samples)[:, None], np.zeros((samples, 1)), regime=regime)
     zero = torch.zeros(1, 2 * width, 1, dtype=torch.float64), torch.zeros(1, width, dtype=torch.float64)
     model = Fitted("continuum", problem, ContinuumParameters(LegendreIncrements(0), *zero, *constant_readout()))
     solver_consistency(model, (64,), 0.01)
-    assert max(kept) <= 96 * 2**20
+    assert 2**20 < max(kept) <= 32 * 2**20
     assert len(kept) > 10
 
 

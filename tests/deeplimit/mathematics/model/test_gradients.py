@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics import Problem, Regularisation
-from deeplimit.mathematics.model import objective
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
+from deeplimit.mathematics.problem.memory import Memory
 from tests.support.reference import LOSSES, SIGMA, Reference, example, gradient, hessian_product
 
 FIXED = ((), ("K",), ("b",), ("W",), ("c",), ("K", "b"), ("b", "c"), ("W", "c"), ("K", "W", "c"), ("K", "b", "W"))
@@ -38,7 +38,7 @@ MODELS = {
 }
 
 
-def problem(reference: Reference) -> Problem:
+def problem(reference: Reference, memory: Memory | None = None) -> Problem:
     return Problem(
         reference.x.numpy(),
         reference.y.numpy(),
@@ -47,6 +47,7 @@ def problem(reference: Reference) -> Problem:
         regularisation=Regularisation(reference.alpha, reference.tau),
         state_dim=reference.d,
         fixed={name: value.numpy() for name, value in reference.fixed.items()},
+        memory=memory,
     )
 
 
@@ -136,15 +137,13 @@ def stage_signs(ours: DiscretisedObjective, u: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_going_through_the_samples_in_parts_changes_nothing(
-    loss: str, model: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_going_through_the_samples_in_parts_changes_nothing(loss: str, model: str) -> None:
     reference = example("silu", loss, samples=11)
     u, v = (normal(reference.length(MODELS[model].size), seed) for seed in (1, 2))
     whole = MODELS[model].build(problem(reference))
     assert whole.chunk_size() > 11
-    monkeypatch.setattr(objective, "_CHUNK_BYTES", 3 * 4 * 8 * whole.kernel.steps * whole.kernel.stages)
-    parts = MODELS[model].build(problem(reference))
+    array = 4 * 8 * whole.kernel.steps * whole.kernel.stages
+    parts = MODELS[model].build(problem(reference, Memory(states=3 * (13 * array + 64))))
     assert [len(x) for x, _ in parts.chunks()] == [3, 3, 3, 2]
     result, expected = parts.evaluate(u), whole.evaluate(u)
     assert result.objective == pytest.approx(expected.objective, rel=1e-14)
