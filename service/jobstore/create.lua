@@ -13,16 +13,14 @@ end
 if redis.call('ZCARD', QUEUED) >= tonumber(max_queued) then return { 'full' } end
 
 local created = next_time(JOBS)
+if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end
 redis.call('HSET', job, 'id', id, 'kind', kind, 'status', 'queued', 'revision', 0, 'attempt', 1, 'fence', 0,
   'created', created, unpack(ARGV, 7))
-redis.call('ZADD', JOBS, created, id)
+redis.call('SADD', KINDS, kind)
 redis.call('ZADD', QUEUED, created, id)
-redis.call('ZADD', JOBS_BY_STATUS .. 'queued', created, id)
-redis.call('ZADD', JOBS_BY_KIND .. kind, created, id)
-if external_id ~= '' then
-  redis.call('HSET', job, 'external_id', external_id)
-  redis.call('ZADD', JOBS_BY_EXTERNAL_ID .. external_id, created, id)
-end
+if external_id ~= '' then redis.call('HSET', job, 'external_id', external_id) else external_id = nil end
+put(for_good(kind, external_id), created, id)
+put(by_status('queued', kind, external_id), created, id)
 if digest ~= '' then
   redis.call('HSET', job, 'idempotency', digest)
   redis.call('HSET', IDEMPOTENCY .. digest, 'id', id, 'body', body)

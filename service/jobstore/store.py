@@ -29,6 +29,7 @@ from service.jobstore.workers import WorkerRegistry
 
 PROGRESS_INTERVAL_S: Final = 0.5
 RECONCILE_BATCH: Final = 200
+INDEX_BATCH: Final = 200
 READY_S: Final = 60
 
 REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
@@ -272,6 +273,18 @@ class JobStore:
             args=[self.max_attempts, self._lost_error("its worker fell silent"), RECONCILE_BATCH]
         )
         return ReconcileReport(requeued, failed, cancelled, queued)
+
+    def index(self) -> bool:
+        """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
+
+        Returns
+        -------
+        bool
+            Whether they hold every job now. A store of an earlier version has none at first, and a worker of an earlier
+            version does not keep them.
+        """
+        _, done = self._scripts["index"](args=[INDEX_BATCH, *JobStatus])
+        return bool(done)
 
     def queued(self) -> int:
         """Count the jobs that wait."""
