@@ -28,6 +28,7 @@ from service.datasets.uploads import child as uploads
 from service.export import onnx_child
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
+from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
 from service.jobs.reconciler import Reconciler
 from service.jobstore import JobStore, connect
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
+            planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
             pictures=rendering.Pictures(),
             links=Links(prefix),

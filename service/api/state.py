@@ -29,6 +29,7 @@ class ServiceState:
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter
     rendering_turns: anyio.CapacityLimiter
+    planning_turns: anyio.CapacityLimiter
     onnx_turns: anyio.CapacityLimiter
     pictures: Pictures
     links: Links
@@ -39,21 +40,22 @@ class ServiceState:
         app.state.service = self
 
 
-def _state(request: Request) -> ServiceState:
+# asynchronous, as FastAPI would send plain ones through its thread pool
+async def _state(request: Request) -> ServiceState:
     state: ServiceState = request.app.state.service
     return state
 
 
-def _jobs(request: Request) -> Jobs:
-    return _state(request).jobs
+async def _jobs(request: Request) -> Jobs:
+    return (await _state(request)).jobs
 
 
-def _datasets(request: Request) -> Datasets:
-    return _state(request).datasets
+async def _datasets(request: Request) -> Datasets:
+    return (await _state(request)).datasets
 
 
-def _links(request: Request) -> Links:
-    return _state(request).links
+async def _links(request: Request) -> Links:
+    return (await _state(request)).links
 
 
 State = Annotated[ServiceState, Depends(_state)]

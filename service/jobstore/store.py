@@ -11,6 +11,7 @@ from typing import Final
 import redis
 
 from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
+from service.contract.names import QUEUE
 from service.jobstore import keys, records, scripts
 from service.jobstore.errors import (
     IdempotencyKeyReused,
@@ -24,6 +25,7 @@ from service.jobstore.errors import (
 )
 from service.jobstore.listing import JobQuery, list_jobs
 from service.jobstore.pages import Page
+from service.jobstore.records import KeptJob
 from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
@@ -101,13 +103,15 @@ class JobStore:
 
     # clients -------------------------------------------------------------------------------------------------------
 
-    def create(self, job: NewJob, *, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
-        """Commit a job and its place in the queue.
+    def create(
+        self, job: NewJob, *, idempotency_key: str | None, body_sha256: str, hint: str = ""
+    ) -> tuple[KeptJob, bool]:
+        """Commit a job and its place in the queue, and with them a hint to the workers, as their queue holds it.
 
         Returns
         -------
         tuple
-            The record, and whether it is that of an earlier call with the same idempotency key. Then its id is not
+            The job, and whether it is that of an earlier call with the same idempotency key. Then its id is not
             ``job.id``, and objects written under that are the caller's to delete.
 
         Raises
@@ -117,19 +121,26 @@ class JobStore:
         QueueFull
             As many jobs wait as may.
         """
-        code, fields = self._change(
-            "create",
-            job.id,
-            job.kind,
-            job.external_id or "",
-            "" if idempotency_key is None else _digest(idempotency_key),
-            body_sha256,
-            self.max_queued,
-            *records.to_flat(records.fields_of(job)),
+        code, *found = self._scripts["create"](
+            args=[
+                job.id,
+                job.kind,
+                job.external_id or "",
+                "" if idempotency_key is None else _digest(idempotency_key),
+                body_sha256,
+                self.max_queued,
+                QUEUE,
+                hint,
+                *records.to_flat(records.fields_of(job)),
+            ]
         )
-        return records.decode(fields), code == "replayed"
+        if code in REFUSALS:
+            raise REFUSALS[code]
+        if code == "new":
+            return records.created(job, found[0]), False
+        return records.kept(records.from_flat(found[0])), code == "replayed"
 
-    def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
+    def replayed(self, idempotency_key: str, body_sha256: str) -> KeptJob | None:
         """Job of an earlier call with this key, so that a repeated request need not write its data again.
 
         Raises
@@ -138,7 +149,12 @@ class JobStore:
             The key was used with another body.
         """
         _, fields = self._change("replayed", _digest(idempotency_key), body_sha256)
-        return records.decode(fields) if fields else None
+        return records.kept(fields) if fields else None
+
+    def kept(self, job_id: str) -> KeptJob | None:
+        """Read one job without a look at its specification."""
+        fields: dict[str, str] = self.redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
+        return records.kept(fields) if fields else None
 
     def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
@@ -155,7 +171,7 @@ class JobStore:
         """
         return list_jobs(self.redis, query)
 
-    def request_cancel(self, job_id: str) -> JobRecord:
+    def request_cancel(self, job_id: str) -> KeptJob:
         """Cancel a waiting job, or ask for a running one to be stopped. Repeating it changes nothing.
 
         Raises
@@ -163,7 +179,7 @@ class JobStore:
         JobNotFound, JobFinished
             There is no such job, or it succeeded or failed.
         """
-        return self._changed("cancel", job_id)
+        return records.kept(self._change("cancel", job_id)[1])
 
     def delete(self, job_id: str) -> JobRecord:
         """Forget a job that has ended; its objects are the caller's to delete.

@@ -16,6 +16,7 @@ from service.contract.job import (
     Revision,
     WorkerInfo,
 )
+from service.contract.names import QUEUE
 from service.jobstore import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -82,16 +83,24 @@ def test_an_idempotency_key_finds_its_job(store: JobStore) -> None:
         store.create(new_job(), idempotency_key="key", body_sha256="another")
     with pytest.raises(IdempotencyKeyReused):
         store.replayed("key", "another")
-    store.request_cancel(first.id)
-    store.delete(first.id)
+    store.request_cancel(first.record.id)
+    store.delete(first.record.id)
     assert store.replayed("key", "another") is None
+
+
+def test_a_job_is_answered_as_it_is_kept(store: JobStore) -> None:
+    job = new_job(spec={"alpha": 1e-3}, name="n", metadata={"a": 1}, external_id="x", artifacts={"data": REF})
+    created, _ = store.create(job, idempotency_key=None, body_sha256="body")
+    assert created == store.kept(job.id)
+    assert created.whole() == store.get(job.id)
+    assert store.kept("unknown") is None
 
 
 def test_a_repeated_create_gives_the_same_job(store: JobStore) -> None:
     job = new_job()
-    first = store.create(job, idempotency_key="key", body_sha256="body")
-    assert store.create(job, idempotency_key="key", body_sha256="body") == first
-    assert store.queued() == 1
+    first = store.create(job, idempotency_key="key", body_sha256="body", hint="h")
+    assert store.create(job, idempotency_key="key", body_sha256="body", hint="h") == first
+    assert store.queued() == store.redis.llen(QUEUE) == 1
 
 
 def test_a_full_queue_takes_no_more(redis_url: str) -> None:
@@ -173,18 +182,18 @@ def test_a_failure_keeps_its_error(store: JobStore) -> None:
 
 def test_cancel_of_a_waiting_job_ends_it(store: JobStore) -> None:
     job = submit(store)
-    cancelled = store.request_cancel(job.id)
+    cancelled = store.request_cancel(job.id).record
     assert cancelled.status is JobStatus.CANCELLED
     assert cancelled.finished_at is not None
     assert store.claim("worker") is None
-    assert store.request_cancel(job.id) == cancelled
+    assert store.request_cancel(job.id).record == cancelled
 
 
 def test_cancel_of_a_running_job_reaches_its_worker(store: JobStore) -> None:
     claim = claimed(store)
-    asked = store.request_cancel(claim.record.id)
+    asked = store.request_cancel(claim.record.id).whole()
     assert asked.status is JobStatus.CANCELLING
-    assert store.request_cancel(asked.id) == asked
+    assert store.request_cancel(asked.id).whole() == asked
     assert store.renew(asked.id, claim.fence) is LeaseState.CANCEL_REQUESTED
     assert store.report_progress(asked.id, claim.fence, progress(0.5)) is LeaseState.CANCEL_REQUESTED
     assert store.get(asked.id) == asked
@@ -300,7 +309,7 @@ def test_reconcile_ends_what_was_to_be_cancelled_or_has_no_attempt_left(store: J
 
 
 def test_delete_forgets_all_of_an_ended_job(store: JobStore) -> None:
-    store.delete(store.request_cancel(submit(store).id).id)
+    store.delete(store.request_cancel(submit(store).id).record.id)
     before = set(store.redis.keys())  # what is known of the kinds stays
     claim = claimed(store, external_id="x")
     with pytest.raises(JobActive):
