@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from service.api import problems
@@ -15,7 +15,6 @@ from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
-from service.api.routes.common import known_parameters
 from service.api.state import ServiceState
 from service.api.targets import Targets
 from service.api.waiting import Waiters
@@ -103,7 +102,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     problems.install(app)
     routes = (jobs, results, plots, takeaway, datasets, capabilities)
     for router in (module.router for module in routes):
-        app.include_router(router, dependencies=[Depends(known_parameters)])
+        app.include_router(router)
     app.include_router(health.router)  # probes may add what they like
     if settings.page:
         app.include_router(page.router)

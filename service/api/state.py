@@ -40,22 +40,27 @@ class ServiceState:
         app.state.service = self
 
 
-# asynchronous, as FastAPI would send plain ones through its thread pool
-async def _state(request: Request) -> ServiceState:
+def state_of(request: Request) -> ServiceState:
+    """Return what an application works with."""
     state: ServiceState = request.app.state.service
     return state
 
 
+# asynchronous, as FastAPI would send plain ones through its thread pool
+async def _state(request: Request) -> ServiceState:
+    return state_of(request)
+
+
 async def _jobs(request: Request) -> Jobs:
-    return (await _state(request)).jobs
+    return state_of(request).jobs
 
 
 async def _datasets(request: Request) -> Datasets:
-    return (await _state(request)).datasets
+    return state_of(request).datasets
 
 
 async def _links(request: Request) -> Links:
-    return (await _state(request)).links
+    return state_of(request).links
 
 
 State = Annotated[ServiceState, Depends(_state)]

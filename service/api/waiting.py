@@ -1,4 +1,4 @@
-"""Waiting for a job's next revision, woken by one subscription for all who wait in this process."""
+"""Waiting for a job's next revision, woken by one subscription for all who wait in this process, while there are any."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Waiters:
         self._closed = False
 
     def start(self) -> None:
-        """Subscribe. Call it in the event loop that will wait."""
+        """Be ready. Call it in the event loop that will wait."""
         self._loop = asyncio.get_running_loop()
         self._feed.start()
 
@@ -49,6 +49,7 @@ class Waiters:
             There is no such job, or no longer.
         """
         deadline = asyncio.get_running_loop().time() + seconds
+        self._feed.listen(seconds)
         with self._watch(job_id) as event:
             while True:
                 event.clear()  # before the read, so that a revision after it is heard

@@ -384,6 +384,7 @@ def test_every_revision_is_announced(store: JobStore) -> None:
     heard: SimpleQueue[Revision | None] = SimpleQueue()
     feed = RevisionFeed(store.redis, heard.put)
     feed.start()
+    feed.listen(30)
     assert heard.get(timeout=5) is None  # subscribed
     claim = claimed(store)
     store.report_progress(claim.record.id, claim.fence, progress(0.5))

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.api.routes.common import answers, json_response, problems
+from service.api.routes.common import Route, answers, json_response, problems
 from service.api.state import JobsOf
 from service.api.views import BuiltinSet, Capabilities, Worker
 from service.contract.data.dataset import MEDIA_TYPES
@@ -18,7 +18,7 @@ from service.contract.train.resolve import PAIRS
 from service.contract.values.media_types import BYTES
 from service.version import VERSION
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], route_class=Route)
 
 
 @router.get(

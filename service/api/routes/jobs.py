@@ -17,8 +17,8 @@ from starlette.responses import Response
 from service.api.bodies import read_json
 from service.api.negotiate import etag_of, matches, wait_of
 from service.api.problems import RETRY_AFTER_S
-from service.api.routes.common import Flag, Prefer, answers, json_response, one_of, problems, ref
-from service.api.state import JobsOf, LinksOf, ServiceState, State
+from service.api.routes.common import Flag, Prefer, Route, answers, json_response, one_of, problems, ref
+from service.api.state import JobsOf, LinksOf, ServiceState, State, state_of
 from service.api.views import dry_run_json, job_json, page_json
 from service.contract.job import JobRecord, JobStatus
 from service.contract.kinds import KINDS
@@ -27,7 +27,7 @@ from service.contract.values.media_types import JSON
 from service.jobs.planning.child import LARGE
 from service.jobstore import JobQuery
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _RETRY_AFTER = str(RETRY_AFTER_S)
@@ -89,7 +89,6 @@ def _headers(record: JobRecord) -> dict[str, str]:
 async def create_job(
     *,
     request: Request,
-    service: State,
     dry_run: Annotated[Flag, Query(description="Answer as `POST /v1/jobs/plan` does; nothing is queued.")] = False,
     prefer: Prefer = None,
     idempotency_key: Annotated[
@@ -98,6 +97,7 @@ async def create_job(
     ] = None,
 ) -> Response:
     """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
+    service = state_of(request)
     jobs = service.jobs
     body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:

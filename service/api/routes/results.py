@@ -15,7 +15,7 @@ from starlette.responses import Response
 from service.api.forms import arrays as forms
 from service.api.forms import parameters
 from service.api.problems import invalid_parameter
-from service.api.routes.common import Responses, answers, choose_form, problems, ref
+from service.api.routes.common import Responses, Route, answers, choose_form, problems, ref
 from service.api.routes.finished import HEADERS, Finished, FinishedOf
 from service.api.state import JobsOf, LinksOf
 from service.contract import names
@@ -27,7 +27,7 @@ from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 from service.jobs.jobs import Jobs, ResultsUnavailableError
 
-router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
+router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"], route_class=Route)
 
 ENDINGS: Mapping[str, str] = MappingProxyType({SAFETENSORS: "safetensors", NPZ: "npz"})
 """Endings of the files that arrays are sent as."""
