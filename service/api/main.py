@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from service.api import problems
 from service.api.cors import Cors
 from service.api.links import Links
+from service.api.routes.offers import Offers
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
             pictures=rendering.Pictures(),
+            offers=Offers(limits),
             links=Links(prefix),
             registry=registry,
         ).install(app)

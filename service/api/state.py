@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client import CollectorRegistry
 
+    from service.api.routes.offers import Offers
     from service.api.waiting import Waiters
     from service.rendering.child import Pictures
 
@@ -32,6 +33,7 @@ class ServiceState:
     planning_turns: anyio.CapacityLimiter
     onnx_turns: anyio.CapacityLimiter
     pictures: Pictures
+    offers: Offers
     links: Links
     registry: CollectorRegistry
 
