@@ -142,21 +142,25 @@ class Jobs:
         self._forget(job_id)
 
     def artifact(self, job_id: str, key: str) -> bytes:
-        """Read an object of a finished job by its key in the record, checked against its hash.
+        """Read an object of a finished job by its key in the record, checked against its hash; raises as `reference`."""
+        return self.artifacts.get(self.reference(job_id, key))
+
+    def reference(self, job_id: str, key: str) -> ArtifactRef:
+        """Find an object of a finished job by its key in the record.
 
         Raises
         ------
         JobNotFound, ResultsNotReadyError, ResultsUnavailableError, ModelNotFoundError
             There is nothing to read.
         """
-        record = self.get(job_id)
+        record = self.kept(job_id).record
         if not record.done:
             raise ResultsNotReadyError
         if record.status is not JobStatus.SUCCEEDED or names.RESULTS not in record.artifacts:
             raise ResultsUnavailableError
         if key not in record.artifacts:
             raise ModelNotFoundError if "/" in key else ResultsUnavailableError
-        return self.artifacts.get(record.artifacts[key])
+        return record.artifacts[key]
 
     def _create(self, plan: Prepared, idempotency_key: str | None, body_sha256: str) -> tuple[KeptJob, bool]:
         job_id = secrets.token_hex(16)
