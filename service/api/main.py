@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 from service.api import problems
 from service.api.cors import Cors
 from service.api.links import Links
-from service.api.routes.offers import Offers
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
+from service.api.routes.offers import Offers
 from service.api.state import ServiceState
 from service.api.targets import Targets
 from service.api.waiting import Waiters

@@ -1,4 +1,4 @@
-"""Waiting for a job's next revision, woken by one subscription for all who wait in this process, while there are any."""
+"""Waiting for a job's next revision, woken by one subscription for all who wait in this process."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ LOG = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Makes hints, and sends them. None carries a job: the job store is the truth, and the reconciler replaces a hint
-    that is lost.
+    """Makes hints, and sends them.
+
+    None carries a job: the job store is the truth, and the reconciler replaces a hint that is lost.
 
     The client, of the server that is the broker, counts the hints that nobody has taken.
     """
@@ -73,7 +74,7 @@ class _Pattern:
         written: list[dict[str, Any]] = []
 
         class Channel(memory.Channel):
-            def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:
+            def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:  # noqa: ARG002 - kombu's
                 written.append(message)
 
         class Transport(memory.Transport):

@@ -142,7 +142,7 @@ class Jobs:
         self._forget(job_id)
 
     def artifact(self, job_id: str, key: str) -> bytes:
-        """Read an object of a finished job by its key in the record, checked against its hash; raises as `reference`."""
+        """Read an object of a finished job by its key in the record, and check it; raises as `reference`."""
         return self.artifacts.get(self.reference(job_id, key))
 
     def reference(self, job_id: str, key: str) -> ArtifactRef:

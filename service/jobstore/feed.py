@@ -23,7 +23,9 @@ class RevisionFeed:
     """A daemon thread that calls `listener` with each revision, while somebody listens.
 
     It subscribes when it is told that somebody does, and ends the subscription when nobody has listened for a while:
-    every revision of every job takes a process that hears it some time. It calls it with None whenever the subscription has been (re)established: announcements may have been missed before
+    to hear every revision of every job takes a process some time.
+
+    It calls it with None whenever the subscription has been (re)established: announcements may have been missed before
     that, so whoever waits has to look for himself. The listener runs in the feed's thread and must not block.
     """
 

@@ -38,6 +38,16 @@ class Pieces:
     read: Callable[[], Iterator[bytes]]
 
 
+def of_bytes(content: bytes) -> Pieces:
+    """Return content that is in memory already."""
+    starts = range(0, len(content), PIECE)
+    return Pieces(
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        lambda: (content[start : start + PIECE] for start in starts),
+    )
+
+
 def of_object(artifacts: ArtifactStore, reference: ArtifactRef) -> Pieces:
     """Return a stored object, which is checked as it is read."""
     return Pieces(reference.sha256, reference.bytes, lambda: artifacts.pieces(reference))

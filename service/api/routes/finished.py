@@ -1,7 +1,6 @@
 """Answers under a tag of their content: what a job that has succeeded left behind."""
 
 import gzip
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.responses import Response, StreamingResponse
 
-from service.api.forms.pieces import PIECE, Pieces, compressed
+from service.api.forms.pieces import PIECE, Pieces, compressed, of_bytes
 from service.api.negotiate import matches, takes_gzip
 from service.contract.values.media_types import HTML, JSON, NPZ, PDF, PNG, SAFETENSORS, SVG, VEGA_LITE
 
@@ -42,14 +41,12 @@ class Finished:
     ) -> Response:
         """Answer with content under a tag of what is sent; binary arrays and drawings alone are kept for good.
 
-        What comes in pieces is sent in pieces, unless it is one.
+        What is more than one piece is sent piece by piece.
         """
         sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in KEPT else ASK_FIRST}
-        in_pieces = isinstance(content, Pieces)
-        tag = content.sha256 if in_pieces else hashlib.sha256(content).hexdigest()
-        size = content.size if in_pieces else len(content)
-        compress = False
-        if media_type in TEXTS and size >= LARGE:
+        pieces = content if isinstance(content, Pieces) else of_bytes(content)
+        tag, compress = pieces.sha256, False
+        if media_type in TEXTS and pieces.size >= LARGE:
             sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
             compress = takes_gzip(self.accept_encoding)
         sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire
@@ -57,12 +54,12 @@ class Finished:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
         if compress:
             sent["Content-Encoding"] = "gzip"
-        if in_pieces and size > PIECE:
+        if pieces.size > PIECE:
             if not compress:
-                sent["Content-Length"] = str(size)
-            pieces = _begun(content.read())
-            return StreamingResponse(compressed(pieces, LEVEL) if compress else pieces, 200, sent, media_type)
-        whole = b"".join(content.read()) if in_pieces else content
+                sent["Content-Length"] = str(pieces.size)
+            begun = _begun(pieces.read())
+            return StreamingResponse(compressed(begun, LEVEL) if compress else begun, 200, sent, media_type)
+        whole = b"".join(pieces.read())
         if compress:
             whole = gzip.compress(whole, LEVEL, mtime=0)
         return Response(whole, headers=sent, media_type=media_type)

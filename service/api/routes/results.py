@@ -220,5 +220,9 @@ def _send_output(
             jobs.artifacts.get_file(kept, Path(copy.name))
             return of_npz(mapped(Path(copy.name)))
 
-    forms_of = {JSON: to_json, SAFETENSORS: lambda: of_object(jobs.artifacts, kept), NPZ: to_npz}
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: to_json,
+        SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
+        NPZ: to_npz,
+    }
     return _send(finished, jobs, f"{output}-{model}", numbers_in(jobs.artifacts, kept), forms_of)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-LARGE: Final = 256 * 2**10
+LARGE: Final = 128 * 2**10
 """Bytes of a body from which on a process of its own plans it."""
 LONGEST_S: Final = 60.0
 AT_ONCE: Final = 2
@@ -44,29 +44,31 @@ def prepare_large(body: bytes, references: References) -> Prepared:
     BodyRefusedError, SpecInvalidError
         The body is not JSON, or specifies no job that can be done here; or it took the child down.
     """
-    command = [sys.executable, "-P", "-m", "service.jobs.planning"]  # -P: not whatever lies in the working directory
-    with (
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(  # noqa: S603 - our own module
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env=environment_of_a_child(),
-        ) as child,
-    ):
-        late = threading.Timer(LONGEST_S, child.kill)
-        late.start()
+    with tempfile.TemporaryFile() as complaints:
         try:
-            assert child.stdin is not None  # noqa: S101 - for mypy: both are pipes
-            assert child.stdout is not None  # noqa: S101
-            return _converse(child.stdin, child.stdout, body, references)
+            return _ask(body, references, complaints)
         except (EOFError, BrokenPipeError, ValidationError) as failure:
             complaints.seek(0)
             said = complaints.read()[-2000:].decode(errors="replace")
             LOG.warning("a body took its reader down: %r: %s", failure, said)
             detail = "The body could not be read: its reader ran out of memory or time, or failed."
             raise BodyRefusedError(ErrorCode.INVALID_REQUEST, detail) from None
+
+
+def _ask(body: bytes, references: References, complaints: IO[bytes]) -> Prepared:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "service.jobs.planning"],  # -P: not whatever lies in the working directory
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        env=environment_of_a_child(),
+    ) as child:
+        late = threading.Timer(LONGEST_S, child.kill)
+        late.start()
+        try:
+            assert child.stdin is not None  # noqa: S101 - for mypy: both are pipes
+            assert child.stdout is not None  # noqa: S101
+            return _converse(child.stdin, child.stdout, body, references)
         finally:
             late.cancel()
             child.kill()
