@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.contract.job import JobStatus
-from service.jobstore import JobQuery, JobStore
+from service.jobstore import InvalidCursor, JobQuery, JobStore
 from service.jobstore.store import INDEX_BATCH
 from tests.support.job_records import submit
 
@@ -140,3 +140,43 @@ def test_a_job_that_an_earlier_version_deleted_is_not_looked_for_for_ever(store:
     assert store.index()
     assert "hmget" not in commands(store)
     assert gone not in chain.from_iterable(listed(store, 2, {"status": record.status, "kind": record.kind}))
+
+
+def test_pages_hold_every_job_once_newest_first(store: JobStore) -> None:
+    jobs = [submit(store).id for _ in range(250)]
+    listed: list[str] = []
+    cursor = None
+    while True:
+        page = store.list(JobQuery(limit=40, cursor=cursor))
+        listed += [record.id for record in page.items]
+        assert all(record.spec == {} for record in page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        submit(store)  # what comes later does not shift the pages
+    assert listed == jobs[::-1]
+
+
+def test_a_listing_is_narrowed_by_all_of_its_filters(store: JobStore) -> None:
+    a = submit(store, external_id="left", kind="train")
+    b = submit(store, external_id="left", kind="evaluate")
+    c = submit(store, external_id="right", kind="train")
+    store.request_cancel(a.id)
+
+    def ids(**filters: Any) -> list[str]:
+        return [record.id for record in store.list(JobQuery(limit=10, **filters)).items]
+
+    assert ids() == [c.id, b.id, a.id]
+    assert ids(status=JobStatus.QUEUED) == [c.id, b.id]
+    assert ids(status=JobStatus.CANCELLED) == [a.id]
+    assert ids(external_id="left") == [b.id, a.id]
+    assert ids(kind="train") == [c.id, a.id]
+    assert ids(kind="train", external_id="left", status=JobStatus.QUEUED) == []
+    assert ids(created_after=a.created_at) == [c.id, b.id]
+    assert ids(external_id="none") == []
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 30])
+def test_a_cursor_of_somebody_elses_making_is_refused(store: JobStore, cursor: str) -> None:
+    with pytest.raises(InvalidCursor):
+        store.list(JobQuery(limit=1, cursor=cursor))
