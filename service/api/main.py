@@ -30,8 +30,9 @@ from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
+from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, connect
+from service.jobstore import JobStore, connect, connect_in_loop
 from service.rendering import child as rendering
 from service.version import VERSION
 
@@ -61,8 +62,11 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         artifacts = ArtifactStore.of(settings)
         datasets = Datasets(DatasetStore(client), artifacts, limits)
         reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
+        kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
+        in_loop = connect_in_loop(settings.redis_url)
         ServiceState(
-            jobs=Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits)),
+            jobs=kept,
+            quick=QuickJobs(kept, in_loop),
             datasets=datasets,
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
@@ -85,6 +89,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             dispatcher.close()
             registry.unregister(collector)
             client.close()
+            await in_loop.aclose()
 
     app = FastAPI(
         title="deeplimit",

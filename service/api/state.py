@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from service.api.routes.offers import Offers
     from service.api.waiting import Waiters
+    from service.jobs.quick import QuickJobs
     from service.rendering.child import Pictures
 
 
@@ -26,6 +27,7 @@ class ServiceState:
     """The parts of a running service; turns bound how much its child processes do at once."""
 
     jobs: Jobs
+    quick: QuickJobs
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from service.artifacts import ArtifactNotFoundError
 from service.contract import names
-from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
+from service.contract.job import ArtifactRef, JobRecord, JobStatus
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
@@ -88,6 +88,10 @@ class Jobs:
         """
         return self._planner.prepare(body)
 
+    def hint(self) -> str:
+        """Make a hint that there is a job, for the script that commits it."""
+        return self._dispatcher.hint()
+
     def get(self, job_id: str) -> JobRecord:
         """Read a job.
 
@@ -164,19 +168,10 @@ class Jobs:
 
     def _create(self, plan: Prepared, idempotency_key: str | None, body_sha256: str) -> tuple[KeptJob, bool]:
         job_id = secrets.token_hex(16)
-        job = NewJob(
-            id=job_id,
-            kind=plan.kind,
-            spec=plan.spec,
-            spec_sha256=plan.spec_sha256,
-            name=plan.name,
-            external_id=plan.external_id,
-            metadata=dict(plan.metadata),
-            artifacts=self._give(job_id, plan.given),
-        )
+        job = plan.job(job_id, self._give(job_id, plan.given))
         try:
             kept, replayed = self.store.create(
-                job, idempotency_key=idempotency_key, body_sha256=body_sha256, hint=self._dispatcher.hint()
+                job, idempotency_key=idempotency_key, body_sha256=body_sha256, hint=self.hint()
             )
         except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
             self._forget(job_id)

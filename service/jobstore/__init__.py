@@ -6,7 +6,7 @@ was lost gives the same answer and changes nothing more. The scripts compute the
 cluster.
 """
 
-from service.jobstore.connection import connect
+from service.jobstore.connection import connect, connect_in_loop
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -43,4 +43,5 @@ __all__ = [
     "RevisionFeed",
     "StaleFence",
     "connect",
+    "connect_in_loop",
 ]

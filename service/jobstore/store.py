@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
 
 from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
 from service.contract.names import QUEUE
@@ -121,24 +123,30 @@ class JobStore:
         QueueFull
             As many jobs wait as may.
         """
-        code, *found = self._scripts["create"](
-            args=[
-                job.id,
-                job.kind,
-                job.external_id or "",
-                "" if idempotency_key is None else _digest(idempotency_key),
-                body_sha256,
-                self.max_queued,
-                QUEUE,
-                hint,
-                *records.to_flat(records.fields_of(job)),
-            ]
-        )
-        if code in REFUSALS:
-            raise REFUSALS[code]
-        if code == "new":
-            return records.created(job, found[0]), False
-        return records.kept(records.from_flat(found[0])), code == "replayed"
+        args = self._creation(job, "" if idempotency_key is None else _digest(idempotency_key), body_sha256, hint)
+        return _created(job, self._scripts["create"](args=args))
+
+    async def create_in_loop(self, client: redis.asyncio.Redis, job: NewJob, *, body_sha256: str, hint: str) -> KeptJob:
+        """Commit a job by a client of an event loop; otherwise as `create`, without an idempotency key."""
+        script, args = self._scripts["create"], self._creation(job, "", body_sha256, hint)
+        try:
+            reply = await client.evalsha(script.sha, 0, *args)  # type: ignore[misc]  # redis-py's types have no awaitables
+        except NoScriptError:
+            reply = await client.eval(script.script, 0, *args)  # type: ignore[misc]  # likewise
+        return _created(job, reply)[0]
+
+    def _creation(self, job: NewJob, key: str, body_sha256: str, hint: str) -> list[str | int]:
+        return [
+            job.id,
+            job.kind,
+            job.external_id or "",
+            key,
+            body_sha256,
+            self.max_queued,
+            QUEUE,
+            hint,
+            *records.to_flat(records.fields_of(job)),
+        ]
 
     def replayed(self, idempotency_key: str, body_sha256: str) -> KeptJob | None:
         """Job of an earlier call with this key, so that a repeated request need not write its data again.
@@ -338,6 +346,15 @@ class JobStore:
     def _lost_error(self, reason: str) -> str:
         detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
         return records.encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
+
+
+def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:
+    code, *found = reply
+    if code in REFUSALS:
+        raise REFUSALS[code]
+    if code == "new":
+        return records.created(job, found[0]), False
+    return records.kept(records.from_flat(found[0])), code == "replayed"
 
 
 def _digest(key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 
 from service.contract.data.sources import TargetKind
-from service.contract.job import ArtifactRef
+from service.contract.job import ArtifactRef, NewJob
 from service.contract.kinds import KINDS, parse
 from service.contract.train.resolved import spec_sha256
 from service.contract.values.strict_json import decode
@@ -50,6 +51,19 @@ class Prepared:
     estimate: str
     given: Mapping[str, ArtifactRef | bytes]
     cuda_at: str | None
+
+    def job(self, job_id: str | None = None, artifacts: Mapping[str, ArtifactRef] | None = None) -> NewJob:
+        """Return the job, under a new id unless one was given its objects already."""
+        return NewJob(
+            id=job_id or secrets.token_hex(16),
+            kind=self.kind,
+            spec=self.spec,
+            spec_sha256=self.spec_sha256,
+            name=self.name,
+            external_id=self.external_id,
+            metadata=dict(self.metadata),
+            artifacts=dict(artifacts or {}),
+        )
 
 
 def prepare(body: bytes, references: References) -> Prepared:
