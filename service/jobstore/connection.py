@@ -32,12 +32,14 @@ def connect(url: str) -> redis.Redis:
 
 
 def connect_in_loop(url: str) -> redis.asyncio.Redis:
-    """Client of the server at `url` for an event loop; otherwise as `connect`."""
+    """Client of the server at `url` for an event loop; otherwise as `connect`.
+
+    Whoever sends a command bounds its time, to `ANSWER_S`: the client's own bound makes two tasks of each command.
+    """
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,
         protocol=2,
-        socket_timeout=ANSWER_S,
         socket_connect_timeout=2.0,
         socket_keepalive=True,
         health_check_interval=15,

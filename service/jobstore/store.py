@@ -1,5 +1,6 @@
 """The job store: each method one script, or one read."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from redis.exceptions import NoScriptError
 from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
 from service.contract.names import QUEUE
 from service.jobstore import keys, records, scripts
+from service.jobstore.connection import ANSWER_S
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -130,9 +132,13 @@ class JobStore:
         """Commit a job by a client of an event loop; otherwise as `create`, without an idempotency key."""
         script, args = self._scripts["create"], self._creation(job, "", body_sha256, hint)
         try:
-            reply = await client.evalsha(script.sha, 0, *args)  # type: ignore[misc]  # redis-py's types have no awaitables
-        except NoScriptError:
-            reply = await client.eval(script.script, 0, *args)  # type: ignore[misc]  # likewise
+            async with asyncio.timeout(ANSWER_S):
+                try:
+                    reply = await client.evalsha(script.sha, 0, *args)
+                except NoScriptError:
+                    reply = await client.evalsha(str(await client.script_load(str(script.script))), 0, *args)
+        except TimeoutError:
+            raise redis.TimeoutError("the server does not answer") from None
         return _created(job, reply)[0]
 
     def _creation(self, job: NewJob, key: str, body_sha256: str, hint: str) -> list[str | int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,6 @@ from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
-from service.jobs.planning import child
 from service.jobs.planning.child import LARGE, prepare_large
 from service.jobs.planning.prepared import prepare
 from service.jobs.plans import Planner
@@ -93,7 +91,10 @@ def refusal_of(prepared: Any, body: bytes, planner: Planner) -> tuple[Any, ...]:
     with pytest.raises((BodyRefusedError, SpecInvalidError)) as refused:
         prepared(body, planner)
     error = refused.value
-    return error.errors if isinstance(error, SpecInvalidError) else (error.code, error.detail)
+    if isinstance(error, SpecInvalidError):
+        return error.errors
+    assert isinstance(error, BodyRefusedError)
+    return error.code, error.detail
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
@@ -106,9 +107,13 @@ def test_hostile_bodies_are_refused_in_the_same_words(planner: Planner, body: by
 def test_this_process_decodes_no_large_body(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
     body = train()
     monkeypatch.setattr("service.jobs.plans.prepare", lambda *_: pytest.fail("decoded here"))
-    started: list[Any] = []
-    popen = subprocess.Popen
-    monkeypatch.setattr(child.subprocess, "Popen", lambda *args, **more: started.append(args) or popen(*args, **more))
+    started: list[bytes] = []
+
+    def elsewhere(body: bytes, references: Any) -> Any:
+        started.append(body)
+        return prepare_large(body, references)
+
+    monkeypatch.setattr("service.jobs.plans.prepare_large", elsewhere)
     found = planner.prepare(body + b" " * (LARGE - len(body)))
     assert found == prepare(body, planner)
     assert len(started) == 1
@@ -118,7 +123,7 @@ def test_a_process_that_dies_refuses_its_body_alone(
     planner: Planner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(child.sys, "executable", "/bin/false")
+        broken.setattr("sys.executable", "/bin/false")
         code, detail = refusal_of(prepare_large, train(), planner)
     assert code == ErrorCode.INVALID_REQUEST
     assert "ran out of memory or time, or failed" in detail

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
 from service.artifacts import ArtifactStore
 from service.contract.values.errors import SpecInvalidError
@@ -92,3 +94,12 @@ def test_a_server_that_forgot_the_script_gets_it_again(jobs: Jobs, redis_url: st
     assert submitted(jobs, redis_url, json.dumps(MOONS).encode()) is not None
     jobs.store.redis.script_flush()
     assert submitted(jobs, redis_url, json.dumps(MOONS).encode()) is not None
+
+
+def test_a_server_that_hangs_is_given_up(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps(MOONS).encode()
+    with pytest.raises(redis.ConnectionError):
+        submitted(jobs, "redis://127.0.0.1:1/0", body)
+    monkeypatch.setattr("service.jobstore.store.ANSWER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as hanging, pytest.raises(redis.TimeoutError):  # it never answers
+        submitted(jobs, f"redis://127.0.0.1:{hanging.getsockname()[1]}/0", body)

@@ -102,10 +102,12 @@ async def create_job(
     body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:
         return await _dry_run(service, body)
-    job, replayed = await service.quick.submit(body) if idempotency_key is None else None, False
-    if job is None:
+    quick = await service.quick.submit(body) if idempotency_key is None else None
+    if quick is None:
         limiter = _limiter(service, body)
         job, replayed = await anyio.to_thread.run_sync(jobs.submit, body, idempotency_key, limiter=limiter)
+    else:
+        job, replayed = quick, False
     record = job.record
     headers = {"Location": service.links.job(record.id)}
     if replayed:
