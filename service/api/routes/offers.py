@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from service.api.routes.finished import Finished
     from service.contract.job import WorkerInfo
+    from service.contract.kinds import Kind
     from service.contract.values.limits import Limits
 
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 class _Offer:
     """What is offered while these workers live, and the answers that say so, by whether they are compressed."""
 
+    kinds: Sequence[Kind[Any]]
     workers: Sequence[WorkerInfo]
     content: bytes
     answers: dict[bool, Response] = field(default_factory=dict)
@@ -41,14 +43,16 @@ class Offers:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lasting: str | None = None
+        self._lasting = ""
         self._latest: _Offer | None = None
 
     def answer(self, workers: Sequence[WorkerInfo], finished: Finished) -> Response:
         """Answer with what is offered while these workers live, as a client wants it."""
-        offer = self._latest
-        if offer is None or offer.workers != workers:
-            self._latest = offer = _Offer(workers, self._written(workers))
+        offer, kinds = self._latest, tuple(KINDS.values())
+        if offer is None or offer.kinds != kinds:
+            self._lasting = _lasting(self._limits)
+        if offer is None or (offer.kinds, offer.workers) != (kinds, workers):
+            self._latest = offer = _Offer(kinds, workers, self._written(workers))
         compress = takes_gzip(finished.accept_encoding)
         answer = offer.answers.get(compress)
         if answer is None:
@@ -59,8 +63,6 @@ class Offers:
         return answer
 
     def _written(self, workers: Sequence[WorkerInfo]) -> bytes:
-        if self._lasting is None:
-            self._lasting = _lasting(self._limits)
         said = {
             "devices": sorted({device for worker in workers for device in worker.devices}),
             "workers": [Worker(id=worker.id, devices=list(worker.devices)).model_dump() for worker in workers],
