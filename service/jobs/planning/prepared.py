@@ -82,7 +82,7 @@ def prepare(body: bytes, references: References) -> Prepared:
         name=plan.spec.name,
         external_id=plan.spec.external_id,
         metadata=plan.spec.metadata,
-        spec=json.dumps(spec),
+        spec=json.dumps(spec, separators=(",", ":")),
         spec_sha256=spec_sha256(spec),
         estimate=plan.estimate.model_dump_json(),
         given={
