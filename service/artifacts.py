@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,7 +13,7 @@ from service.config import Settings
 from service.contract.job import ArtifactRef
 
 _PART: Final = 2**20
-"""Bytes of an object that are in memory at once where it is copied to a file."""
+"""Bytes of an object that are in memory at once where it is not read whole."""
 
 
 class ArtifactCorruptError(Exception):
@@ -116,16 +117,42 @@ class ArtifactStore:
         ArtifactNotFoundError, ArtifactCorruptError
             The file does not hold the object.
         """
+        with file.open("wb") as copy:
+            copy.writelines(self.pieces(source))
+
+    def pieces(self, source: ArtifactRef) -> Iterator[bytes]:
+        """Yield an object part by part; otherwise as `get`.
+
+        The last part is held back until all of them turn out to be what the reference says, so that nobody takes an
+        object that does not for a whole one.
+        """
         digest = hashlib.sha256()
+        held: bytes | None = None
         try:
-            with file.open("wb") as copy:
-                for part in self._store.get(source.path).stream(min_chunk_size=_PART):
-                    digest.update(part)
-                    copy.write(part)
+            for part in self._store.get(source.path).stream(min_chunk_size=_PART):
+                if held is not None:
+                    yield held
+                held = bytes(part)
+                digest.update(held)
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
         if digest.hexdigest() != source.sha256:
             raise ArtifactCorruptError(source.path)
+        if held is not None:
+            yield held
+
+    def part(self, source: ArtifactRef, start: int, end: int) -> bytes:
+        """Read some bytes of an object, which are not checked.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            There is none.
+        """
+        try:
+            return bytes(self._store.get_range(source.path, start=start, end=end))
+        except FileNotFoundError as missing:
+            raise ArtifactNotFoundError(source.path) from missing
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below `prefix`, a folder. It is no error if there is none."""

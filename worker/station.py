@@ -1,6 +1,7 @@
 """What one worker process keeps: its connection, its warm trainer, how it takes a job, and when it gives up."""
 
 import logging
+import math
 import os
 import secrets
 import signal
@@ -55,6 +56,7 @@ class Station:
         """Start to warm up a trainer, and listen for cancelled jobs."""
         self._trainer = TrainerProcess(self._settings.executor, self._tell)
         self._feed.start()
+        self._feed.listen(math.inf)
         threading.Thread(target=self._beat, name="beat", daemon=True).start()
 
     def ask_to_stop(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from service.api import problems
@@ -15,7 +15,7 @@ from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
-from service.api.routes.common import known_parameters
+from service.api.routes.offers import Offers
 from service.api.state import ServiceState
 from service.api.targets import Targets
 from service.api.waiting import Waiters
@@ -28,9 +28,11 @@ from service.datasets.uploads import child as uploads
 from service.export import onnx_child
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
+from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
+from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, connect
+from service.jobstore import JobStore, connect, connect_in_loop
 from service.rendering import child as rendering
 from service.version import VERSION
 
@@ -60,14 +62,19 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         artifacts = ArtifactStore.of(settings)
         datasets = Datasets(DatasetStore(client), artifacts, limits)
         reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
+        kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
+        in_loop = connect_in_loop(settings.redis_url)
         ServiceState(
-            jobs=Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits)),
+            jobs=kept,
+            quick=QuickJobs(kept, in_loop),
             datasets=datasets,
             waiters=waiters,
             upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
+            planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
             pictures=rendering.Pictures(),
+            offers=Offers(limits),
             links=Links(prefix),
             registry=registry,
         ).install(app)
@@ -82,6 +89,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             dispatcher.close()
             registry.unregister(collector)
             client.close()
+            await in_loop.aclose()
 
     app = FastAPI(
         title="deeplimit",
@@ -101,7 +109,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     problems.install(app)
     routes = (jobs, results, plots, takeaway, datasets, capabilities)
     for router in (module.router for module in routes):
-        app.include_router(router, dependencies=[Depends(known_parameters)])
+        app.include_router(router)
     app.include_router(health.router)  # probes may add what they like
     if settings.page:
         app.include_router(page.router)

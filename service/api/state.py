@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client import CollectorRegistry
 
+    from service.api.routes.offers import Offers
     from service.api.waiting import Waiters
+    from service.jobs.quick import QuickJobs
     from service.rendering.child import Pictures
 
 
@@ -25,12 +27,15 @@ class ServiceState:
     """The parts of a running service; turns bound how much its child processes do at once."""
 
     jobs: Jobs
+    quick: QuickJobs
     datasets: Datasets
     waiters: Waiters
     upload_turns: anyio.CapacityLimiter
     rendering_turns: anyio.CapacityLimiter
+    planning_turns: anyio.CapacityLimiter
     onnx_turns: anyio.CapacityLimiter
     pictures: Pictures
+    offers: Offers
     links: Links
     registry: CollectorRegistry
 
@@ -39,21 +44,27 @@ class ServiceState:
         app.state.service = self
 
 
-def _state(request: Request) -> ServiceState:
+def state_of(request: Request) -> ServiceState:
+    """Return what an application works with."""
     state: ServiceState = request.app.state.service
     return state
 
 
-def _jobs(request: Request) -> Jobs:
-    return _state(request).jobs
+# asynchronous, as FastAPI would send plain ones through its thread pool
+async def _state(request: Request) -> ServiceState:
+    return state_of(request)
 
 
-def _datasets(request: Request) -> Datasets:
-    return _state(request).datasets
+async def _jobs(request: Request) -> Jobs:
+    return state_of(request).jobs
 
 
-def _links(request: Request) -> Links:
-    return _state(request).links
+async def _datasets(request: Request) -> Datasets:
+    return state_of(request).datasets
+
+
+async def _links(request: Request) -> Links:
+    return state_of(request).links
 
 
 State = Annotated[ServiceState, Depends(_state)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 
 from pydantic import Field
 
@@ -17,9 +17,9 @@ from service.contract.values.limits import Limits
 if TYPE_CHECKING:
     from service.api.links import Links
     from service.contract.data.dataset import DatasetRecord
-    from service.contract.plan import Plan
     from service.contract.request import ResolvedRequest
-    from service.jobstore import Page
+    from service.jobs.planning.prepared import Prepared
+    from service.jobstore import KeptJob, Page
 
 
 if TYPE_CHECKING:
@@ -155,24 +155,27 @@ class Health(Answer):
     status: str
 
 
-def _listed(record: JobRecord, links: Links) -> dict[str, Any]:
-    shown = set(ListedJob.model_fields) - {"done", "links"}
-    return {name: getattr(record, name) for name in shown} | {"done": record.done, "links": links.of_job(record)}
+_OF_THE_RECORD: Final = tuple(name for name in ListedJob.model_fields if name not in {"done", "links"})
 
 
-def job_json(record: JobRecord, links: Links) -> str:
-    """Write a job as JSON. The specification is passed through: it was checked when it was written."""
-    return Job.model_construct(**_listed(record, links), spec=record.spec).model_dump_json(warnings=False)
+def _listed(record: JobRecord, links: Links) -> ListedJob:
+    fields: dict[str, Any] = {name: getattr(record, name) for name in _OF_THE_RECORD}
+    return ListedJob.model_construct(**fields, done=record.done, links=links.of_job(record))
 
 
-def dry_run_json(plan: Plan) -> str:
-    """Write what a specification comes to; it is passed through as it was resolved."""
-    return DryRun.model_construct(spec=plan.spec, estimate=plan.estimate).model_dump_json(warnings=False)
+def job_json(job: KeptJob, links: Links) -> str:
+    """Write a job as JSON. The specification is passed through as text: it was checked when it was written."""
+    return f'{_listed(job.record, links).model_dump_json().removesuffix("}")},"spec":{job.spec}}}'
+
+
+def dry_run_json(plan: Prepared) -> str:
+    """Write what a specification comes to, both as they were written."""
+    return f'{{"spec":{plan.spec},"estimate":{plan.estimate}}}'
 
 
 def page_json(page: Page[JobRecord], links: Links) -> str:
     """Write a page of a listing as JSON."""
-    items = [ListedJob.model_construct(**_listed(record, links)) for record in page.items]
+    items = [_listed(record, links) for record in page.items]
     return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()
 
 

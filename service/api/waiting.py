@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from service.contract.job import JobRecord, Revision
     from service.jobs.jobs import Jobs
+    from service.jobstore import KeptJob
 
 
 class Waiters:
@@ -29,7 +30,7 @@ class Waiters:
         self._closed = False
 
     def start(self) -> None:
-        """Subscribe. Call it in the event loop that will wait."""
+        """Be ready. Call it in the event loop that will wait."""
         self._loop = asyncio.get_running_loop()
         self._feed.start()
 
@@ -39,7 +40,7 @@ class Waiters:
         self._feed.stop()
         self._wake(None)
 
-    async def wait(self, jobs: Jobs, job_id: str, seconds: float, enough: Callable[[JobRecord], bool]) -> JobRecord:
+    async def wait(self, jobs: Jobs, job_id: str, seconds: float, enough: Callable[[JobRecord], bool]) -> KeptJob:
         """Read a job as soon as it is what the caller waits for, or as it is when the time is over.
 
         Raises
@@ -48,17 +49,18 @@ class Waiters:
             There is no such job, or no longer.
         """
         deadline = asyncio.get_running_loop().time() + seconds
+        self._feed.listen(seconds)
         with self._watch(job_id) as event:
             while True:
                 event.clear()  # before the read, so that a revision after it is heard
-                record = await run_in_threadpool(jobs.get, job_id)
-                if self._closed or enough(record):
-                    return record
+                job = await run_in_threadpool(jobs.kept, job_id)
+                if self._closed or enough(job.record):
+                    return job
                 try:
                     async with asyncio.timeout_at(deadline):
                         await event.wait()
                 except TimeoutError:
-                    return record
+                    return job
 
     @contextmanager
     def _watch(self, job_id: str) -> Iterator[asyncio.Event]:

@@ -113,7 +113,7 @@ class NewJob(_Frozen):
 
     id: Annotated[str, Field(pattern="^[a-z0-9-]{8,64}$")]
     kind: str
-    spec: dict[str, Any]
+    spec: str = Field(description="Resolved specification as JSON.")
     spec_sha256: str
     name: str | None = None
     external_id: str | None = None

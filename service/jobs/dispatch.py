@@ -1,12 +1,15 @@
-"""Hints to the workers that jobs wait, sent through Celery by the task's name."""
+"""Hints to the workers that jobs wait: messages of Celery's, by the task's name."""
 
 import logging
-import threading
-from queue import SimpleQueue
+import uuid
+from typing import Any, Final
 
 import redis
 from celery import Celery
+from kombu import Connection
 from kombu.exceptions import OperationalError
+from kombu.transport import memory
+from kombu.utils import json
 
 from service.contract.names import QUEUE, TASK_HINT
 
@@ -14,7 +17,9 @@ LOG = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Sends hints. None carries a job: the job store is the truth, and the reconciler replaces a hint that is lost.
+    """Makes hints, and sends them.
+
+    None carries a job: the job store is the truth, and the reconciler replaces a hint that is lost.
 
     The client, of the server that is the broker, counts the hints that nobody has taken.
     """
@@ -35,17 +40,11 @@ class Dispatcher:
                 "interval_start": 0,
             },
         )
-        self._wanted: SimpleQueue[bool] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._pattern = _Pattern(self._celery)
 
-    def hint(self) -> None:
-        """Send a hint soon, from another thread: a broker that hangs does not hold up the caller."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._send_wanted, name="hints", daemon=True)
-                self._thread.start()
-        self._wanted.put(True)
+    def hint(self) -> str:
+        """Make a hint as the broker's list `QUEUE` holds it, for the script that commits a job to put there."""
+        return self._pattern.another()
 
     def send(self) -> bool:
         """Send a hint now. A failure is logged and reported, not raised."""
@@ -61,15 +60,36 @@ class Dispatcher:
         return int(self._redis.llen(QUEUE))
 
     def close(self) -> None:
-        """Send what is wanted, and close the connections."""
-        if self._thread is not None:
-            self._wanted.put(False)
-            self._thread.join(timeout=2.0)
+        """Close the connections."""
         self._celery.close()
 
-    def _send_wanted(self) -> None:
-        while self._wanted.get():
-            if not self.send():
-                while not self._wanted.empty():  # the broker is away: what piled up meanwhile is the reconciler's
-                    if not self._wanted.get():
-                        return
+
+class _Pattern:
+    """A message as Celery writes it once; the next ones have other ids and are the same otherwise.
+
+    Celery takes longer over a message than all else that creates a job.
+    """
+
+    def __init__(self, celery: Celery) -> None:
+        written: list[dict[str, Any]] = []
+
+        class Channel(memory.Channel):
+            def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:  # noqa: ARG002 - kombu's
+                written.append(message)
+
+        class Transport(memory.Transport):
+            pass
+
+        Transport.Channel = Channel
+        task_id = str(uuid.uuid4())
+        with Connection(transport=Transport) as nowhere:
+            celery.send_task(TASK_HINT, task_id=task_id, queue=QUEUE, ignore_result=True, connection=nowhere)
+        self._text: Final[str] = json.dumps(written[0])
+        self._ids: Final = (task_id, written[0]["properties"]["delivery_tag"])
+
+    def another(self) -> str:
+        """Return the message with ids of its own."""
+        text = self._text
+        for old in self._ids:
+            text = text.replace(old, str(uuid.uuid4()))
+        return text

@@ -5,27 +5,24 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import uuid
+import secrets
 from typing import TYPE_CHECKING
 
 from service.artifacts import ArtifactNotFoundError
 from service.contract import names
-from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
-from service.contract.train.resolved import spec_sha256
+from service.contract.job import ArtifactRef, JobRecord, JobStatus
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
-from service.contract.values.strict_json import decode
-from service.jobs.plans import encode
 from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from service.artifacts import ArtifactStore
-    from service.contract.plan import Given, Plan
     from service.jobs.dispatch import Dispatcher
+    from service.jobs.planning.prepared import Prepared
     from service.jobs.plans import Planner
-    from service.jobstore import JobQuery, Page
+    from service.jobstore import JobQuery, KeptJob, Page
 
 LOG = logging.getLogger(__name__)
 _ID = re.compile(r"[a-z0-9-]{8,64}")
@@ -61,12 +58,12 @@ class Jobs:
         self._dispatcher = dispatcher
         self._planner = planner
 
-    def submit(self, body: bytes, idempotency_key: str | None) -> tuple[JobRecord, bool]:
+    def submit(self, body: bytes, idempotency_key: str | None) -> tuple[KeptJob, bool]:
         """Queue the job that a JSON body specifies. When this returns it is committed.
 
         Returns
         -------
-        tuple[JobRecord, bool]
+        tuple[KeptJob, bool]
             The job, and whether it is that of an earlier request with the same key and body.
 
         Raises
@@ -81,7 +78,7 @@ class Jobs:
                 return earlier, True
         return self._create(self.plan(body), idempotency_key, digest)
 
-    def plan(self, body: bytes) -> Plan:
+    def plan(self, body: bytes) -> Prepared:
         """Check, resolve and estimate the job that a JSON body specifies, without queueing it.
 
         Raises
@@ -89,7 +86,11 @@ class Jobs:
         BodyRefusedError, SpecInvalidError
             The body is not JSON, or specifies no job that can be done here.
         """
-        return self._planner.plan(decode(body))
+        return self._planner.prepare(body)
+
+    def hint(self) -> str:
+        """Make a hint that there is a job, for the script that commits it."""
+        return self._dispatcher.hint()
 
     def get(self, job_id: str) -> JobRecord:
         """Read a job.
@@ -104,6 +105,13 @@ class Jobs:
             raise JobNotFound
         return record
 
+    def kept(self, job_id: str) -> KeptJob:
+        """Read a job without a look at its specification; otherwise as `get`."""
+        kept = self.store.kept(job_id) if _ID.fullmatch(job_id) else None
+        if kept is None:
+            raise JobNotFound
+        return kept
+
     def list(self, query: JobQuery) -> Page[JobRecord]:
         """Read a page of jobs, newest first.
 
@@ -114,7 +122,7 @@ class Jobs:
         """
         return self.store.list(query)
 
-    def cancel(self, job_id: str) -> JobRecord:
+    def cancel(self, job_id: str) -> KeptJob:
         """Cancel a job, at once when it waits, else as soon as its fit stops.
 
         Raises
@@ -138,47 +146,41 @@ class Jobs:
         self._forget(job_id)
 
     def artifact(self, job_id: str, key: str) -> bytes:
-        """Read an object of a finished job by its key in the record, checked against its hash.
+        """Read an object of a finished job by its key in the record, and check it; raises as `reference`."""
+        return self.artifacts.get(self.reference(job_id, key))
+
+    def reference(self, job_id: str, key: str) -> ArtifactRef:
+        """Find an object of a finished job by its key in the record.
 
         Raises
         ------
         JobNotFound, ResultsNotReadyError, ResultsUnavailableError, ModelNotFoundError
             There is nothing to read.
         """
-        record = self.get(job_id)
+        record = self.kept(job_id).record
         if not record.done:
             raise ResultsNotReadyError
         if record.status is not JobStatus.SUCCEEDED or names.RESULTS not in record.artifacts:
             raise ResultsUnavailableError
         if key not in record.artifacts:
             raise ModelNotFoundError if "/" in key else ResultsUnavailableError
-        return self.artifacts.get(record.artifacts[key])
+        return record.artifacts[key]
 
-    def _create(self, plan: Plan, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
-        job_id = uuid.uuid4().hex
-        spec = plan.spec.model_dump(mode="json")
-        job = NewJob(
-            id=job_id,
-            kind=plan.spec.kind,
-            spec=spec,
-            spec_sha256=spec_sha256(spec),
-            name=plan.spec.name,
-            external_id=plan.spec.external_id,
-            metadata=dict(plan.spec.metadata),
-            artifacts=self._give(job_id, plan.given),
-        )
+    def _create(self, plan: Prepared, idempotency_key: str | None, body_sha256: str) -> tuple[KeptJob, bool]:
+        job_id = secrets.token_hex(16)
+        job = plan.job(job_id, self._give(job_id, plan.given))
         try:
-            record, replayed = self.store.create(job, idempotency_key=idempotency_key, body_sha256=body_sha256)
+            kept, replayed = self.store.create(
+                job, idempotency_key=idempotency_key, body_sha256=body_sha256, hint=self.hint()
+            )
         except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
             self._forget(job_id)
             raise
         if replayed:
             self._forget(job_id)
-        else:
-            self._dispatcher.hint()
-        return record, replayed
+        return kept, replayed
 
-    def _give(self, job_id: str, given: Mapping[str, Given]) -> dict[str, ArtifactRef]:
+    def _give(self, job_id: str, given: Mapping[str, ArtifactRef | bytes]) -> dict[str, ArtifactRef]:
         """Put what a job is given under its own name, so that it outlives what it came from."""
         artifacts = {}
         try:
@@ -187,7 +189,7 @@ class Jobs:
                 if isinstance(source, ArtifactRef):
                     artifacts[key] = self.artifacts.copy(source, path)
                 else:
-                    artifacts[key] = self.artifacts.put(path, encode(source), SAFETENSORS)
+                    artifacts[key] = self.artifacts.put(path, source, SAFETENSORS)
         except ArtifactNotFoundError:
             self._forget(job_id)
             raise SpecInvalidError((FieldError("", "gone", "refers to what was deleted just now"),)) from None

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import safetensors.numpy
-
 from service.contract import names
-from service.contract.data.sources import TargetKind
-from service.contract.kinds import KINDS, parse
 from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError
+from service.jobs.planning.child import LARGE, prepare_large
+from service.jobs.planning.prepared import prepare
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from service.artifacts import ArtifactStore
     from service.contract.data.dataset import DatasetRecord
     from service.contract.job import JobRecord
-    from service.contract.plan import InlineSamples, Plan
     from service.contract.values.limits import Limits
     from service.datasets.datasets import Datasets
+    from service.jobs.planning.prepared import Prepared
     from service.jobstore import JobStore
 
 
@@ -34,20 +29,20 @@ class Planner:
         self._datasets = datasets
         self.limits = limits
 
-    def plan(self, body: object) -> Plan:
-        """Check and resolve the specification of a decoded body, of any kind.
+    def prepare(self, body: bytes) -> Prepared:
+        """Check, resolve and estimate the job that a JSON body specifies.
 
         Raises
         ------
-        SpecInvalidError
-            It breaks the contract, refers to what is not there, or asks for a device that no worker has.
+        BodyRefusedError, SpecInvalidError
+            The body is not JSON, breaks the contract, refers to what is not there, or asks for a device that no worker
+            has.
         """
-        spec = parse(body, self.limits)
-        plan = KINDS[spec.kind].plan(spec, self)
-        if plan.cuda_at is not None and not self._has_cuda():
-            error = FieldError(plan.cuda_at, ErrorCode.DEVICE_UNAVAILABLE, "no worker has a CUDA device")
+        prepared = (prepare if len(body) < LARGE else prepare_large)(body, self)
+        if prepared.cuda_at is not None and not self._has_cuda():
+            error = FieldError(prepared.cuda_at, ErrorCode.DEVICE_UNAVAILABLE, "no worker has a CUDA device")
             raise SpecInvalidError((error,))
-        return plan
+        return prepared
 
     def dataset(self, dataset_id: str) -> DatasetRecord | None:
         """Return what is known of an uploaded data set."""
@@ -64,19 +59,3 @@ class Planner:
 
     def _has_cuda(self) -> bool:
         return any(device.startswith("cuda") for worker in self._store.workers() for device in worker.devices)
-
-
-def encode(samples: InlineSamples) -> bytes:
-    """Write inline samples as a safetensors file.
-
-    It has ``inputs`` (S, features) float64, and ``targets``, if any, (S,) int64 for classes, else (S, m) float64.
-    """
-    inputs, targets = samples.inputs, samples.targets
-    arrays: dict[str, NDArray[np.generic]] = {"inputs": np.frombuffer(inputs.values).reshape(inputs.shape)}
-    if targets is not None:
-        values = np.frombuffer(targets.values).reshape(targets.shape)
-        if samples.target_kind is TargetKind.CLASSES:
-            arrays["targets"] = values.astype(np.int64)
-        else:
-            arrays["targets"] = values[:, None] if values.ndim == 1 else values
-    return safetensors.numpy.save(arrays)

@@ -17,6 +17,8 @@ LOG = logging.getLogger(__name__)
 LOCK_S: Final = 10.0
 MOST_HINTS: Final = 100
 """Hints sent in one pass; a longer queue is served over the next passes."""
+MOST_STEPS: Final = 100
+"""Steps in one pass towards indices that are complete; a store that needs more is served over the next passes."""
 
 
 class Reconciler:
@@ -62,6 +64,9 @@ class Reconciler:
                 )
             for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
                 if not self._dispatcher.send():
+                    break
+            for _ in range(MOST_STEPS):
+                if self._store.index():
                     break
             swept = self._datasets.sweep()
             if swept:

@@ -6,7 +6,7 @@ was lost gives the same answer and changes nothing more. The scripts compute the
 cluster.
 """
 
-from service.jobstore.connection import connect
+from service.jobstore.connection import connect, connect_in_loop
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -21,6 +21,7 @@ from service.jobstore.errors import (
 from service.jobstore.feed import RevisionFeed
 from service.jobstore.listing import JobQuery
 from service.jobstore.pages import Page
+from service.jobstore.records import KeptJob
 from service.jobstore.store import Claim, JobStore, LeaseState, ReconcileReport
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "JobQuery",
     "JobStore",
     "JobStoreError",
+    "KeptJob",
     "LeaseState",
     "Page",
     "QueueFull",
@@ -41,4 +43,5 @@ __all__ = [
     "RevisionFeed",
     "StaleFence",
     "connect",
+    "connect_in_loop",
 ]

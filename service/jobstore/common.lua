@@ -18,6 +18,33 @@ local function next_time(index)
   return text(math.max(now_us(), newest and tonumber(newest) + 1 or 0))
 end
 
+-- The sets that hold a job for each choice of filters with its status among them, and for each without.
+local function by_status(status, kind, external_id)
+  local found = { JOBS_BY_STATUS .. status, JOBS_BY_STATUS_AND_KIND .. status .. ':' .. kind }
+  if external_id then
+    found[3] = JOBS_BY_STATUS_AND_EXTERNAL_ID .. status .. ':' .. external_id
+    found[4] = JOBS_BY_ALL_THREE .. status .. ':' .. kind .. ':' .. external_id
+  end
+  return found
+end
+
+local function for_good(kind, external_id)
+  local found = { JOBS, JOBS_BY_KIND .. kind }
+  if external_id then
+    found[3] = JOBS_BY_EXTERNAL_ID .. external_id
+    found[4] = JOBS_BY_KIND_AND_EXTERNAL_ID .. kind .. ':' .. external_id
+  end
+  return found
+end
+
+local function put(indices, created, id)
+  for _, index in ipairs(indices) do redis.call('ZADD', index, created, id) end
+end
+
+local function take(indices, id)
+  for _, index in ipairs(indices) do redis.call('ZREM', index, id) end
+end
+
 local function answer(code, id) return { code, redis.call('HGETALL', JOB .. id) } end
 
 -- One more revision: counted, dated, announced.
@@ -31,12 +58,11 @@ end
 -- Move a job to another state. False, and nothing done, when the contract knows no such move.
 local function move(id, to, now)
   local job = JOB .. id
-  local from = redis.call('HGET', job, 'status')
+  local from, created, kind, external_id = unpack(redis.call('HMGET', job, 'status', 'created', 'kind', 'external_id'))
   if not (LEGAL[from] and LEGAL[from][to]) then return false end
-  local created = redis.call('HGET', job, 'created')
   redis.call('HSET', job, 'status', to)
-  redis.call('ZREM', JOBS_BY_STATUS .. from, id)
-  redis.call('ZADD', JOBS_BY_STATUS .. to, created, id)
+  take(by_status(from, kind, external_id), id)
+  put(by_status(to, kind, external_id), created, id)
   if to == 'queued' then redis.call('ZADD', QUEUED, created, id) else redis.call('ZREM', QUEUED, id) end
   if to ~= 'running' and to ~= 'cancelling' then
     redis.call('ZREM', LEASES, id)

@@ -3,6 +3,8 @@
 from typing import Final
 
 import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
@@ -25,5 +27,22 @@ def connect(url: str) -> redis.Redis:
         socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES, supported_errors=(redis.ConnectionError,)),
+    )
+    return client
+
+
+def connect_in_loop(url: str) -> redis.asyncio.Redis:
+    """Client of the server at `url` for an event loop; otherwise as `connect`.
+
+    Whoever sends a command bounds its time, to `ANSWER_S`: the client's own bound makes two tasks of each command.
+    """
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=True,
+        protocol=2,
+        socket_connect_timeout=2.0,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=AsyncRetry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES, supported_errors=(redis.ConnectionError,)),
     )
     return client

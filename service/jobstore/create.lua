@@ -1,6 +1,7 @@
 -- ARGV: id, kind, external id or '', digest of the idempotency key or '', digest of the body, most jobs that may wait,
--- then fields and values of the record.
-local id, kind, external_id, digest, body, max_queued = unpack(ARGV, 1, 6)
+-- list of hints, a hint for it or '', then fields and values of the record.
+-- A new job is answered by its time of creation alone: the caller knows the rest.
+local id, kind, external_id, digest, body, max_queued, hints, hint = unpack(ARGV, 1, 8)
 local job = JOB .. id
 if redis.call('EXISTS', job) == 1 then return answer('created', id) end -- the reply to a first call was lost
 if digest ~= '' then
@@ -13,19 +14,18 @@ end
 if redis.call('ZCARD', QUEUED) >= tonumber(max_queued) then return { 'full' } end
 
 local created = next_time(JOBS)
+if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end
 redis.call('HSET', job, 'id', id, 'kind', kind, 'status', 'queued', 'revision', 0, 'attempt', 1, 'fence', 0,
-  'created', created, unpack(ARGV, 7))
-redis.call('ZADD', JOBS, created, id)
+  'created', created, unpack(ARGV, 9))
+redis.call('SADD', KINDS, kind)
 redis.call('ZADD', QUEUED, created, id)
-redis.call('ZADD', JOBS_BY_STATUS .. 'queued', created, id)
-redis.call('ZADD', JOBS_BY_KIND .. kind, created, id)
-if external_id ~= '' then
-  redis.call('HSET', job, 'external_id', external_id)
-  redis.call('ZADD', JOBS_BY_EXTERNAL_ID .. external_id, created, id)
-end
+if external_id ~= '' then redis.call('HSET', job, 'external_id', external_id) else external_id = nil end
+put(for_good(kind, external_id), created, id)
+put(by_status('queued', kind, external_id), created, id)
 if digest ~= '' then
   redis.call('HSET', job, 'idempotency', digest)
   redis.call('HSET', IDEMPOTENCY .. digest, 'id', id, 'body', body)
 end
+if hint ~= '' then redis.call('LPUSH', hints, hint) end
 revise(id, tonumber(created))
-return answer('created', id)
+return { 'new', created }

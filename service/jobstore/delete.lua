@@ -6,10 +6,8 @@ local job = JOB .. id
 local fields = redis.call('HMGET', job, 'status', 'kind', 'external_id', 'idempotency')
 if not fields[1] then return { 'unknown' } end
 if next(LEGAL[fields[1]]) ~= nil then return answer('active', id) end
-redis.call('ZREM', JOBS, id)
-redis.call('ZREM', JOBS_BY_STATUS .. fields[1], id)
-redis.call('ZREM', JOBS_BY_KIND .. fields[2], id)
-if fields[3] then redis.call('ZREM', JOBS_BY_EXTERNAL_ID .. fields[3], id) end
+take(by_status(fields[1], fields[2], fields[3]), id)
+take(for_good(fields[2], fields[3]), id)
 if fields[4] then redis.call('DEL', IDEMPOTENCY .. fields[4]) end
 redis.call('RENAME', job, grave)
 redis.call('PEXPIRE', grave, keep)

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,10 +15,15 @@ Listener = Callable[[Revision | None], None]
 
 RECONNECT_S: Final = 0.2
 WAKE_S: Final = 5.0
+LINGER_S: Final = 10.0
+"""Time for which a subscription is kept for those who come next."""
 
 
 class RevisionFeed:
-    """A daemon thread that calls `listener` with each revision.
+    """A daemon thread that calls `listener` with each revision, while somebody listens.
+
+    It subscribes when it is told that somebody does, and ends the subscription when nobody has listened for a while:
+    to hear every revision of every job takes a process some time.
 
     It calls it with None whenever the subscription has been (re)established: announcements may have been missed before
     that, so whoever waits has to look for himself. The listener runs in the feed's thread and must not block.
@@ -27,16 +33,24 @@ class RevisionFeed:
         self._redis = client
         self._listener = listener
         self._stopping = threading.Event()
+        self._listening = threading.Event()
+        self._until = 0.0
         self._own_channel = keys.FEED + secrets.token_hex(8)
         self._thread = threading.Thread(target=self._run, name="revision-feed", daemon=True)
 
     def start(self) -> None:
-        """Subscribe, in the background."""
+        """Start the thread, which does nothing yet."""
         self._thread.start()
+
+    def listen(self, seconds: float) -> None:
+        """Say that somebody listens from now on, for so long at most. Not to be called by two threads."""
+        self._until = max(self._until, time.monotonic() + seconds + LINGER_S)
+        self._listening.set()
 
     def stop(self) -> None:
         """Stop calling the listener, and end the thread."""
         self._stopping.set()
+        self._listening.set()
         if not self._thread.is_alive():
             return
         try:
@@ -46,16 +60,24 @@ class RevisionFeed:
         self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while self._listening.wait() and not self._stopping.is_set():
             try:
                 with self._redis.pubsub() as subscription:  # type: ignore[no-untyped-call]  # redis-py's
                     subscription.subscribe(keys.REVISIONS, self._own_channel)
-                    while not self._stopping.is_set():
+                    while self._is_wanted():
                         message = subscription.get_message(timeout=WAKE_S)
                         if message is not None and not self._stopping.is_set():
                             self._hear(message)
             except redis.RedisError:
                 self._stopping.wait(RECONNECT_S)  # the server is away; a new subscription says so to the listener
+
+    def _is_wanted(self) -> bool:
+        if time.monotonic() > self._until:
+            self._listening.clear()
+            if time.monotonic() > self._until:  # else somebody came in between, who may have set it before
+                return False
+            self._listening.set()
+        return not self._stopping.is_set()
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["channel"] != keys.REVISIONS:

@@ -11,7 +11,6 @@ import redis
 from service.jobstore.errors import InvalidCursor
 from service.jobstore.times import to_microseconds
 
-CHUNK: Final = 100
 LONGEST_CURSOR: Final = 16
 """Digits of a time in microseconds."""
 
@@ -51,6 +50,7 @@ def newest_first(
     *,
     cursor: str | None,
     after: datetime | None = None,
+    chunk: int,
 ) -> Iterator[Mapping[str, str]]:
     """Yield the fields of each record in an index, and of its hash's fields those that it has.
 
@@ -60,6 +60,8 @@ def newest_first(
         Key of the sorted set of ids, and what the keys of their hashes begin with.
     cursor, after
         Only records older than where a page ended, and newer than a moment.
+    chunk
+        Records that are read at once: those of a page and one more tell whether there is another page.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def newest_first(
     lowest = "-inf" if after is None else f"({to_microseconds(after)}"
     while True:
         entries: list[tuple[str, float]] = client.zrevrangebyscore(  # type: ignore[assignment]  # sync client
-            index, highest, lowest, start=0, num=CHUNK, withscores=True
+            index, highest, lowest, start=0, num=chunk, withscores=True
         )
         if not entries:
             return
@@ -81,6 +83,8 @@ def newest_first(
             held = {name: value for name, value in zip(fields, values, strict=True) if value is not None}
             if held:  # empty: deleted between the two reads
                 yield held
+        if len(entries) < chunk:
+            return
         highest = f"({int(entries[-1][1])}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
@@ -17,6 +18,18 @@ LISTED: Final = (*PLAIN, *WRITTEN_AS_JSON[:-1], "fraction", *MOMENTS)
 """Fields a listing reads: all that a record shows but its specification."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A job as it is kept: its record without the specification, and that as JSON, to be passed on without a look."""
+
+    record: JobRecord
+    spec: str
+
+    def whole(self) -> JobRecord:
+        """Return the record with its specification."""
+        return self.record.model_copy(update={"spec": json.loads(self.spec)})
 
 
 def from_flat(reply: Iterable[str]) -> dict[str, str]:
@@ -42,6 +55,31 @@ def decode(fields: Mapping[str, str]) -> JobRecord:
     return JobRecord.model_validate(record)
 
 
+def kept(fields: Mapping[str, str]) -> KeptJob:
+    """Read the fields of a job's hash without looking into its specification."""
+    return KeptJob(decode({name: value for name, value in fields.items() if name != "spec"}), fields["spec"])
+
+
+def created(job: NewJob, moment: str) -> KeptJob:
+    """Return a job as it is kept when it was created at a moment, in microseconds."""
+    at = from_microseconds(moment)
+    record = JobRecord.model_construct(
+        id=job.id,
+        kind=job.kind,
+        status=JobStatus.QUEUED,
+        revision=1,
+        attempt=1,
+        name=job.name,
+        external_id=job.external_id,
+        metadata=job.metadata,
+        created_at=at,
+        updated_at=at,
+        spec_sha256=job.spec_sha256,
+        artifacts=job.artifacts,
+    )
+    return KeptJob(record, job.spec)
+
+
 def encode(model: BaseModel) -> str:
     """JSON of a contract model as a field holds it."""
     return model.model_dump_json()
@@ -55,7 +93,7 @@ def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:
 def fields_of(job: NewJob) -> dict[str, str]:
     """Fields that a new job brings; those that are empty are left out."""
     fields = {
-        "spec": json.dumps(job.spec),
+        "spec": job.spec,
         "spec_sha256": job.spec_sha256,
         "metadata": json.dumps(job.metadata),
         "artifacts": encode_artifacts(job.artifacts),

@@ -1,17 +1,22 @@
 """The job store: each method one script, or one read."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
 
 from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
+from service.contract.names import QUEUE
 from service.jobstore import keys, records, scripts
+from service.jobstore.connection import ANSWER_S
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -24,11 +29,13 @@ from service.jobstore.errors import (
 )
 from service.jobstore.listing import JobQuery, list_jobs
 from service.jobstore.pages import Page
+from service.jobstore.records import KeptJob
 from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
 PROGRESS_INTERVAL_S: Final = 0.5
 RECONCILE_BATCH: Final = 200
+INDEX_BATCH: Final = 200
 READY_S: Final = 60
 
 REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
@@ -100,13 +107,15 @@ class JobStore:
 
     # clients -------------------------------------------------------------------------------------------------------
 
-    def create(self, job: NewJob, *, idempotency_key: str | None, body_sha256: str) -> tuple[JobRecord, bool]:
-        """Commit a job and its place in the queue.
+    def create(
+        self, job: NewJob, *, idempotency_key: str | None, body_sha256: str, hint: str = ""
+    ) -> tuple[KeptJob, bool]:
+        """Commit a job and its place in the queue, and with them a hint to the workers, as their queue holds it.
 
         Returns
         -------
         tuple
-            The record, and whether it is that of an earlier call with the same idempotency key. Then its id is not
+            The job, and whether it is that of an earlier call with the same idempotency key. Then its id is not
             ``job.id``, and objects written under that are the caller's to delete.
 
         Raises
@@ -116,19 +125,36 @@ class JobStore:
         QueueFull
             As many jobs wait as may.
         """
-        code, fields = self._change(
-            "create",
+        args = self._creation(job, "" if idempotency_key is None else _digest(idempotency_key), body_sha256, hint)
+        return _created(job, self._scripts["create"](args=args))
+
+    async def create_in_loop(self, client: redis.asyncio.Redis, job: NewJob, *, body_sha256: str, hint: str) -> KeptJob:
+        """Commit a job by a client of an event loop; otherwise as `create`, without an idempotency key."""
+        script, args = self._scripts["create"], self._creation(job, "", body_sha256, hint)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                try:
+                    reply = await client.evalsha(script.sha, 0, *args)
+                except NoScriptError:
+                    reply = await client.evalsha(str(await client.script_load(str(script.script))), 0, *args)
+        except TimeoutError:
+            raise redis.TimeoutError("the server does not answer") from None
+        return _created(job, reply)[0]
+
+    def _creation(self, job: NewJob, key: str, body_sha256: str, hint: str) -> list[str | int]:
+        return [
             job.id,
             job.kind,
             job.external_id or "",
-            "" if idempotency_key is None else _digest(idempotency_key),
+            key,
             body_sha256,
             self.max_queued,
+            QUEUE,
+            hint,
             *records.to_flat(records.fields_of(job)),
-        )
-        return records.decode(fields), code == "replayed"
+        ]
 
-    def replayed(self, idempotency_key: str, body_sha256: str) -> JobRecord | None:
+    def replayed(self, idempotency_key: str, body_sha256: str) -> KeptJob | None:
         """Job of an earlier call with this key, so that a repeated request need not write its data again.
 
         Raises
@@ -137,7 +163,12 @@ class JobStore:
             The key was used with another body.
         """
         _, fields = self._change("replayed", _digest(idempotency_key), body_sha256)
-        return records.decode(fields) if fields else None
+        return records.kept(fields) if fields else None
+
+    def kept(self, job_id: str) -> KeptJob | None:
+        """Read one job without a look at its specification."""
+        fields: dict[str, str] = self.redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
+        return records.kept(fields) if fields else None
 
     def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
@@ -154,7 +185,7 @@ class JobStore:
         """
         return list_jobs(self.redis, query)
 
-    def request_cancel(self, job_id: str) -> JobRecord:
+    def request_cancel(self, job_id: str) -> KeptJob:
         """Cancel a waiting job, or ask for a running one to be stopped. Repeating it changes nothing.
 
         Raises
@@ -162,7 +193,7 @@ class JobStore:
         JobNotFound, JobFinished
             There is no such job, or it succeeded or failed.
         """
-        return self._changed("cancel", job_id)
+        return records.kept(self._change("cancel", job_id)[1])
 
     def delete(self, job_id: str) -> JobRecord:
         """Forget a job that has ended; its objects are the caller's to delete.
@@ -273,6 +304,18 @@ class JobStore:
         )
         return ReconcileReport(requeued, failed, cancelled, queued)
 
+    def index(self) -> bool:
+        """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
+
+        Returns
+        -------
+        bool
+            Whether they hold every job now. A store of an earlier version has none at first, and a worker of an earlier
+            version does not keep them.
+        """
+        _, done = self._scripts["index"](args=[INDEX_BATCH, *JobStatus])
+        return bool(done)
+
     def queued(self) -> int:
         """Count the jobs that wait."""
         return int(self.redis.zcard(keys.QUEUED))
@@ -309,6 +352,15 @@ class JobStore:
     def _lost_error(self, reason: str) -> str:
         detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
         return records.encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
+
+
+def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:
+    code, *found = reply
+    if code in REFUSALS:
+        raise REFUSALS[code]
+    if code == "new":
+        return records.created(job, found[0]), False
+    return records.kept(records.from_flat(found[0])), code == "replayed"
 
 
 def _digest(key: str) -> str:

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.api import write_openapi
 from service.contract.job import WorkerInfo
-from service.contract.train.request import Activation, Loss
+from service.contract.train.request import Activation, Loss, TrainSpec
 from service.contract.values.limits import LIMITS
 from tests.support.api import MOONS
 
@@ -36,6 +36,35 @@ def test_capabilities(api: httpx.Client, store: JobStore) -> None:
     assert found["datasets"]["iris"] == {"features": 4, "samples": 150, "targets": "classes", "classes": 3}
     assert found["datasets"]["diabetes"]["classes"] is None
     assert found["datasets"]["spirals"]["classes"] == 2
+
+
+def test_capabilities_are_written_once_and_follow_the_workers(
+    api: httpx.Client, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.get("/v1/capabilities")
+    monkeypatch.setattr(TrainSpec, "model_json_schema", None)  # it would fail
+
+    def commands() -> int:
+        return int(store.redis.info("stats")["total_commands_processed"])
+
+    before = commands()
+    first = api.get("/v1/capabilities")
+    assert commands() - before <= 3  # the ids of the workers, what they say, and this count
+    assert first.json()["workers"] == []
+    assert api.get("/v1/capabilities", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    plain = api.get("/v1/capabilities", headers={"Accept-Encoding": "identity"})
+    assert (plain.json(), first.headers["content-encoding"]) == (first.json(), "gzip")
+    assert plain.headers["etag"] != first.headers["etag"]
+    store.register_worker(WorkerInfo(id="w1", hostname="h", pid=1, devices=("cpu", "cuda:0")), 10)
+    again = api.get("/v1/capabilities", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 200
+    assert again.json() == {
+        **first.json(),
+        "devices": ["cpu", "cuda:0"],
+        "workers": [{"id": "w1", "devices": ["cpu", "cuda:0"]}],
+    }
+    store.unregister_worker("w1")
+    assert api.get("/v1/capabilities").headers["etag"] == first.headers["etag"]
 
 
 def test_probes(api: httpx.Client) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.contract.data.dataset import UploadFormat
-    from service.contract.plan import Plan
+    from service.jobs.planning.prepared import Prepared
     from service.jobstore import JobStore
 
 EXAMPLES = ROOT / "examples"
@@ -49,15 +49,15 @@ class Service:
     jobs: Jobs
     planner: Planner
 
-    def plan(self, body: dict[str, Any]) -> Plan:
-        return self.planner.plan(body)
+    def plan(self, body: dict[str, Any]) -> Prepared:
+        return self.jobs.plan(json.dumps(body).encode())
 
     def run(self, body: dict[str, Any]) -> JobRecord:
         created, _ = self.jobs.submit(json.dumps(body).encode(), None)
         claim = self.store.claim("worker-of-the-examples")
         assert claim is not None
         record = claim.record
-        assert record.id == created.id
+        assert record.id == created.record.id
         job = JobInput(record.id, claim.fence, record.spec, self.artifacts, record.artifacts)
         outcome = execute(job, lambda _: None, lambda: False)
         return self.store.finish(record.id, claim.fence, JobStatus.SUCCEEDED, artifacts=outcome.artifacts)

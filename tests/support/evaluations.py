@@ -20,7 +20,7 @@ from service.contract.train.samples import targets_for
 from service.contract.values.limits import LIMITS
 from service.datasets.uploads.__main__ import read
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRequest
-from service.jobs.plans import encode
+from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.executor import JobInput

@@ -1,5 +1,6 @@
 """Jobs for tests of the store."""
 
+import json
 import secrets
 from typing import Any
 
@@ -7,14 +8,15 @@ from service.contract.job import JobRecord, NewJob
 from service.jobstore import Claim, JobStore
 
 
-def new_job(**fields: Any) -> NewJob:
-    return NewJob(**{"id": secrets.token_hex(8), "kind": "train", "spec": {"a": 0.1}, "spec_sha256": "0", **fields})
+def new_job(*, spec: Any = None, **fields: Any) -> NewJob:
+    text = json.dumps(spec or {"a": 0.1})
+    return NewJob(**{"id": secrets.token_hex(8), "kind": "train", "spec": text, "spec_sha256": "0", **fields})
 
 
 def submit(store: JobStore, **fields: Any) -> JobRecord:
-    record, replayed = store.create(new_job(**fields), idempotency_key=None, body_sha256="b")
+    job, replayed = store.create(new_job(**fields), idempotency_key=None, body_sha256="b")
     assert not replayed
-    return record
+    return job.whole()
 
 
 def claimed(store: JobStore, **fields: Any) -> Claim:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from fastapi import Header, Request
+from fastapi.routing import APIRoute
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
@@ -16,7 +17,9 @@ from service.contract.values.errors import ErrorCode
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from pydantic.fields import FieldInfo
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -34,17 +37,27 @@ Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"
 Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds, 30 at most.")]
 
 
-async def known_parameters(request: Request) -> None:
-    """Refuse a query parameter that the route does not have, or that is there twice and takes one value.
+class Route(APIRoute):
+    """A route that refuses a query parameter which it does not have, or which is there twice and takes one value.
 
     A mistyped one would change nothing, and of two values one would be dropped, without a word.
-
-    Raises
-    ------
-    ProblemError
-        422 that names the parameters there are.
     """
-    known = {str(field.alias): field.field_info for field in request.scope["route"].dependant.query_params}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+        known = {str(field.alias): field.field_info for field in self.dependant.query_params}
+
+        async def checked(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _check_parameters(request, known)
+            return await answer(request)
+
+        return checked
+
+
+def _check_parameters(request: Request, known: Mapping[str, FieldInfo]) -> None:
+    """Raise ProblemError 422, which names the parameters there are."""
     for name in request.query_params:
         if name not in known:
             there = f"; the parameters are {', '.join(sorted(known))}" if known else ""

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from service.api.bodies import check_charset, check_encoding, media_type_of, parameters_of, receive
 from service.api.dataset_examples import CSV
 from service.api.problems import invalid_parameter
-from service.api.routes.common import Flag, answers, json_response, problems
+from service.api.routes.common import Flag, Route, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State
 from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
@@ -28,7 +28,7 @@ from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import BYTES
 from service.datasets.uploads.request import LONGEST_NAME, Choice
 
-router = APIRouter(prefix="/v1/datasets", tags=["data sets"])
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"], route_class=Route)
 
 CHOSEN_NAMES = 1000
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}

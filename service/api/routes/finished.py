@@ -1,15 +1,16 @@
 """Answers under a tag of their content: what a job that has succeeded left behind."""
 
 import gzip
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated
 
 from fastapi import Depends, Header
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from service.api.forms.pieces import PIECE, Pieces, compressed, of_bytes
 from service.api.negotiate import matches, takes_gzip
 from service.contract.values.media_types import HTML, JSON, NPZ, PDF, PNG, SAFETENSORS, SVG, VEGA_LITE
 
@@ -35,20 +36,39 @@ class Finished:
     accept: Annotated[str, Header(include_in_schema=False)] = ""
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = ""
 
-    def answer(self, content: bytes, media_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
-        """Answer with content under a tag of what is sent; binary arrays and drawings alone are kept for good."""
+    def answer(
+        self, content: bytes | Pieces, media_type: str = JSON, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Answer with content under a tag of what is sent; binary arrays and drawings alone are kept for good.
+
+        What is more than one piece is sent piece by piece.
+        """
         sent = {**(headers or {}), "Cache-Control": FOR_GOOD if media_type in KEPT else ASK_FIRST}
-        tag = hashlib.sha256(content).hexdigest()
-        compress = False
-        if media_type in TEXTS and len(content) >= LARGE:
+        pieces = content if isinstance(content, Pieces) else of_bytes(content)
+        tag, compress = pieces.sha256, False
+        if media_type in TEXTS and pieces.size >= LARGE:
             sent["Vary"] = ", ".join(filter(None, (sent.get("Vary"), "Accept-Encoding")))
             compress = takes_gzip(self.accept_encoding)
         sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire
         if matches(self.if_none_match, sent["ETag"]):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
         if compress:
-            content, sent["Content-Encoding"] = gzip.compress(content, LEVEL, mtime=0), "gzip"
-        return Response(content, headers=sent, media_type=media_type)
+            sent["Content-Encoding"] = "gzip"
+        if pieces.size > PIECE:
+            if not compress:
+                sent["Content-Length"] = str(pieces.size)
+            begun = _begun(pieces.read())
+            return StreamingResponse(compressed(begun, LEVEL) if compress else begun, 200, sent, media_type)
+        whole = b"".join(pieces.read())
+        if compress:
+            whole = gzip.compress(whole, LEVEL, mtime=0)
+        return Response(whole, headers=sent, media_type=media_type)
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Read the first piece: what is not there has another answer."""
+    first = next(pieces)
+    return chain([first], pieces)
 
 
 FinishedOf = Annotated[Finished, Depends(Finished)]

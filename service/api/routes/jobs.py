@@ -6,6 +6,8 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -15,17 +17,17 @@ from starlette.responses import Response
 from service.api.bodies import read_json
 from service.api.negotiate import etag_of, matches, wait_of
 from service.api.problems import RETRY_AFTER_S
-from service.api.routes.common import Flag, Prefer, answers, json_response, one_of, problems, ref
-from service.api.state import JobsOf, LinksOf, State
+from service.api.routes.common import Flag, Prefer, Route, answers, json_response, one_of, problems, ref
+from service.api.state import JobsOf, LinksOf, ServiceState, State, state_of
 from service.api.views import dry_run_json, job_json, page_json
 from service.contract.job import JobRecord, JobStatus
 from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
-from service.jobs.jobs import Jobs
+from service.jobs.planning.child import LARGE
 from service.jobstore import JobQuery
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _RETRY_AFTER = str(RETRY_AFTER_S)
@@ -87,7 +89,6 @@ def _headers(record: JobRecord) -> dict[str, str]:
 async def create_job(
     *,
     request: Request,
-    service: State,
     dry_run: Annotated[Flag, Query(description="Answer as `POST /v1/jobs/plan` does; nothing is queued.")] = False,
     prefer: Prefer = None,
     idempotency_key: Annotated[
@@ -96,20 +97,33 @@ async def create_job(
     ] = None,
 ) -> Response:
     """Queue a study, an evaluation or a diagnosis. The answer is sent when the job is committed."""
+    service = state_of(request)
     jobs = service.jobs
     body = await read_json(request, jobs.limits.body_bytes)
     if dry_run:
-        return await _dry_run(jobs, body)
-    record, replayed = await run_in_threadpool(jobs.submit, body, idempotency_key)
+        return await _dry_run(service, body)
+    quick = await service.quick.submit(body) if idempotency_key is None else None
+    if quick is None:
+        limiter = _limiter(service, body)
+        job, replayed = await anyio.to_thread.run_sync(jobs.submit, body, idempotency_key, limiter=limiter)
+    else:
+        job, replayed = quick, False
+    record = job.record
     headers = {"Location": service.links.job(record.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
-        record = await service.waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
+        job = await service.waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
+        record = job.record
     status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
-    return json_response(job_json(record, service.links), status, headers | _headers(record))
+    return json_response(job_json(job, service.links), status, headers | _headers(record))
+
+
+def _limiter(service: ServiceState, body: bytes) -> anyio.CapacityLimiter | None:
+    """Return the turns that a body has to wait for where it is large; there are the framework's threads for others."""
+    return service.planning_turns if len(body) >= LARGE else None
 
 
 @router.post(
@@ -119,13 +133,14 @@ async def create_job(
     openapi_extra=_SPECIFICATION,
     responses=answers(HTTPStatus.OK, "What the specification comes to.", "DryRun") | _REFUSED,
 )
-async def plan_job(request: Request, jobs: JobsOf) -> Response:
+async def plan_job(request: Request, service: State) -> Response:
     """Check a specification, fill in every default and estimate the cost. Nothing is queued."""
-    return await _dry_run(jobs, await read_json(request, jobs.limits.body_bytes))
+    return await _dry_run(service, await read_json(request, service.jobs.limits.body_bytes))
 
 
-async def _dry_run(jobs: Jobs, body: bytes) -> Response:
-    return json_response(await run_in_threadpool(lambda: dry_run_json(jobs.plan(body))))
+async def _dry_run(service: ServiceState, body: bytes) -> Response:
+    plan = await anyio.to_thread.run_sync(service.jobs.plan, body, limiter=_limiter(service, body))
+    return json_response(dry_run_json(plan))
 
 
 @router.get(
@@ -177,15 +192,16 @@ async def get_job(
     jobs = service.jobs
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
-        record = await service.waiters.wait(jobs, job_id, seconds, enough)
+        job = await service.waiters.wait(jobs, job_id, seconds, enough)
     else:
-        record = await run_in_threadpool(jobs.get, job_id)
+        job = await run_in_threadpool(jobs.kept, job_id)
+    record = job.record
     headers = _headers(record)
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
     if matches(if_none_match, etag_of(record.revision)):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return json_response(job_json(record, service.links), headers=headers)
+    return json_response(job_json(job, service.links), headers=headers)
 
 
 @router.post(
@@ -201,9 +217,9 @@ async def get_job(
 )
 def cancel_job(job_id: str, jobs: JobsOf, links: LinksOf) -> Response:
     """Cancel a waiting job, or stop a running one. Repeating it changes nothing."""
-    record = jobs.cancel(job_id)
-    status = HTTPStatus.OK if record.done else HTTPStatus.ACCEPTED
-    return json_response(job_json(record, links), status, _headers(record))
+    job = jobs.cancel(job_id)
+    status = HTTPStatus.OK if job.record.done else HTTPStatus.ACCEPTED
+    return json_response(job_json(job, links), status, _headers(job.record))
 
 
 @router.delete(

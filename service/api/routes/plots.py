@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.api.forms.arrays import to_json
 from service.api.negotiate import accepted
 from service.api.problems import ProblemError
-from service.api.routes.common import answers, one_of, problems, ref
+from service.api.routes.common import Route, answers, one_of, problems, ref
 from service.api.routes.finished import HEADERS, FinishedOf
 from service.api.state import JobsOf, LinksOf, State
 from service.contract.names import PLOTS, plot_key
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from service.jobs.jobs import Jobs
 
-router = APIRouter(prefix="/v1/jobs/{job_id}/plots", tags=["plots"])
+router = APIRouter(prefix="/v1/jobs/{job_id}/plots", tags=["plots"], route_class=Route)
 
 KEYS: Final[Mapping[str, str]] = MappingProxyType({SVG: "svg", JSON: "data", VEGA_LITE: "vega"})
 """What stored forms are called in the keys of artifacts."""

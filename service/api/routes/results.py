@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -14,8 +16,9 @@ from starlette.responses import Response
 
 from service.api.forms import arrays as forms
 from service.api.forms import parameters
+from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_object
 from service.api.problems import invalid_parameter
-from service.api.routes.common import Responses, answers, choose_form, problems, ref
+from service.api.routes.common import Responses, Route, answers, choose_form, problems, ref
 from service.api.routes.finished import HEADERS, Finished, FinishedOf
 from service.api.state import JobsOf, LinksOf
 from service.contract import names
@@ -27,7 +30,7 @@ from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 from service.jobs.jobs import Jobs, ResultsUnavailableError
 
-router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"])
+router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"], route_class=Route)
 
 ENDINGS: Mapping[str, str] = MappingProxyType({SAFETENSORS: "safetensors", NPZ: "npz"})
 """Endings of the files that arrays are sent as."""
@@ -52,11 +55,10 @@ def _send(
     finished: Finished,
     jobs: Jobs,
     file: str,
-    arrays: Mapping[str, NDArray[Any]],
-    forms_of: Mapping[str, Callable[[], bytes]],
+    numbers: int,
+    forms_of: Mapping[str, Callable[[], bytes | Pieces]],
 ) -> Response:
-    """Answer with arrays in the form that is asked for; ``file`` is the name of a binary one, without its ending."""
-    numbers = sum(array.size for array in arrays.values())
+    """Answer with so many numbers in the form asked for; ``file`` is the name of a binary one, without its ending."""
     form = choose_form(finished.accept, numbers, jobs.limits.json_numbers)
     headers = {"Vary": "Accept"}
     if form in ENDINGS:
@@ -96,7 +98,7 @@ def get_results(job_id: str, jobs: JobsOf, links: LinksOf, finished: FinishedOf)
 )
 def get_losses(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
     """Read, per model and iteration, the objective and its parts; and the metrics at the end."""
-    return finished.answer(jobs.artifact(job_id, names.LOSSES))
+    return finished.answer(of_object(jobs.artifacts, jobs.reference(job_id, names.LOSSES)))
 
 
 @router.get(
@@ -130,16 +132,27 @@ def get_parameters(
     ] = None,
 ) -> Response:
     """Read the fitted parameters of one model as JSON, safetensors or NPZ."""
-    content = jobs.artifact(job_id, names.parameters_key(model))
+    kept = jobs.reference(job_id, names.parameters_key(model))
     if grid is not None and model != CONTINUUM:
         raise invalid_parameter("grid", "is for the continuum")
+
+    def fitted() -> parameters.FittedParameters:
+        return parameters.read(jobs.artifacts.get(kept), grid)
+
+    if grid is None:
+        forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+            JSON: lambda: fitted().to_json(),
+            SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
+            NPZ: lambda: fitted().to_npz(),
+        }
+        return _send(finished, jobs, model, numbers_in(jobs.artifacts, kept), forms_of)
     try:
-        fitted = parameters.read(content, grid)
+        on_grid = fitted()
     except parameters.GridTooLargeError:
         detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
         raise invalid_parameter("grid", detail, "too_large") from None
-    forms_of = {JSON: fitted.to_json, SAFETENSORS: fitted.to_safetensors, NPZ: fitted.to_npz}
-    return _send(finished, jobs, model, fitted.named, forms_of)
+    forms_of = {JSON: on_grid.to_json, SAFETENSORS: on_grid.to_safetensors, NPZ: on_grid.to_npz}
+    return _send(finished, jobs, model, sum(array.size for array in on_grid.named.values()), forms_of)
 
 
 EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`, `continuum`, or `sampled-256`.")]
@@ -196,11 +209,20 @@ def _send_output(
     named: Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]] = _no_names,
 ) -> Response:
     """Answer with what an evaluation computed, and in JSON with what ``named`` says of it."""
-    content = jobs.artifact(job_id, names.output_key(output, model))
-    arrays = forms.of_file(content)
-    forms_of = {
-        JSON: lambda: forms.to_json({"model": model, **forms.as_lists(arrays), **named(arrays)}),
-        SAFETENSORS: lambda: content,
-        NPZ: lambda: forms.to_npz(arrays),
+    kept = jobs.reference(job_id, names.output_key(output, model))
+
+    def to_json() -> bytes:
+        arrays = forms.of_file(jobs.artifacts.get(kept))
+        return forms.to_json({"model": model, **forms.as_lists(arrays), **named(arrays)})
+
+    def to_npz() -> Pieces:
+        with tempfile.NamedTemporaryFile() as copy:
+            jobs.artifacts.get_file(kept, Path(copy.name))
+            return of_npz(mapped(Path(copy.name)))
+
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: to_json,
+        SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
+        NPZ: to_npz,
     }
-    return _send(finished, jobs, f"{output}-{model}", arrays, forms_of)
+    return _send(finished, jobs, f"{output}-{model}", numbers_in(jobs.artifacts, kept), forms_of)

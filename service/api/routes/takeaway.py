@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from service.api.problems import ProblemError, invalid_parameter
-from service.api.routes.common import answers, problems
+from service.api.routes.common import Route, answers, problems
 from service.api.routes.finished import HEADERS, FinishedOf
 from service.api.state import JobsOf, State
 from service.contract import names
@@ -28,7 +28,7 @@ from service.export.onnx_size import TooLargeError
 from service.jobs.jobs import Jobs, ResultsUnavailableError
 from service.report.render import SECURITY, Source, render
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], route_class=Route)
 
 _TEXT = {"schema": {"type": "string"}}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

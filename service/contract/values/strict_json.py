@@ -6,10 +6,12 @@ import codecs
 import json
 import math
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from service.contract.values.errors import ErrorCode, FieldError, SpecInvalidError, token
 from service.contract.values.limits import LIMITS
+from service.contract.values.pointers import MOST_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +60,7 @@ def decode(body: bytes) -> Any:
     value = _parse(text)
     if _deeper_than(body, NESTING):
         raise _too_deep()
-    if _MAY_BE_SURROGATE.search(body) and (errors := tuple(_lone_surrogates(value, ""))):
+    if _MAY_BE_SURROGATE.search(body) and (errors := tuple(islice(_lone_surrogates(value, ""), MOST_ERRORS))):
         raise SpecInvalidError(errors)
     return value
 

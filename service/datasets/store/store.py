@@ -102,7 +102,7 @@ class DatasetStore:
         InvalidCursor
             `cursor` is not the ``next_cursor`` of a page.
         """
-        listed = newest_first(self._redis, keys.DATASETS, keys.DATASET, FIELDS, cursor=cursor)
+        listed = newest_first(self._redis, keys.DATASETS, keys.DATASET, FIELDS, cursor=cursor, chunk=limit + 1)
         return page_of((_decode(**fields) for fields in listed), limit)
 
 

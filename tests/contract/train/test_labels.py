@@ -15,7 +15,7 @@ from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedInline
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS
-from service.jobs.plans import encode
+from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from service.contract.names import DATA, RESULTS, data_path
 from service.contract.plan import InlineSamples
 from service.contract.train.resolve import resolve_train
 from service.contract.values.limits import LIMITS
-from service.jobs.plans import encode
+from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.executor import JobInput

@@ -19,7 +19,7 @@ from service.contract.plan import InlineSamples
 from service.contract.train.resolve import resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.train.results import Losses, ResultsFile
-from service.jobs.plans import encode
+from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
 from worker.execution import execute
 from worker.execution.problems import prepare_problem

@@ -18,7 +18,7 @@ from service.contract.plots.data import BoundariesData, MinimaData, OrdersData, 
 from service.contract.plots.index import PlotName, PlotsFile
 from service.contract.train.resolve import resolve_train
 from service.contract.values.answer import Answer
-from service.jobs.plans import encode
+from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
 from worker.execution import execute, plots
 from worker.execution.plot_data.decision_boundaries import boundaries_of

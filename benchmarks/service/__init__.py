@@ -1,0 +1,1 @@
+"""What the service itself costs: latency, CPU time of requests, and what large bodies do to others."""
