@@ -25,7 +25,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 """Figures of whole runs, which are kept."""
 PASSING = ROOT / "build" / "bench"
 """Figures of quick runs."""
-PRINTED = ("service",)
+PRINTED = ("service.overhead", "service.bodies", "service", "starts", "diagnostics", "memory")
 """Scripts of ``benchmarks`` that print sentences, which whole runs keep as they are."""
 MEASURE = "CPU seconds of the process, one thread, medians of repeats taken in turns"
 _LIBRARIES = ("torch", "numpy", "scipy", "numba", "torchdiffeq")

@@ -184,9 +184,9 @@ _RESULTS: Json = {
     "models": [
         _fit("discrete-8", (0.0978595, 0.000625436, 0.047842, 0.049392, 2.9e-8), 0.999844, (41, 47), 8)
         | {"kind": "discrete", "depth": 8},
-        _fit("discrete-16", (0.0935512, 0.000532987, 0.0473782, 0.0456401, 3.7e-8), 0.999867, (13, 20), 16)
+        _fit("discrete-16", (0.0935512, 0.000532987, 0.0473782, 0.0456401, 3.7e-8), 0.999867, (8, 9), 16)
         | {"kind": "discrete", "depth": 16},
-        _fit("continuum", (0.089174, 0.000448408, 0.0468227, 0.0419029, 3.4e-8), 0.999888, (20, 29), 9)
+        _fit("continuum", (0.089174, 0.000448408, 0.0468227, 0.0419029, 3.4e-8), 0.999888, (8, 11), 9)
         | {"kind": "continuum", "basis": {"family": "legendre", "degree": 8}, "steps": 64, "tolerance_reached": 9e-10},
     ],
     "diagnostics": _DIAGNOSTICS,
@@ -194,14 +194,14 @@ _RESULTS: Json = {
     "links": {"self": f"{_JOB}/results", "job": _JOB, "losses": f"{_JOB}/results/losses"},
 }
 _HISTORY = {
-    "objective": [1.19931, 0.0978595],
-    "terminal_loss": [0.950981, 0.000625436],
-    "gradient_norm": [2.73862, 2.9e-8],
+    "objective": [4.22581, 0.0978595],
+    "terminal_loss": [3.98978, 0.000625436],
+    "gradient_norm": [1.4566, 2.9e-8],
     "regularisation": {
-        "K": [0.0510141, 0.047842],
-        "b": [0.100489, 0.0],
-        "W": [0.096783, 0.049392],
-        "c": [4.27e-5, 0.0],
+        "K": [0.104518, 0.047842],
+        "b": [0.0927313, 0.0],
+        "W": [0.0113858, 0.049392],
+        "c": [0.0273982, 0.0],
     },
 }
 _OUTPUT = f"/v1/jobs/{_EVALUATION}/results"

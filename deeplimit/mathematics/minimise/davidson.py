@@ -95,11 +95,12 @@ def smallest_eigenvalue(
         last = space.full or (stop is not None and stop())
         look = precondition is not None or (space.size >= least_products and space.size % _EVERY == 0)
         residual = space.residual() if look or last else space.products[space.size - 1]
-        new = None if last else space.new_direction(residual if precondition is None else precondition(residual))
+        wanted = residual if precondition is None else precondition(residual)
+        new = None if last else space.new_direction(wanted, of_products=precondition is None)
         if new is None and not last:
             # What is left of the residual itself: nothing, if the space is invariant.
             residual = space.residual()
-            new = space.new_direction(residual)
+            new = space.new_direction(residual, of_products=True)
         pair = space.pair() if look or new is None else None
         if pair is None:
             continue
@@ -155,10 +156,11 @@ class _Space:
         values, _ = self.ritz()
         return math.sqrt(self.size) * torch.finfo(self.basis.dtype).eps * float(values.abs().max())
 
-    def new_direction(self, v: Tensor) -> Tensor | None:
+    def new_direction(self, v: Tensor, *, of_products: bool) -> Tensor | None:
         """Return the unit vector along what of v the basis does not span, or None where that is rounding."""
-        length, noise = float(torch.linalg.vector_norm(v)), torch.finfo(v.dtype).eps
+        steepest = float(self._projected.diagonal().abs().max()) if of_products else 0.0
+        noise = torch.finfo(v.dtype).eps * max(float(torch.linalg.vector_norm(v)), steepest)
         for _ in range(2):
             v = v - self.basis[: self.size].T @ (self.basis[: self.size] @ v)
         left = float(torch.linalg.vector_norm(v))
-        return None if left <= _EXHAUSTED * noise * length else v / left
+        return None if left <= _EXHAUSTED * noise else v / left

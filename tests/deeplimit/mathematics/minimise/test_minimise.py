@@ -247,4 +247,4 @@ def test_relu_ends_on_a_kink_of_two_moons() -> None:
     assert found.objective == pytest.approx(0.04758, rel=1e-3)
     assert found.gradient_norm > 1e-4, "a kink, not a small gradient"
     assert found.hessian_products == 0
-    assert 0.0 < found.error_estimate < 1e-3 * found.objective
+    assert 0.0 < found.error_estimate < 2e-2 * found.objective
