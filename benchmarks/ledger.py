@@ -20,10 +20,13 @@ from deeplimit.mathematics.study import branch_certificates, saddles, sweep
 from deeplimit.mathematics.study.fitter import Fitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 WEIGHTS: Final = {"forward": 0.5, "gradient": 0.5, "backward": 0.5, "tangent": 1.0, "second_adjoint": 1.0}
 """By method of a kernel. One that calls another of them is not counted twice."""
+AT_ONCE: Final = {"gradients": (1, 1.0), "objective": (2, 1.0), "hessian_product": (2, 3.0), "objectives": (2, 1.0)}
+"""Of passes in one go, which a kernel may not have and then returns None: where the samples are among what is given,
+and the weight; that of ``objectives`` is for each set."""
 
 
 class Ledger:
@@ -54,7 +57,7 @@ class Ledger:
         """Count all that is done in this context."""
         with contextlib.ExitStack() as stack:
             for kind in _concrete(Kernel):
-                for name in WEIGHTS:
+                for name in (*WEIGHTS, *AT_ONCE):
                     if name in vars(kind):
                         stack.enter_context(mock.patch.object(kind, name, self._counted(kind, name)))
             for owner, name, section in (
@@ -96,16 +99,17 @@ class Ledger:
         def call(kernel: Kernel, *given: Any, **named: Any) -> Any:
             if self._inside:
                 return real(kernel, *given, **named)
-            samples = len(given[2]) if name == "forward" else given[0].states.shape[1]
-            amount = WEIGHTS[name] * kernel.steps * kernel.stages * samples
-            self.layers[self._open[-1]] += amount
-            self.calls[self._open[-1], name] += amount
-            self.total += amount
             self._inside = True
             try:
-                return real(kernel, *given, **named)
+                found = real(kernel, *given, **named)
             finally:
                 self._inside = False
+            if found is not None:
+                amount = _weighted_samples(name, given) * kernel.steps * kernel.stages
+                self.layers[self._open[-1]] += amount
+                self.calls[self._open[-1], name] += amount
+                self.total += amount
+            return found
 
         return call
 
@@ -138,6 +142,14 @@ class Ledger:
         now = time.thread_time()
         self.seconds[self._open[-1]] += now - self._since
         self._since = now
+
+
+def _weighted_samples(name: str, given: Sequence[Any]) -> float:
+    """Return the samples that a call of a kernel goes through, times its weight."""
+    if name in AT_ONCE:
+        place, weight = AT_ONCE[name]
+        return weight * len(given[place]) * (len(given[1]) if name == "objectives" else 1)
+    return WEIGHTS[name] * (len(given[2]) if name == "forward" else given[0].states.shape[1])
 
 
 def _trains(section: str) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor
     from deeplimit.mathematics import (
         Block,
+        Coarse,
         ContinuumOptions,
         DepthStart,
         Follow,
@@ -48,6 +49,7 @@ __all__ = [
     "Block",
     "Client",
     "ClientError",
+    "Coarse",
     "ContinuumOptions",
     "Dataset",
     "DeepLimitClassifier",
@@ -89,6 +91,7 @@ _CLIENT = (
 )
 _MATHEMATICS = (
     "Block",
+    "Coarse",
     "ContinuumOptions",
     "DepthStart",
     "Follow",

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from deeplimit.mathematics import Block, Coarse, ContinuumOptions, Integrator, Regime, Training, Weights
+from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.predicted_start import predicted_start
@@ -86,6 +87,8 @@ def test_it_is_never_more_work_than_without_and_the_same_minimum(name: str) -> N
     if abs(ours[4].solution.objective - theirs[4].solution.objective) > 1e-8:
         return  # another memory may lead from one start to another minimum, and so to another branch
     for depth, point in ours.items():
+        if theirs[depth].solution.status is not Status.CONVERGED:
+            break  # the plain minimisation ran out of iterations, and goes on from where it was
         assert point.solution.objective == pytest.approx(theirs[depth].solution.objective, abs=1e-9)
 
 
