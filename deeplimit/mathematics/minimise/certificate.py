@@ -134,7 +134,9 @@ def certify(
     sharp = near is None or (inverse is None and length <= FEW_COORDINATES)
     tolerance, most = _SHARP if sharp else _QUICK
     itemsize = solution.u.element_size()
-    allowed = min(_MOST_NUMBERS * itemsize, problem.memory.vectors or _MOST_NUMBERS * itemsize)
+    allowed = _MOST_NUMBERS * itemsize
+    if problem.memory.vectors is not None:  # half: pairs are kept as well
+        allowed = min(allowed, problem.memory.vectors // 2)
     most = vectors_that_fit(length, itemsize, allowed, least=0, most=most)
     if most < min(_FEWEST, length):
         return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")

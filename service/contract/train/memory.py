@@ -31,6 +31,8 @@ PAIRS: Final = 20
 """Pairs of vectors that L-BFGS keeps."""
 LEAST_PAIRS: Final = 3
 """With less memory it keeps so many."""
+KEPT: Final = 3
+"""Times the pairs of the largest model that all have together, with what is made room for."""
 CERTIFY: Final = 8
 """Vectors during a certificate, without the Krylov basis."""
 KRYLOV: Final = 60
@@ -172,7 +174,7 @@ class TrainMemory:
         )
 
     def _least_vectors(self) -> int:
-        return 2 * LEAST_PAIRS * self.itemsize * max(model.vector for model in self.models)
+        return 2 * KEPT * LEAST_PAIRS * self.itemsize * max(model.vector for model in self.models)
 
     def _working(self, model: ModelSize, shares: Shares) -> int:
         """Return the bytes of a model while it is trained or certified, whichever are more."""
@@ -201,12 +203,12 @@ def _beyond(model: ModelSize) -> int:
 
 def _pairs(vector: int, allowed: int | None) -> int:
     """Return how many pairs of vectors of so many bytes are kept."""
-    return PAIRS if allowed is None else max(LEAST_PAIRS, min(PAIRS, allowed // (2 * vector)))
+    return PAIRS if allowed is None else max(LEAST_PAIRS, min(PAIRS, allowed // (4 * KEPT * vector)))
 
 
 def _krylov(length: int, itemsize: int, allowed: int | None) -> int:
     """Return how many vectors the Krylov basis has, 0 where it has too few to be made."""
     most = min(KRYLOV, KRYLOV_NUMBERS // length)
     if allowed is not None:
-        most = min(most, allowed // (length * itemsize))
+        most = min(most, allowed // (2 * length * itemsize))
     return min(most, length) if most >= min(FEWEST_KRYLOV, length) else 0
