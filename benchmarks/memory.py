@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import torch
 
+from deeplimit.mathematics.kernels.choice import prepare
 from service.artifacts import ArtifactStore
 from service.contract.train.request import TrainSpec
 from service.contract.train.resolve import Resolution, resolve_train
@@ -70,6 +71,11 @@ JOBS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
             "discrete": {"depths": [4, 8]},
             "continuum": None,
         },
+        "eight thousand, deep": {
+            "data": {"source": "builtin", "name": "moons", "samples": 8000},
+            "discrete": {"depths": [64]},
+            "continuum": None,
+        },
         "digits in 150 MiB": {
             "data": DIGITS,
             "discrete": {"depths": [4, 16]},
@@ -117,6 +123,7 @@ def resident(field: str) -> int:
 def child(place: str) -> None:
     """Run the job on standard input and print what it added at its peak."""
     torch.set_num_threads(1)
+    prepare()  # as a trainer is while it waits for its first job
     job = JobInput("0123456789abcdef", 1, json.load(sys.stdin), ArtifactStore(Path(place)), {})
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is resident

@@ -91,7 +91,7 @@ def most_pairs(model: Model) -> int:
     size = model.coordinates.length * model.problem.x.element_size()
     worth = min(_MOST_PAIRS, max(_FEW_PAIRS, model.problem.samples // 4))
     allowed = model.problem.memory.vectors
-    if allowed is not None:  # a third: pairs of coarser models are kept, and room for more is made beside the old
+    if allowed is not None:  # half, of which coarser models keep theirs, and room for more is made beside the old
         length, itemsize = model.coordinates.length, model.problem.x.element_size()
-        return pairs_that_fit(length, itemsize, min(_PAIRS_BYTES, allowed // 3), worth)
+        return pairs_that_fit(length, itemsize, min(_PAIRS_BYTES, allowed // 6), worth)
     return max(MEMORY, min(worth, _PAIRS_BYTES // (2 * size)))

@@ -133,9 +133,7 @@ def certify(
     inverse = solution.inverse if near is not None and problem.curvature_floor > 0.0 else None
     sharp = near is None or (inverse is None and length <= FEW_COORDINATES)
     tolerance, most = _SHARP if sharp else _QUICK
-    itemsize = solution.u.element_size()
-    allowed = min(_MOST_NUMBERS * itemsize, problem.memory.vectors or _MOST_NUMBERS * itemsize)
-    most = vectors_that_fit(length, itemsize, allowed, least=0, most=most)
+    most = vectors_that_fit(length, solution.u.element_size(), _most_bytes(problem), least=0, most=most)
     if most < min(_FEWEST, length):
         return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")
     if stop is not None and stop():
@@ -252,3 +250,9 @@ def _unit(v: Tensor) -> Tensor:
 
 def _null(reason: str) -> Certificate:
     return Certificate(withheld=dict.fromkeys(("lambda_min", "lambda_min_error", "kind", "optimisation_error"), reason))
+
+
+def _most_bytes(problem: Problem) -> int:
+    """Return the bytes that a Krylov basis may take: half of the vectors' where they are bounded, as pairs are kept."""
+    wanted, allowed = _MOST_NUMBERS * problem.x.element_size(), problem.memory.vectors
+    return wanted if allowed is None else min(wanted, allowed // 2)

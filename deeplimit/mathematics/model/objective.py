@@ -322,7 +322,8 @@ def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
 
 def samples_at_once(problem: Problem, stages: int, beside: int = 0) -> int:
     """Return how many samples may go through a kernel of Q stages at once, at least 1, with all that is kept there."""
-    entries = _ARRAYS * stages * max(problem.state_dim, problem.width) + beside
+    widest = -(-max(problem.state_dim, problem.width) // 4) * 4  # the fused kernel keeps whole fours of features
+    entries = _ARRAYS * stages * widest + beside
     return max(1, problem.memory.of_product // (entries * problem.x.element_size()))
 
 

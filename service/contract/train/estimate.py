@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.contract.estimate import AtMost, Cost, Estimate, Sizes
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_GRADIENT, LayerCost
-from service.contract.train.memory import ModelSize, TrainMemory
+from service.contract.train.memory import ModelSize, TrainMemory, padded
 from service.contract.train.regimes import DepthStart, Weights
 from service.contract.train.request import AUTO, Activation, Dtype
 from service.contract.values.limits import LIMITS
@@ -106,7 +106,7 @@ def memory_of(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> T
         data=8 * FORMS * sizes.samples * (d + m),
         branches=min(starts, BRANCHES),
         itemsize=itemsize,
-        widest=layer.widest,
+        widest=padded(layer.widest),
         smooth=network.activation in SMOOTH,
         continuum=spec.continuum is not None,
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.contract.train.layer_cost import LayerCost
 
-PROCESS: Final = 24 * 2**20
+PROCESS: Final = 32 * 2**20
 """Bytes that a first job adds to a process, whatever its size: libraries load what they need when it is needed."""
 PROCESS_CONTINUUM: Final = 16 * 2**20
 """The same where a continuum is trained, whose limit is found once more by SciPy."""
@@ -27,10 +27,12 @@ WIDEST: Final = 13
 """Arrays as wide as the widest that such a product counts for every stage."""
 FIT: Final = 13
 """Vectors of the parameters during a fit: points, gradients, values by stage and their gradients; without the pairs."""
-PAIRS: Final = 20
-"""Pairs of vectors that L-BFGS keeps."""
+PAIRS: Final = 40
+"""Pairs of vectors that L-BFGS keeps, as a rule, and the study for the models after."""
 LEAST_PAIRS: Final = 3
 """With less memory it keeps so many."""
+KEPT: Final = 3
+"""Times the pairs of the largest model that all have together, with what is made room for."""
 CERTIFY: Final = 8
 """Vectors during a certificate, without the Krylov basis."""
 KRYLOV: Final = 60
@@ -74,10 +76,10 @@ class ModelSize:
     @classmethod
     def of(cls, layer: LayerCost, layers: int, vector: int, per_layer: int) -> ModelSize:
         """Return the size of a model of so many layers, from the trained numbers of all and of one."""
-        d, w, stages = layer.state_dim, layer.width, layer.stages
+        d, w, stages = padded(layer.state_dim), padded(layer.width), layer.stages
         inner = 0 if stages == 1 else stages * d  # the states inside a step
         trajectory = d + inner + 2 * stages * w
-        plain = layer.entries == w * d and not layer.implicit
+        plain = layer.entries == layer.width * layer.state_dim and not layer.implicit
         adjoint = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
         tangent = stages * (2 * w + 2 * d)
         more = 3 * stages * w
@@ -172,7 +174,7 @@ class TrainMemory:
         )
 
     def _least_vectors(self) -> int:
-        return 2 * LEAST_PAIRS * self.itemsize * max(model.vector for model in self.models)
+        return 2 * KEPT * LEAST_PAIRS * self.itemsize * max(model.vector for model in self.models)
 
     def _working(self, model: ModelSize, shares: Shares) -> int:
         """Return the bytes of a model while it is trained or certified, whichever are more."""
@@ -185,13 +187,18 @@ class TrainMemory:
         if not self.smooth or not krylov:
             return fit + beyond
         limit = PRODUCTS if shares.states is None else min(PRODUCTS, shares.states)
-        certify = (CERTIFY + krylov) * vectors + self._of_product(model, limit)
+        certify = (CERTIFY + krylov + 2 * _pairs(vectors, shares.vectors)) * vectors + self._of_product(model, limit)
         return max(fit, certify) + beyond
 
     def _of_product(self, model: ModelSize, limit: int) -> int:
         """Return the bytes of the states of a Hessian-vector product that may take ``limit``, one sample at least."""
         once = max(1, limit // (self.itemsize * (WIDEST * model.stages * self.widest + model.once)))
         return self.itemsize * min(self.samples, once) * (model.kept_by_product + model.once)
+
+
+def padded(features: int) -> int:
+    """Return how many features a kernel keeps: whole fours, as the fused one goes through them."""
+    return -(-features // 4) * 4
 
 
 def _beyond(model: ModelSize) -> int:
@@ -201,12 +208,12 @@ def _beyond(model: ModelSize) -> int:
 
 def _pairs(vector: int, allowed: int | None) -> int:
     """Return how many pairs of vectors of so many bytes are kept."""
-    return PAIRS if allowed is None else max(LEAST_PAIRS, min(PAIRS, allowed // (2 * vector)))
+    return PAIRS if allowed is None else max(LEAST_PAIRS, min(PAIRS, allowed // (4 * KEPT * vector)))
 
 
 def _krylov(length: int, itemsize: int, allowed: int | None) -> int:
     """Return how many vectors the Krylov basis has, 0 where it has too few to be made."""
     most = min(KRYLOV, KRYLOV_NUMBERS // length)
     if allowed is not None:
-        most = min(most, allowed // (length * itemsize))
+        most = min(most, allowed // (2 * length * itemsize))
     return min(most, length) if most >= min(FEWEST_KRYLOV, length) else 0

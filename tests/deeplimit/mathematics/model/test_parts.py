@@ -125,8 +125,9 @@ def test_parts_fit_what_is_allowed(steps: int, samples: int, d: int, share: floa
     assert parts.samples * d * (3 * parts.steps + starts) <= allowed
 
 
-def test_a_study_keeps_the_buffers_of_one_network() -> None:
-    problem = Problem([[1.0], [-1.0], [0.5]], [[2.0], [-2.0], [1.0]], kernel="torch")  # the fused kernel keeps none
+def test_a_study_keeps_the_buffers_of_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = known_answers.two_moons()
+    monkeypatch.setattr(problem, "kernel", lambda _, steps: euler(steps))  # torch's, which has buffers
     networks = [ResidualNetwork(problem, depth) for depth in (4, 8)]
     for network in networks:
         network.evaluate(normal(network.coordinates.length, 1))
