@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
@@ -56,6 +57,8 @@ class Ledger:
     def watching(self) -> Iterator[None]:
         """Count all that is done in this context."""
         with contextlib.ExitStack() as stack:
+            with contextlib.suppress(ImportError):  # without Numba there is no fused kernel to count
+                import_module("deeplimit.mathematics.kernels.fused.kernel")
             for kind in _concrete(Kernel):
                 for name in (*WEIGHTS, *AT_ONCE):
                     if name in vars(kind):

@@ -22,7 +22,7 @@ from torch import Tensor
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 from deeplimit.mathematics.minimise.memory import pairs_that_fit
 from deeplimit.mathematics.model.objective import DiscretisedObjective
-from deeplimit.mathematics.model.transfer import Model, transfer
+from deeplimit.mathematics.model.transfer import Model, Transfer
 
 _FEW_PAIRS: Final = 100
 _MOST_PAIRS: Final = 500
@@ -47,14 +47,15 @@ class CarriedInverse:
     """H₀ of ``model`` from the inverse Hessian of a model nearby."""
 
     def __init__(self, model: Model, near: Model, inverse: InverseHessian) -> None:
-        self._model, self._near, self._inverse = model, near, inverse
+        self._inverse = inverse
+        self._there, self._back = Transfer(model, near), Transfer(near, model)
         self._own, self._nearby = RegulariserInverse(model), RegulariserInverse(near)
 
     def apply(self, g: Tensor, share: float) -> Tensor:
         """Return H₀ g; see ``InitialInverse``."""
-        there = transfer(g, self._model, self._near)
+        there = self._there(g)
         correction = self._inverse.apply(there, share).sub_(self._nearby.apply(there, share))
-        return self._own.apply(g, share).add_(transfer(correction, self._near, self._model))
+        return self._own.apply(g, share).add_(self._back(correction))
 
 
 @dataclass(frozen=True)

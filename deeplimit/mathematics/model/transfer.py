@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from deeplimit.mathematics.model.coordinates import DiscreteIncrements, PiecewiseLinearIncrements
+from deeplimit.mathematics.model.coordinates import DiscreteIncrements, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
 from deeplimit.mathematics.problem.learning_problem import LAYERED
@@ -63,32 +63,56 @@ def restrict(parameters: DiscreteParameters, depth: int) -> DiscreteParameters:
     return recover(lift(parameters), depth)
 
 
-def transfer(v: Tensor, source: Model, target: Model) -> Tensor:
-    """Return a direction v (length,) of one model in the flat coordinates of another of the same problem.
+class Transfer:
+    """The map of directions from the flat coordinates of one model to those of another of the same problem.
 
     Between two networks it samples lifts, from a network to the continuum it projects them, and from the continuum to a
-    network it samples; ``transfer(·, target, source)`` is the adjoint, and neither makes v longer.
+    network it samples. The map the other way is the adjoint, and neither makes a direction longer.
     """
-    if source is target:
-        return v.clone()
-    parts = source.coordinates.unpack(v)
-    carry = _between(source, target)
-    carried = {name: carry(part, source.problem.tau(name)) if name in LAYERED else part for name, part in parts.items()}
-    return target.coordinates.pack(carried)
+
+    def __init__(self, source: Model, target: Model) -> None:
+        self._source, self._target = source, target
+        self._between = _between(source, target)
+
+    def __call__(self, v: Tensor) -> Tensor:
+        """Return the image (length of the target,) of v (length of the source,)."""
+        if self._source is self._target:
+            return v.clone()
+        problem = self._source.problem
+        carried = {
+            name: self._between(part, problem.tau(name)) if name in LAYERED else part
+            for name, part in self._source.coordinates.unpack(v).items()
+        }
+        return self._target.coordinates.pack(carried)
 
 
 def _between(source: Model, target: Model) -> Callable[[Tensor, float], Tensor]:
     """Return the map of the coordinates (q, ...) of one parameter, given its τ."""
     if isinstance(source, ResidualNetwork) and isinstance(target, ResidualNetwork):
         return lambda u, tau: _resampled(u, tau, source, target)
-    if isinstance(source, ResidualNetwork):
-        assert isinstance(target, Flow)  # noqa: S101 - for the type checker: the only other model
-        basis = target.basis
-        return lambda u, tau: basis.project(_closed(source.layers.apply(u, tau)), tau)
-    if isinstance(target, ResidualNetwork):
-        times = _nodes(target.depth, source.problem.x)
-        return lambda u, tau: target.layers.coordinates(source.basis.sample(u, tau, times), tau)
-    return lambda u, _: source.basis.carried(u, target.basis)  # type: ignore[arg-type]  # one family a problem
+    if isinstance(source, Flow) and isinstance(target, Flow):
+        return lambda u, _: source.basis.carried(u, target.basis)  # type: ignore[arg-type]  # one family a problem
+    network, flow = (source, target) if isinstance(source, ResidualNetwork) else (target, source)
+    assert isinstance(network, ResidualNetwork)  # noqa: S101 - for the type checker: one of each is left
+    assert isinstance(flow, Flow)  # noqa: S101 - likewise
+    if isinstance(network.layers, DiscreteIncrements) and isinstance(flow.basis, LegendreIncrements):
+        gram = _gram(network, flow.basis)
+        return lambda u, _: torch.cat([u[:1], _product(gram.T if network is source else gram, u[1:])])
+    if network is source:
+        return lambda u, tau: flow.basis.project(_closed(network.layers.apply(u, tau)), tau)
+    times = _nodes(network.depth, flow.problem.x)
+    return lambda u, tau: network.layers.coordinates(flow.basis.sample(u, tau, times), tau)
+
+
+def _gram(network: ResidualNetwork, basis: LegendreIncrements) -> Tensor:
+    """Return √n ∫ φ_k over the cell of each increment, (n − 1, p)."""
+    antiderivative = basis.matrix(_nodes(network.depth, network.problem.x), 1.0)[:, 1:]
+    return (antiderivative[1:] - antiderivative[:-1]) * math.sqrt(network.depth)
+
+
+def _product(matrix: Tensor, values: Tensor) -> Tensor:
+    """Return the (a, b) matrix times values (b, ...), shape (a, ...)."""
+    return (matrix @ values.reshape(len(values), -1)).view(-1, *values.shape[1:])
 
 
 def _resampled(u: Tensor, tau: float, source: ResidualNetwork, target: ResidualNetwork) -> Tensor:

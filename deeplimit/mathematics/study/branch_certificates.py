@@ -17,7 +17,7 @@ from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certific
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
-from deeplimit.mathematics.model.transfer import Model, transfer
+from deeplimit.mathematics.model.transfer import Model, Transfer
 from deeplimit.mathematics.study.branches import Branch, StationaryPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.progress import begin_part
@@ -84,7 +84,7 @@ def nearby_eigenvector(branch: Branch, model: Model) -> NearbyEigenvector | None
     for depth, point in sorted(branch.points.items(), reverse=True):
         known = point.certificate
         if depth < below and known is not None and known.vector is not None:
-            vector = transfer(known.vector, point.network, model)
+            vector = Transfer(point.network, model)(known.vector)
             if bool(vector.any()):
                 return NearbyEigenvector(vector, known.lambda_max or 0.0)
     return None

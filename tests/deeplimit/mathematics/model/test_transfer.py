@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 from torch import Tensor
 
+from deeplimit.mathematics import Problem, Regime, Weights
 from deeplimit.mathematics.model.coordinates import DiscreteIncrements, LegendreIncrements, PiecewiseLinearIncrements
-from deeplimit.mathematics.model.flow import ContinuumParameters
-from deeplimit.mathematics.model.residual_network import DiscreteParameters
-from deeplimit.mathematics.model.transfer import lift, prolong, recover, restrict
+from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
+from deeplimit.mathematics.model.residual_network import DiscreteParameters, ResidualNetwork
+from deeplimit.mathematics.model.transfer import Model, Transfer, lift, prolong, recover, restrict
 
 depths = st.integers(2, 24)
 seeds = st.integers(0, 2**31)
@@ -124,3 +125,41 @@ def test_directions_that_make_no_sense() -> None:
         prolong(parameters, 4)
     with pytest.raises(ValueError, match="depth 16 is not coarser than 8"):
         restrict(parameters, 16)
+
+
+@pytest.mark.parametrize(
+    "basis", [(LegendreIncrements, 6, 9), (PiecewiseLinearIncrements, 6, 12)], ids=["legendre", "linear"]
+)
+@pytest.mark.parametrize("weights", [Weights.VARYING, Weights.CONSTANT])
+def test_transfers_of_directions_are_adjoint_and_lengthen_nothing(
+    basis: tuple[type[LegendreIncrements] | type[PiecewiseLinearIncrements], int, int], weights: Weights
+) -> None:
+    problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]], state_dim=2, regime=Regime(weights=weights))
+    kind, *sizes = basis
+    if weights is Weights.CONSTANT:
+        kind, sizes = LegendreIncrements, [0, 0]
+    models: list[Model] = [ResidualNetwork(problem, depth) for depth in (2, 4, 5, 8, 12)]
+    models += [Flow(problem, kind(size), 24) for size in sizes]
+    for source in models:
+        for target in models:
+            there, back = Transfer(source, target), Transfer(target, source)
+            T = torch.stack([there(row) for row in torch.eye(source.coordinates.length, dtype=torch.float64)], 1)
+            adjoint = torch.stack([back(row) for row in torch.eye(target.coordinates.length, dtype=torch.float64)], 0)
+            torch.testing.assert_close(T, adjoint, rtol=0.0, atol=1e-12)
+            assert float(torch.linalg.matrix_norm(T, 2)) <= 1.0 + 1e-12
+
+
+def test_a_transfer_of_directions_is_the_prolongation_and_the_projection() -> None:
+    problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]], state_dim=2)
+    coarse, fine, flow = (
+        ResidualNetwork(problem, 5),
+        ResidualNetwork(problem, 10),
+        Flow(problem, LegendreIncrements(7), 16),
+    )
+    u = coarse.random(torch.Generator().manual_seed(0), 1.0)
+    prolonged = fine.encode(prolong(coarse.parameters(u), 10))
+    torch.testing.assert_close(Transfer(coarse, fine)(u), prolonged, rtol=1e-12, atol=1e-12)
+    projected = flow.project(lift(coarse.parameters(u)))
+    torch.testing.assert_close(Transfer(coarse, flow)(u), projected, rtol=1e-12, atol=1e-12)
+    sampled = fine.encode(recover(flow.parameters(projected), 10))
+    torch.testing.assert_close(Transfer(flow, fine)(projected), sampled, rtol=1e-12, atol=1e-12)
