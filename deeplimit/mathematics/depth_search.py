@@ -124,7 +124,9 @@ def train_for_error(
         return _asked(subject, measured, wanted, stopped)
 
     checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
-    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline, advise_asked=asked))
+    diagnostics = diagnose(subject, checkpoint, deadline=deadline, advise_asked=asked)
+    study.forget_curvature()
+    return TrainedStudy(study, diagnostics)
 
 
 def _for_predictions(continuum: ContinuumOptions, problem: Problem) -> ContinuumOptions:

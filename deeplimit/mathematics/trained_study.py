@@ -111,7 +111,9 @@ def train(
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
     checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)
-    return TrainedStudy(study, diagnose(subject, checkpoint, deadline=deadline))
+    diagnostics = diagnose(subject, checkpoint, deadline=deadline)
+    study.forget_curvature()
+    return TrainedStudy(study, diagnostics)
 
 
 def subject_of(

@@ -23,12 +23,16 @@ local jobs = redis.call('ZREVRANGEBYSCORE', JOBS, '(' .. indexed, '-inf', 'WITHS
 for place = 1, #jobs, 2 do
   local id, created = jobs[place], text(tonumber(jobs[place + 1]))
   local held = redis.call('HMGET', JOB .. id, 'status', 'kind', 'external_id')
-  for _, status in ipairs(ARGV) do
-    if status ~= held[1] then take(by_status(status, held[2], held[3]), id) end
+  if held[1] and held[2] then
+    for _, status in ipairs(ARGV) do
+      if status ~= held[1] then take(by_status(status, held[2], held[3]), id) end
+    end
+    put(by_status(held[1], held[2], held[3]), created, id)
+    put(for_good(held[2], held[3]), created, id)
+    redis.call('SADD', KINDS, held[2])
+  else -- an id without a record is in no list
+    redis.call('ZREM', JOBS, id)
   end
-  put(by_status(held[1], held[2], held[3]), created, id)
-  put(for_good(held[2], held[3]), created, id)
-  redis.call('SADD', KINDS, held[2])
   indexed = created
 end
 local done = #jobs < 2 * tonumber(limit)

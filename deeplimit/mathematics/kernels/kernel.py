@@ -19,6 +19,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.kernels.activations import Activation
 from deeplimit.mathematics.kernels.tableau import Tableau
+from deeplimit.mathematics.kernels.workspace import Workspace
 
 
 @dataclass
@@ -135,6 +136,9 @@ class Kernel(ABC):
         self.h = horizon / steps
         self.activation = activation
         self.running = running
+
+    def work_in(self, workspace: Workspace) -> None:  # noqa: B027 - most kernels keep no memory to work in
+        """Share the memory to work in with the other kernels of a problem."""
 
     def part(self, steps: int) -> Self:
         """Return ``steps`` of the steps, as long as they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deeplimit.mathematics.kernels.kernel import Trajectory
@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 class Workspace:
     """Keeps the trajectory of the last gradient for the next one of the same objective to write into.
 
-    A study keeps a network of every depth; were each to keep its buffers, they would add up.
+    A study keeps a network of every depth; were each to keep its buffers, or what fused kernels work in, they would
+    add up.
     """
 
     def __init__(self) -> None:
         self._owner: weakref.ref[object] | None = None  # an objective knows its problem, which has this
         self._run: Trajectory | None = None
+        self.evaluators: dict[object, Any] = {}  # of fused kernels, by activation and tableau
 
     def take(self, owner: object, samples: int) -> Trajectory | None:
         """Hand out what ``owner`` left, if it is for as many samples; whatever else is kept is let go."""

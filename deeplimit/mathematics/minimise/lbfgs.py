@@ -91,7 +91,8 @@ class InverseHessian:
             self._make_room(s)
         slot = self._taken % self.memory
         self._S[slot], self._Y[slot] = s, y
-        self._products[:, slot] = self._S @ y
+        used = max(slot + 1, len(self))
+        self._products[:used, slot] = self._S[:used] @ y
         self._taken += 1
         self._scale = curvature / length
         if self.initial is not None:
@@ -104,7 +105,10 @@ class InverseHessian:
             self.initial = None
 
     def alone(self) -> InverseHessian:
-        """Return itself; see ``Inverse``."""
+        """Return itself, without the room that no pair has taken; see ``Inverse``."""
+        if len(self) < len(self._S):
+            self._S, self._Y = self._S[: len(self)].clone(), self._Y[: len(self)].clone()
+            self._products = self._products[: len(self), : len(self)].clone()
         return self
 
     def on(self, initial: InitialInverse) -> InverseHessian:
@@ -154,8 +158,10 @@ class InverseHessian:
     def _make_room(self, like: Tensor) -> None:
         room = min(self.memory, max(_FIRST_ROOM, 2 * len(self)))
         for name in ("_S", "_Y"):
-            grown = like.new_zeros((room, len(like)))
-            grown[: len(self)] = getattr(self, name)[: len(self)] if len(self) else grown[:0]
+            # Empty, so that the system gives memory only to rows that are written.
+            grown = like.new_empty((room, len(like)))
+            if len(self):
+                grown[: len(self)] = getattr(self, name)[: len(self)]
             setattr(self, name, grown)
         products = like.new_zeros((room, room))
         products[: len(self), : len(self)] = self._products[: len(self), : len(self)]

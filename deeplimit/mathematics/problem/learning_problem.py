@@ -225,7 +225,9 @@ class Problem:
         else:
             raise ValueError(f"{tableau.name} is implicit, which {self.regime.block.value} blocks do not offer")
         running = self.regime.running_cost / self.samples
-        return scheme(tableau, steps, self.activation, horizon=self.regime.horizon, running=running)
+        kernel = scheme(tableau, steps, self.activation, horizon=self.regime.horizon, running=running)
+        kernel.work_in(self.workspace)
+        return kernel
 
     def tensor(self, value: ArrayLike) -> Tensor:
         """Copy numbers to this problem's device and precision."""

@@ -42,7 +42,8 @@ class AlongBranch:
 
     def limit(self, branch: Branch) -> ContinuumFit:
         """Fit the continuum model that a branch leads to."""
-        lifted, minimisers = lift(branch.latest.parameters), [point.parameters for point in branch.points.values()]
+        finite = [point for point in branch.points.values() if math.isfinite(point.solution.objective)]
+        lifted, minimisers = lift(branch.latest.parameters), [point.parameters for point in finite]
         if not self._fitter.carries_curvature:
             return self._fitter.continuum(lifted)
         return self._fitter.continuum(lifted, near=branch.latest, predict=partial(predicted_start, minimisers))
@@ -50,7 +51,9 @@ class AlongBranch:
     def _network(self, branch: Branch, network: ResidualNetwork, start: Tensor) -> BranchPoint:
         if self._training.depth_start is DepthStart.RECOVERY:
             return self._fitter.network(network, start, _PHASE, near=branch.continuum)
-        points = list(branch.points.values())
+        points = [point for point in branch.points.values() if math.isfinite(point.solution.objective)]
+        if not points:
+            return self._fitter.network(network, start, _PHASE)
         near, tolerance = points[-1], self._worthwhile(points, network.depth)
         predicted = predicted_start([point.parameters for point in points], network)
         if predicted is None:
@@ -67,6 +70,8 @@ class AlongBranch:
         if self._training.coarse is Coarse.TOLERANCE or depth == self._finest or len(points) < 2:
             return 0.0
         coarse, fine = points[-2:]
+        if not fine.network.problem.regime.has_continuum:
+            return 0.0
         fall = coarse.solution.objective - fine.solution.objective
         slope = abs(fall) / (1.0 / coarse.depth - 1.0 / fine.depth)
         worthwhile = _OF_DISCRETISATION * slope / (2.0 * depth)

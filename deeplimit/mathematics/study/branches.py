@@ -209,7 +209,8 @@ def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPo
         return point
     u = network.encode(image)
     certificate = None if point.certificate is None else replace(point.certificate, vector=None)
-    return BranchPoint(network, image, replace(point.solution, u=u, evaluation=network.evaluate(u)), certificate)
+    solution = replace(point.solution, u=u, evaluation=network.evaluate(u), inverse=None)  # that is of the other image
+    return BranchPoint(network, image, solution, certificate)
 
 
 def cluster(problem: Problem, items: Iterable[_Item], facts: Callable[[_Item], Facts]) -> list[list[_Item]]:

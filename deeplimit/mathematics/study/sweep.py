@@ -109,6 +109,13 @@ class Study:
         """How many starts led to the verdict branch, those of branches that merged into it included."""
         return sum(branch.starts for index, branch in enumerate(self.branches) if self._end(index) == self.verdict)
 
+    def forget_curvature(self) -> None:
+        """Give up what was learnt of Hessians: nothing more is trained, and it is larger than the models."""
+        for branch in self.branches:
+            _forget_curvature(branch.points.values())
+            if branch.continuum is not None:
+                _forget_curvature([branch.continuum])
+
     def _end(self, index: int) -> int:
         while (into := self.branches[index].merged_into) is not None:
             index = into

@@ -50,7 +50,7 @@ def prepare_large(body: bytes, references: References) -> Prepared:
         except (EOFError, BrokenPipeError, ValidationError) as failure:
             complaints.seek(0)
             said = complaints.read()[-2000:].decode(errors="replace")
-            LOG.warning("a body took its reader down: %r: %s", failure, said)
+            LOG.warning("a body took its reader down: %r: %r", failure, said)
             detail = "The body could not be read: its reader ran out of memory or time, or failed."
             raise BodyRefusedError(ErrorCode.INVALID_REQUEST, detail) from None
 

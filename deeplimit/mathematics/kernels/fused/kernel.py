@@ -25,6 +25,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
 from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Increments, Kernel, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau
+from deeplimit.mathematics.kernels.workspace import Workspace
 
 
 @dataclass
@@ -70,6 +71,10 @@ class FusedRungeKutta(Kernel):
         self._tableau: tuple[Floats, Floats] = (feeds.ravel(), np.array(tableau.b))
         self._code = ACTIVATIONS.index(activation.name)
         self._evaluator = Evaluator(self._code, self._tableau)
+
+    def work_in(self, workspace: Workspace) -> None:
+        """Share the evaluator, whose memory is made anew when another depth is evaluated; see ``Kernel``."""
+        self._evaluator = workspace.evaluators.setdefault((self._code, self.tableau), self._evaluator)
 
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from deeplimit.mathematics import ContinuumOptions, Problem, Regime, Regularisation, Scaling, Training, train
 from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.minimise import Budget, Solution, minimise
+from deeplimit.mathematics.minimise import Budget, Solution, certificate, minimise
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind, certify, judge
 from deeplimit.mathematics.minimise.davidson import RitzPair, smallest_eigenvalue
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
@@ -321,3 +321,31 @@ def test_a_search_that_is_cut_short_certifies_no_minimum(products: int) -> None:
     found = certify(network, solution, stop=stop)
     assert found.kind is not Kind.STRICT_MINIMUM
     assert certify(network, solution).kind is Kind.SADDLE
+
+
+@pytest.mark.parametrize("hidden", [-0.1, -0.03])
+def test_an_eigenvalue_that_crossed_below_the_expected_one_is_found(hidden: float) -> None:
+    """The preconditioner knows all of the Hessian but one direction, and the eigenvector expected is another's."""
+    length = 2000
+    for seed in range(8):
+        Q = torch.linalg.qr(normal(length * 12, seed).view(length, 12))[0]
+        values = torch.cat([torch.tensor([hidden, 0.3]), torch.logspace(0.3, 2.5, 10)]).double()
+        known = values.clone()
+        known[0] = 1.0
+        pair = smallest_eigenvalue(
+            lambda v, Q=Q, values=values: v + Q @ ((values - 1.0) * (Q.T @ v)),  # type: ignore[misc]  # bound at once
+            Q[:, 1] + 0.3 * unit(inverse_of(Q, known, normal(length, 100 + seed))),
+            precondition=lambda v, Q=Q, known=known: inverse_of(Q, known, v),  # type: ignore[misc]  # bound at once
+            tolerance=1e-2,
+            least_products=certificate._LEAST_WARM,
+            max_products=60,
+        )
+        assert pair.value < 0.0, (seed, pair.value)
+
+
+def inverse_of(Q: Tensor, values: Tensor, v: Tensor) -> Tensor:
+    return v + Q @ ((1.0 / values - 1.0) * (Q.T @ v))
+
+
+def unit(v: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(v, dim=0)
