@@ -13,13 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.activations import Activation
 from deeplimit.mathematics.kernels.tableau import Tableau
-from deeplimit.mathematics.kernels.workspace import Workspace
 
 
 @dataclass
@@ -137,7 +136,7 @@ class Kernel(ABC):
         self.activation = activation
         self.running = running
 
-    def work_in(self, workspace: Workspace) -> None:  # noqa: B027 - most kernels keep no memory to work in
+    def work_in(self, evaluators: dict[object, Any]) -> None:  # noqa: B027 - most kernels keep no memory to work in
         """Share the memory to work in with the other kernels of a problem."""
 
     def part(self, steps: int) -> Self:

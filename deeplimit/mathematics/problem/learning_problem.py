@@ -226,7 +226,7 @@ class Problem:
             raise ValueError(f"{tableau.name} is implicit, which {self.regime.block.value} blocks do not offer")
         running = self.regime.running_cost / self.samples
         kernel = scheme(tableau, steps, self.activation, horizon=self.regime.horizon, running=running)
-        kernel.work_in(self.workspace)
+        kernel.work_in(self.workspace.evaluators)
         return kernel
 
     def tensor(self, value: ArrayLike) -> Tensor:

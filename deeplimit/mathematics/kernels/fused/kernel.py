@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from deeplimit.mathematics.kernels.fused.layout import (
 from deeplimit.mathematics.kernels.fused.loops import ACTIVATIONS
 from deeplimit.mathematics.kernels.kernel import Adjoint, Gradients, Increments, Kernel, Tangent, Trajectory
 from deeplimit.mathematics.kernels.tableau import Tableau
-from deeplimit.mathematics.kernels.workspace import Workspace
 
 
 @dataclass
@@ -72,9 +71,9 @@ class FusedRungeKutta(Kernel):
         self._code = ACTIVATIONS.index(activation.name)
         self._evaluator = Evaluator(self._code, self._tableau)
 
-    def work_in(self, workspace: Workspace) -> None:
+    def work_in(self, evaluators: dict[object, Any]) -> None:
         """Share the evaluator, whose memory is made anew when another depth is evaluated; see ``Kernel``."""
-        self._evaluator = workspace.evaluators.setdefault((self._code, self.tableau), self._evaluator)
+        self._evaluator = evaluators.setdefault((self._code, self.tableau), self._evaluator)
 
     def gradients(self, theta: Mapping[str, Tensor], x: Tensor, y: Tensor, loss: str) -> Gradients:
         """Return sums and gradients over all samples; see ``Kernel``. They are valid until the next call."""
