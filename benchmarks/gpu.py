@@ -66,7 +66,10 @@ def milliseconds(call: Callable[[], object], device: str) -> float:
         begun = time.process_time()
         call()
         return 1e3 * (time.process_time() - begun)
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first, last = (
+        torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # PyTorch's has no types
+        for _ in range(2)
+    )
     first.record()
     call()
     last.record()

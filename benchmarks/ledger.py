@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
+from collections import defaultdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
@@ -44,9 +44,9 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.layers: Counter[str] = Counter()
-        self.calls: Counter[tuple[str, str]] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.layers: defaultdict[str, float] = defaultdict(float)
+        self.calls: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.total = 0.0
         self._open = ["other"]
         self._part: str | None = None
@@ -59,7 +59,7 @@ class Ledger:
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(ImportError):  # without Numba there is no fused kernel to count
                 import_module("deeplimit.mathematics.kernels.fused.kernel")
-            for kind in _concrete(Kernel):
+            for kind in _concrete(Kernel):  # type: ignore[type-abstract]  # its concrete kinds are asked for
                 for name in (*WEIGHTS, *AT_ONCE):
                     if name in vars(kind):
                         stack.enter_context(mock.patch.object(kind, name, self._counted(kind, name)))

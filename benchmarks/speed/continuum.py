@@ -143,7 +143,7 @@ def race(method: str, *, adjoint: bool, optimiser: str, limit: float) -> dict[st
         seen = Race(low + CLOSE)
         if optimiser == "Adam":
             seen, adam = best_adam(module, low + CLOSE, limit)
-            end = adam.module.coordinates(own)
+            end = adam.module.coordinates(own)  # type: ignore[attr-defined]  # the module that was made here
         else:
             only = module()
             seen.run(lambda race: torch_lbfgs(only, race), limit)

@@ -57,8 +57,8 @@ class NeuralOde(nn.Module):
     def evaluate(self) -> Tensor:
         """Return E_∞, detached, with its gradient in each parameter's ``grad``."""
         self.zero_grad()
-        objective = self()
-        objective.backward()
+        objective: Tensor = self()
+        objective.backward()  # type: ignore[no-untyped-call]  # PyTorch's has no types
         return objective.detach()
 
     def coordinates(self, flow: Flow, *, gradient: bool = False) -> Tensor:

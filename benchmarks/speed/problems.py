@@ -45,7 +45,8 @@ def usual_start(given: Problem, depth: int, seed: int = 0) -> DiscreteParameters
     d, m = given.state_dim, given.output_dim
 
     def draw(*shape: int) -> torch.Tensor:
-        return ((2.0 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1.0) / d**0.5).to(given.x)
+        uniform: torch.Tensor = 2.0 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1.0
+        return (uniform / float(d**0.5)).to(given.x)
 
     return DiscreteParameters(draw(depth, d, d), draw(depth, d), draw(m, d), draw(m))
 

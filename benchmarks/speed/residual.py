@@ -7,6 +7,8 @@ whose derivative is linear in the depth where that of indexing is not. It is wha
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class PlainResidualNetwork(nn.Module):
         return terminal + sum((self._penalty(name) for name in PARAMETERS), start=torch.zeros_like(terminal))
 
     def _penalty(self, name: str) -> Tensor:
-        value = getattr(self, name)
+        value: Tensor = getattr(self, name)
         if name not in LAYERED:
             return self._alpha[name] * value.square().sum()
         increments = len(value) * (value[1:] - value[:-1]).square().sum()
@@ -43,8 +45,8 @@ class PlainResidualNetwork(nn.Module):
     def evaluate(self) -> Tensor:
         """Return E_n, detached, with its gradient in each parameter's ``grad``."""
         self.zero_grad()
-        objective = self()
-        objective.backward()
+        objective: Tensor = self()
+        objective.backward()  # type: ignore[no-untyped-call]  # PyTorch's has no types
         return objective.detach()
 
     def gradient(self) -> DiscreteParameters:
@@ -82,7 +84,7 @@ class LinearLayers(nn.Module):
             "K": [each.weight for each in self.layers],
             "b": [each.bias for each in self.layers],
         }.items():
-            value = torch.stack(values)
+            value = torch.stack(values)  # type: ignore[arg-type]  # tensors, which the module list does not say
             increments = n * (value[1:] - value[:-1]).square().sum()
             total = total + self._alpha[name] * (increments + self._tau[name] * value[0].square().sum())
         read_out = {"W": self.output.weight, "c": self.output.bias}
@@ -91,11 +93,12 @@ class LinearLayers(nn.Module):
     def evaluate(self) -> Tensor:
         """Return E_n, detached, with its gradient in each parameter's ``grad``."""
         self.zero_grad()
-        objective = self()
-        objective.backward()
+        objective: Tensor = self()
+        objective.backward()  # type: ignore[no-untyped-call]  # PyTorch's has no types
         return objective.detach()
 
     def gradient(self) -> DiscreteParameters:
         """Return the gradient in (K, b, W, c)."""
         K, b = (torch.stack([getattr(each, name).grad for each in self.layers]) for name in ("weight", "bias"))
-        return DiscreteParameters(K, b, self.output.weight.grad, self.output.bias.grad)
+        W, c = (cast("Tensor", each.grad) for each in (self.output.weight, self.output.bias))
+        return DiscreteParameters(K, b, W, c)

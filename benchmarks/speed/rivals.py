@@ -150,7 +150,7 @@ def torch_lbfgs(module: Module, race: Race) -> None:
 
     idle, before = 0, math.inf
     while idle < _IDLE:
-        optimiser.step(closure)
+        optimiser.step(closure)  # type: ignore[no-untyped-call]  # PyTorch's has no types
         idle = 0 if race.lowest < before else idle + 1
         before = race.lowest
 
@@ -164,7 +164,7 @@ def scipy_lbfgs(evaluate: Callable[[Floats], tuple[float, Floats]], start: Float
         return objective, gradient
 
     options = {"maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0, "maxiter": 10**8, "maxfun": 10**8}
-    minimize(seen, start, jac=True, method="L-BFGS-B", options=options)
+    minimize(seen, start, jac=True, method="L-BFGS-B", options=options)  # type: ignore[call-overload]  # of any shape
 
 
 def as_function(module: Module) -> tuple[Callable[[Floats], tuple[float, Floats]], Floats]:

@@ -117,7 +117,7 @@ def race(who: str, begun: str, depth: int, target: float, limit: float) -> dict[
             end = _in_white_coordinates(seen, first, limit)
         elif who == ADAM:
             seen, adam = best_adam(lambda: _module(first), target, limit)
-            end, facts["learning_rate"] = adam.module.found(), adam.rate
+            end, facts["learning_rate"] = adam.module.found(), adam.rate  # type: ignore[attr-defined]  # as made here
         else:
             module = _module(first)
             call = (lambda race: scipy_lbfgs(*as_function(module), race)) if who == SCIPY else None
