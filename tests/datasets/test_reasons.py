@@ -80,17 +80,17 @@ def test_an_unnamed_column_may_be_left_out_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "words"),
     [
-        (gzip.compress(b"a,b\n1,2\n"), CSV, "gzip"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), CSV, "gzip"),
         ("a,b\n1,2\n".encode("utf-16"), CSV, "is in UTF-16"),
         (npz(X=X, y=Y), CSV, "is a zip file"),
         (parquet({"a": [1.0]}), CSV, "is a Parquet file, not CSV"),
-        (gzip.compress(npz(X=X, y=Y)), NPZ, "gzip"),
+        (gzip.compress(npz(X=X, y=Y), mtime=0), NPZ, "gzip"),
         (parquet({"a": [1.0]}), NPZ, "is a Parquet file, not NPZ"),
         (b"\x93NUMPY\x01\x00", NPZ, "a single NumPy array"),
         (b"\x89HDF\r\n", NPZ, "HDF5"),
-        (gzip.compress(b"PAR1"), PARQUET, "gzip"),
+        (gzip.compress(b"PAR1", mtime=0), PARQUET, "gzip"),
         (npz(a=np.zeros(1)), PARQUET, "is a zip file"),
-        (gzip.compress(safetensors_file({"a": tensor([1], 0, 8)}, bytes(8))), SAFETENSORS, "gzip"),
+        (gzip.compress(safetensors_file({"a": tensor([1], 0, 8)}, bytes(8)), mtime=0), SAFETENSORS, "gzip"),
     ],
 )
 def test_a_file_of_another_kind_is_called_by_its_name(
