@@ -97,7 +97,7 @@ def main() -> None:
     with running_service() as (server, _), httpx.Client(base_url=server.url, timeout=120.0) as client:
         client.post("/v1/jobs", json={"kind": "train", "data": {"source": "builtin", "name": "moons"}})
         with Bystander(server.url) as bystander:
-            time.sleep(2.0)
+            time.sleep(2.0)  # as long as some bodies take, so that the longest waits compare
             print(f"nothing else: {bystander.longest_ms():.0f} ms")
             for name, body in bodies():
                 bystander.longest_ms()

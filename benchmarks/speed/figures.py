@@ -67,7 +67,7 @@ def short(value: float) -> str:
     """Return a number of three digits, without an exponent where it is not tiny."""
     if value and abs(value) < 1e-4:  # noqa: PLR2004 - where digits become zeros
         return f"{value:.0e}"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004 - digits that are shown
     return f"{value:,.{digits}f}"
 
 

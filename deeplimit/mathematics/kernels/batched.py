@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.kernel import Kernel
-from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
+from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta, combine
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
 
 
@@ -57,11 +57,11 @@ class BatchedRungeKutta:
             for j in range(self.stages):
                 q = i * self.stages + j
                 if self.stages > 1:
-                    _combine(states[i], [(k[index], self.h * weight) for index, weight in self._feeds[j]], inputs[q])
+                    combine(states[i], [(k[index], self.h * weight) for index, weight in self._feeds[j]], inputs[q])
                 torch.baddbmm(bias[q], inner[q], inputs[q], out=z[q])
                 self.activation.write(z[q], a[q])
                 k.append(a[q] if outer is None else torch.bmm(outer[q].transpose(1, 2), a[q]))
-            _combine(states[i], [(k[j], self.h * w) for j, w in enumerate(self.tableau.b) if w], states[i + 1])
+            combine(states[i], [(k[j], self.h * w) for j, w in enumerate(self.tableau.b) if w], states[i + 1])
         return run
 
     def running_cost(self, run: Trajectories) -> Tensor:
@@ -123,16 +123,6 @@ def batched(kernel: Kernel) -> BatchedRungeKutta | None:
     if isinstance(kernel, TwoLayerRungeKutta):
         return BatchedRungeKutta(kernel, two_layer=True)
     return BatchedRungeKutta(kernel, two_layer=False) if isinstance(kernel, ExplicitRungeKutta) else None
-
-
-def _combine(base: Tensor, terms: list[tuple[Tensor, float]], out: Tensor) -> None:
-    """Write base + Σ w t into ``out``."""
-    if not terms:
-        out.copy_(base)
-        return
-    torch.add(base, terms[0][0], alpha=terms[0][1], out=out)
-    for tensor, weight in terms[1:]:
-        out.add_(tensor, alpha=weight)
 
 
 def _outer(left: Tensor, right: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def prepare() -> None:
 def compilation() -> subprocess.Popen[bytes]:
     """Start compiling in a process of its own, once, and return the process."""
     quiet = subprocess.DEVNULL
-    return subprocess.Popen([sys.executable, "-m", _COMPILER], stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
+    return subprocess.Popen([sys.executable, "-m", _COMPILER], stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - a module of our own
 
 
 @cache

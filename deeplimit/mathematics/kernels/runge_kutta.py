@@ -57,7 +57,7 @@ class ExplicitRungeKutta(Kernel):
         for i in range(self.steps):
             for j in range(self.stages):
                 q = i * self.stages + j
-                _combine(states[i], [(a[i * self.stages + k], h * w) for k, w in self._feeds[j]], inputs[q])
+                combine(states[i], [(a[i * self.stages + k], h * w) for k, w in self._feeds[j]], inputs[q])
                 torch.addmm(bias[q], inputs[q], transposed[q], out=z[q])
                 write(z[q], a[q])
             torch.addmv(states[i].view(-1), flat[i], weights, out=states[i + 1].view(-1))
@@ -137,7 +137,7 @@ class ExplicitRungeKutta(Kernel):
         for i in range(self.steps):
             for j in range(self.stages):
                 q = i * self.stages + j
-                _combine(state, [(da[k], h * w) for k, w in self._feeds[j]], dinputs_[q])
+                combine(state, [(da[k], h * w) for k, w in self._feeds[j]], dinputs_[q])
                 dz_[q].addmm_(dinputs_[q], transposed[q])
                 torch.mul(slope_[q], dz_[q], out=da[j])
             for j in range(self.stages):
@@ -170,7 +170,7 @@ class ExplicitRungeKutta(Kernel):
         return dgradient_K.mul_(h), ddelta.sum(1).mul_(h)
 
 
-def _combine(base: Tensor, terms: list[tuple[Tensor, float]], out: Tensor) -> None:
+def combine(base: Tensor, terms: list[tuple[Tensor, float]], out: Tensor) -> None:
     """Write base + Σ w t into ``out``, skipping the copy when there is a first term."""
     if not terms:
         out.copy_(base)

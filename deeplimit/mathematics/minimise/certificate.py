@@ -30,7 +30,7 @@ _SEED: Final = 0
 _SHARP: Final = (1e-5, 120)
 """Tolerance of the residual, relative to θ, and most products; for few coordinates and for random starts."""
 _QUICK: Final = (1e-2, 60)
-"""The same from a nearby eigenvector, for many coordinates or with a preconditioner; θ errs by about ρ², not ρ."""
+"""The same for many coordinates from a nearby eigenvector; θ errs by about ρ², not ρ."""
 _LEAST_WARM: Final = 6
 """The least from a nearby eigenvector with a preconditioner: where another eigenvalue has crossed below the one that is
 expected, three products miss it in 12 to 60 % of random operators, and six in none of 180 (−0.1 · 2α)."""
@@ -132,7 +132,7 @@ def certify(
         return _null(f"the optimisation ended as {solution.status.value}")
     length = objective.coordinates.length
     inverse = solution.inverse if near is not None and problem.curvature_floor > 0.0 else None
-    sharp = near is None or (inverse is None and length <= FEW_COORDINATES)
+    sharp = near is None or length <= FEW_COORDINATES
     tolerance, most = _SHARP if sharp else _QUICK
     most = vectors_that_fit(length, solution.u.element_size(), _most_bytes(problem), least=0, most=most)
     if most < min(_FEWEST, length):

@@ -20,12 +20,12 @@ NICENESS: Final = 5
 bound(ADDRESS_SPACE, CPU_S, FILE_BYTES)
 
 from service.contract.data.dataset import DatasetRecord  # noqa: E402 - imports count as memory
-from service.contract.job import ArtifactRef, JobRecord  # noqa: E402
-from service.contract.values.errors import SpecInvalidError  # noqa: E402
-from service.contract.values.limits import Limits  # noqa: E402
-from service.contract.values.strict_json import BodyRefusedError  # noqa: E402
-from service.jobs.planning.prepared import prepare  # noqa: E402
-from service.jobs.planning.wire import Invalid, Question, Ready, Refused, receive, send  # noqa: E402
+from service.contract.job import ArtifactRef, JobRecord  # noqa: E402 - likewise
+from service.contract.values.errors import SpecInvalidError  # noqa: E402 - likewise
+from service.contract.values.limits import Limits  # noqa: E402 - likewise
+from service.contract.values.strict_json import BodyRefusedError  # noqa: E402 - likewise
+from service.jobs.planning.prepared import prepare  # noqa: E402 - likewise
+from service.jobs.planning.wire import Invalid, Question, Ready, Refused, receive, send  # noqa: E402 - likewise
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
