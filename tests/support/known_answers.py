@@ -72,10 +72,10 @@ def breast_cancer() -> Problem:
     return classification(inputs, classes, alpha=1e-2)
 
 
-def two_moons(state_dim: int = 4, activation: str = "tanh") -> Problem:
+def two_moons(state_dim: int = 4, activation: str = "tanh", kernel: str = "auto") -> Problem:
     """200 samples with noise 0.1, standardised, softmax, every α = 1e-3."""
     inputs, classes = make_moons(200, noise=0.1, random_state=0)
-    return classification(inputs, classes, alpha=1e-3, state_dim=state_dim, activation=activation)
+    return classification(inputs, classes, alpha=1e-3, state_dim=state_dim, activation=activation, kernel=kernel)
 
 
 def classification(
@@ -85,6 +85,7 @@ def classification(
     alpha: float,
     state_dim: int | None = None,
     activation: str = "tanh",
+    kernel: str = "auto",
 ) -> Problem:
     """Standardise, keep constant columns, and classify by softmax with the same α for every parameter."""
     deviation = inputs.std(0)
@@ -95,6 +96,7 @@ def classification(
         loss="cross_entropy",
         state_dim=state_dim,
         regularisation=Regularisation(dict.fromkeys("KbWc", alpha)),
+        kernel=kernel,
     )
 
 

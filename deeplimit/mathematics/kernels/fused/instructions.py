@@ -52,7 +52,7 @@ def _instruction(write: Callable[..., None]) -> Callable[..., None]:
         return types.void(*kinds), lower
 
     typing.__name__ = write.__name__
-    typing.__signature__ = inspect.signature(write)  # type: ignore[attr-defined]
+    typing.__signature__ = inspect.signature(write)  # type: ignore[attr-defined]  # Numba reads it
     function: Callable[..., None] = intrinsic(typing)
     return function
 

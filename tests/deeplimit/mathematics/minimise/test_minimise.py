@@ -239,12 +239,12 @@ def test_the_error_estimate_covers_the_error(tolerance: float) -> None:
 
 
 def test_relu_ends_on_a_kink_of_two_moons() -> None:
-    problem = known_answers.two_moons(activation="relu")
+    problem = known_answers.two_moons(activation="relu", kernel="torch")  # rounding decides on steps
     network = ResidualNetwork(problem, 8)
     start = network.random(torch.Generator().manual_seed(0), 0.5)
     found = minimise(network, start, Budget(1e-7, smooth=problem.smooth), curvature_floor=2e-3)
     assert found.status is Status.STATIONARY_NONSMOOTH
     assert found.objective == pytest.approx(0.04758, rel=1e-3)
-    assert found.gradient_norm > 1e-4, "a kink, not a small gradient"
+    assert found.gradient_norm > 1e-3
     assert found.hessian_products == 0
-    assert 0.0 < found.error_estimate < 2e-2 * found.objective
+    assert 0.0 < found.error_estimate < 1e-3 * found.objective

@@ -18,6 +18,7 @@ def network(depth: int) -> ResidualNetwork:
         rng.normal(size=(6, 2)),
         rng.normal(size=(6, 1)),
         activation="sin",
+        kernel="torch",  # which points are met, and how steep they are, rounding decides
         regularisation=Regularisation(dict.fromkeys("KbWc", 1e-3)),
         regime=Regime(scaling=Scaling.NONE),
     )
@@ -40,9 +41,8 @@ def test_curvatures_that_fall_with_the_gradient_are_degenerate() -> None:
             assert found.kind is Kind.DEGENERATE
             shares.append(-found.lambda_min / solution.gradient_norm)
             curvatures.append(abs(found.lambda_min))
-    # Some are steeper than ‖g‖ (which ones, and how much, rounding decides), and none stays when the gradient goes:
-    # there is no saddle.
-    assert max(shares) > 1.0
+    # Many are steeper than ‖g‖, and none stays when the gradient goes: there is no saddle.
+    assert max(shares) > 1.5
     assert max(curvatures[4::5]) < 1e-3 * max(curvatures[::5])
 
 
