@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
-from deeplimit.mathematics.minimise.lbfgs import InverseHessian
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian, Point
 from deeplimit.mathematics.model.objective import Evaluation
 
 
@@ -23,7 +23,7 @@ class Inverse(Protocol):
     def known(self) -> bool:
         """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
 
-    def update(self, s: Tensor, y: Tensor) -> None:
+    def learn(self, before: Point, after: Point) -> None:
         """Take in a step and the change of the gradient along it."""
 
     def took(self, trials: int) -> None:

@@ -164,7 +164,7 @@ class _Minimisation:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
                 self.inverse.clear()
                 continue
-            self.inverse.update(step.u - self.u, step.evaluation.gradient - self.now.gradient)
+            self.inverse.learn((self.u, self.now.gradient), (step.u, step.evaluation.gradient))
             self.inverse.took(self.evaluations - before)
             self.iterations += 1
             self.move(step)

@@ -14,6 +14,7 @@ takes that of the oldest, and the order need not be known.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -22,13 +23,12 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.minimise.course import Heading
-from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
+from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian, Point
 
 _FIRST_ROOM: Final = 20
 """Pairs that room is made for at first."""
 
 Array = npt.NDArray[np.floating]
-Places = npt.NDArray[np.intp]
 
 
 class InverseHessians:
@@ -53,27 +53,25 @@ class InverseHessians:
 
     def headings(self, rows: Sequence[Row], g: Sequence[Tensor]) -> list[Heading]:
         """Return −H g of some of the rows, with the pairs that they have been given, and the slopes along it."""
-        vectors = [self._like] * (3 * len(self.rows))
-        waiting = [row for row in self.rows if row.pair is not None]
-        for row in waiting:
-            vectors[3 * row.index : 3 * row.index + 2] = row.pair or ()
+        sets, nothing = len(self.rows), self._like
+        ends = [row.ends or (nothing,) * 4 for row in self.rows]
+        asked = [nothing] * sets
         for row, vector in zip(rows, g, strict=True):
-            vectors[3 * row.index + 2] = vector
-        given: Array = torch.stack(vectors).cpu().numpy().reshape(len(self.rows), 3, -1)
+            asked[row.index] = vector
+        given: Array = torch.stack([*chain(*zip(*ends, strict=True)), *asked]).cpu().numpy().reshape(5, sets, 1, -1)
+        g_ = given[4]
         with np.errstate(all="ignore"):  # what is not finite is told by the slope
-            taken = self._take_in(waiting, given) if waiting else None
-            products = given[:, 1:] @ self._S.transpose(0, 2, 1)
-            if taken is not None:
-                self._invert(*taken, products[:, :1])
-            weights = products[:, 1:] @ self._M.transpose(0, 2, 1)
-            q = given[:, 2:] - weights @ self._Y
+            if any(row.ends for row in self.rows):
+                self._take_in(given[1:4:2] - given[:4:2])
+            weights = (g_ @ self._S.transpose(0, 2, 1)) @ self._M.transpose(0, 2, 1)
+            q = g_ - weights @ self._Y
             q *= self._scale
             weights *= self._D
             weights -= q @ self._Y.transpose(0, 2, 1)
             q += (weights @ self._M) @ self._S
             np.negative(q, q)
-            slopes: list[float] = (q * given[:, 2:]).sum((1, 2)).tolist()
-        directions = torch.from_numpy(q[:, 0]).to(self._like.device).unbind(0)
+            slopes: list[float] = np.einsum("bkl,bkl->b", q, g_).tolist()
+        directions = torch.from_numpy(q[:, 0]).to(nothing.device).unbind(0)
         return [Heading(directions[row.index], slopes[row.index]) for row in rows]
 
     def keep(self, rows: Sequence[Row]) -> None:
@@ -91,38 +89,38 @@ class InverseHessians:
 
     def alone(self, row: Row) -> InverseHessian:
         """Return the inverse Hessian of one row, with arrays of its own."""
-        if row.pair is not None:
+        if row.ends is not None:
             self.headings([], [])
         kept = min(row.taken, self.memory)
         slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
         S, Y = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
         return InverseHessian.of(S, Y, self.memory)
 
-    def _take_in(self, waiting: Sequence[Row], given: Array) -> tuple[Places, Places, Array] | None:
-        """Put the pairs into their slots, but for those whose curvature s·y is not safely positive.
-
-        Returns
-        -------
-        (rows, slots, curvatures) or None
-            Of the pairs that were taken in, if any was.
-        """
-        found = (given[:, :2] @ given[:, 1, :, None])[:, :, 0]
-        good = found[:, 0] > self._noise * found[:, 1]
-        taken = [row for row in waiting if good[row.index]]
-        for row in waiting:
-            row.pair = None
+    def _take_in(self, pairs: Array) -> None:
+        """Put pairs (2, B, 1, length) into their slots, but for those whose curvature s·y is not safely positive."""
+        s, y = pairs
+        curvatures, squares = np.einsum("pbkl,bkl->pb", pairs, y)
+        index = np.flatnonzero(curvatures > self._noise * squares)  # a row without a pair has zeros
+        for row in self.rows:
+            row.ends = None
+        taken = [self.rows[place] for place in index]
         if not taken:
-            return None
+            return
         if max(row.taken for row in taken) == self._S.shape[1] < self.memory:
             self._make_room()
-        index, slot = np.array([(row.index, row.taken % self.memory) for row in taken]).T
-        self._S[index, slot], self._Y[index, slot] = given[index, 0], given[index, 1]
-        curvature = found[index, 0]
+        slot = np.array([row.taken % self.memory for row in taken])
+        self._S[index, slot], self._Y[index, slot] = s[index, 0], y[index, 0]
+        curvature = curvatures[index]
         self._D[index, 0, slot] = curvature
-        self._scale[index, 0, 0] = curvature / found[index, 1]
+        self._scale[index, 0, 0] = curvature / squares[index]
         for row in taken:
             row.taken += 1
-        return index, slot, curvature
+        products = y @ self._S.transpose(0, 2, 1)
+        products[index, 0, slot] = 0.0
+        self._M[index, slot] = 0.0
+        column = products @ self._M.transpose(0, 2, 1)
+        column[index, 0, slot] = -1.0
+        self._M[index, :, slot] = column[index, 0] / -curvature[:, None]
 
     def _make_room(self) -> None:
         """Have twice as many slots, as far as the memory allows."""
@@ -131,15 +129,6 @@ class InverseHessians:
         self._S, self._Y = (np.pad(part, ((0, 0), (0, more), (0, 0))) for part in (self._S, self._Y))
         self._M = np.pad(self._M, ((0, 0), (0, more), (0, more)))
         self._D = np.pad(self._D, ((0, 0), (0, 0), (0, more)))
-
-    def _invert(self, index: Places, slot: Places, curvature: Array, products: Array) -> None:
-        """Give M of some rows a column for the pair in a slot, from Sᵀy (B, 1, memory)."""
-        self._M[index, slot] = 0.0
-        self._M[index, :, slot] = 0.0
-        self._M[index, slot, slot] = 1.0
-        products[index, 0, slot] = -1.0
-        column = (products @ self._M.transpose(0, 2, 1))[index, 0]
-        self._M[index, :, slot] = column / -curvature[:, None]
 
 
 class Row:
@@ -151,30 +140,30 @@ class Row:
     ----------
     taken
         Pairs that were taken in since the last were forgotten.
-    pair
-        The one that waits.
+    ends
+        The pair that waits: u before and after its step, and the gradients there.
     """
 
     def __init__(self, every: InverseHessians, index: int) -> None:
         self.every, self.index = every, index
         self.taken = 0
-        self.pair: tuple[Tensor, Tensor] | None = None
+        self.ends: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     @property
     def known(self) -> bool:
         """Whether any pair was taken in."""
         return self.taken > 0
 
-    def update(self, s: Tensor, y: Tensor) -> None:
+    def learn(self, before: Point, after: Point) -> None:
         """Take a pair in, at the next product."""
-        self.pair = s, y
+        self.ends = before[0], after[0], before[1], after[1]
 
     def took(self, trials: int) -> None:
         """Do nothing: there is no H₀ of another model to give up."""
 
     def clear(self) -> None:
         """Forget every pair."""
-        self.taken, self.pair = 0, None
+        self.taken, self.ends = 0, None
         self.every.clear(self)
 
     def apply(self, g: Tensor) -> Tensor:

@@ -34,6 +34,10 @@ _LEAST_SHARE: Final = 3e-3
 """Digits has the smallest that was measured, 0.02 to 0.3."""
 
 
+Point = tuple[Tensor, Tensor]
+"""u, and the gradient there."""
+
+
 class InitialInverse(Protocol):
     """An inverse Hessian H₀ that is known before any step, up to one number."""
 
@@ -81,6 +85,10 @@ class InverseHessian:
     def known(self) -> bool:
         """Whether anything is known of the Hessian, so that a step of length 1 is worth a trial."""
         return self._taken > 0 or self.initial is not None
+
+    def learn(self, before: Point, after: Point) -> None:
+        """Take in what a step from one point to another tells; see `update`."""
+        self.update(after[0] - before[0], after[1] - before[1])
 
     def update(self, s: Tensor, y: Tensor) -> None:
         """Take a pair in, unless its curvature s·y is not safely positive; the oldest makes room."""

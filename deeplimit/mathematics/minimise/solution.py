@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Final, Protocol
 
 import torch
@@ -165,4 +166,10 @@ def gradient_norm(evaluation: Evaluation) -> float:
 def rounding(evaluation: Evaluation) -> float:
     """Return how far rounding may move E: `_UNITS` in the last place of its largest term."""
     largest = max(map(abs, evaluation.terms.values()), default=0.0)
-    return _UNITS * torch.finfo(evaluation.gradient.dtype).eps * max(largest, abs(evaluation.objective))
+    return _UNITS * unit(evaluation.gradient.dtype) * max(largest, abs(evaluation.objective))
+
+
+@cache
+def unit(dtype: torch.dtype) -> float:
+    """Return the unit in the last place of 1; asking torch is as dear as the rest of a line search."""
+    return torch.finfo(dtype).eps

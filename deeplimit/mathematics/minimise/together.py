@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -111,13 +111,25 @@ class _Together:
 
     def reach(self, asks: dict[Row, Trial]) -> list[Reached]:
         trials = asks.values()
-        directions = [torch.zeros_like(trial.u) if trial.direction is None else trial.direction for trial in trials]
-        points, along = torch.stack([*(trial.u for trial in trials), *directions]).chunk(2)
-        points = points + points.new_tensor([trial.step for trial in trials]).unsqueeze(1) * along
+        points, slopes = torch.stack([trial.u for trial in trials]), [0.0] * len(trials)
+        along = _directions(trials)
+        if along is not None:
+            steps = [trial.step for trial in trials]
+            whole = steps.count(1.0) == len(steps)  # as most are
+            points += along if whole else points.new_tensor(steps).unsqueeze(1) * along
         evaluations = self.objective.evaluate(points)
-        gradients = torch.stack([evaluation.gradient for evaluation in evaluations])
-        slopes: list[float] = (gradients * along).sum(1).tolist()
-        return [Reached(*each) for each in zip(points.unbind(0), evaluations, slopes, strict=True)]
+        if along is not None:
+            slopes = along.mul_(torch.stack([evaluation.gradient for evaluation in evaluations])).sum(1).tolist()
+        return list(map(Reached, points.unbind(0), evaluations, slopes))
+
+
+def _directions(trials: Collection[Trial]) -> Tensor | None:
+    """Return the directions of trials, 0 for one without, or None where no trial has one."""
+    directions = [trial.direction for trial in trials]
+    nothing = next((torch.zeros_like(direction) for direction in directions if direction is not None), None)
+    if nothing is None:
+        return None
+    return torch.stack([nothing if direction is None else direction for direction in directions])
 
 
 def _own(solution: Solution, seconds: float) -> Solution:

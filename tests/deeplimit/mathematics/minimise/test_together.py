@@ -70,7 +70,8 @@ def test_the_inverse_hessians_are_those_of_each_alone(monkeypatch: pytest.Monkey
         for index in asked:
             s = normal(length, 10 * turn + index)
             y = -s if turn % 5 == 4 else bend * s + 0.1 * s.roll(1)
-            rows[index].update(s, y)
+            u, at_u = normal(length, 2000 + turn), normal(length, 3000 + turn)
+            rows[index].learn((u, at_u), (u + s, at_u + y))
             alone[index].update(s, y)
         g = {index: normal(length, 500 + 10 * turn + index) for index in asked}
         found = many.headings([rows[index] for index in asked], list(g.values()))
