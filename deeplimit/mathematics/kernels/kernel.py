@@ -172,18 +172,18 @@ class Kernel(ABC):
 
     def objective(
         self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
-    ) -> tuple[dict[str, float], Tensor] | None:
-        """Return the objective's terms by name and its gradient in u, if the kernel does even that in one go."""
+    ) -> tuple[list[float], Tensor] | None:
+        """Return the objective's terms and its gradient in u, if the kernel does even that in one go.
+
+        Terms are in a fixed order: terminal loss, running cost, those of K, b, W and c; then the gradient's norm.
+        """
         del layout, u, x, y, loss
         return None
 
     def objectives(
         self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[list[list[float]], Tensor] | None:
-        """Return the same for many u, the rows (B, length), if the kernel does that in one go.
-
-        Terms are in a fixed order: terminal loss, running cost, those of K, b, W and c; then the gradient's norm.
-        """
+        """Return the same for many u, the rows (B, length), if the kernel does that in one go."""
         del layout, rows, x, y, loss
         return None
 

@@ -26,7 +26,6 @@ _WORTH_BATCHING_ELSEWHERE: Final = 2**24
 """The same on a device that calls are sent to."""
 
 
-_TERMS: Final = ("terminal", "running", *PARAMETERS)
 _Data = tuple[Tensor, Tensor, dict[str, Tensor]]
 
 
@@ -77,7 +76,7 @@ class BatchedObjective:
         weighed: list[list[float]] = ((U * U) @ self._weights).tolist()
         evaluations = []
         for (of_loss, of_states, norm), weights, slope in zip(data, weighed, flat.unbind(0), strict=True):
-            evaluations.append(_evaluation([of_loss / self.problem.samples, of_states, *weights], slope, norm))
+            evaluations.append(Evaluation.of([of_loss / self.problem.samples, of_states, *weights, norm], slope))
         return evaluations
 
     def _in_one_go(self, U: Tensor) -> list[Evaluation] | None:
@@ -88,9 +87,7 @@ class BatchedObjective:
         found = self.single.kernel.objectives(layout, U, problem.x, problem.y, problem.loss.name)
         if found is None:
             return None
-        return [
-            _evaluation(terms, slope, norm) for (*terms, norm), slope in zip(found[0], found[1].unbind(0), strict=True)
-        ]
+        return list(map(Evaluation.of, found[0], found[1].unbind(0)))
 
     def _parts(self, kernel: BatchedRungeKutta, theta: Mapping[str, Tensor]) -> _Data:
         """Return terminal sums and running costs (B,), and the gradients by stage values."""
@@ -155,10 +152,6 @@ class BatchedObjective:
                 part = self.single.stage_map.transpose(part, self.problem.tau(name)).transpose(0, 1)
             rows.append(part.flatten(1))
         return torch.cat(rows, 1)
-
-
-def _evaluation(terms: list[float], gradient: Tensor, norm: float) -> Evaluation:
-    return Evaluation(sum(terms), dict(zip(_TERMS, terms, strict=True)), gradient, norm)
 
 
 def _with_norms(evaluations: list[Evaluation]) -> list[Evaluation]:

@@ -25,6 +25,7 @@ from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, 
 
 _ARRAYS: Final = 13
 """Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, its own, copies."""
+_TERMS: Final = ("terminal", "running", *PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Evaluation:
     terms: dict[str, float]
     gradient: Tensor
     norm: float | None = None
+
+    @classmethod
+    def of(cls, numbers: list[float], gradient: Tensor) -> Evaluation:
+        """Return it from its terms in the order above with the norm behind them, as kernels give them."""
+        *terms, norm = numbers
+        return cls(sum(terms), dict(zip(_TERMS, terms, strict=True)), gradient, norm)
 
 
 class Coordinates:
@@ -92,7 +99,7 @@ class DiscretisedObjective:
         if self.layout is not None:
             found = self.kernel.objective(self.layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
             if found is not None:
-                return Evaluation(sum(found[0].values()), *found)
+                return Evaluation.of(*found)
         theta = self.stage_parameters(u)
         whole = self.kernel.gradients(theta, self.problem.x, self.problem.y, self.problem.loss.name)
         if whole is not None:

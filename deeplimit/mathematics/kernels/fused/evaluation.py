@@ -29,11 +29,19 @@ from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
 from deeplimit.mathematics.kernels.kernel import Gradients, Increments
 
-_NEAR: Final = 2**19
-"""Numbers of a block that stay near the processor, 4 MiB.
+_NEAR: Final = 2**18
+"""Numbers of a block that stay near the processor, 2 MiB.
 
-Two moons (d = 4) take 2.2 ns an entry in one block of 208 lanes at n = 64; at n = 1024 2.7 in blocks of 48 (3 MiB) and
-4.2 in one of 208; at n = 4096 3.0 in blocks of 16 (4 MiB) and 4.0 in blocks of 48.
+Two moons (d = 4) take as long an entry in blocks of 104 lanes as in one of 208 at n = 256; at n = 1024 a fifth less in
+blocks of 16 to 40 (2.5 MiB) than in blocks of 56, on a busy machine of which a core has 512 KiB for itself.
+"""
+_FAR: Final = 2**19
+"""Numbers that a block of few lanes may take all the same, 4 MiB."""
+_LEAST_LANES: Final = 16
+"""Lanes below which parameters and gradients, gone through once a block, cost more than nearer states save; and d.
+
+Two moons at n = 4096: blocks of 8 take up to a seventh longer than of 16, blocks of 24 a tenth to a fourth. Digits
+(d = 64, n = 64): blocks of 32 take a seventh longer than of 64, blocks of 16 half as long again.
 """
 _MOST_LANES: Final = 256
 """Lanes from which a block's products gain nothing more."""
@@ -115,17 +123,20 @@ class Evaluator:
 
     def objective(
         self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
-    ) -> tuple[dict[str, float], Tensor]:
+    ) -> tuple[list[float], Tensor]:
         """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
+        if self._room(work_entries, _GRADIENT, scheme[0], x, layout.outputs).alone:
+            found, gradients = self.objectives(scheme, layout, u.unsqueeze(0), x, y, loss)
+            return found[0], gradients[0]
         place, numbers = self._place(layout, scheme[0], x.shape[1]), flat(u)
         spread(numbers, place.scales, place.sizes, *place.parameters)
         last = len(numbers) - layout.outputs
         readout = (numbers[last - layout.outputs * x.shape[1] : last], numbers[last:])
-        found = self._sweep(scheme, (*place.parameters, *readout), x, y, loss)
+        swept = self._sweep(scheme, (*place.parameters, *readout), x, y, loss)
         gradient = torch.empty_like(u)
-        gather(found.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
-        terms = {"terminal": float(found.sums[-2]) / len(x), "running": scheme[2] * float(found.sums[-1])}
-        return terms | dict(zip(("K", "b", "W", "c"), place.terms.tolist(), strict=True)), gradient
+        gather(swept.sums, numbers, place.scales, place.weights, place.sizes, flat(gradient), place.terms)
+        data = (float(swept.sums[-2]) / len(x), scheme[2] * float(swept.sums[-1]))
+        return [*data, *place.terms.tolist(), float(torch.linalg.vector_norm(gradient))], gradient
 
     def objectives(
         self, scheme: Scheme, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
@@ -195,7 +206,7 @@ class _Room:
         count = max(1, min(threads, panels, samples * d * steps * stages // _WORTH_SHARING))
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
         self._shares = list(pairwise(bounds))
-        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d)
+        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d, d)
         length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
         self._memory = []
         for _ in self._shares:
@@ -206,6 +217,11 @@ class _Room:
             self._memory.append(_Memory(flat(work), out, flat(out), by_name))
 
     @property
+    def alone(self) -> bool:
+        """Whether one thread goes through all samples."""
+        return len(self._memory) == 1
+
+    @property
     def first(self) -> _Memory:
         """The memory of one thread."""
         return self._memory[0]
@@ -213,7 +229,7 @@ class _Room:
     def share(self, run: Callable[[_Memory, int, int], None]) -> _Memory:
         """Have ``run`` go through every thread's samples, and return the sums, always added in the same order."""
         total = self._memory[0]
-        if len(self._memory) == 1:
+        if self.alone:
             run(total, *self._shares[0])
             return total
         list(_threads(len(self._memory)).map(lambda memory, share: run(memory, *share), self._memory, self._shares))
@@ -226,9 +242,10 @@ def _flat_parameters(theta: Mapping[str, Tensor]) -> tuple[Floats, Floats, Float
     return flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"])
 
 
-def block_lanes(samples: int, numbers: int) -> int:
+def block_lanes(samples: int, numbers: int, least: int = _LEAST_LANES) -> int:
     """Return the lanes of blocks that share out the samples, each lane with so many numbers to keep."""
-    most = max(PANEL, min(_MOST_LANES, _NEAR // numbers // PANEL * PANEL))
+    wanted = max(_NEAR // numbers, min(max(_LEAST_LANES, least), _FAR // numbers))
+    most = max(PANEL, min(_MOST_LANES, wanted // PANEL * PANEL))
     blocks = -(-samples // most)
     return padded_lanes(-(-samples // blocks))
 

@@ -29,7 +29,7 @@ from deeplimit.mathematics.kernels.fused.lanes import (
     sums,
     zeros,
 )
-from deeplimit.mathematics.kernels.fused.sigma import SECOND, SIGMA, Slopes
+from deeplimit.mathematics.kernels.fused.sigma import SECOND, SIGMA, Slopes, exponential
 
 ROWS: Final = 4
 """Features of a tile."""
@@ -172,6 +172,39 @@ def _write_add_row_sums(builder: Any, g: Any, go: Any, x: Any, xo: Any, stride: 
     _add_sums(builder, g, go, [Lanes(builder, builder.load(place)) for place in places], scale)
 
 
+def _write_add_dot(builder: Any, g: Any, go: Any, x: Any, xo: Any, y: Any, yo: Any, lanes: Any) -> None:
+    _add_over_lanes(
+        builder, g, go, lanes, lambda at: load(builder, x, builder.add(xo, at)) * load(builder, y, builder.add(yo, at))
+    )
+
+
+def _write_add_sum(builder: Any, g: Any, go: Any, x: Any, xo: Any, lanes: Any) -> None:
+    _add_over_lanes(builder, g, go, lanes, lambda at: load(builder, x, builder.add(xo, at)))
+
+
+def _add_over_lanes(builder: Any, g: Any, go: Any, lanes: Any, term: Callable[[Any], Lanes]) -> None:
+    """Add the sum over whole panels of lanes, of the terms at their offsets, to one entry of g."""
+    places = _places(builder, [zeros(builder)] * 2)
+    with _loop(builder, builder.sdiv(lanes, _integer(2 * WIDTH))) as panel:
+        for part in range(2):
+            total = Lanes(builder, builder.load(places[part])) + term(
+                _at(builder, _integer(part * WIDTH), (panel, 2 * WIDTH))
+            )
+            builder.store(total.value, places[part])
+    both = Lanes(builder, builder.load(places[0])) + Lanes(builder, builder.load(places[1]))
+    summed = builder.extract_element(sums([both, *[zeros(builder)] * 3]), ir.Constant(ir.IntType(32), 0))
+    address = builder.gep(g, [go])
+    builder.store(builder.fadd(builder.load(address), summed), address)
+
+
+def _write_exponentials(builder: Any, z: Any, zo: Any, stride: Any, rows: Any) -> None:
+    def write(at: Any) -> None:
+        place = builder.add(zo, at)
+        store(exponential(load(builder, z, place)), z, place)
+
+    _each(builder, rows, stride, write)
+
+
 def _add_sums(builder: Any, g: Any, offset: Any, totals: list[Lanes], scale: Any) -> None:
     """Add scale · sum over lanes of each vector to consecutive entries of g."""
     count = len(totals)
@@ -261,6 +294,9 @@ product = _instruction(_write_product)
 add_product = _instruction(_write_add_product)
 add_outer = _instruction(_write_add_outer)
 add_row_sums = _instruction(_write_add_row_sums)
+add_dot = _instruction(_write_add_dot)
+add_sum = _instruction(_write_add_sum)
+exponentials = _instruction(_write_exponentials)
 add_scaled = _instruction(_write_add_scaled)
 scale = _instruction(_write_scale)
 multiply = _instruction(_write_multiply)

@@ -85,10 +85,8 @@ class FusedRungeKutta(Kernel):
         """Return the gradients' derivatives along a direction; see ``Kernel``. They are valid until the next call."""
         return self._evaluator.hessian_product(self._scheme, theta, direction, x, y, loss)
 
-    def objective(
-        self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
-    ) -> tuple[dict[str, float], Tensor]:
-        """Return the objective's terms by name and its gradient in u; see ``Kernel``."""
+    def objective(self, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str) -> tuple[list[float], Tensor]:
+        """Return the objective's terms and its gradient in u; see ``Kernel``."""
         return self._evaluator.objective(self._scheme, layout, u, x, y, loss)
 
     def objectives(

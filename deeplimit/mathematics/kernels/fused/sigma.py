@@ -162,6 +162,12 @@ def _exponential(x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     return x.from_bits(power), rr.polynomial(*_EXP_EVEN), r * rr.polynomial(*_EXP_ODD)
 
 
+def exponential(x: Lanes) -> Lanes:
+    """Return e^x, for x cut to [−708, 708]."""
+    power, even, odd = _exponential(x.clamped(-708.0, 708.0))
+    return power * (even + odd) / (even - odd)
+
+
 def _logistic(z: Lanes) -> Lanes:
     power, even, odd = _exponential(z.clamped(-708.0, 708.0))
     grown = power * (even + odd)

@@ -6,10 +6,14 @@ import math
 from typing import Final
 
 from deeplimit.mathematics.kernels.fused.compiled import part
+from deeplimit.mathematics.kernels.fused.instructions import add_dot, add_scaled, add_sum, exponentials
+from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.loops import Floats
 
 LOSSES: Final = ("squared_error", "cross_entropy", "logistic")
 """Names of the losses, in the order of their codes."""
+_LOGARITHM: Final = 16
+"""Samples of one logarithm: 2⁶⁴ classes to the power of these do not overflow."""
 
 
 @part
@@ -40,51 +44,65 @@ def terminal(
     Targets are (S,) class numbers for cross_entropy, (S, m) otherwise; z has room for (m, lanes).
     """
     for o in range(outputs):
-        for lane in range(count):
-            z[zo + o * lanes + lane] = c[o]
+        row = zo + o * lanes
+        for lane in range(lanes):
+            z[row + lane] = c[o]
         for f in range(features):
-            weight = W[o * features + f]
-            for lane in range(count):
-                z[zo + o * lanes + lane] += weight * state[xo + f * lanes + lane]
+            for lane in range(0, lanes, PANEL):
+                add_scaled(z, row + lane, z, row + lane, W[o * features + f], state, xo + f * lanes + lane, lanes, 1)
     total = loss_gradient(code, z, zo, y, first, count, outputs, lanes)
     for at in range(po, po + d * lanes):
         costate[at] = 0.0
     share = 1.0 / samples
     for o in range(outputs):
         row = zo + o * lanes
-        for lane in range(count):
-            z[row + lane] *= share
-            gradient[gco + o] += z[row + lane]
+        for lane in range(lanes):
+            z[row + lane] = z[row + lane] * share if lane < count else 0.0
+        add_sum(gradient, gco + o, z, row, lanes)
         for f in range(features):
-            weight, product = W[o * features + f], 0.0
-            for lane in range(count):
-                costate[po + f * lanes + lane] += weight * z[row + lane]
-                product += z[row + lane] * state[xo + f * lanes + lane]
-            gradient[gwo + o * features + f] += product
+            back, weight = po + f * lanes, W[o * features + f]
+            for lane in range(0, lanes, PANEL):
+                add_scaled(costate, back + lane, costate, back + lane, weight, z, row + lane, lanes, 1)
+            add_dot(gradient, gwo + o * features + f, z, row, state, xo + f * lanes, lanes)
+    return total
+
+
+@part
+def cross_entropy_gradient(z: Floats, zo: int, y: Floats, first: int, count: int, outputs: int, lanes: int) -> float:
+    """Return Σ L(z, y) of the softmax's cross entropy, and put its gradient in z's place."""
+    total = 0.0
+    for lane in range(count):
+        largest = z[zo + lane]
+        for o in range(1, outputs):
+            largest = max(largest, z[zo + o * lanes + lane])
+        for o in range(outputs):
+            z[zo + o * lanes + lane] -= largest
+        total -= z[zo + int(y[first + lane]) * lanes + lane]
+    for lane in range(0, count, PANEL):  # what is in lanes beyond is not read again
+        exponentials(z, zo + lane, lanes, outputs)
+    several = 1.0
+    for lane in range(count):
+        partition = 0.0
+        for o in range(outputs):
+            partition += z[zo + o * lanes + lane]
+        share = 1.0 / partition
+        for o in range(outputs):
+            z[zo + o * lanes + lane] *= share
+        z[zo + int(y[first + lane]) * lanes + lane] -= 1.0
+        several *= partition  # between 1 and m, so that one logarithm serves for some
+        if lane % _LOGARITHM == _LOGARITHM - 1 or lane == count - 1:
+            total += math.log(several)
+            several = 1.0
     return total
 
 
 @part
 def loss_gradient(code: int, z: Floats, zo: int, y: Floats, first: int, count: int, outputs: int, lanes: int) -> float:
     """Return Σ L(z, y), and put its gradient in z's place."""
-    total = 0.0
     if code == 1:
-        for lane in range(count):
-            label = int(y[first + lane])
-            largest = z[zo + lane]
-            for o in range(1, outputs):
-                largest = max(largest, z[zo + o * lanes + lane])
-            total += largest - z[zo + label * lanes + lane]
-            partition = 0.0
-            for o in range(outputs):
-                at = zo + o * lanes + lane
-                z[at] = math.exp(z[at] - largest)
-                partition += z[at]
-            total += math.log(partition)
-            for o in range(outputs):
-                z[zo + o * lanes + lane] /= partition
-            z[zo + label * lanes + lane] -= 1.0
-    elif code == 0:
+        return cross_entropy_gradient(z, zo, y, first, count, outputs, lanes)
+    total = 0.0
+    if code == 0:
         for o in range(outputs):
             for lane in range(count):
                 at = zo + o * lanes + lane
