@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         ).install(app)
         registry.register(collector)
         reconciler.start()
-        waiters.start()
+        waiters.start(kept)
         try:
             yield
         finally:

@@ -10,11 +10,15 @@ import socket
 
 import uvicorn
 
+from service.api.connections.capacity import AT_A_TIME, most_connections
+from service.api.connections.protocol import PatientProtocol
 from service.api.main import create_app
 from service.config import Settings
 
 GRACE_S = 2
 """Seconds that open requests, such as long polls, get to end in."""
+BACKLOG = 2048
+"""Connections that the system keeps waiting, while the API restarts as well."""
 
 
 def main() -> None:
@@ -24,8 +28,11 @@ def main() -> None:
     descriptor: int = parser.parse_args().fd
     settings = Settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    PatientProtocol.most = most_connections()
     config = uvicorn.Config(
         create_app(settings),
+        http=PatientProtocol,
+        backlog=AT_A_TIME,
         log_config=None,
         log_level=settings.log_level,
         access_log=False,
@@ -33,7 +40,19 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     with socket.socket(fileno=descriptor) as listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, listening).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server whose socket keeps more connections waiting than are taken at a time."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening.listen(BACKLOG)
 
 
 if __name__ == "__main__":

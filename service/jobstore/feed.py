@@ -1,5 +1,6 @@
 """One subscription to the revisions of all jobs, for those who wait for one."""
 
+import logging
 import secrets
 import threading
 import time
@@ -10,6 +11,8 @@ import redis
 
 from service.contract.job import JobStatus, Revision
 from service.jobstore import keys
+
+LOG = logging.getLogger(__name__)
 
 Listener = Callable[[Revision | None], None]
 
@@ -25,8 +28,9 @@ class RevisionFeed:
     It subscribes when it is told that somebody does, and ends the subscription when nobody has listened for a while:
     to hear every revision of every job takes a process some time.
 
-    It calls it with None whenever the subscription has been (re)established: announcements may have been missed before
-    that, so whoever waits has to look for himself. The listener runs in the feed's thread and must not block.
+    It calls it with None whenever the subscription has been (re)established, and after an announcement that it cannot
+    read: some may have been missed, so whoever waits has to look for himself. The listener runs in the feed's thread
+    and must not block.
     """
 
     def __init__(self, client: redis.Redis, listener: Listener) -> None:
@@ -85,5 +89,10 @@ class RevisionFeed:
         if message["type"] == "subscribe":
             self._listener(None)
         elif message["type"] == "message":
-            job_id, revision, status = message["data"].split(" ")
-            self._listener(Revision(job_id=job_id, revision=int(revision), status=JobStatus(status)))
+            try:
+                job_id, revision, status = message["data"].split(" ")
+                heard = Revision(job_id=job_id, revision=int(revision), status=JobStatus(status))
+            except ValueError:  # somebody else's, or a later version's
+                LOG.warning("an announcement cannot be read: %.100r", message["data"])
+                heard = None
+            self._listener(heard)

@@ -12,6 +12,7 @@ import numpy as np
 import safetensors.numpy
 import uvicorn
 
+from service.api.connections.protocol import PatientProtocol
 from service.contract import names
 from service.contract.job import JobRecord, JobStatus
 
@@ -29,9 +30,17 @@ WORKER = "worker-of-the-tests"
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a free port, from a thread."""
+    """Serve an application on a free port, from a thread, with the protocol that the API's process has."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            ws="none",
+            http=PatientProtocol,
+            timeout_graceful_shutdown=1,
+        )
     )
     started = threading.Event()
     startup = server.startup

@@ -20,7 +20,7 @@ from service.api.problems import RETRY_AFTER_S
 from service.api.routes.common import Flag, Prefer, Route, answers, json_response, one_of, problems, ref
 from service.api.state import JobsOf, LinksOf, ServiceState, State, state_of
 from service.api.views import dry_run_json, job_json, page_json
-from service.contract.job import JobRecord, JobStatus
+from service.contract.job import JobRecord, JobStatus, Revision
 from service.contract.kinds import KINDS
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
@@ -115,7 +115,7 @@ async def create_job(
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
-        job = await service.waiters.wait(jobs, record.id, seconds, lambda latest: latest.done)
+        job = await service.waiters.wait(record.id, seconds, lambda latest: latest.status.done)
         record = job.record
     status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
     return json_response(job_json(job, service.links), status, headers | _headers(record))
@@ -184,15 +184,15 @@ async def get_job(
 ) -> Response:
     """Read a job; with `Prefer: wait=N` once its revision differs from `If-None-Match`, or without that once done."""
 
-    def enough(latest: JobRecord) -> bool:
-        if latest.done:
+    def enough(latest: Revision) -> bool:
+        if latest.status.done:
             return True
         return if_none_match is not None and not matches(if_none_match, etag_of(latest.revision))
 
     jobs = service.jobs
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
-        job = await service.waiters.wait(jobs, job_id, seconds, enough)
+        job = await service.waiters.wait(job_id, seconds, enough)
     else:
         job = await run_in_threadpool(jobs.kept, job_id)
     record = job.record

@@ -36,6 +36,8 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     DEVICE_UNAVAILABLE = "device_unavailable"
     QUEUE_FULL = "queue_full"
+    REQUEST_TIMEOUT = "request_timeout"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     STORE_UNAVAILABLE = "store_unavailable"
     RENDERING_FAILED = "rendering_failed"
     INTERNAL_ERROR = "internal_error"
