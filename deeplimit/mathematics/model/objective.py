@@ -218,7 +218,10 @@ class DiscretisedObjective:
     ) -> tuple[Tensor, Tensor]:
         """Add some samples' data gradient by stage values into ``gradient``; return terminal sum and running cost."""
         workspace = self.problem.workspace
-        run = self.kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        room = workspace.take(self, len(x))
+        if room is None:
+            room = self.kernel.room(x, self.problem.width, self.kernel.steps)
+        run = self.kernel.forward(theta["K"], theta["b"], x, room)
         running = self.kernel.running_cost(run) if self.problem.regime.running_cost else x.new_zeros(())
         terminal, p = self._read(theta, run.states[-1], y, gradient)
         if self.problem.varying:
@@ -230,12 +233,13 @@ class DiscretisedObjective:
         self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """As ``_add_whole``, with states between checkpoints computed again on the way back."""
-        workspace, kernel = self.problem.workspace, CheckpointedKernel(self.kernel, self.parts.steps)
+        workspace = self.problem.workspace
+        kernel = CheckpointedKernel(self.kernel, self.parts.steps, self.parts.values)
         kept = kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
         terminal, p = self._read(theta, kept.final, y, gradient)
         if self.problem.varying:
             kernel.add_gradient(kept, theta["K"], theta["b"], p, gradient)
-        workspace.leave(self, kept.last)
+        workspace.leave(self, kept.room)
         return terminal, kept.running
 
     def _read(
