@@ -57,14 +57,14 @@ class ExplicitRungeKutta(Kernel):
         run = self._buffers(x, b, reuse)
         flat = run.a.view(self.steps, self.stages, -1).transpose(1, 2).unbind(0)
         run.states[0].copy_(x)
-        self._advance((K, b), *(part.unbind(0) for part in (run.states, run.inputs, run.z, run.a)), flat)
+        self._advance((K, b), run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0), flat)
         return run
 
     def refill(self, run: Trajectory, x: Tensor) -> None:
         """Fill states and inputs by sums alone; see ``Kernel``."""
         flat = run.a.view(self.steps, self.stages, -1).transpose(1, 2).unbind(0)
         run.states[0].copy_(x)
-        self._advance(None, *(part.unbind(0) for part in (run.states, run.inputs, run.z, run.a)), flat)
+        self._advance(None, run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0), flat)
 
     def propagate(self, K: Tensor, b: Tensor, x: Tensor, room: Trajectory) -> Tensor:
         """Return X_N (S, d), every step in the buffers of the first, which stay near the processor; see ``Kernel``."""
@@ -91,8 +91,8 @@ class ExplicitRungeKutta(Kernel):
         ``flat`` holds a of each step as (S d, stages).
         """
         write, h = self.activation.write, self.h
-        if parameters is not None:
-            transposed, bias = parameters[0].transpose(1, 2).unbind(0), parameters[1].unbind(0)
+        transposed: Sequence[Tensor] = () if parameters is None else parameters[0].transpose(1, 2).unbind(0)
+        bias: Sequence[Tensor] = () if parameters is None else parameters[1].unbind(0)
         if self.stages == 1:
             for i in range(self.steps):
                 if parameters is not None:
