@@ -266,7 +266,7 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
         "DiagnoseSpec": _DIAGNOSE,
         "DryRun": {
             "spec": _RESOLVED,
-            "estimate": {"parameters": 36, "memory_bytes": 50611680, "work_flops": 2037600.0},
+            "estimate": {"parameters": 36, "memory_bytes": 48466880, "work_flops": 2037600.0},
         },
         "Job": {**_LISTED, "spec": _RESOLVED},
         "JobPage": {"items": [_LISTED], "next_cursor": None},

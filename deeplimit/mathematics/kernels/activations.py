@@ -38,6 +38,8 @@ class Activation:
         Whether σ is twice continuously differentiable; where it is not, it has kinks that a minimiser can sit on.
     odd
         Whether σ(−z) = −σ(z): zero-padded coordinates then have sign flips as exact symmetries.
+    by_value
+        Whether σ' is written from a alone and σ in place, so that nothing but a need be kept.
     vanishes_at_zero
         Whether σ(0) = 0, an assumption of the theorem (Thorpe and van Gennip 2023, section 2).
     """
@@ -48,6 +50,7 @@ class Activation:
     second: Callable[[Tensor, Tensor], Tensor]
     smooth: bool = True
     odd: bool = False
+    by_value: bool = False
     vanishes_at_zero: bool = True
 
     def __call__(self, z: Tensor) -> Tensor:
@@ -102,6 +105,7 @@ ACTIVATIONS: Final[dict[str, Activation]] = {
             lambda _, a, out: torch.mul(a, a, out=out).neg_().add_(1.0),
             lambda _, a: -2.0 * a * (1.0 - a * a),
             odd=True,
+            by_value=True,
         ),
         Activation(
             "sin",
@@ -114,9 +118,10 @@ ACTIVATIONS: Final[dict[str, Activation]] = {
         Activation(
             "relu",
             lambda z, a: torch.clamp(z, min=0.0, out=a),
-            lambda z, _, out: torch.gt(z, 0.0, out=out),
+            lambda _, a, out: torch.gt(a, 0.0, out=out),
             _zero,
             smooth=False,
+            by_value=True,
         ),
         Activation(
             "leaky_relu",
@@ -143,6 +148,7 @@ ACTIVATIONS: Final[dict[str, Activation]] = {
             lambda z, a: torch.sigmoid(z, out=a),
             lambda _, a, out: torch.addcmul(a, a, a, value=-1.0, out=out),  # s (1 − s) = s − s²
             lambda _, a: a * (1.0 - a) * (1.0 - 2.0 * a),
+            by_value=True,
             vanishes_at_zero=False,
         ),
     )

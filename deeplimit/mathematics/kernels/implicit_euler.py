@@ -33,6 +33,8 @@ _CLOSE: Final = 1e-8
 class ImplicitEuler(Kernel):
     """``steps`` equal steps over [0, T], stage i reading X_{i+1}, K and b at the end of its step."""
 
+    again = 0.7  # of a gradient, two thirds are Newton's method
+
     def numbers_beside(self, state_dim: int, width: int) -> int:
         """Return those of one step's linear systems as well; see ``Kernel``."""
         return super().numbers_beside(state_dim, width) + 4 * state_dim * state_dim

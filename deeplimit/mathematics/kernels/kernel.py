@@ -119,12 +119,15 @@ class Kernel(ABC):
         What calling one stage costs, forward and back, in numbers of z that a gradient takes as long for.
     again
         What a forward pass costs, as a share of a gradient.
+    refilled
+        The same of a pass that finds its z and a kept; ``again`` where that is not done.
     """
 
     name: ClassVar[str] = "torch"
     """As in a specification."""
-    call: ClassVar[float] = 1200.0
-    again: ClassVar[float] = 0.45
+    call: ClassVar[float] = 1500.0
+    again: ClassVar[float] = 0.42
+    refilled: ClassVar[float] = again
 
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
@@ -191,6 +194,11 @@ class Kernel(ABC):
         """Return how many numbers of a sample and a step a gradient keeps, of its trajectory and on its way back."""
         return self._trajectory(state_dim, width) + 2 * state_dim + self.stages * (2 * width + state_dim)
 
+    def numbers_of_values(self, state_dim: int, width: int) -> int:
+        """Return how many of them are z and a, beside which the rest is soon made again: 0 where it is not."""
+        del state_dim, width
+        return 0
+
     def numbers_beside(self, state_dim: int, width: int) -> int:
         """Return how many numbers of a sample a gradient needs beside those of its steps."""
         del width
@@ -204,6 +212,25 @@ class Kernel(ABC):
         """Return ρ h Σ_q b_j ‖Y_q‖², summed over samples, a scalar tensor."""
         squares = trajectory.inputs.square().sum((1, 2)).view(self.steps, self.stages)
         return (squares @ squares.new_tensor(self.tableau.b)).sum() * (self.running * self.h)
+
+    def room(self, x: Tensor, width: int, valued: int) -> Trajectory:
+        """Return the least buffers that a gradient by x (S, d) needs, with z and a of ``valued`` steps."""
+        shape = (valued * self.stages, len(x), width)
+        return self._around(x, x.new_empty(shape), x.new_empty(shape))
+
+    def refill(self, run: Trajectory, x: Tensor) -> None:
+        """Fill states and inputs from x (S, d) and the values z and a that ``run`` has.
+
+        Raises
+        ------
+        NotImplementedError
+            Where no values are kept, ``numbers_of_values`` being 0.
+        """
+        raise NotImplementedError
+
+    def propagate(self, K: Tensor, b: Tensor, x: Tensor, room: Trajectory) -> Tensor:
+        """Return X_N (S, d) alone, from x (S, d); the buffers may be written into, and the state be one of them."""
+        return self.forward(K, b, x, room).states[-1]
 
     @abstractmethod
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
@@ -237,9 +264,13 @@ class Kernel(ABC):
         """Return ``reuse`` if it was made for as many samples, or else new buffers."""
         if reuse is not None and reuse.states.shape[1] == len(x):
             return reuse
-        stages = self.steps * self.stages
+        return Kernel.room(self, x, b.shape[1], self.steps)
+
+    def _around(self, x: Tensor, z: Tensor, a: Tensor) -> Trajectory:
+        """Return z and a with new buffers of states and inputs."""
         states = x.new_empty((self.steps + 1, *x.shape))
-        z, a = x.new_empty((stages, len(x), b.shape[1])), x.new_empty((stages, len(x), b.shape[1]))
         at_nodes: dict[tuple[float, ...], Tensor] = {(0.0,): states[:-1], (1.0,): states[1:]}
         inputs = at_nodes.get(self.tableau.c)
-        return Trajectory(states, x.new_empty((stages, *x.shape)) if inputs is None else inputs, z, a)
+        if inputs is None:
+            inputs = x.new_empty((self.steps * self.stages, *x.shape))
+        return Trajectory(states, inputs, z, a)

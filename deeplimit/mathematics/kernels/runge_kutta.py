@@ -28,6 +28,8 @@ from deeplimit.mathematics.kernels.tableau import Tableau
 class ExplicitRungeKutta(Kernel):
     """``steps`` equal steps of an explicit method over [0, T]; with Euler, ``steps`` residual layers."""
 
+    refilled = 0.1
+
     def __init__(
         self, tableau: Tableau, steps: int, activation: Activation, *, horizon: float = 1.0, running: float = 0.0
     ) -> None:
@@ -36,32 +38,77 @@ class ExplicitRungeKutta(Kernel):
         self._fed_by = [tableau.fed_by(stage) for stage in range(self.stages)]
 
     def numbers_kept(self, state_dim: int, width: int) -> int:
-        """Return the trajectory's, over which δ is written; see ``Kernel``."""
-        return self._trajectory(state_dim, width)
+        """Return the trajectory's, over which δ is written, a alone where that gives σ'; see ``Kernel``."""
+        less = self.stages * width if self.activation.by_value else 0
+        return self._trajectory(state_dim, width) - less
+
+    def numbers_of_values(self, state_dim: int, width: int) -> int:
+        """Return those of z and a, or of a alone; see ``Kernel``."""
+        del state_dim
+        return self.stages * width * (1 if self.activation.by_value else 2)
+
+    def room(self, x: Tensor, width: int, valued: int) -> Trajectory:
+        """Return buffers, z and a being one where a alone gives σ'; see ``Kernel``."""
+        a = x.new_empty((valued * self.stages, len(x), width))
+        return self._around(x, a if self.activation.by_value else torch.empty_like(a), a)
 
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
         """Propagate x (S, d) through K (Q, d, d), b (Q, d); see ``Kernel``."""
         run = self._buffers(x, b, reuse)
-        write, h, single = self.activation.write, self.h, self.stages == 1
-        transposed, bias = K.transpose(1, 2).unbind(0), b.unbind(0)
-        states, inputs, z, a = run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0)
-        states[0].copy_(x)
-        if single:
-            for i in range(self.steps):
-                torch.addmm(bias[i], states[i], transposed[i], out=z[i])
-                write(z[i], a[i])
-                torch.add(states[i], a[i], alpha=h, out=states[i + 1])
-            return run
-        weights = h * torch.tensor(self.tableau.b, dtype=x.dtype, device=x.device)
         flat = run.a.view(self.steps, self.stages, -1).transpose(1, 2).unbind(0)
+        run.states[0].copy_(x)
+        self._advance((K, b), run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0), flat)
+        return run
+
+    def refill(self, run: Trajectory, x: Tensor) -> None:
+        """Fill states and inputs by sums alone; see ``Kernel``."""
+        flat = run.a.view(self.steps, self.stages, -1).transpose(1, 2).unbind(0)
+        run.states[0].copy_(x)
+        self._advance(None, run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0), flat)
+
+    def propagate(self, K: Tensor, b: Tensor, x: Tensor, room: Trajectory) -> Tensor:
+        """Return X_N (S, d), every step in the buffers of the first, which stay near the processor; see ``Kernel``."""
+        pair = room.states[:2].unbind(0)
+        states = [pair[i % 2] for i in range(self.steps + 1)]
+        z, a = (list(part[: self.stages].unbind(0)) * self.steps for part in (room.z, room.a))
+        inputs = states if self.stages == 1 else list(room.inputs[: self.stages].unbind(0)) * self.steps
+        flat = [room.a[: self.stages].view(self.stages, -1).T] * self.steps
+        states[0].copy_(x)
+        self._advance((K, b), states, inputs, z, a, flat)
+        return states[-1]
+
+    def _advance(
+        self,
+        parameters: tuple[Tensor, Tensor] | None,
+        states: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        z: Sequence[Tensor],
+        a: Sequence[Tensor],
+        flat: Sequence[Tensor],
+    ) -> None:
+        """Fill all arrays from the first state, or those of states and inputs from a, where no parameters are given.
+
+        ``flat`` holds a of each step as (S d, stages).
+        """
+        write, h = self.activation.write, self.h
+        transposed: Sequence[Tensor] = () if parameters is None else parameters[0].transpose(1, 2).unbind(0)
+        bias: Sequence[Tensor] = () if parameters is None else parameters[1].unbind(0)
+        if self.stages == 1:
+            for i in range(self.steps):
+                if parameters is not None:
+                    torch.addmm(bias[i], states[i], transposed[i], out=z[i])
+                    write(z[i], a[i])
+                torch.add(states[i], a[i], alpha=h, out=states[i + 1])
+            return
+        weights = h * torch.tensor(self.tableau.b, dtype=states[0].dtype, device=states[0].device)
         for i in range(self.steps):
             for j in range(self.stages):
                 q = i * self.stages + j
                 combine(states[i], [(a[i * self.stages + k], h * w) for k, w in self._feeds[j]], inputs[q])
-                torch.addmm(bias[q], inputs[q], transposed[q], out=z[q])
-                write(z[q], a[q])
+                if parameters is not None:
+                    torch.addmm(bias[q], inputs[q], transposed[q], out=z[q])
+                    write(z[q], a[q])
             torch.addmv(states[i].view(-1), flat[i], weights, out=states[i + 1].view(-1))
-        return run
 
     def backward(self, trajectory: Trajectory, K: Tensor, p: Tensor) -> Adjoint:
         """Propagate the final costate p (S, d) back; see ``Kernel``."""

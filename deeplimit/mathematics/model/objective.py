@@ -27,6 +27,11 @@ _ARRAYS: Final = 13
 """Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, its own, copies."""
 _TERMS: Final = ("terminal", "running", *PARAMETERS)
 
+_SWEPT: Final = 18
+"""The same of a trajectory and its adjoint of fused kernels: nine, and those of the part before until they are done."""
+_LANES: Final = 16
+"""Samples that the fused kernel goes through at once, at least."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -156,9 +161,18 @@ class DiscretisedObjective:
         return self._stage_values(v, {name: torch.zeros_like(value) for name, value in self.problem.fixed.items()})
 
     def chunk_size(self) -> int:
-        """Return how many samples are gone through at once."""
-        beside = self.kernel.numbers_beside(self.problem.state_dim, self.problem.width)
-        return samples_at_once(self.problem, self._stages, beside)
+        """Return how many samples are gone through at once, with every array kept.
+
+        All, where Hessian-vector products find them kept, or else a part that is worth its calls; of the fused kernel,
+        whose products keep nothing, no fewer samples than fill its lanes, which would take as much.
+        """
+        problem, fused = self.problem, self.kernel.name == "fused"
+        beside = self.kernel.numbers_beside(problem.state_dim, problem.width)
+        fitting = samples_at_once(problem, self._stages, beside)
+        if problem.samples <= fitting and not fused:
+            return fitting
+        swept = samples_at_once(problem, self._stages, beside, _SWEPT, problem.memory.of_sweep)
+        return max(_LANES, swept // _LANES * _LANES) if fused else min(swept, fitting)
 
     def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the lifted inputs and targets in parts of bounded memory."""
@@ -225,7 +239,10 @@ class DiscretisedObjective:
     ) -> tuple[Tensor, Tensor]:
         """Add some samples' data gradient by stage values into ``gradient``; return terminal sum and running cost."""
         workspace = self.problem.workspace
-        run = self.kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
+        room = workspace.take(self, len(x))
+        if room is None:
+            room = self.kernel.room(x, self.problem.width, self.kernel.steps)
+        run = self.kernel.forward(theta["K"], theta["b"], x, room)
         running = self.kernel.running_cost(run) if self.problem.regime.running_cost else x.new_zeros(())
         terminal, p = self._read(theta, run.states[-1], y, gradient)
         if self.problem.varying:
@@ -237,12 +254,13 @@ class DiscretisedObjective:
         self, theta: dict[str, Tensor], x: Tensor, y: Tensor, gradient: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """As ``_add_whole``, with states between checkpoints computed again on the way back."""
-        workspace, kernel = self.problem.workspace, CheckpointedKernel(self.kernel, self.parts.steps)
+        workspace = self.problem.workspace
+        kernel = CheckpointedKernel(self.kernel, self.parts.steps, self.parts.values)
         kept = kernel.forward(theta["K"], theta["b"], x, workspace.take(self, len(x)))
         terminal, p = self._read(theta, kept.final, y, gradient)
         if self.problem.varying:
             kernel.add_gradient(kept, theta["K"], theta["b"], p, gradient)
-        workspace.leave(self, kept.last)
+        workspace.leave(self, kept.room)
         return terminal, kept.running
 
     def _read(
@@ -327,11 +345,17 @@ def read_out(theta: Mapping[str, Tensor], final: Tensor) -> Tensor:
     return torch.addmm(theta["c"], final, theta["W"].T)
 
 
-def samples_at_once(problem: Problem, stages: int, beside: int = 0) -> int:
-    """Return how many samples may go through a kernel of Q stages at once, at least 1, with all that is kept there."""
+def samples_at_once(
+    problem: Problem, stages: int, beside: int = 0, arrays: int = _ARRAYS, allowed: int | None = None
+) -> int:
+    """Return how many samples may go through a kernel of Q stages at once, at least 1, with ``arrays`` kept there.
+
+    ``allowed`` bytes are, unless said, those of a Hessian-vector product.
+    """
     widest = -(-max(problem.state_dim, problem.width) // 4) * 4  # the fused kernel keeps whole fours of features
-    entries = _ARRAYS * stages * widest + beside
-    return max(1, problem.memory.of_product // (entries * problem.x.element_size()))
+    entries = arrays * stages * widest + beside
+    allowed = problem.memory.of_product if allowed is None else allowed
+    return max(1, allowed // (entries * problem.x.element_size()))
 
 
 def _add_layered(gradient: Mapping[str, Tensor], terms: tuple[Tensor, Tensor]) -> None:

@@ -9,7 +9,8 @@ STATES: Final = 384 * 2**20
 """Bytes of the trajectories of one gradient, unless said: more would not make it faster."""
 PRODUCTS: Final = 1248 * 2**20
 """The same of a Hessian-vector product, which keeps adjoint and tangent as well."""
-
+SWEEPS: Final = 128 * 2**20
+"""The same of a pass forward and back whose every array a diagnostic reads, where products keep nothing."""
 FORWARD: Final = 32 * 2**20
 """The same of a forward pass that nothing comes back from."""
 
@@ -40,6 +41,11 @@ class Memory:
     def of_product(self) -> int:
         """Bytes of the states of one Hessian-vector product."""
         return PRODUCTS if self.states is None else min(PRODUCTS, self.states)
+
+    @property
+    def of_sweep(self) -> int:
+        """Bytes of a pass forward and back, where no product keeps it; a network's and the continuum's may meet."""
+        return SWEEPS if self.states is None else min(SWEEPS, self.states // 2)
 
     @property
     def of_forward(self) -> int:

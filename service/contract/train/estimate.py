@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from service.contract.estimate import AtMost, Cost, Estimate, Sizes
+from service.contract.request import Device
 from service.contract.train.layer_cost import CONTINUUM_DEGREE, FLOPS_GRADIENT, LayerCost
 from service.contract.train.memory import ModelSize, TrainMemory, padded
-from service.contract.train.regimes import DepthStart, Weights
-from service.contract.train.request import AUTO, Activation, Dtype
+from service.contract.train.regimes import Block, DepthStart, Integrator, Weights
+from service.contract.train.request import AUTO, Activation, Dtype, KernelChoice
 from service.contract.values.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ BRANCHES: Final = 4
 """Most that are carried from the coarsest depth."""
 FORMS: Final = 10
 """Forms in which the samples are kept: as they came, scaled, split, as states and outputs, and what losses take."""
+FINER: Final = 2
+"""Times the continuum's steps that diagnostics follow it with."""
+FUSED: Final = frozenset(Activation) - {Activation.GELU}
+"""Activations that the fused kernel has a form of."""
+MOST_FUSED_FEATURES: Final = 128
+"""State dimension up to which it is taken unasked."""
 SMOOTH: Final = frozenset(Activation) - {Activation.RELU, Activation.LEAKY_RELU}
 """Activations that are twice differentiable."""
 
@@ -37,6 +44,7 @@ class _Model:
     layer: LayerCost
     held: int
     trained: int
+    continuum: bool = False
 
 
 def estimate_train(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> Estimate:
@@ -95,21 +103,43 @@ def memory_of(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> T
     m, d = sizes.outputs, layer.state_dim
     per_layer = (layer.entries if fixed.K is None else 0) + (layer.width if fixed.b is None else 0)
     readout = (m * d if fixed.W is None else 0) + (m if fixed.c is None else 0)
+    slope = network.block is Block.SINGLE and network.integrator in {Integrator.EULER, Integrator.IMPLICIT_EULER}
     itemsize = 8 if spec.training.dtype is Dtype.FLOAT64 else 4
     starts = LIMITS.starts if spec.training.starts == AUTO else spec.training.starts
     return TrainMemory(
         models=[
-            ModelSize.of(model.layer, model.layers, model.held * per_layer + readout, per_layer)
+            ModelSize.of(
+                model.layer,
+                model.layers,
+                model.held * per_layer + readout,
+                per_layer,
+                adjoint=slope or model.continuum,
+                finer=FINER if model.continuum else 1,
+            )
             for model in _models(spec, layer, depths)
         ],
         samples=max(1, round(sizes.samples * (1.0 - spec.data.validation_fraction))),
         data=8 * FORMS * sizes.samples * (d + m),
+        starts=starts,
         branches=min(starts, BRANCHES),
         itemsize=itemsize,
         widest=padded(layer.widest),
         smooth=network.activation in SMOOTH,
         continuum=spec.continuum is not None,
+        fused=_fused(spec),
     )
+
+
+def _fused(spec: ResolvedTrainSpec) -> bool:
+    """Return whether the fused kernel is expected to serve: where it can, on a worker with a CPU that has Numba."""
+    network, training = spec.network, spec.training
+    if training.kernel is KernelChoice.TORCH or training.dtype is not Dtype.FLOAT64 or training.device is Device.CUDA:
+        return False
+    if network.activation not in FUSED or network.block is Block.TWO_LAYER:
+        return False
+    if network.integrator is Integrator.IMPLICIT_EULER and spec.depths:
+        return False
+    return training.kernel is KernelChoice.FUSED or network.state_dim <= MOST_FUSED_FEATURES
 
 
 def _models(spec: ResolvedTrainSpec, layer: LayerCost, depths: Sequence[int]) -> list[_Model]:
@@ -125,5 +155,7 @@ def _models(spec: ResolvedTrainSpec, layer: LayerCost, depths: Sequence[int]) ->
         models.append(_Model(depth, layer, 1 if constant else depth, starts if from_starts else branches))
     if spec.continuum is not None:
         held = 1 if constant else CONTINUUM_DEGREE + 1
-        models.append(_Model(CONTINUUM_STEPS, layer.of_flow(), held, starts if from_continuum else branches))
+        models.append(
+            _Model(CONTINUUM_STEPS, layer.of_flow(), held, starts if from_continuum else branches, continuum=True)
+        )
     return models

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.contract.train.layer_cost import LayerCost
 
-PROCESS: Final = 32 * 2**20
+PROCESS: Final = 28 * 2**20
 """Bytes that a first job adds to a process, whatever its size: libraries load what they need when it is needed."""
 PROCESS_CONTINUUM: Final = 16 * 2**20
 """The same where a continuum is trained, whose limit is found once more by SciPy."""
@@ -25,10 +25,23 @@ PRODUCTS: Final = 1248 * 2**20
 """The same of a Hessian-vector product, which keeps adjoint and tangent as well."""
 WIDEST: Final = 13
 """Arrays as wide as the widest that such a product counts for every stage."""
+SWEEPS: Final = 128 * 2**20
+"""Bytes of what diagnostics read of trajectories and adjoints by the fused kernel, whose products keep nothing."""
+SWEPT: Final = 18
+"""Arrays that this counts for every stage, of the part at hand and the one before."""
+LANES: Final = 16
+"""Samples that the fused kernel goes through at once, at least."""
+MOST_LANES: Final = 256
+NEAR: Final = 4 * 2**20
+"""Bytes of states that it works in, unless the fewest samples take more."""
+BLOCK_GRADIENT, BLOCK_PRODUCT = 2, 4
+"""Numbers that its gradient and its Hessian-vector product keep of each entry of a stage."""
 FIT: Final = 13
 """Vectors of the parameters during a fit: points, gradients, values by stage and their gradients; without the pairs."""
 PAIRS: Final = 40
 """Pairs of vectors that L-BFGS keeps, as a rule, and the study for the models after."""
+START_PAIRS: Final = 20
+"""Pairs that each of the starts keeps."""
 LEAST_PAIRS: Final = 3
 """With less memory it keeps so many."""
 KEPT: Final = 3
@@ -61,6 +74,8 @@ class ModelSize:
         Numbers of one sample that a gradient keeps, and a Hessian-vector product.
     step
         Numbers of one sample that a gradient keeps of one step, and at a checkpoint.
+    swept, swept_stages
+        Numbers of one sample that a diagnostic keeps of trajectory and adjoint, and the stages that it goes through.
     once
         Numbers of one sample that are needed however many steps there are: to solve an implicit one.
     """
@@ -72,24 +87,32 @@ class ModelSize:
     kept_by_product: int
     step: int
     once: int
+    swept: int
+    swept_stages: int
 
     @classmethod
-    def of(cls, layer: LayerCost, layers: int, vector: int, per_layer: int) -> ModelSize:
-        """Return the size of a model of so many layers, from the trained numbers of all and of one."""
+    def of(cls, layer: LayerCost, layers: int, vector: int, per_layer: int, *, adjoint: bool, finer: int) -> ModelSize:
+        """Return the size of a model of so many layers, from the trained numbers of all and of one.
+
+        ``adjoint`` is whether diagnostics read the adjoint beside the trajectory, and they do with ``finer`` times as
+        many steps.
+        """
         d, w, stages = padded(layer.state_dim), padded(layer.width), layer.stages
         inner = 0 if stages == 1 else stages * d  # the states inside a step
         trajectory = d + inner + 2 * stages * w
         plain = layer.entries == layer.width * layer.state_dim and not layer.implicit
-        adjoint = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
+        back = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
         tangent = stages * (2 * w + 2 * d)
         more = 3 * stages * w
         return cls(
             vector=vector,
             by_stage=layers * stages * per_layer,
             stages=layers * stages,
-            kept=layers * (trajectory if plain else trajectory + adjoint),
-            kept_by_product=layers * (trajectory + adjoint + tangent + more),
-            step=(trajectory if plain else trajectory + adjoint) + d,
+            kept=layers * (trajectory if plain else trajectory + back),
+            kept_by_product=layers * (trajectory + back + tangent + more),
+            step=(trajectory if plain else trajectory + back) + d,
+            swept=finer * layers * (d + inner + 2 * stages * w + (d + inner + 4 * stages * w if adjoint else 0)),
+            swept_stages=finer * layers * stages,
             once=2 * d + (4 * d * d if layer.implicit else 0),
         )
 
@@ -114,28 +137,32 @@ class TrainMemory:
         That are trained on.
     data
         Bytes of all samples, in every form in which they are kept.
-    branches
-        Minima that are followed.
+    starts, branches
+        Minimisations at the coarsest depth, and minima that are followed.
     itemsize
         Bytes of a number.
     widest
         Entries of the largest vector in a stage.
-    smooth, continuum
-        Whether there are second derivatives, and whether a continuum is trained.
+    smooth, continuum, fused
+        Whether there are second derivatives, whether a continuum is trained, the last of the models, and whether the
+        fused kernel is expected to go through the layers.
     """
 
     models: Sequence[ModelSize]
     samples: int
     data: int
+    starts: int
     branches: int
     itemsize: int
     widest: int
     smooth: bool
     continuum: bool
+    fused: bool
 
     def estimate(self, shares: Shares) -> int:
         """Return the bytes that the job is expected to add to its process at the peak."""
-        return self._fixed(self.branches) + max(self._working(model, shares) for model in self.models)
+        working = max(self._working(model, shares) for model in self.models)
+        return self._fixed(self.branches) + max(working, self._starting(shares), self._diagnosing(shares))
 
     def least(self) -> int:
         """Return the bytes that the job takes when it may take as few as it can."""
@@ -150,7 +177,10 @@ class TrainMemory:
         if memory is None:
             return Shares()
         left = memory - self._fixed(self.branches) - self._points()
-        wanted = max(self._of_product(model, PRODUCTS) for model in self.models)
+        wanted = max(
+            self._sweeps(None),
+            *(max(self._of_gradient(model, STATES), self._of_product(model, PRODUCTS)) for model in self.models),
+        )
         vectors = self._least_vectors()
         states = max(self._least_states(), min(wanted, left // 2, left - vectors))
         return Shares(states, max(vectors, left - states))
@@ -165,12 +195,17 @@ class TrainMemory:
         return self.itemsize * max(max(FIT, CERTIFY) * model.vector + 3 * _beyond(model) for model in self.models)
 
     def _least_states(self) -> int:
+        if self.fused:
+            return max(self._sweeps(1), *(self._block(model, BLOCK_PRODUCT) for model in self.models))
         return max(
-            max(
-                self._of_product(model, 1),
-                self.itemsize * (2 * model.step * (1 + math.isqrt(model.stages)) + model.once),
-            )
-            for model in self.models
+            self._sweeps(1),
+            *(
+                max(
+                    self._of_product(model, 1),
+                    self.itemsize * (2 * model.step * (1 + math.isqrt(model.stages)) + model.once),
+                )
+                for model in self.models
+            ),
         )
 
     def _least_vectors(self) -> int:
@@ -179,10 +214,9 @@ class TrainMemory:
     def _working(self, model: ModelSize, shares: Shares) -> int:
         """Return the bytes of a model while it is trained or certified, whichever are more."""
         limit = STATES if shares.states is None else min(STATES, shares.states)
-        gradient = self.itemsize * self.samples * (model.kept + model.once)
         beyond = 3 * _beyond(model) * self.itemsize
         vectors = model.vector * self.itemsize
-        fit = (FIT + 2 * _pairs(vectors, shares.vectors)) * vectors + min(gradient, limit)
+        fit = (FIT + 2 * _pairs(vectors, shares.vectors)) * vectors + self._of_gradient(model, limit)
         krylov = _krylov(model.vector, self.itemsize, shares.vectors)
         if not self.smooth or not krylov:
             return fit + beyond
@@ -190,15 +224,64 @@ class TrainMemory:
         certify = (CERTIFY + krylov + 2 * _pairs(vectors, shares.vectors)) * vectors + self._of_product(model, limit)
         return max(fit, certify) + beyond
 
+    def _starting(self, shares: Shares) -> int:
+        """Return the bytes of the pairs of all starts, at the first of the models."""
+        vector = self.itemsize * self.models[0].vector
+        return self.starts * 2 * min(START_PAIRS, _pairs(vector, shares.vectors)) * vector
+
+    def _diagnosing(self, shares: Shares) -> int:
+        """Return the bytes of what diagnostics read of states, with the pairs that are kept until the end."""
+        vectors = self.itemsize * max(model.vector for model in self.models)
+        return self._sweeps(shares.states) + (HELD + 2 * _pairs(vectors, shares.vectors)) * vectors
+
+    def _sweeps(self, allowed: int | None) -> int:
+        """Return the bytes of trajectory and adjoint of a network and, beside them, of the continuum."""
+        sizes = [self._swept(model, allowed) for model in self.models]
+        return max(sizes) if not self.continuum else max(sizes[:-1], default=0) + sizes[-1]
+
+    def _swept(self, model: ModelSize, allowed: int | None) -> int:
+        """Return those of one model, of two parts of the samples where they do not fit one."""
+        once = self._at_once(model.swept_stages, model.once, allowed)
+        samples = _lanes(self.samples) if self.fused else self.samples
+        return self.itemsize * min(samples, 2 * once) * model.swept
+
+    def _at_once(self, stages: int, beside: int, allowed: int | None) -> int:
+        """Return how many samples the mathematics goes through at once with every array kept."""
+        fitting = self._fitting(WIDEST, stages, beside, PRODUCTS if allowed is None else min(PRODUCTS, allowed))
+        if self.samples <= fitting and not self.fused:
+            return fitting
+        swept = self._fitting(SWEPT, stages, beside, SWEEPS if allowed is None else min(SWEEPS, allowed // 2))
+        return max(LANES, swept // LANES * LANES) if self.fused else min(swept, fitting)
+
+    def _fitting(self, arrays: int, stages: int, beside: int, limit: int) -> int:
+        return max(1, limit // (self.itemsize * (arrays * stages * self.widest + beside)))
+
+    def _of_gradient(self, model: ModelSize, limit: int) -> int:
+        """Return the bytes of the states of a gradient that may take ``limit``."""
+        if self.fused:
+            return self._block(model, BLOCK_GRADIENT)
+        return min(self.itemsize * self.samples * (model.kept + model.once), limit)
+
+    def _block(self, model: ModelSize, kept: int) -> int:
+        """Return the bytes of the fused kernel's block of samples, with so many numbers kept of an entry."""
+        lane = kept * self.itemsize * model.stages * self.widest
+        return lane * min(_lanes(self.samples), max(LANES, min(MOST_LANES, NEAR // lane)))
+
     def _of_product(self, model: ModelSize, limit: int) -> int:
         """Return the bytes of the states of a Hessian-vector product that may take ``limit``, one sample at least."""
-        once = max(1, limit // (self.itemsize * (WIDEST * model.stages * self.widest + model.once)))
+        if self.fused:
+            return self._block(model, BLOCK_PRODUCT)
+        once = self._at_once(model.stages, model.once, limit)
         return self.itemsize * min(self.samples, once) * (model.kept_by_product + model.once)
 
 
 def padded(features: int) -> int:
     """Return how many features a kernel keeps: whole fours, as the fused one goes through them."""
     return -(-features // 4) * 4
+
+
+def _lanes(samples: int) -> int:
+    return -(-samples // LANES) * LANES
 
 
 def _beyond(model: ModelSize) -> int:

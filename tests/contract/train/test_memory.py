@@ -78,9 +78,30 @@ def test_larger_models_take_more(more: dict[str, Any]) -> None:
 
 def test_half_the_precision_takes_less_and_kinks_need_no_second_derivatives() -> None:
     small: dict[str, Any] = {"discrete": {"depths": [4, 8]}}
-    assert resolved(training={"dtype": "float32"}).estimate.memory_bytes < 0.6 * resolved().estimate.memory_bytes
-    kinks = resolved(network={"activation": "relu"}, **small).estimate.memory_bytes
-    assert kinks < resolved(**small).estimate.memory_bytes
+    single, double = (resolved(training={"kernel": "torch", "dtype": dtype}) for dtype in ("float32", "float64"))
+    assert single.estimate.memory_bytes < 0.6 * double.estimate.memory_bytes
+    torch: dict[str, Any] = small | {"training": {"kernel": "torch"}}  # by the fused kernel products keep nothing
+    kinks = resolved(network={"activation": "relu"}, **torch).estimate.memory_bytes
+    assert kinks < resolved(**torch).estimate.memory_bytes
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"training": {"kernel": "torch"}},
+        {"training": {"device": "cuda"}},
+        {"network": {"activation": "gelu"}},
+        {"network": {"integrator": "implicit_euler"}},
+        {"network": {"state_dim": 129}},
+    ],
+)
+def test_the_fused_kernel_keeps_one_block_of_samples(more: dict[str, Any]) -> None:
+    """Where torch's serves, all states of a Hessian-vector product are kept, as far as its bytes go."""
+    many: dict[str, Any] = {"discrete": {"depths": [4, 64]}}
+    fused, torch = (resolved(**many | each) for each in ({}, more))
+    assert memory_of(fused.spec, fused.sizes, fused.spec.depths).fused
+    assert not memory_of(torch.spec, torch.sizes, torch.spec.depths).fused
+    assert fused.estimate.memory_bytes < 0.5 * torch.estimate.memory_bytes
 
 
 def test_samples_that_are_held_out_are_not_trained_on() -> None:

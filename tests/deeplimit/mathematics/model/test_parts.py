@@ -11,7 +11,7 @@ from deeplimit.mathematics.kernels.activations import ACTIVATIONS
 from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Kernel, Trajectory
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta
-from deeplimit.mathematics.kernels.tableau import EULER
+from deeplimit.mathematics.kernels.tableau import EULER, MIDPOINT, RK4, Tableau
 from deeplimit.mathematics.model.parts import Parts, cheapest_parts
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.problem.memory import Memory
@@ -69,34 +69,107 @@ def test_an_objective_is_the_same_in_any_memory(name: str) -> None:
 
 
 class Counting(ExplicitRungeKutta):
-    """Counts steps forward, and what the largest trajectory has in bytes."""
+    """Counts steps forward, steps made again from values, and what the largest room has in bytes."""
 
     forward_steps = 0
+    refilled_steps = 0
     bytes_kept = 0
 
+    @staticmethod
+    def begin() -> None:
+        Counting.forward_steps = Counting.refilled_steps = Counting.bytes_kept = 0
+
+    def room(self, x: Tensor, width: int, valued: int) -> Trajectory:
+        room = super().room(x, width, valued)
+        memory = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in vars(room).values()}
+        Counting.bytes_kept = max(Counting.bytes_kept, sum(memory.values()))
+        return room
+
     def forward(self, K: Tensor, b: Tensor, x: Tensor, reuse: Trajectory | None = None) -> Trajectory:
-        run = super().forward(K, b, x, reuse)
         Counting.forward_steps += self.steps
-        Counting.bytes_kept = max(Counting.bytes_kept, sum(t.nbytes for t in (run.states, run.z, run.a)))
-        return run
+        return super().forward(K, b, x, reuse)
+
+    def propagate(self, K: Tensor, b: Tensor, x: Tensor, room: Trajectory) -> Tensor:
+        Counting.forward_steps += self.steps
+        return super().propagate(K, b, x, room)
+
+    def refill(self, run: Trajectory, x: Tensor) -> None:
+        Counting.refilled_steps += self.steps
+        super().refill(run, x)
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, arrays: float, depth: int) -> ResidualNetwork:
+    """Return a network of two moons that may keep so many arrays (S, d), and evaluate it once."""
+    problem = known_answers.two_moons()
+    memory = Memory(states=int(arrays * 8 * problem.x.numel()))
+    monkeypatch.setattr(problem, "memory", memory)
+    monkeypatch.setattr(problem, "kernel", lambda tableau, steps: Counting(tableau, steps, problem.activation))
+    network = ResidualNetwork(problem, depth)
+    assert network.parts.samples == problem.samples
+    Counting.begin()
+    network.evaluate(normal(network.coordinates.length, 1))
+    starts = 0 if network.parts.steps == depth else -(-depth // network.parts.steps) * 8 * problem.x.numel()
+    assert memory.states is not None
+    assert Counting.bytes_kept + starts <= memory.states + 8 * problem.x.numel()  # X_N is one more
+    return network
 
 
 @pytest.mark.parametrize("depth", [64, 1000, 4096])
 def test_a_gradient_of_any_depth_fits_for_a_third_more_steps(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step back is two forward, by its two products with K or δ. The states are 3 n S d numbers when all are kept."""
-    problem = known_answers.two_moons()
-    array = 8 * problem.x.numel()
-    allowed = 12 * math.isqrt(depth) * array
-    monkeypatch.setattr(problem, "memory", Memory(states=allowed))
-    monkeypatch.setattr(problem, "kernel", lambda tableau, steps: Counting(tableau, steps, problem.activation))
-    network = ResidualNetwork(problem, depth)
-    assert network.parts.samples == problem.samples
-    Counting.forward_steps = Counting.bytes_kept = 0
-    network.evaluate(normal(network.coordinates.length, 1))
-    starts = -(-depth // network.parts.steps) * array
-    assert Counting.bytes_kept + starts <= allowed < 3 * depth * array
+    """A step back is two forward, by its two products with K or δ. The states are 2 n S d numbers when all are kept."""
+    counting(monkeypatch, 6 * math.isqrt(depth), depth)
     assert depth < Counting.forward_steps < 2 * depth
     assert (Counting.forward_steps + 2 * depth) / (3 * depth) <= 4 / 3
+
+
+@pytest.mark.parametrize("depth", [64, 1000, 4096])
+def test_with_room_for_all_values_no_layer_is_computed_twice(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """a of every layer, and X between two checkpoints: little more than half of all."""
+    network = counting(monkeypatch, depth + 3 * math.isqrt(depth), depth)
+    assert Counting.forward_steps == depth
+    assert 0 < Counting.refilled_steps == network.parts.values < depth
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+def test_what_memory_is_left_saves_computing_layers_again(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = counting(monkeypatch, share * 1000, 1000)
+    assert 0 < Counting.refilled_steps == network.parts.values
+    assert Counting.forward_steps == 1000 + 1000 - network.parts.steps - network.parts.values
+    assert Counting.forward_steps < (2.15 - share) * 1000
+
+
+def test_a_gradient_keeps_no_more_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tanh states and values: σ' is 1 − a², and δ is written over it."""
+    network = counting(monkeypatch, 2 * 64 + 2, 64)
+    assert network.parts == Parts(network.problem.samples, 64)
+    assert Counting.forward_steps == 64
+    assert Counting.bytes_kept == (2 * 64 + 1) * 8 * network.problem.x.numel()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("tableau", "running"), [(EULER, 0.0), (RK4, 0.3), (MIDPOINT, 0.0)])
+@pytest.mark.parametrize("values", [3, 6, 10])
+def test_values_that_are_kept_give_the_gradient_bit_by_bit(
+    activation: str, tableau: Tableau, running: float, values: int
+) -> None:
+    """13 steps in segments of 3: those of the last one, and of some or all before it.
+
+    A stage has whole vectors of numbers: at the end of an array torch rounds some functions otherwise.
+    """
+    kernel = ExplicitRungeKutta(tableau, 13, ACTIVATIONS[activation], running=running)
+    stages, x, p = kernel.steps * kernel.stages, normal(32, 1).view(8, 4), normal(32, 2).view(8, 4)
+    K, b = normal(16 * stages, 3).view(stages, 4, 4), normal(4 * stages, 4).view(stages, 4)
+    whole = kernel.forward(K, b, x)
+    expected = dict(zip(("K", "b"), kernel.gradient(whole, K, p), strict=True))
+    checkpointed, reuse = CheckpointedKernel(kernel, 3, values), None
+    for _ in range(2):
+        kept = checkpointed.forward(K, b, x, reuse)
+        found = {name: torch.zeros_like(value) for name, value in expected.items()}
+        assert torch.equal(kept.final, whole.states[-1])
+        assert len(kept.room.a) == (3 + values) * kernel.stages
+        checkpointed.add_gradient(kept, K, b, p, found)
+        assert all(torch.equal(found[name], value) for name, value in expected.items())
+        reuse = kept.room
 
 
 def euler(steps: int) -> Kernel:
@@ -122,7 +195,8 @@ def test_parts_fit_what_is_allowed(steps: int, samples: int, d: int, share: floa
     allowed = share * 3 * steps * samples * d
     parts = cheapest_parts(euler(steps), samples, d, d, allowed)
     starts = 0 if parts.steps == steps else -(-steps // parts.steps)
-    assert parts.samples * d * (3 * parts.steps + starts) <= allowed
+    assert parts.steps + parts.values <= steps
+    assert parts.samples * d * (2 * parts.steps + parts.values + starts) <= allowed
 
 
 def test_a_study_keeps_the_buffers_of_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
