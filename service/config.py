@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     reconcile_s: Seconds = Field(
         default=1.0, description="Interval at which lost hints and expired leases are looked for."
     )
-    max_attempts: Count = Field(default=3, description="Attempts at a job whose worker is lost each time.")
+    max_crashes: Count = Field(default=3, description="Crashes of its trainer of which a job fails.")
     max_queued: Count = Field(default=10_000, description="Jobs that may wait; one more is refused.")
 
     # training

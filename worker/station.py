@@ -43,7 +43,7 @@ class Station:
         self.stopping = False
         self._settings = settings
         self._give_up = give_up
-        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_crashes=settings.max_crashes)
         self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._feed = RevisionFeed(self._store.redis, self._announced)

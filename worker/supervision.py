@@ -13,7 +13,7 @@ import redis
 from pydantic import TypeAdapter
 
 from service.config import Settings
-from service.contract.job import ArtifactRef, JobError, JobStatus, Progress
+from service.contract.job import ArtifactRef, JobError, JobStatus, Loss, Progress
 from service.jobstore import Claim, JobStore, JobStoreError, LeaseState
 from worker.reporting import LatestProgress
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
@@ -90,7 +90,7 @@ class Attempt:
                     return self._ended(event.message)
                 self._latest.put(_progress(event.message))
             elif isinstance(event, Died) and event.trainer is self._trainer:
-                return self._died(event.returncode)
+                return self._died(event)
             elif isinstance(event, Announced):
                 self._hear(event)
             elif isinstance(event, StopAsked):
@@ -174,24 +174,26 @@ class Attempt:
             case other:
                 LOG.error("job %s: the trainer said %s unasked", self._job_id, other)
                 self._trainer.signal(signal.SIGKILL)
-                return self._give_up("its trainer stopped unasked", counts=True)
+                return self._give_up(Loss.CRASH, "its trainer stopped unasked")
 
-    def _died(self, returncode: int) -> End:
+    def _died(self, death: Died) -> End:
         match self._reason:
             case Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
             case Reason.LEASE_LOST:
                 return End.GIVEN_UP
             case Reason.STOPPING:
-                return self._give_up("its worker was stopped", counts=False)
+                return self._give_up(Loss.RETURNED, "its worker was stopped")
             case Reason.WALL_TIME:
                 detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
                 error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
                 return self._finish(JobStatus.FAILED, error=error)
             case None:
-                how = f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+                status = death.returncode
+                how = f"signal {-status}" if status < 0 else f"exit status {status}"
                 LOG.warning("job %s: its trainer died of %s", self._job_id, how)
-                return self._give_up(f"its trainer process died of {how}", counts=True)
+                said = f" and wrote last:\n{death.last_words}\n" if death.last_words else ""
+                return self._give_up(Loss.CRASH, f"its trainer process died of {how}{said}")
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
@@ -199,8 +201,8 @@ class Attempt:
         self._insist(lambda: self._store.finish(self._job_id, self._fence, status, error=error, artifacts=artifacts))
         return End.FINISHED
 
-    def _give_up(self, reason: str, *, counts: bool) -> End:
-        self._insist(lambda: self._store.requeue(self._job_id, self._fence, reason, counts=counts))
+    def _give_up(self, loss: Loss, reason: str) -> End:
+        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason))
         return End.GIVEN_UP
 
     def _insist(self, call: Callable[[], T]) -> None:

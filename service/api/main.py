@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
         client = connect(settings.redis_url)
         store = JobStore(
-            client, lease_s=settings.lease_s, max_attempts=settings.max_attempts, max_queued=settings.max_queued
+            client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued
         )
         dispatcher = Dispatcher(settings.redis_url, client)
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds

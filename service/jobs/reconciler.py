@@ -55,13 +55,8 @@ class Reconciler:
             return False
         try:
             lost = self._store.reconcile()
-            if lost.requeued or lost.failed or lost.cancelled:
-                LOG.warning(
-                    "workers were lost: %d jobs requeued, %d failed, %d cancelled",
-                    lost.requeued,
-                    lost.failed,
-                    lost.cancelled,
-                )
+            if lost.requeued or lost.cancelled:
+                LOG.warning("workers were lost: %d jobs requeued, %d cancelled", lost.requeued, lost.cancelled)
             for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
                 if not self._dispatcher.send():
                     break

@@ -79,20 +79,19 @@ local function holds(id, fence)
   return job[1] == fence and (job[2] == 'running' or job[2] == 'cancelling'), job[2], job[1]
 end
 
--- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or has no attempt left.
--- Returns the state it is in then.
-local function give_up(id, counts, max_attempts, lost_error, now)
+-- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or crashed too often.
+-- `loss` is one of the contract's. Returns the state it is in then.
+local function give_up(id, loss, max_crashes, lost_error, now)
   local job = JOB .. id
   local to = 'queued'
   if redis.call('HGET', job, 'status') == 'cancelling' then
     to = 'cancelled'
-  elseif counts then
-    if tonumber(redis.call('HGET', job, 'attempt')) >= max_attempts then
-      to = 'failed'
-      redis.call('HSET', job, 'error', lost_error)
-    else
-      redis.call('HINCRBY', job, 'attempt', 1)
-    end
+  elseif loss == 'crash' and redis.call('HINCRBY', job, 'crashes', 1) >= max_crashes then
+    to = 'failed'
+    redis.call('HSET', job, 'error', lost_error)
+  elseif loss ~= 'returned' then
+    if loss == 'outage' then redis.call('HINCRBY', job, 'outages', 1) end
+    redis.call('HINCRBY', job, 'attempt', 1)
   end
   if to == 'queued' then redis.call('HDEL', job, 'progress', 'fraction') end
   move(id, to, now)

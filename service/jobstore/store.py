@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
-from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
+from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, Loss, NewJob, Progress, WorkerInfo
 from service.contract.names import QUEUE
 from service.jobstore import keys, records, scripts
 from service.jobstore.connection import ANSWER_S
@@ -73,7 +73,6 @@ class ReconcileReport:
     """What one pass found: leases that had run out, by how their jobs went on, and the jobs that wait."""
 
     requeued: int
-    failed: int
     cancelled: int
     queued: int
 
@@ -89,18 +88,18 @@ class JobStore:
         Client made by :func:`service.jobstore.connect`.
     lease_s
         Time after which a claim that was not renewed counts as lost.
-    max_attempts
-        Attempts after which a job whose worker is lost fails with ``worker_lost``.
+    max_crashes
+        Crashes of its trainer of which a job fails with ``worker_lost``.
     max_queued
         Jobs that may wait.
     """
 
     def __init__(
-        self, redis: redis.Redis, *, lease_s: float = 30.0, max_attempts: int = 3, max_queued: int = 10_000
+        self, redis: redis.Redis, *, lease_s: float = 30.0, max_crashes: int = 3, max_queued: int = 10_000
     ) -> None:
         self.redis = redis
         self.lease_s = lease_s
-        self.max_attempts = max_attempts
+        self.max_crashes = max_crashes
         self.max_queued = max_queued
         self._scripts = scripts.load(redis, __package__)
         self._workers = WorkerRegistry(redis)
@@ -233,27 +232,29 @@ class JobStore:
             )
         )
 
-    def requeue(self, job_id: str, fence: int, reason: str, *, counts: bool = True) -> JobRecord:
+    def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
 
-        The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was the
-        last attempt.
+        The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was one
+        crash too many.
 
         Parameters
         ----------
         job_id, fence
             The claim.
+        loss
+            What counts.
         reason
-            What happened, for the error of a job that has no attempt left.
-        counts
-            False where the worker gives the job back in good order: the attempt is not used up.
+            What happened, for the error of a job that fails of it.
 
         Raises
         ------
         StaleFence
             The claim is not the latest.
         """
-        return self._changed("requeue", job_id, fence, int(counts), self.max_attempts, self._lost_error(reason))
+        detail = f"The job was given up after {self.max_crashes} crashes; in the last, {reason}."
+        error = JobError(code="worker_lost", detail=detail, retryable=True, origin="system")
+        return self._changed("requeue", job_id, fence, loss, self.max_crashes, records.encode(error))
 
     def finish(
         self,
@@ -299,10 +300,7 @@ class JobStore:
 
     def reconcile(self) -> ReconcileReport:
         """Give up every claim whose lease has run out."""
-        requeued, failed, cancelled, queued = self._scripts["reconcile"](
-            args=[self.max_attempts, self._lost_error("its worker fell silent"), RECONCILE_BATCH]
-        )
-        return ReconcileReport(requeued, failed, cancelled, queued)
+        return ReconcileReport(*self._scripts["reconcile"](args=[RECONCILE_BATCH]))
 
     def index(self) -> bool:
         """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
@@ -348,10 +346,6 @@ class JobStore:
     def _changed(self, script: str, *args: str | int) -> JobRecord:
         _, fields = self._change(script, *args)
         return records.decode(fields)
-
-    def _lost_error(self, reason: str) -> str:
-        detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
-        return records.encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
 
 
 def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:

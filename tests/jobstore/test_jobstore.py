@@ -11,6 +11,7 @@ from service.contract.job import (
     ArtifactRef,
     JobError,
     JobStatus,
+    Loss,
     Progress,
     Revision,
     WorkerInfo,
@@ -65,7 +66,7 @@ def test_nothing_is_known_of_an_unknown_job(store: JobStore) -> None:
     with pytest.raises(StaleFence):
         store.finish("unknown", 1, JobStatus.SUCCEEDED)
     with pytest.raises(StaleFence):
-        store.requeue("unknown", 1, "…")
+        store.requeue("unknown", 1, Loss.CRASH, "…")
     assert store.renew("unknown", 1) is LeaseState.LOST
 
 
@@ -241,8 +242,9 @@ def test_a_lost_worker_costs_an_attempt(store: JobStore) -> None:
         assert claim.record.progress is None
         store.report_progress(job.id, claim.fence, progress(0.5))
         fences.append(claim.fence)
-        after = store.requeue(job.id, claim.fence, "its trainer process died")
-        assert store.requeue(job.id, claim.fence, "its trainer process died") == after
+        after = store.requeue(job.id, claim.fence, Loss.CRASH, "its trainer process died")
+        assert store.requeue(job.id, claim.fence, Loss.CRASH, "its trainer process died") == after
+        assert (after.crashes, after.outages) == (attempt, 0)
         store.redis.hdel(f"deeplimit:job:{job.id}", "progressed")
     assert fences == [1, 2, 3]
     assert after.status is JobStatus.FAILED
@@ -255,8 +257,8 @@ def test_a_lost_worker_costs_an_attempt(store: JobStore) -> None:
 def test_a_job_given_back_keeps_its_attempt_and_its_place(store: JobStore) -> None:
     claim = claimed(store)
     submit(store)
-    back = store.requeue(claim.record.id, claim.fence, "its worker was stopped", counts=False)
-    assert (back.status, back.attempt) == (JobStatus.QUEUED, 1)
+    back = store.requeue(claim.record.id, claim.fence, Loss.RETURNED, "its worker was stopped")
+    assert (back.status, back.attempt, back.crashes, back.outages) == (JobStatus.QUEUED, 1, 0, 0)
     again = store.claim("worker")
     assert again is not None
     assert (again.record.id, again.fence) == (claim.record.id, 2)
@@ -264,11 +266,11 @@ def test_a_job_given_back_keeps_its_attempt_and_its_place(store: JobStore) -> No
 
 def test_a_stale_fence_is_refused(store: JobStore) -> None:
     old = claimed(store)
-    store.requeue(old.record.id, old.fence, "…")
+    store.requeue(old.record.id, old.fence, Loss.OUTAGE, "…")
     new = store.claim("worker")
     assert new is not None
     with pytest.raises(StaleFence):
-        store.requeue(old.record.id, old.fence, "…")
+        store.requeue(old.record.id, old.fence, Loss.OUTAGE, "…")
     with pytest.raises(StaleFence):
         store.finish(old.record.id, old.fence, JobStatus.SUCCEEDED)
     assert store.renew(old.record.id, old.fence) is LeaseState.LOST
@@ -283,27 +285,40 @@ def test_a_lease_that_is_renewed_holds_and_one_that_is_not_is_lost(store: JobSto
         silence.wait(0.05)
         assert store.renew(kept.record.id, kept.fence) is LeaseState.HELD
     report = store.reconcile()
-    assert (report.requeued, report.failed, report.cancelled, report.queued) == (1, 0, 0, 1)
+    assert (report.requeued, report.cancelled, report.queued) == (1, 0, 1)
     assert store.renew(kept.record.id, kept.fence) is LeaseState.HELD
     assert store.renew(lost.record.id, lost.fence) is LeaseState.LOST
 
 
-def test_reconcile_ends_what_was_to_be_cancelled_or_has_no_attempt_left(store: JobStore) -> None:
+def test_reconcile_ends_what_was_to_be_cancelled(store: JobStore) -> None:
     cancelling = claimed(store)
     store.request_cancel(cancelling.record.id)
     expire_lease(store, cancelling.record.id)
     assert store.reconcile().cancelled == 1
-    poison = submit(store)
-    failed = []
-    for _ in range(3):
+
+
+def test_no_number_of_outages_fails_a_job_and_none_counts_as_a_crash(store: JobStore) -> None:
+    job = submit(store)
+    for outages in range(1, 11):
         assert store.claim("worker") is not None
-        expire_lease(store, poison.id)
-        failed.append(store.reconcile().failed)
-    assert failed == [0, 0, 1]
-    ended = store.get(poison.id)
-    assert ended is not None
-    assert ended.error is not None
-    assert ended.error.code == "worker_lost"
+        expire_lease(store, job.id)
+        assert store.reconcile().requeued == 1
+        lost = store.get(job.id)
+        assert lost is not None
+        assert (lost.status, lost.attempt, lost.crashes, lost.outages) == (JobStatus.QUEUED, 1 + outages, 0, outages)
+    claim = store.claim("worker")
+    assert claim is not None
+    once = store.requeue(job.id, claim.fence, Loss.CRASH, "…")
+    assert (once.status, once.crashes, once.outages) == (JobStatus.QUEUED, 1, 10)
+    last = store.claim("worker")
+    assert last is not None
+    assert store.finish(job.id, last.fence, JobStatus.SUCCEEDED).status is JobStatus.SUCCEEDED
+
+
+def test_a_record_of_an_earlier_version_has_lost_nothing(store: JobStore) -> None:
+    job = submit(store)
+    assert store.redis.hexists(f"deeplimit:job:{job.id}", "crashes") == 0
+    assert (job.crashes, job.outages) == (0, 0)
 
 
 def test_delete_forgets_all_of_an_ended_job(store: JobStore) -> None:
