@@ -42,6 +42,7 @@ class End(Enum):
 
     FINISHED = auto()
     GIVEN_UP = auto()  # the job may wait again
+    UNSTORED = auto()  # likewise, and what it reads and writes cannot be reached
     BROKEN = auto()  # the job has ended, and the trainer met something that should not happen
 
 
@@ -171,6 +172,9 @@ class Attempt:
                 return end if error.origin == "user" else End.BROKEN
             case "stopped" if self._reason is Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
+            case "unstored":
+                self._give_up(Loss.UNSTORED, "its results could not be stored")
+                return End.UNSTORED
             case other:
                 LOG.error("job %s: the trainer said %s unasked", self._job_id, other)
                 self._trainer.signal(signal.SIGKILL)
@@ -210,7 +214,9 @@ class Attempt:
         while True:
             try:
                 call()
-            except AWAY as failure:
+            except redis.RedisError as failure:
+                if not _may_come_back(failure):
+                    raise
                 LOG.warning("job %s: Redis cannot be reached to record its end: %s", self._job_id, failure)
             except JobStoreError as refusal:
                 LOG.warning("job %s: its end came too late: %s", self._job_id, type(refusal).__name__)
@@ -223,6 +229,11 @@ class Attempt:
                 continue
             if isinstance(event, StopAsked):
                 return  # the lease runs out, and somebody else does the job
+
+
+def _may_come_back(failure: redis.RedisError) -> bool:
+    """Whether asking again may help: the server is away or takes no writes, perhaps because its own disk is full."""
+    return isinstance(failure, AWAY) or str(failure).startswith("MISCONF")
 
 
 def _progress(message: Mapping[str, Any]) -> Progress:

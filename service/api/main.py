@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import tempfile
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,6 +53,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.redis_url is None:
             raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
+        with suppress(FileNotFoundError):
+            tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
         client = connect(settings.redis_url)
         store = JobStore(
             client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued

@@ -67,6 +67,8 @@ class Loss(StrEnum):
     """Its trainer died of itself: some of these, and the job fails."""
     OUTAGE = "outage"
     """Its worker or host was lost, or its lease ran out: no job fails of these."""
+    UNSTORED = "unstored"
+    """Objects could not be read or written: nothing is counted, and the job waits a while, longer each time."""
     RETURNED = "returned"
     """Its worker gave it back in good order: nothing is counted."""
 

@@ -1,8 +1,11 @@
--- ARGV: most leases to look at.
-local now = now_us()
+-- ARGV: lease in microseconds.
+local now, lease = now_us(), tonumber(ARGV[1])
 local ends = { queued = 0, cancelled = 0 }
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, ARGV[1])) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
   local to = give_up(id, 'outage', 0, '', now)
   ends[to] = ends[to] + 1
 end
+bring_forward(LEASES, lease, now)
+bring_forward(DEFERRED, LONGEST_DEFER_US, now)
+queue_due(now)
 return { ends.queued, ends.cancelled, redis.call('ZCARD', QUEUED) }

@@ -34,7 +34,6 @@ from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
 PROGRESS_INTERVAL_S: Final = 0.5
-RECONCILE_BATCH: Final = 200
 INDEX_BATCH: Final = 200
 READY_S: Final = 60
 
@@ -70,7 +69,7 @@ class LeaseState(StrEnum):
 
 @dataclass(frozen=True)
 class ReconcileReport:
-    """What one pass found: leases that had run out, by how their jobs went on, and the jobs that wait."""
+    """What one pass found: leases that had run out, by how their jobs went on, and the jobs that can be claimed."""
 
     requeued: int
     cancelled: int
@@ -299,8 +298,8 @@ class JobStore:
     # housekeeping --------------------------------------------------------------------------------------------------
 
     def reconcile(self) -> ReconcileReport:
-        """Give up every claim whose lease has run out."""
-        return ReconcileReport(*self._scripts["reconcile"](args=[RECONCILE_BATCH]))
+        """Give up every claim whose lease has run out, and queue the jobs whose time has come."""
+        return ReconcileReport(*self._scripts["reconcile"](args=[seconds_to_microseconds(self.lease_s)]))
 
     def index(self) -> bool:
         """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
@@ -315,8 +314,11 @@ class JobStore:
         return bool(done)
 
     def queued(self) -> int:
-        """Count the jobs that wait."""
-        return int(self.redis.zcard(keys.QUEUED))
+        """Count the jobs that wait, in the queue or for their time."""
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.zcard(keys.QUEUED)
+        pipeline.zcard(keys.DEFERRED)
+        return sum(pipeline.execute())
 
     def counts(self) -> dict[JobStatus, int]:
         """Count the jobs by status."""

@@ -30,6 +30,7 @@ from service.jobstore import (
     RevisionFeed,
     StaleFence,
     connect,
+    keys,
 )
 from tests.support.job_records import claimed, expire_lease, new_job, submit
 
@@ -262,6 +263,52 @@ def test_a_job_given_back_keeps_its_attempt_and_its_place(store: JobStore) -> No
     again = store.claim("worker")
     assert again is not None
     assert (again.record.id, again.fence) == (claim.record.id, 2)
+
+
+def test_what_could_not_be_stored_waits_longer_each_time_and_holds_nobody_up(store: JobStore) -> None:
+    job = submit(store)
+    behind = submit(store)
+    waits = []
+    for fence in (1, 2, 3):
+        claim = store.claim("worker")
+        assert claim is not None
+        assert (claim.record.id, claim.fence) == (job.id, fence)
+        back = store.requeue(job.id, claim.fence, Loss.UNSTORED, "…")
+        assert (back.status, back.attempt, back.crashes, back.outages) == (JobStatus.QUEUED, 1, 0, 0)
+        assert store.requeue(job.id, claim.fence, Loss.UNSTORED, "…") == back
+        (score,) = (store.redis.zscore(keys.DEFERRED, job.id),)
+        assert isinstance(score, float)
+        waits.append(score / 1e6 - back.updated_at.timestamp())
+        assert store.queued() == 2
+        other = store.claim("worker")
+        assert other is not None
+        assert other.record.id == behind.id, "it waits in nobody's way"
+        store.requeue(behind.id, other.fence, Loss.RETURNED, "…")
+        assert store.reconcile().queued == 1
+        store.redis.zadd(keys.DEFERRED, {job.id: 0})  # its time has come
+    assert waits == pytest.approx([1, 2, 4])
+    assert store.reconcile().queued == 2
+
+
+def test_a_job_that_waits_its_time_can_be_cancelled(store: JobStore) -> None:
+    claim = claimed(store)
+    store.requeue(claim.record.id, claim.fence, Loss.UNSTORED, "…")
+    assert store.request_cancel(claim.record.id).record.status is JobStatus.CANCELLED
+    assert store.queued() == 0
+    assert store.claim("worker") is None
+
+
+def test_a_clock_that_was_set_back_holds_nothing_for_long(store: JobStore) -> None:
+    waiting, lost = claimed(store), claimed(store)
+    store.requeue(waiting.record.id, waiting.fence, Loss.UNSTORED, "…")
+    day = 86_400e6
+    store.redis.zincrby(keys.DEFERRED, day, waiting.record.id)
+    store.redis.zincrby(keys.LEASES, day, lost.record.id)
+    store.reconcile()
+    soon = (datetime.now(UTC).timestamp() + 61) * 1e6
+    assert store.redis.zcount(keys.DEFERRED, 0, soon) == 1
+    assert store.redis.zcount(keys.LEASES, 0, soon) == 1
+    assert store.renew(lost.record.id, lost.fence) is LeaseState.HELD
 
 
 def test_a_stale_fence_is_refused(store: JobStore) -> None:

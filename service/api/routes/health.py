@@ -35,8 +35,9 @@ async def livez() -> Response:
     responses=answers(HTTPStatus.OK, "They can.", "Health") | problems(HTTPStatus.SERVICE_UNAVAILABLE),
 )
 def readyz(jobs: JobsOf) -> Response:
-    """Write to the job store."""
+    """Write to the job store and to the store of objects."""
     jobs.store.ready()
+    jobs.artifacts.probe()
     return json_response(Health(status="ready").model_dump_json())
 
 

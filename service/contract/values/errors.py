@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     DEVICE_UNAVAILABLE = "device_unavailable"
     QUEUE_FULL = "queue_full"
     STORE_UNAVAILABLE = "store_unavailable"
+    OBJECTS_UNAVAILABLE = "objects_unavailable"
     RENDERING_FAILED = "rendering_failed"
     INTERNAL_ERROR = "internal_error"
     HTTP_ERROR = "http_error"
