@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from service.config import Settings
@@ -21,6 +21,8 @@ _PART: Final = 2**20
 
 _READY: Final = "ready"
 """Object that is written to find out whether the store takes any."""
+_IDENTITY: Final = "store-id"
+"""Object that tells one store from another."""
 _FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
@@ -105,6 +107,21 @@ class ArtifactStore:
         """Write an object and delete it again, so that a store which only answers reads is found out."""
         self.put(_READY, b"1", "text/plain")
         self.delete(_READY)
+
+    def identity(self) -> str | None:
+        """Read the id that tells this store from others; None where it has none yet."""
+        try:
+            return self.get(_IDENTITY).decode()
+        except ArtifactNotFoundError:
+            return None
+
+    def identify(self, identity: str) -> str:
+        """Give the store an id unless it has one, and return the one that it has."""
+        with _reached(), contextlib.suppress(AlreadyExistsError):
+            self._store.put(_IDENTITY, identity.encode(), mode="create")
+            if self._directory is not None:
+                _to_disk(self._directory / _IDENTITY)
+        return self.get(_IDENTITY).decode()
 
     def copy(self, source: ArtifactRef, path: str) -> ArtifactRef:
         """Give an object a second path, which lives on when the first is deleted: a hard link, or a copy in the store.

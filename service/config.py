@@ -63,6 +63,10 @@ class Settings(BaseSettings):
 
     # jobs
     workers: int = Field(default=1, ge=0, description="Workers that `serve` starts.")
+    worker_name: str | None = Field(
+        default=None,
+        description="What nobody else's worker is called; `serve` and `deeplimit worker` choose it for theirs.",
+    )
     lease_s: Seconds = Field(default=30.0, description="Time after which a silent worker counts as lost.")
     renew_s: Seconds = Field(default=5.0, description="Interval at which a worker renews the lease of its job.")
     reconcile_s: Seconds = Field(

@@ -17,7 +17,7 @@ import redis
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.job import JobStatus, Revision, WorkerInfo
-from service.jobstore import JobStore, RevisionFeed, connect
+from service.jobstore import JobStore, RevisionFeed, StoresApartError, check_together, connect
 from worker.supervision import Attempt, End
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
 
@@ -48,7 +48,9 @@ class Station:
         self._settings = settings
         self._give_up = give_up
         self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_crashes=settings.max_crashes)
-        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._name = settings.worker_name
+        self._id = f"{self._name or socket.gethostname()}/{os.getpid()}-{secrets.token_hex(3)}"
+        self._together = False
         self._artifacts = ArtifactStore.of(settings)
         self._unready = False
         self._events: SimpleQueue[Event] = SimpleQueue()
@@ -59,7 +61,15 @@ class Station:
         self._beat_now = threading.Event()
 
     def open(self) -> None:
-        """Start to warm up a trainer, and listen for cancelled jobs."""
+        """Start to warm up a trainer, and listen for cancelled jobs.
+
+        What was called like this one before has died, and what it held is free.
+        """
+        if self._name is not None:
+            try:
+                self._store.release(f"{self._name}/")
+            except redis.RedisError as failure:
+                LOG.warning("Redis cannot be reached, leases before this one run out by themselves: %s", failure)
         self._trainer = TrainerProcess(self._settings.executor, self._tell)
         self._feed.start()
         self._feed.listen(math.inf)
@@ -82,7 +92,7 @@ class Station:
     def _take_one(self) -> End | None:
         """Do one job; None where none waits, or where none can be done now."""
         trainer = self._warm_trainer()
-        if trainer is None:
+        if trainer is None or not self._is_together():
             return None
         claim = self._store.claim(self._id)
         if claim is None:
@@ -100,6 +110,21 @@ class Station:
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end
+
+    def _is_together(self) -> bool:
+        """Whether job store and objects belong together, so that what this worker writes will be found."""
+        while not self._together and not self.stopping:
+            try:
+                check_together(self._store.redis, self._artifacts)
+            except StorageError:
+                self._await_storage()
+            except StoresApartError as apart:
+                LOG.critical("no job is taken, and the worker gives up: %s", apart)
+                self.ask_to_stop()
+                self._give_up()
+            else:
+                self._together = True
+        return self._together and not self.stopping
 
     def _await_storage(self) -> None:
         """Wait until objects can be stored again; no live worker is this one meanwhile."""

@@ -22,7 +22,15 @@ from service.datasets.datasets import DatasetNotFoundError, NoPreviewError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
 from service.jobs.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
-from service.jobstore import IdempotencyKeyReused, InvalidCursor, JobActive, JobFinished, JobNotFound, QueueFull
+from service.jobstore import (
+    IdempotencyKeyReused,
+    InvalidCursor,
+    JobActive,
+    JobFinished,
+    JobNotFound,
+    QueueFull,
+    StoresApartError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -232,6 +240,12 @@ def _of_storage(error: StorageError | OSError) -> ProblemError:
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.OBJECTS_UNAVAILABLE, detail, headers=_RETRY)
 
 
+def _of_stores_apart(error: StoresApartError) -> ProblemError:
+    LOG.error("%s", error)
+    detail = "The store of objects is not the one that belongs to the job store."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.OBJECTS_UNAVAILABLE, detail, headers=_RETRY)
+
+
 def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
     LOG.warning("an object is gone: %s", error)
     return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
@@ -253,6 +267,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         redis.RedisError: _of_store,
         ArtifactNotFoundError: _of_missing,
         StorageError: _of_storage,
+        StoresApartError: _of_stores_apart,
         OSError: _of_storage,
         JobNotFound: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
         ModelNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),

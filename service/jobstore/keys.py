@@ -49,6 +49,8 @@ WORKERS: Final = "deeplimit:workers"
 """Set: the ids of live workers, and of some that have fallen silent."""
 RECONCILER: Final = "deeplimit:reconciler"
 """Lock of the one reconciler that makes a pass."""
+STORE: Final = "deeplimit:store"
+"""Text: the id of the store of objects that the jobs' objects are in."""
 READY: Final = "deeplimit:ready"
 """Text that is written to find out whether the server takes writes."""
 

@@ -295,6 +295,17 @@ class JobStore:
         """Live workers, by id."""
         return self._workers.live()
 
+    def release(self, holder: str) -> int:
+        """Give up the jobs of workers that are known to be dead, each as an outage; return how many they held.
+
+        Parameters
+        ----------
+        holder
+            What the ids of these workers begin with.
+        """
+        self._workers.release(holder)
+        return int(self._scripts["release"](args=[holder]))
+
     # housekeeping --------------------------------------------------------------------------------------------------
 
     def reconcile(self) -> ReconcileReport:

@@ -311,6 +311,27 @@ def test_a_clock_that_was_set_back_holds_nothing_for_long(store: JobStore) -> No
     assert store.renew(lost.record.id, lost.fence) is LeaseState.HELD
 
 
+def test_what_the_dead_held_is_free_at_once_and_nothing_else(store: JobStore) -> None:
+    held = {}
+    for worker in ("serve/1/10-a", "serve/1/11-b", "serve/10/12-c", "elsewhere/0/13-d"):
+        submit(store)
+        claim = store.claim(worker)
+        assert claim is not None
+        held[worker] = claim
+        store.register_worker(WorkerInfo(id=worker, hostname="h", pid=1, devices=("cpu",)), 60)
+    store.request_cancel(held["serve/1/11-b"].record.id)
+    assert store.release("serve/1/") == 2
+    assert store.release("serve/1/") == 0
+    found = [store.get(claim.record.id) for claim in held.values()]
+    assert [(job.status, job.outages) for job in found if job] == [
+        (JobStatus.QUEUED, 1),
+        (JobStatus.CANCELLED, 0),
+        (JobStatus.RUNNING, 0),
+        (JobStatus.RUNNING, 0),
+    ]
+    assert [worker.id for worker in store.workers()] == ["elsewhere/0/13-d", "serve/10/12-c"]
+
+
 def test_a_stale_fence_is_refused(store: JobStore) -> None:
     old = claimed(store)
     store.requeue(old.record.id, old.fence, Loss.OUTAGE, "…")
