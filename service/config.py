@@ -75,6 +75,17 @@ class Settings(BaseSettings):
     max_crashes: Count = Field(default=3, description="Crashes of its trainer of which a job fails.")
     max_queued: Count = Field(default=10_000, description="Jobs that may wait; one more is refused.")
 
+    # who hangs
+    tick_s: Seconds = Field(default=60.0, description="Time after which a silent trainer is replaced.")
+    start_s: Seconds = Field(default=120.0, description="Time in which a process has to start.")
+    probe_s: Seconds = Field(
+        default=10.0,
+        description="Interval at which `serve` asks its processes for a sign of life; without it they are replaced.",
+    )
+    pulse_fd: int | None = Field(
+        default=None, description="Descriptor that a worker writes to while it lives; `serve` chooses it."
+    )
+
     # training
     executor: str = Field(
         default="worker.execution:execute", description="Function a trainer runs jobs with, as module:name."

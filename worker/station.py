@@ -180,11 +180,26 @@ class Station:
     def _wait_ready(self) -> TrainerProcess | None:
         """Wait until the trainer is ready and nothing is left to hear; None where it dies or the worker is to stop."""
         while self._trainer is not self._ready or not self._events.empty():
-            event = self._events.get()
+            try:
+                event = self._events.get(timeout=self._patience())
+            except Empty:
+                self._lose_patience()
+                continue
             self._hear(event)
             if self._trainer is None or isinstance(event, StopAsked):
                 return None
         return self._ready
+
+    def _patience(self) -> float | None:
+        """Seconds that the trainer still has to become ready in; None where it was told to end."""
+        if self._trainer is None or not self._trainer.alive:
+            return None
+        return max(0.0, self._trainer.since + self._settings.start_s - time.monotonic())
+
+    def _lose_patience(self) -> None:
+        if self._trainer is not None:
+            LOG.error("trainer %d hangs: it did not start in %g s", self._trainer.pid, self._settings.start_s)
+            self._trainer.signal(signal.SIGKILL)
 
     def _hear(self, event: Event) -> None:
         """Heed what a trainer says, or its death, while no job runs."""

@@ -21,6 +21,8 @@ from worker.trainer_process import Announced, Died, Event, Said, StopAsked, Trai
 LOG = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.5
+SILENCES: Final = 2
+"""Parts of the time that a trainer may be silent for."""
 AWAY: Final = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 """Errors of a server that may come back; another one is not mended by asking again."""
 
@@ -35,6 +37,7 @@ class Reason(Enum):
     LEASE_LOST = auto()
     WALL_TIME = auto()
     STOPPING = auto()
+    HUNG = auto()
 
 
 class End(Enum):
@@ -72,6 +75,7 @@ class Attempt:
         self._wall_at = now + self._wall_time_s + settings.wall_time_grace_s
         self._terminate_at = math.inf
         self._kill_at = math.inf
+        self._heard()
 
     def run(self) -> End:
         """Have the job trained, and record how it ended."""
@@ -87,9 +91,11 @@ class Attempt:
         while True:
             event = self._next_event()
             if isinstance(event, Said) and event.trainer is self._trainer:
-                if event.message["type"] != "progress":
+                self._heard()
+                if event.message["type"] == "progress":
+                    self._latest.put(_progress(event.message))
+                elif event.message["type"] != "tick":
                     return self._ended(event.message)
-                self._latest.put(_progress(event.message))
             elif isinstance(event, Died) and event.trainer is self._trainer:
                 return self._died(event)
             elif isinstance(event, Announced):
@@ -99,7 +105,7 @@ class Attempt:
             self._keep_time()
 
     def _next_event(self) -> Event | None:
-        due = min(self._renew_at, self._wall_at, self._terminate_at, self._kill_at, self._latest.due)
+        due = min(self._renew_at, self._wall_at, self._terminate_at, self._kill_at, self._listen_at, self._latest.due)
         try:
             return self._events.get(timeout=max(0.0, due - time.monotonic()))
         except Empty:
@@ -116,6 +122,8 @@ class Attempt:
         if now >= self._wall_at:
             self._wall_at = math.inf
             self._stop(Reason.WALL_TIME)
+        if now >= self._listen_at:
+            self._listen()
         if now >= self._terminate_at:
             self._terminate_at = math.inf
             self._kill_at = now + self._settings.kill_grace_s
@@ -123,6 +131,20 @@ class Attempt:
         if now >= self._kill_at:
             self._kill_at = math.inf
             self._trainer.signal(signal.SIGKILL)
+
+    def _heard(self) -> None:
+        """Note that the trainer lives."""
+        self._silences = 0
+        self._listen_at = time.monotonic() + self._settings.tick_s / SILENCES
+
+    def _listen(self) -> None:
+        """Have a trainer killed that is silent for long; in parts, as this process may have slept itself."""
+        self._silences += 1
+        self._listen_at = time.monotonic() + self._settings.tick_s / SILENCES
+        if self._silences >= SILENCES:
+            self._listen_at = math.inf
+            LOG.error("job %s: its trainer hangs: silent for %g s", self._job_id, self._settings.tick_s)
+            self._stop(Reason.HUNG)
 
     def _hear(self, event: Announced) -> None:
         revision = event.revision
@@ -188,6 +210,9 @@ class Attempt:
                 return End.GIVEN_UP
             case Reason.STOPPING:
                 return self._give_up(Loss.RETURNED, "its worker was stopped")
+            case Reason.HUNG:
+                reason = f"its trainer process hung and was killed after {self._settings.tick_s:g} s"
+                return self._give_up(Loss.CRASH, f"{reason}{_quoted(death)}")
             case Reason.WALL_TIME:
                 detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
                 error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
@@ -196,8 +221,7 @@ class Attempt:
                 status = death.returncode
                 how = f"signal {-status}" if status < 0 else f"exit status {status}"
                 LOG.warning("job %s: its trainer died of %s", self._job_id, how)
-                said = f" and wrote last:\n{death.last_words}\n" if death.last_words else ""
-                return self._give_up(Loss.CRASH, f"its trainer process died of {how}{said}")
+                return self._give_up(Loss.CRASH, f"its trainer process died of {how}{_quoted(death)}")
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
@@ -229,6 +253,10 @@ class Attempt:
                 continue
             if isinstance(event, StopAsked):
                 return  # the lease runs out, and somebody else does the job
+
+
+def _quoted(death: Died) -> str:
+    return f"; it wrote last:\n{death.last_words}\n" if death.last_words else ""
 
 
 def _may_come_back(failure: redis.RedisError) -> bool:

@@ -2,8 +2,8 @@
 
 It speaks JSON lines. It reads ``{"type": "run", …}`` and ``{"type": "cancel"}`` from its standard input, and ends when
 that ends. It writes, to what was its standard output: ``ready`` once torch is imported and it can take a job;
-``progress``; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``. What libraries print goes to
-standard error, so it cannot break a line.
+``progress``; ``tick`` now and then; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``. What
+libraries print goes to standard error, so it cannot break a line.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import IO, Any, Final
@@ -24,32 +25,51 @@ from worker.executor import Executor, JobInput, Report, Stopped, UserError, load
 from worker.reporting import ThinnedReport
 
 LOG = logging.getLogger("worker.trainer")
+TICKS: Final = 6
+"""Signs of life in the time after which a silent trainer is replaced."""
 OUT_OF_MEMORY: Final = "out_of_memory"
 
 
 class Trainer:
     """Reads orders in one thread and trains in the main one."""
 
-    def __init__(self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes]) -> None:
+    def __init__(
+        self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes], tick_s: float
+    ) -> None:
         self._executor = executor
         self._artifacts = artifacts
         self._orders = orders
         self._answers = answers
         self._runs: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         self._cancelled = threading.Event()
+        self._speaking = threading.Lock()
+        self._busy = threading.Event()
+        self._tick_s = tick_s
 
     def serve(self) -> None:
         """Run jobs until the orders end."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        threading.Thread(target=self._tick, name="ticks", daemon=True).start()
         self.say({"type": "ready", **_machine()})
         while True:
             order = self._runs.get()
-            self.say(self._run(order))
+            self._busy.set()
+            answer = self._run(order)
+            self._busy.clear()
+            self.say(answer)
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Write one line."""
-        self._answers.write(json.dumps(message).encode() + b"\n")
-        self._answers.flush()
+        with self._speaking:
+            self._answers.write(json.dumps(message).encode() + b"\n")
+            self._answers.flush()
+
+    def _tick(self) -> None:
+        """Give a sign of life now and then while a job runs, whether or not that has anything to report."""
+        while self._busy.wait():
+            time.sleep(self._tick_s)  # the interval itself
+            if self._busy.is_set():
+                self.say({"type": "tick"})
 
     def _listen(self) -> None:
         for line in self._orders:
@@ -134,7 +154,7 @@ def main() -> None:
     prepare = getattr(sys.modules[executor.__module__], "prepare", None)
     if prepare is not None:
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
-    Trainer(executor, ArtifactStore.of(settings), orders, answers).serve()
+    Trainer(executor, ArtifactStore.of(settings), orders, answers, settings.tick_s / TICKS).serve()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class TrainerProcess:
 
     def __init__(self, executor: str, tell: Callable[[Event], None]) -> None:
         self.jobs = 0
+        self.since = time.monotonic()
         self._doomed = False
         self._tell = tell
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own

@@ -122,6 +122,10 @@ class Crew:
         LOG.info("%s: process %d", role.name, member.process.pid)
         return member
 
+    def member(self, name: str) -> Member | None:
+        """Return the latest process in a role, which may have ended."""
+        return self._members.get(name)
+
     def ask_to_stop(self) -> None:
         """Have :meth:`watch` return. May be called in a signal handler and from another thread."""
         self._events.put(None)
