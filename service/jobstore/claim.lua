@@ -9,8 +9,10 @@ if id then -- the reply to a first call was lost
 end
 local now = now_us()
 queue_due(now)
-id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
-if not id then return { 'none' } end
+repeat
+  id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
+  if not id then return { 'none' } end
+until fits(id, QUEUED, now)
 local job = JOB .. id
 redis.call('HINCRBY', job, 'fence', 1)
 redis.call('HSET', job, 'worker', worker, 'operation', operation)

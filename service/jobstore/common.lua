@@ -85,11 +85,30 @@ local function holds(id, fence)
   return job[1] == fence and (job[2] == 'running' or job[2] == 'cancelling'), job[2], job[1]
 end
 
+-- The indices that are worked through, with the name for people and the states of a job that has an entry there.
+local PLACES = {
+  [QUEUED] = { 'queue', { queued = true } },
+  [DEFERRED] = { 'deferred', { queued = true } },
+  [LEASES] = { 'leases', { running = true, cancelling = true } },
+}
+
+-- Does the record of an entry of an index fit it? One without such a record is set aside: it would stop all others.
+local function fits(id, index, now)
+  local name, states = unpack(PLACES[index])
+  local job = redis.pcall('HMGET', JOB .. id, 'status', 'created', 'kind')
+  if not job.err and job[1] and job[2] and job[3] and states[job[1]] then return true end
+  redis.call('ZREM', index, id)
+  redis.call('ZADD', STRAYS .. name, text(now), id)
+  return false
+end
+
 -- Put the jobs into the queue whose time has come.
 local function queue_due(now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', DEFERRED, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
-    redis.call('ZREM', DEFERRED, id)
-    redis.call('ZADD', QUEUED, redis.call('HGET', JOB .. id, 'created'), id)
+    if fits(id, DEFERRED, now) then
+      redis.call('ZREM', DEFERRED, id)
+      redis.call('ZADD', QUEUED, redis.call('HGET', JOB .. id, 'created'), id)
+    end
   end
 end
 

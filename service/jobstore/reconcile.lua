@@ -2,8 +2,10 @@
 local now, lease = now_us(), tonumber(ARGV[1])
 local ends = { queued = 0, cancelled = 0 }
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
-  local to = give_up(id, 'outage', 0, '', now)
-  ends[to] = ends[to] + 1
+  if fits(id, LEASES, now) then
+    local to = give_up(id, 'outage', 0, '', now)
+    ends[to] = ends[to] + 1
+  end
 end
 bring_forward(LEASES, lease, now)
 bring_forward(DEFERRED, LONGEST_DEFER_US, now)

@@ -34,6 +34,8 @@ from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
 PROGRESS_INTERVAL_S: Final = 0.5
+PLACES: Final = ("queue", "deferred", "leases")
+"""The indices that are worked through, as ``common.lua`` names them."""
 INDEX_BATCH: Final = 200
 READY_S: Final = 60
 
@@ -323,6 +325,13 @@ class JobStore:
         """
         _, done = self._scripts["index"](args=[INDEX_BATCH, *JobStatus])
         return bool(done)
+
+    def strays(self) -> dict[str, int]:
+        """Count the entries that were set aside because no record fits them, by where they were."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for place in PLACES:
+            pipeline.zcard(keys.STRAYS + place)
+        return dict(zip(PLACES, pipeline.execute(), strict=True))
 
     def queued(self) -> int:
         """Count the jobs that wait, in the queue or for their time."""
