@@ -1,12 +1,15 @@
 """Objects of jobs, in a local directory or an S3-like store. Each is written once, hashed, and checked when read."""
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from service.config import Settings
@@ -14,6 +17,33 @@ from service.contract.job import ArtifactRef
 
 _PART: Final = 2**20
 """Bytes of an object that are in memory at once where it is not read whole."""
+
+
+_READY: Final = "ready"
+"""Object that is written to find out whether the store takes any."""
+_IDENTITY: Final = "store-id"
+"""Object that tells one store from another."""
+_FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+
+class StorageError(Exception):
+    """The store cannot do it now: it is full, read-only, broken or away. It is nobody's fault who asks."""
+
+
+def is_storage_fault(error: BaseException) -> bool:
+    """Whether an error is one of the store of objects, or of a disk that is full, read-only or broken."""
+    return isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in _FAULTS)
+
+
+@contextlib.contextmanager
+def _reached() -> Iterator[None]:
+    """Say of every failure but that of an object which is not there that the store cannot do it now."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as failure:
+        raise StorageError(str(failure).partition("\n")[0]) from failure
 
 
 class ArtifactCorruptError(Exception):
@@ -27,14 +57,17 @@ class ArtifactNotFoundError(Exception):
 class ArtifactStore:
     """Objects by path, in a directory or at the URL of an object store such as ``s3://bucket/prefix``.
 
-    Credentials come from where the store's own tools look for them.
+    Credentials come from where the store's own tools look for them. Every method may raise `StorageError`.
     """
 
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
         self._directory: Path | None = None
         if "://" in self.location and not self.location.startswith("file://"):
-            self._store = from_url(self.location)
+            # few retries, as whoever asks waits for the answer
+            self._store = from_url(
+                self.location, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+            )
         else:
             self._directory = Path(self.location.removeprefix("file://")).absolute()
             self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
@@ -62,12 +95,33 @@ class ArtifactStore:
         return self._write(reference, file)
 
     def _write(self, reference: ArtifactRef, content: bytes | Path) -> ArtifactRef:
-        if self._directory is None:
-            self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
-        else:
-            self._store.put(reference.path, content)  # a file has no attributes
-            _to_disk(self._directory / reference.path)
+        with _reached():
+            if self._directory is None:
+                self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
+            else:
+                self._store.put(reference.path, content)  # a file has no attributes
+                _to_disk(self._directory / reference.path)
         return reference
+
+    def probe(self) -> None:
+        """Write an object and delete it again, so that a store which only answers reads is found out."""
+        self.put(_READY, b"1", "text/plain")
+        self.delete(_READY)
+
+    def identity(self) -> str | None:
+        """Read the id that tells this store from others; None where it has none yet."""
+        try:
+            return self.get(_IDENTITY).decode()
+        except ArtifactNotFoundError:
+            return None
+
+    def identify(self, identity: str) -> str:
+        """Give the store an id unless it has one, and return the one that it has."""
+        with _reached(), contextlib.suppress(AlreadyExistsError):
+            self._store.put(_IDENTITY, identity.encode(), mode="create")
+            if self._directory is not None:
+                _to_disk(self._directory / _IDENTITY)
+        return self.get(_IDENTITY).decode()
 
     def copy(self, source: ArtifactRef, path: str) -> ArtifactRef:
         """Give an object a second path, which lives on when the first is deleted: a hard link, or a copy in the store.
@@ -78,16 +132,18 @@ class ArtifactStore:
             There is no such object.
         """
         try:
-            self._store.copy(source.path, path)
+            with _reached():
+                self._store.copy(source.path, path)
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
         if self._directory is not None:
-            _to_disk((self._directory / path).parent)
+            with _reached():
+                _to_disk((self._directory / path).parent)
         return source.model_copy(update={"path": path})
 
     def delete(self, path: str) -> None:
         """Delete one object. It is no error if there is none."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), _reached():
             self._store.delete(path)
 
     def get(self, source: ArtifactRef | str) -> bytes:
@@ -102,7 +158,8 @@ class ArtifactStore:
         """
         path = source if isinstance(source, str) else source.path
         try:
-            data = bytes(self._store.get(path).bytes())
+            with _reached():
+                data = bytes(self._store.get(path).bytes())
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(path) from missing
         if isinstance(source, ArtifactRef) and hashlib.sha256(data).hexdigest() != source.sha256:
@@ -129,7 +186,13 @@ class ArtifactStore:
         digest = hashlib.sha256()
         held: bytes | None = None
         try:
-            for part in self._store.get(source.path).stream(min_chunk_size=_PART):
+            with _reached():
+                stream = iter(self._store.get(source.path).stream(min_chunk_size=_PART))
+            while True:
+                with _reached():
+                    part = next(stream, None)
+                if part is None:
+                    break
                 if held is not None:
                     yield held
                 held = bytes(part)
@@ -150,18 +213,17 @@ class ArtifactStore:
             There is none.
         """
         try:
-            return bytes(self._store.get_range(source.path, start=start, end=end))
+            with _reached():
+                return bytes(self._store.get_range(source.path, start=start, end=end))
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
 
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object below `prefix`, a folder. It is no error if there is none."""
-        for batch in self._store.list(f"{prefix.rstrip('/')}/"):
-            for entry in batch:
-                try:
-                    self._store.delete(entry["path"])
-                except FileNotFoundError:
-                    continue  # somebody else deletes the same folder
+        with _reached():
+            paths = [entry["path"] for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
+        for path in paths:
+            self.delete(path)
 
 
 def _to_disk(path: Path) -> None:

@@ -63,13 +63,28 @@ class Settings(BaseSettings):
 
     # jobs
     workers: int = Field(default=1, ge=0, description="Workers that `serve` starts.")
+    worker_name: str | None = Field(
+        default=None,
+        description="What nobody else's worker is called; `serve` and `deeplimit worker` choose it for theirs.",
+    )
     lease_s: Seconds = Field(default=30.0, description="Time after which a silent worker counts as lost.")
     renew_s: Seconds = Field(default=5.0, description="Interval at which a worker renews the lease of its job.")
     reconcile_s: Seconds = Field(
         default=1.0, description="Interval at which lost hints and expired leases are looked for."
     )
-    max_attempts: Count = Field(default=3, description="Attempts at a job whose worker is lost each time.")
+    max_crashes: Count = Field(default=3, description="Crashes of its trainer of which a job fails.")
     max_queued: Count = Field(default=10_000, description="Jobs that may wait; one more is refused.")
+
+    # who hangs
+    tick_s: Seconds = Field(default=60.0, description="Time after which a silent trainer is replaced.")
+    start_s: Seconds = Field(default=120.0, description="Time in which a process has to start.")
+    probe_s: Seconds = Field(
+        default=10.0,
+        description="Interval at which `serve` asks its processes for a sign of life; without it they are replaced.",
+    )
+    pulse_fd: int | None = Field(
+        default=None, description="Descriptor that a worker writes to while it lives; `serve` chooses it."
+    )
 
     # training
     executor: str = Field(

@@ -44,7 +44,7 @@ def redis_url(valkey: ValkeyServer) -> str:
 def store(redis_url: str) -> Iterator[JobStore]:
     """Job store on an empty server, with leases that run out soon."""
     with connect(redis_url) as client:
-        yield JobStore(client, lease_s=0.2, max_attempts=3, max_queued=1000)
+        yield JobStore(client, lease_s=0.2, max_crashes=3, max_queued=1000)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, ArtifactStore
+from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, ArtifactStore, StorageError
+from service.contract.job import ArtifactRef
 
 
 @pytest.fixture
@@ -46,3 +47,43 @@ def test_delete_prefix_takes_the_folder_and_no_neighbour(artifacts: ArtifactStor
     artifacts.delete_prefix("jobs/a")
     assert artifacts.get(kept) == b"kept"
     assert {path.name for path in (tmp_path / "objects" / "jobs").iterdir()} == {"ab"}
+
+
+def test_a_store_that_cannot_do_it_now_says_so_whatever_is_asked(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    kept = artifacts.put("kept", b"1", "text/plain")
+    (tmp_path / "objects" / "jobs").write_bytes(b"a file where a folder belongs, which root cannot pass either")
+    ref = ArtifactRef(path="jobs/a/1", sha256="0" * 64, bytes=1, media_type="text/plain")
+    (tmp_path / "file").write_bytes(b"1")
+    asked = (
+        lambda: artifacts.put(ref.path, b"1", "text/plain"),
+        lambda: artifacts.put_file(ref.path, tmp_path / "file", "text/plain"),
+        lambda: artifacts.copy(kept, ref.path),
+        lambda: artifacts.get(ref),
+        lambda: list(artifacts.pieces(ref)),
+        lambda: artifacts.part(ref, 0, 1),
+        lambda: artifacts.delete(ref.path),
+    )
+    for ask in asked:
+        with pytest.raises(StorageError):
+            ask()
+
+
+def test_a_probe_writes_and_leaves_nothing(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    artifacts.probe()
+    assert list((tmp_path / "objects").rglob("*")) == []
+    (tmp_path / "objects" / "ready").mkdir()
+    with pytest.raises(StorageError):
+        artifacts.probe()
+
+
+def test_an_object_store_that_is_away_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "here",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StorageError, match="after 3 retries"):
+        ArtifactStore("s3://bucket/prefix").probe()

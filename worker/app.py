@@ -1,16 +1,21 @@
 """The Celery app of the workers."""
 
+import contextlib
 import importlib
+import os
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.loaders.app import AppLoader
+from celery.worker.consumer import Consumer
+from celery.worker.consumer.tasks import Tasks
 from kombu import Queue
 
 from service.config import Settings
 from service.contract.names import QUEUE
 
+PULSE_S: Final = 1.0
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -20,6 +25,33 @@ class Installed(AppLoader):
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> ModuleType:  # noqa: ARG002 - Celery's signature
         """Import a module from where Python looks for it."""
         return importlib.import_module(module, package)
+
+
+class Pulse(bootsteps.StartStopStep):
+    """Writes to whoever started this process, from the event loop: one that hangs is found out by its silence."""
+
+    requires = (Tasks,)
+
+    def __init__(self, consumer: Consumer, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._entry: Any = None
+
+    def start(self, consumer: Consumer) -> None:
+        """Begin, whenever the broker is connected."""
+        descriptor: int = consumer.app.conf.pulse_fd
+
+        def beat() -> None:
+            with contextlib.suppress(OSError):  # so many are waiting to be read, or nobody reads any more
+                os.write(descriptor, b".")
+
+        beat()
+        self._entry = consumer.timer.call_repeatedly(PULSE_S, beat)
+
+    def stop(self, consumer: Consumer) -> None:
+        """End, when the connection does."""
+        del consumer
+        if self._entry is not None:
+            self._entry.cancel()
 
 
 def create_app(settings: Settings) -> Celery:
@@ -56,6 +88,9 @@ def create_app(settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
     )
+    if settings.pulse_fd is not None:
+        app.conf.pulse_fd = settings.pulse_fd
+        app.steps["consumer"].add(Pulse)
     return app
 
 

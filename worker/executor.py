@@ -24,6 +24,8 @@ class JobInput:
         Where objects are read from and written to.
     given
         Every object that the job's record names, by its key there; inline and uploaded samples are ``data``.
+    frugal
+        Whether memory ran out in this attempt before: the samples are to be gone through in smaller parts.
     """
 
     job_id: str
@@ -31,6 +33,7 @@ class JobInput:
     spec: Mapping[str, Any]
     artifacts: ArtifactStore
     given: Mapping[str, ArtifactRef] = field(default_factory=dict)
+    frugal: bool = False
 
     def read(self, key: str) -> bytes:
         """Read an object that the job was given."""

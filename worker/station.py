@@ -14,9 +14,10 @@ from typing import Final
 
 import redis
 
+from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.job import JobStatus, Revision, WorkerInfo
-from service.jobstore import JobStore, RevisionFeed, connect
+from service.jobstore import JobStore, RevisionFeed, StoresApartError, check_together, connect
 from worker.supervision import Attempt, End
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
 
@@ -24,6 +25,9 @@ LOG = logging.getLogger(__name__)
 
 BEAT_S: Final = 5.0
 SILENT_S: Final = 20.0
+PROBE_PAUSE_S: Final = 0.5
+LONGEST_PROBE_PAUSE_S: Final = 15.0
+"""Between two looks at whether objects can be stored again; the pause doubles from the one to the other."""
 START_PAUSES_S: Final = (1.0, 2.0)
 """Before each further attempt to start a trainer; when the last fails too, the worker gives up."""
 
@@ -43,8 +47,12 @@ class Station:
         self.stopping = False
         self._settings = settings
         self._give_up = give_up
-        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_attempts=settings.max_attempts)
-        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_crashes=settings.max_crashes)
+        self._name = settings.worker_name
+        self._id = f"{self._name or socket.gethostname()}/{os.getpid()}-{secrets.token_hex(3)}"
+        self._together = False
+        self._artifacts = ArtifactStore.of(settings)
+        self._unready = False
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._feed = RevisionFeed(self._store.redis, self._announced)
         self._trainer: TrainerProcess | None = None
@@ -53,7 +61,15 @@ class Station:
         self._beat_now = threading.Event()
 
     def open(self) -> None:
-        """Start to warm up a trainer, and listen for cancelled jobs."""
+        """Start to warm up a trainer, and listen for cancelled jobs.
+
+        What was called like this one before has died, and what it held is free.
+        """
+        if self._name is not None:
+            try:
+                self._store.release(f"{self._name}/")
+            except redis.RedisError as failure:
+                LOG.warning("Redis cannot be reached, leases before this one run out by themselves: %s", failure)
         self._trainer = TrainerProcess(self._settings.executor, self._tell)
         self._feed.start()
         self._feed.listen(math.inf)
@@ -68,7 +84,7 @@ class Station:
     def take(self) -> None:
         """Do the job that has waited longest, if one waits; another one too where it had to be given up."""
         try:
-            while not self.stopping and self._take_one() is End.GIVEN_UP:
+            while not self.stopping and self._take_one() in {End.GIVEN_UP, End.UNSTORED}:
                 pass
         except redis.RedisError as failure:
             LOG.warning("Redis cannot be reached, another hint will come: %s", failure)
@@ -76,7 +92,7 @@ class Station:
     def _take_one(self) -> End | None:
         """Do one job; None where none waits, or where none can be done now."""
         trainer = self._warm_trainer()
-        if trainer is None:
+        if trainer is None or not self._is_together():
             return None
         claim = self._store.claim(self._id)
         if claim is None:
@@ -89,9 +105,46 @@ class Station:
             trainer.signal(signal.SIGKILL)  # nobody watches it any more
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
+        if end is End.UNSTORED:
+            self._await_storage()
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end
+
+    def _is_together(self) -> bool:
+        """Whether job store and objects belong together, so that what this worker writes will be found."""
+        while not self._together and not self.stopping:
+            try:
+                check_together(self._store.redis, self._artifacts)
+            except StorageError:
+                self._await_storage()
+            except StoresApartError as apart:
+                LOG.critical("no job is taken, and the worker gives up: %s", apart)
+                self.ask_to_stop()
+                self._give_up()
+            else:
+                self._together = True
+        return self._together and not self.stopping
+
+    def _await_storage(self) -> None:
+        """Wait until objects can be stored again; no live worker is this one meanwhile."""
+        self._be_ready(ready=False)
+        pause = PROBE_PAUSE_S
+        while not self.stopping:
+            try:
+                self._artifacts.probe()
+            except StorageError as failure:
+                LOG.error("objects cannot be stored; no job is taken until they can: %s", failure)  # noqa: TRY400 - said often
+                self._rest(pause)
+                pause = min(2 * pause, LONGEST_PROBE_PAUSE_S)
+            else:
+                LOG.warning("objects can be stored")
+                self._be_ready(ready=True)
+                return
+
+    def _be_ready(self, *, ready: bool) -> None:
+        self._unready = not ready
+        self._beat_now.set()
 
     def _replace_trainer(self) -> None:
         if self._trainer is not None:
@@ -127,24 +180,42 @@ class Station:
     def _wait_ready(self) -> TrainerProcess | None:
         """Wait until the trainer is ready and nothing is left to hear; None where it dies or the worker is to stop."""
         while self._trainer is not self._ready or not self._events.empty():
-            event = self._events.get()
-            if isinstance(event, Said) and event.message["type"] == "ready" and event.trainer is self._trainer:
-                self._ready = event.trainer
-            elif isinstance(event, Died) and event.trainer is self._trainer:
-                LOG.error("trainer %d died with status %d while no job ran", event.trainer.pid, event.returncode)
-                event.trainer.dismiss()
-                self._trainer = self._ready = None
-                return None
-            elif isinstance(event, StopAsked):
+            try:
+                event = self._events.get(timeout=self._patience())
+            except Empty:
+                self._lose_patience()
+                continue
+            self._hear(event)
+            if self._trainer is None or isinstance(event, StopAsked):
                 return None
         return self._ready
+
+    def _patience(self) -> float | None:
+        """Seconds that the trainer still has to become ready in; None where it was told to end."""
+        if self._trainer is None or not self._trainer.alive:
+            return None
+        return max(0.0, self._trainer.since + self._settings.start_s - time.monotonic())
+
+    def _lose_patience(self) -> None:
+        if self._trainer is not None:
+            LOG.error("trainer %d hangs: it did not start in %g s", self._trainer.pid, self._settings.start_s)
+            self._trainer.signal(signal.SIGKILL)
+
+    def _hear(self, event: Event) -> None:
+        """Heed what a trainer says, or its death, while no job runs."""
+        if isinstance(event, Said) and event.message["type"] == "ready" and event.trainer is self._trainer:
+            self._ready = event.trainer
+        elif isinstance(event, Died) and event.trainer is self._trainer:
+            LOG.error("trainer %d died with status %d while no job ran", event.trainer.pid, event.returncode)
+            event.trainer.dismiss()
+            self._trainer = self._ready = None
 
     def _rest(self, seconds: float) -> None:
         """Wait, unless the worker is to stop."""
         until = time.monotonic() + seconds
         while not self.stopping and time.monotonic() < until:
             try:
-                self._events.get(timeout=max(0.0, until - time.monotonic()))  # no trainer lives that could say a thing
+                self._hear(self._events.get(timeout=max(0.0, until - time.monotonic())))
             except Empty:
                 return
 
@@ -176,9 +247,11 @@ class Station:
             if self._info is None:
                 continue
             try:
-                if self.stopping:
+                if self.stopping or self._unready:
                     self._store.unregister_worker(self._id)
+                else:
+                    self._store.register_worker(self._info, SILENT_S)
+                if self.stopping:
                     return
-                self._store.register_worker(self._info, SILENT_S)
             except redis.RedisError as failure:
                 LOG.warning("Redis cannot be reached: %s", failure)

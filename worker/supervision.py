@@ -13,7 +13,7 @@ import redis
 from pydantic import TypeAdapter
 
 from service.config import Settings
-from service.contract.job import ArtifactRef, JobError, JobStatus, Progress
+from service.contract.job import ArtifactRef, JobError, JobStatus, Loss, Progress
 from service.jobstore import Claim, JobStore, JobStoreError, LeaseState
 from worker.reporting import LatestProgress
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
@@ -21,6 +21,8 @@ from worker.trainer_process import Announced, Died, Event, Said, StopAsked, Trai
 LOG = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.5
+SILENCES: Final = 2
+"""Parts of the time that a trainer may be silent for."""
 AWAY: Final = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 """Errors of a server that may come back; another one is not mended by asking again."""
 
@@ -35,6 +37,7 @@ class Reason(Enum):
     LEASE_LOST = auto()
     WALL_TIME = auto()
     STOPPING = auto()
+    HUNG = auto()
 
 
 class End(Enum):
@@ -42,6 +45,7 @@ class End(Enum):
 
     FINISHED = auto()
     GIVEN_UP = auto()  # the job may wait again
+    UNSTORED = auto()  # likewise, and what it reads and writes cannot be reached
     BROKEN = auto()  # the job has ended, and the trainer met something that should not happen
 
 
@@ -71,6 +75,7 @@ class Attempt:
         self._wall_at = now + self._wall_time_s + settings.wall_time_grace_s
         self._terminate_at = math.inf
         self._kill_at = math.inf
+        self._heard()
 
     def run(self) -> End:
         """Have the job trained, and record how it ended."""
@@ -86,11 +91,13 @@ class Attempt:
         while True:
             event = self._next_event()
             if isinstance(event, Said) and event.trainer is self._trainer:
-                if event.message["type"] != "progress":
+                self._heard()
+                if event.message["type"] == "progress":
+                    self._latest.put(_progress(event.message))
+                elif event.message["type"] != "tick":
                     return self._ended(event.message)
-                self._latest.put(_progress(event.message))
             elif isinstance(event, Died) and event.trainer is self._trainer:
-                return self._died(event.returncode)
+                return self._died(event)
             elif isinstance(event, Announced):
                 self._hear(event)
             elif isinstance(event, StopAsked):
@@ -98,7 +105,7 @@ class Attempt:
             self._keep_time()
 
     def _next_event(self) -> Event | None:
-        due = min(self._renew_at, self._wall_at, self._terminate_at, self._kill_at, self._latest.due)
+        due = min(self._renew_at, self._wall_at, self._terminate_at, self._kill_at, self._listen_at, self._latest.due)
         try:
             return self._events.get(timeout=max(0.0, due - time.monotonic()))
         except Empty:
@@ -115,6 +122,8 @@ class Attempt:
         if now >= self._wall_at:
             self._wall_at = math.inf
             self._stop(Reason.WALL_TIME)
+        if now >= self._listen_at:
+            self._listen()
         if now >= self._terminate_at:
             self._terminate_at = math.inf
             self._kill_at = now + self._settings.kill_grace_s
@@ -122,6 +131,20 @@ class Attempt:
         if now >= self._kill_at:
             self._kill_at = math.inf
             self._trainer.signal(signal.SIGKILL)
+
+    def _heard(self) -> None:
+        """Note that the trainer lives."""
+        self._silences = 0
+        self._listen_at = time.monotonic() + self._settings.tick_s / SILENCES
+
+    def _listen(self) -> None:
+        """Have a trainer killed that is silent for long; in parts, as this process may have slept itself."""
+        self._silences += 1
+        self._listen_at = time.monotonic() + self._settings.tick_s / SILENCES
+        if self._silences >= SILENCES:
+            self._listen_at = math.inf
+            LOG.error("job %s: its trainer hangs: silent for %g s", self._job_id, self._settings.tick_s)
+            self._stop(Reason.HUNG)
 
     def _hear(self, event: Announced) -> None:
         revision = event.revision
@@ -171,27 +194,34 @@ class Attempt:
                 return end if error.origin == "user" else End.BROKEN
             case "stopped" if self._reason is Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
+            case "unstored":
+                self._give_up(Loss.UNSTORED, "its results could not be stored")
+                return End.UNSTORED
             case other:
                 LOG.error("job %s: the trainer said %s unasked", self._job_id, other)
                 self._trainer.signal(signal.SIGKILL)
-                return self._give_up("its trainer stopped unasked", counts=True)
+                return self._give_up(Loss.CRASH, "its trainer stopped unasked")
 
-    def _died(self, returncode: int) -> End:
+    def _died(self, death: Died) -> End:
         match self._reason:
             case Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
             case Reason.LEASE_LOST:
                 return End.GIVEN_UP
             case Reason.STOPPING:
-                return self._give_up("its worker was stopped", counts=False)
+                return self._give_up(Loss.RETURNED, "its worker was stopped")
+            case Reason.HUNG:
+                reason = f"its trainer process hung and was killed after {self._settings.tick_s:g} s"
+                return self._give_up(Loss.CRASH, f"{reason}{_quoted(death)}")
             case Reason.WALL_TIME:
                 detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
                 error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
                 return self._finish(JobStatus.FAILED, error=error)
             case None:
-                how = f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"
+                status = death.returncode
+                how = f"signal {-status}" if status < 0 else f"exit status {status}"
                 LOG.warning("job %s: its trainer died of %s", self._job_id, how)
-                return self._give_up(f"its trainer process died of {how}", counts=True)
+                return self._give_up(Loss.CRASH, f"its trainer process died of {how}{_quoted(death)}")
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
@@ -199,8 +229,8 @@ class Attempt:
         self._insist(lambda: self._store.finish(self._job_id, self._fence, status, error=error, artifacts=artifacts))
         return End.FINISHED
 
-    def _give_up(self, reason: str, *, counts: bool) -> End:
-        self._insist(lambda: self._store.requeue(self._job_id, self._fence, reason, counts=counts))
+    def _give_up(self, loss: Loss, reason: str) -> End:
+        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason))
         return End.GIVEN_UP
 
     def _insist(self, call: Callable[[], T]) -> None:
@@ -208,7 +238,9 @@ class Attempt:
         while True:
             try:
                 call()
-            except AWAY as failure:
+            except redis.RedisError as failure:
+                if not _may_come_back(failure):
+                    raise
                 LOG.warning("job %s: Redis cannot be reached to record its end: %s", self._job_id, failure)
             except JobStoreError as refusal:
                 LOG.warning("job %s: its end came too late: %s", self._job_id, type(refusal).__name__)
@@ -221,6 +253,15 @@ class Attempt:
                 continue
             if isinstance(event, StopAsked):
                 return  # the lease runs out, and somebody else does the job
+
+
+def _quoted(death: Died) -> str:
+    return f"; it wrote last:\n{death.last_words}\n" if death.last_words else ""
+
+
+def _may_come_back(failure: redis.RedisError) -> bool:
+    """Whether asking again may help: the server is away or takes no writes, perhaps because its own disk is full."""
+    return isinstance(failure, AWAY) or str(failure).startswith("MISCONF")
 
 
 def _progress(message: Mapping[str, Any]) -> Progress:

@@ -2,52 +2,74 @@
 
 It speaks JSON lines. It reads ``{"type": "run", …}`` and ``{"type": "cancel"}`` from its standard input, and ends when
 that ends. It writes, to what was its standard output: ``ready`` once torch is imported and it can take a job;
-``progress``; and for each job one of ``done``, ``stopped``, ``failed``. What libraries print goes to standard error, so
-it cannot break a line.
+``progress``; ``tick`` now and then; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``. What
+libraries print goes to standard error, so it cannot break a line.
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO, Any, Final
 
-from service.artifacts import ArtifactStore
+from service.artifacts import ArtifactStore, is_storage_fault
 from service.config import Settings
 from service.contract.job import ArtifactRef
-from worker.executor import Executor, JobInput, Stopped, UserError, load_executor
+from worker.executor import Executor, JobInput, Report, Stopped, UserError, load_executor
 from worker.reporting import ThinnedReport
 
 LOG = logging.getLogger("worker.trainer")
+TICKS: Final = 6
+"""Signs of life in the time after which a silent trainer is replaced."""
+OUT_OF_MEMORY: Final = "out_of_memory"
 
 
 class Trainer:
     """Reads orders in one thread and trains in the main one."""
 
-    def __init__(self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes]) -> None:
+    def __init__(
+        self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes], tick_s: float
+    ) -> None:
         self._executor = executor
         self._artifacts = artifacts
         self._orders = orders
         self._answers = answers
         self._runs: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         self._cancelled = threading.Event()
+        self._speaking = threading.Lock()
+        self._busy = threading.Event()
+        self._tick_s = tick_s
 
     def serve(self) -> None:
         """Run jobs until the orders end."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        threading.Thread(target=self._tick, name="ticks", daemon=True).start()
         self.say({"type": "ready", **_machine()})
         while True:
             order = self._runs.get()
-            self.say(self._run(order))
+            self._busy.set()
+            answer = self._run(order)
+            self._busy.clear()
+            self.say(answer)
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Write one line."""
-        self._answers.write(json.dumps(message).encode() + b"\n")
-        self._answers.flush()
+        with self._speaking:
+            self._answers.write(json.dumps(message).encode() + b"\n")
+            self._answers.flush()
+
+    def _tick(self) -> None:
+        """Give a sign of life now and then while a job runs, whether or not that has anything to report."""
+        while self._busy.wait():
+            time.sleep(self._tick_s)  # the interval itself
+            if self._busy.is_set():
+                self.say({"type": "tick"})
 
     def _listen(self) -> None:
         for line in self._orders:
@@ -60,14 +82,23 @@ class Trainer:
         os._exit(0)  # the supervisor is gone, or wants no more: nothing here is worth waiting for
 
     def _run(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
+        answer = self._attempt(order, report, frugal=False)
+        if answer.get("code") == OUT_OF_MEMORY:
+            LOG.warning("job %s: it is done once more, in smaller parts", order["job_id"])
+            gc.collect()  # the failure's frames have held what took the memory
+            answer = self._attempt(order, report, frugal=True)
+        return answer
+
+    def _attempt(self, order: Mapping[str, Any], report: Report, *, frugal: bool) -> Mapping[str, Any]:
         job = JobInput(
             job_id=order["job_id"],
             fence=order["fence"],
             spec=order["spec"],
             artifacts=self._artifacts,
             given={key: ArtifactRef.model_validate(ref) for key, ref in order["given"].items()},
+            frugal=frugal,
         )
-        report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
         try:
             outcome = self._executor(job, report, self._cancelled.is_set)
         except Stopped:
@@ -76,8 +107,11 @@ class Trainer:
             return {"type": "failed", "code": error.code, "detail": error.detail, "origin": "user"}
         except Exception as error:  # whatever a job meets ends that job and is told to the supervisor, not the queue
             LOG.exception("job %s failed", job.job_id)
+            if is_storage_fault(error):
+                return {"type": "unstored"}
             if _out_of_memory(error):
-                return {"type": "failed", "code": "out_of_memory", "detail": "Memory ran out.", "origin": "system"}
+                detail = "Memory ran out, in smaller parts as well."
+                return {"type": "failed", "code": OUT_OF_MEMORY, "detail": detail, "origin": "system"}
             detail = f"The fit ended with {type(error).__name__}; the worker's log has the details."
             return {"type": "failed", "code": "internal_error", "detail": detail, "origin": "system"}
         artifacts = {name: ref.model_dump(mode="json") for name, ref in outcome.artifacts.items()}
@@ -85,8 +119,11 @@ class Trainer:
 
 
 def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
     torch = sys.modules.get("torch")
-    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+    of_processor = isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return torch is not None and (of_processor or isinstance(error, torch.OutOfMemoryError))
 
 
 def _machine() -> dict[str, Any]:
@@ -117,7 +154,7 @@ def main() -> None:
     prepare = getattr(sys.modules[executor.__module__], "prepare", None)
     if prepare is not None:
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
-    Trainer(executor, ArtifactStore.of(settings), orders, answers).serve()
+    Trainer(executor, ArtifactStore.of(settings), orders, answers, settings.tick_s / TICKS).serve()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The supervisor's end of a trainer process."""
 
+import contextlib
 import json
 import logging
 import os
@@ -7,14 +8,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 from service.contract.job import Revision
 from service.runtime.lifeline import tied
 
 LOG = logging.getLogger(__name__)
+
+STANDARD_ERROR: Final = 2
+LAST_LINES: Final = 20
+LAST_CHARACTERS: Final = 1500
+LAST_WORDS_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class Died:
 
     trainer: "TrainerProcess"
     returncode: int
+    last_words: str
+    """The end of what it wrote to its standard error."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +73,18 @@ class TrainerProcess:
 
     def __init__(self, executor: str, tell: Callable[[Event], None]) -> None:
         self.jobs = 0
+        self.since = time.monotonic()
         self._doomed = False
         self._tell = tell
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own
-            tied([sys.executable, "-P", "-m", "worker.trainer", "--executor", executor]),
+            tied([sys.executable, "-P", "-X", "faulthandler", "-m", "worker.trainer", "--executor", executor]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._input, output = _pipes(self._process)
+        self._input, output, errors = _pipes(self._process)
+        self._last_words = LastWords(errors)
         threading.Thread(target=self._listen, args=(output,), name="trainer", daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -122,10 +135,36 @@ class TrainerProcess:
                 except ValueError:  # cut off by a kill
                     break
                 self._tell(Said(self, message))
-        self._tell(Died(self, self._process.wait()))
+        returncode = self._process.wait()
+        self._tell(Died(self, returncode, self._last_words.text()))
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    if process.stdin is None or process.stdout is None:
-        raise TypeError("a trainer needs both pipes")
-    return process.stdin, process.stdout
+class LastWords:
+    """Passes on what a process writes to its standard error, and keeps the end of it."""
+
+    def __init__(self, errors: IO[bytes]) -> None:
+        self._errors = errors
+        self._kept: deque[bytes] = deque(maxlen=LAST_LINES)
+        self._thread = threading.Thread(target=self._listen, name="trainer-errors", daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """Return the end of it, once the process has died."""
+        self._thread.join(LAST_WORDS_S)  # what it has started may hold the pipe open for longer
+        text = b"".join(list(self._kept)).decode(errors="replace")
+        return "".join(sign for sign in text if sign == "\n" or sign.isprintable()).strip()[-LAST_CHARACTERS:]
+
+    def _listen(self) -> None:
+        with self._errors:
+            for line in self._errors:
+                self._kept.append(line)
+                with contextlib.suppress(
+                    OSError
+                ):  # a log that is full or closed must not stop the trainer's own writes
+                    os.write(STANDARD_ERROR, line)
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise TypeError("a trainer needs all pipes")
+    return process.stdin, process.stdout, process.stderr

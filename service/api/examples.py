@@ -65,6 +65,8 @@ _LISTED: Json = {
     "done": False,
     "revision": 1,
     "attempt": 1,
+    "crashes": 0,
+    "outages": 0,
     "name": "two points",
     "external_id": None,
     "metadata": {},

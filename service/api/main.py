@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import logging
+import tempfile
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
+import redis
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +22,7 @@ from service.api.routes.offers import Offers
 from service.api.state import ServiceState
 from service.api.targets import Targets
 from service.api.waiting import Waiters
-from service.artifacts import ArtifactStore
+from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.values.limits import LIMITS, Limits
 from service.datasets.datasets import Datasets
@@ -32,13 +35,14 @@ from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
 from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, connect, connect_in_loop
+from service.jobstore import JobStore, check_together, connect, connect_in_loop
 from service.rendering import child as rendering
 from service.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+LOG = logging.getLogger(__name__)
 DESCRIPTION = "Trains residual networks of growing depth and their continuum limit, and measures whether they converge."
 
 
@@ -52,14 +56,20 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.redis_url is None:
             raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
+        with suppress(FileNotFoundError):
+            tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
         client = connect(settings.redis_url)
         store = JobStore(
-            client, lease_s=settings.lease_s, max_attempts=settings.max_attempts, max_queued=settings.max_queued
+            client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued
         )
         dispatcher = Dispatcher(settings.redis_url, client)
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
         artifacts = ArtifactStore.of(settings)
+        try:
+            check_together(client, artifacts)
+        except (redis.RedisError, StorageError) as failure:
+            LOG.warning("one of the stores does not answer yet: %s", failure)
         datasets = Datasets(DatasetStore(client), artifacts, limits)
         reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))

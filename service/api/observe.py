@@ -67,6 +67,7 @@ class StoreCollector(Collector):
         """Yield jobs by status, jobs that wait, and live workers."""
         try:
             counts, queued, workers = self._store.counts(), self._store.queued(), self._store.workers()
+            set_aside = self._store.strays()
         except redis.RedisError as error:  # the requests are worth showing all the more
             LOG.warning("no metrics of the job store: %s", error)
             return
@@ -75,6 +76,12 @@ class StoreCollector(Collector):
             jobs.add_metric([status], count)
         yield jobs
         yield GaugeMetricFamily("deeplimit_queue_depth", "Jobs that wait.", value=queued)
+        strays = GaugeMetricFamily(
+            "deeplimit_stray_entries", "Entries set aside because no record fits them.", labels=["place"]
+        )
+        for place, count in set_aside.items():
+            strays.add_metric([place], count)
+        yield strays
         yield GaugeMetricFamily("deeplimit_workers", "Live workers.", value=len(workers))
 
 

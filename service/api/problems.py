@@ -15,14 +15,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from service.artifacts import ArtifactNotFoundError
+from service.artifacts import ArtifactNotFoundError, StorageError, is_storage_fault
 from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.contract.values.strict_json import BodyRefusedError
 from service.datasets.datasets import DatasetNotFoundError, NoPreviewError
 from service.datasets.store import TooManyDatasets
 from service.datasets.uploads.request import UploadRefusedError
 from service.jobs.jobs import ModelNotFoundError, ResultsNotReadyError, ResultsUnavailableError
-from service.jobstore import IdempotencyKeyReused, InvalidCursor, JobActive, JobFinished, JobNotFound, QueueFull
+from service.jobstore import (
+    IdempotencyKeyReused,
+    InvalidCursor,
+    JobActive,
+    JobFinished,
+    JobNotFound,
+    QueueFull,
+    StoresApartError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -224,6 +232,20 @@ def _of_store(error: redis.RedisError) -> ProblemError:
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
 
 
+def _of_storage(error: StorageError | OSError) -> ProblemError:
+    if not is_storage_fault(error):
+        raise error
+    LOG.warning("objects cannot be read or written: %s", error)
+    detail = "The store of objects is full, read-only or away; nothing was done."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.OBJECTS_UNAVAILABLE, detail, headers=_RETRY)
+
+
+def _of_stores_apart(error: StoresApartError) -> ProblemError:
+    LOG.error("%s", error)
+    detail = "The store of objects is not the one that belongs to the job store."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.OBJECTS_UNAVAILABLE, detail, headers=_RETRY)
+
+
 def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
     LOG.warning("an object is gone: %s", error)
     return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
@@ -244,6 +266,9 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         InvalidCursor: lambda _: invalid_parameter("cursor", "must be the next_cursor of a page"),
         redis.RedisError: _of_store,
         ArtifactNotFoundError: _of_missing,
+        StorageError: _of_storage,
+        StoresApartError: _of_stores_apart,
+        OSError: _of_storage,
         JobNotFound: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
         ModelNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),
         ResultsUnavailableError: _refusal(

@@ -40,6 +40,8 @@ class ListedJob(Answer):
     done: bool
     revision: int
     attempt: int
+    crashes: int
+    outages: int
     name: str | None
     external_id: str | None
     metadata: dict[str, Any]

@@ -60,6 +60,19 @@ class Progress(_Frozen):
     gradient_norm: Finding | None = Field(default=None, description="Norm of its gradient.")
 
 
+class Loss(StrEnum):
+    """Why an attempt gave no result, and so what that costs its job."""
+
+    CRASH = "crash"
+    """Its trainer died of itself: some of these, and the job fails."""
+    OUTAGE = "outage"
+    """Its worker or host was lost, or its lease ran out: no job fails of these."""
+    UNSTORED = "unstored"
+    """Objects could not be read or written: nothing is counted, and the job waits a while, longer each time."""
+    RETURNED = "returned"
+    """Its worker gave it back in good order: nothing is counted."""
+
+
 class JobError(_Frozen):
     """Why a job failed."""
 
@@ -86,6 +99,8 @@ class JobRecord(_Frozen):
     status: JobStatus
     revision: int = Field(description="Rises by one with every change; the ETag.")
     attempt: int = Field(description="Number of the current attempt, from 1.")
+    crashes: int = Field(default=0, description="Attempts whose trainer died of itself; a few, and the job fails.")
+    outages: int = Field(default=0, description="Attempts whose worker or host was lost; no job fails of these.")
     name: str | None = None
     external_id: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import redis
-from obstore.exceptions import BaseError as ObjectStoreError
 
+from service.artifacts import StorageError
 from service.contract import names
 from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
 from service.contract.values.media_types import JSON, SAFETENSORS
@@ -67,6 +67,8 @@ class Datasets:
             The upload does not hold up.
         TooManyDatasets
             As many are kept as may.
+        StorageError
+            It cannot be kept now.
         """
         limits = self.limits
         same = limits.model_dump(include=UploadLimits.model_fields.keys() - {"numbers"})
@@ -81,10 +83,14 @@ class Datasets:
                 dataset_id = hashlib.file_digest(file, "sha256").hexdigest()
             path = names.dataset_path(dataset_id, secrets.token_hex(8))
             self._store.announce(path)
-            stored = self._artifacts.put_file(path, canonical, SAFETENSORS)
-        shown = None
-        if preview is not None:
-            shown = self._artifacts.put(names.preview_path(path), preview.model_dump_json().encode(), JSON)
+            try:
+                stored = self._artifacts.put_file(path, canonical, SAFETENSORS)
+                shown = None
+                if preview is not None:
+                    shown = self._artifacts.put(names.preview_path(path), preview.model_dump_json().encode(), JSON)
+            except StorageError:
+                self._discard(path)
+                raise
         record = DatasetRecord(
             id=dataset_id,
             name=name,
@@ -204,7 +210,7 @@ class Datasets:
             self._artifacts.delete(names.preview_path(path))
             self._artifacts.delete(path)
             self._store.settle(path)
-        except (redis.RedisError, ObjectStoreError, OSError) as failure:
+        except (redis.RedisError, StorageError) as failure:
             LOG.warning("an object that is not needed is still there, to be deleted later: %s: %s", path, failure)
             return False
         return True

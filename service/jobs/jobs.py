@@ -8,12 +8,12 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from service.artifacts import ArtifactNotFoundError
+from service.artifacts import ArtifactNotFoundError, StorageError
 from service.contract import names
 from service.contract.job import ArtifactRef, JobRecord, JobStatus
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
-from service.jobstore import IdempotencyKeyReused, JobNotFound, JobStore, QueueFull
+from service.jobstore import IdempotencyKeyReused, JobActive, JobNotFound, JobStore, QueueFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,16 +134,20 @@ class Jobs:
         return self.store.request_cancel(job_id)
 
     def delete(self, job_id: str) -> None:
-        """Delete a job that has ended, and its objects.
+        """Delete a job that has ended, and its objects before its record: where one is left, so is the record.
 
         Raises
         ------
         JobNotFound, JobActive
             Nothing was deleted.
+        StorageError
+            Not all objects could be deleted. Another call deletes the rest.
         """
-        self._check_id(job_id)
+        record = self.kept(job_id).record
+        if not record.done:
+            raise JobActive(record)
+        self.artifacts.delete_prefix(names.job_prefix(job_id))
         self.store.delete(job_id)
-        self._forget(job_id)
 
     def artifact(self, job_id: str, key: str) -> bytes:
         """Read an object of a finished job by its key in the record, and check it; raises as `reference`."""
@@ -193,6 +197,9 @@ class Jobs:
         except ArtifactNotFoundError:
             self._forget(job_id)
             raise SpecInvalidError((FieldError("", "gone", "refers to what was deleted just now"),)) from None
+        except StorageError:
+            self._forget(job_id)
+            raise
         return artifacts
 
     def _check_id(self, job_id: str) -> None:
@@ -200,4 +207,8 @@ class Jobs:
             raise JobNotFound
 
     def _forget(self, job_id: str) -> None:
-        self.artifacts.delete_prefix(names.job_prefix(job_id))
+        """Delete what was written for a job that is not to be."""
+        try:
+            self.artifacts.delete_prefix(names.job_prefix(job_id))
+        except StorageError as failure:
+            LOG.warning("job %s was not made, and its objects are still there: %s", job_id, failure)

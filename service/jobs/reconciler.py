@@ -29,6 +29,7 @@ class Reconciler:
         self._dispatcher = dispatcher
         self._datasets = datasets
         self._interval_s = interval_s
+        self._strays = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reconciler-{secrets.token_hex(2)}", daemon=True)
 
@@ -55,13 +56,12 @@ class Reconciler:
             return False
         try:
             lost = self._store.reconcile()
-            if lost.requeued or lost.failed or lost.cancelled:
-                LOG.warning(
-                    "workers were lost: %d jobs requeued, %d failed, %d cancelled",
-                    lost.requeued,
-                    lost.failed,
-                    lost.cancelled,
-                )
+            strays = sum(self._store.strays().values())
+            if strays > self._strays:
+                LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
+            self._strays = strays
+            if lost.requeued or lost.cancelled:
+                LOG.warning("workers were lost: %d jobs requeued, %d cancelled", lost.requeued, lost.cancelled)
             for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
                 if not self._dispatcher.send():
                     break

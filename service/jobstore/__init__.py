@@ -19,6 +19,7 @@ from service.jobstore.errors import (
     StaleFence,
 )
 from service.jobstore.feed import RevisionFeed
+from service.jobstore.identity import StoresApartError, check_together
 from service.jobstore.listing import JobQuery
 from service.jobstore.pages import Page
 from service.jobstore.records import KeptJob
@@ -42,6 +43,8 @@ __all__ = [
     "ReconcileReport",
     "RevisionFeed",
     "StaleFence",
+    "StoresApartError",
+    "check_together",
     "connect",
     "connect_in_loop",
 ]

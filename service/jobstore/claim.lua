@@ -7,9 +7,12 @@ if id then -- the reply to a first call was lost
   if job[1] == 'running' and job[2] == operation then return answer('claimed', id) end
   return { 'none' }
 end
-id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
-if not id then return { 'none' } end
 local now = now_us()
+queue_due(now)
+repeat
+  id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
+  if not id then return { 'none' } end
+until fits(id, QUEUED, now)
 local job = JOB .. id
 redis.call('HINCRBY', job, 'fence', 1)
 redis.call('HSET', job, 'worker', worker, 'operation', operation)

@@ -4,6 +4,8 @@
 -- without an exponent.
 
 local MICROSECONDS = 1e6
+local DEFER_US, LONGEST_DEFER_US = 1e6, 60e6
+local AT_ONCE = 200 -- jobs that one call looks at
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -63,7 +65,11 @@ local function move(id, to, now)
   redis.call('HSET', job, 'status', to)
   take(by_status(from, kind, external_id), id)
   put(by_status(to, kind, external_id), created, id)
-  if to == 'queued' then redis.call('ZADD', QUEUED, created, id) else redis.call('ZREM', QUEUED, id) end
+  if to == 'queued' then
+    redis.call('ZADD', QUEUED, created, id)
+  else
+    take({ QUEUED, DEFERRED }, id)
+  end
   if to ~= 'running' and to ~= 'cancelling' then
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
@@ -79,22 +85,60 @@ local function holds(id, fence)
   return job[1] == fence and (job[2] == 'running' or job[2] == 'cancelling'), job[2], job[1]
 end
 
--- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or has no attempt left.
--- Returns the state it is in then.
-local function give_up(id, counts, max_attempts, lost_error, now)
+-- The indices that are worked through, with the name for people and the states of a job that has an entry there.
+local PLACES = {
+  [QUEUED] = { 'queue', { queued = true } },
+  [DEFERRED] = { 'deferred', { queued = true } },
+  [LEASES] = { 'leases', { running = true, cancelling = true } },
+}
+
+-- Does the record of an entry of an index fit it? One without such a record is set aside: it would stop all others.
+local function fits(id, index, now)
+  local name, states = unpack(PLACES[index])
+  local job = redis.pcall('HMGET', JOB .. id, 'status', 'created', 'kind')
+  if not job.err and job[1] and job[2] and job[3] and states[job[1]] then return true end
+  redis.call('ZREM', index, id)
+  redis.call('ZADD', STRAYS .. name, text(now), id)
+  return false
+end
+
+-- Put the jobs into the queue whose time has come.
+local function queue_due(now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', DEFERRED, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
+    if fits(id, DEFERRED, now) then
+      redis.call('ZREM', DEFERRED, id)
+      redis.call('ZADD', QUEUED, redis.call('HGET', JOB .. id, 'created'), id)
+    end
+  end
+end
+
+-- Bring times forward that are further off than they can be: the server's clock was set back.
+local function bring_forward(index, longest, now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. text(now + longest), '+inf', 'LIMIT', 0, AT_ONCE)) do
+    redis.call('ZADD', index, text(now + longest), id)
+  end
+end
+
+-- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or crashed too often.
+-- `loss` is one of the contract's; what could not be stored stays away for twice as long each time. Returns the state it
+-- is in then.
+local function give_up(id, loss, max_crashes, lost_error, now)
   local job = JOB .. id
   local to = 'queued'
   if redis.call('HGET', job, 'status') == 'cancelling' then
     to = 'cancelled'
-  elseif counts then
-    if tonumber(redis.call('HGET', job, 'attempt')) >= max_attempts then
-      to = 'failed'
-      redis.call('HSET', job, 'error', lost_error)
-    else
-      redis.call('HINCRBY', job, 'attempt', 1)
-    end
+  elseif loss == 'crash' and redis.call('HINCRBY', job, 'crashes', 1) >= max_crashes then
+    to = 'failed'
+    redis.call('HSET', job, 'error', lost_error)
+  elseif loss == 'crash' or loss == 'outage' then
+    if loss == 'outage' then redis.call('HINCRBY', job, 'outages', 1) end
+    redis.call('HINCRBY', job, 'attempt', 1)
   end
   if to == 'queued' then redis.call('HDEL', job, 'progress', 'fraction') end
-  move(id, to, now)
+  if move(id, to, now) and to == 'queued' and loss == 'unstored' then
+    local pause = DEFER_US * 2 ^ math.min(redis.call('HINCRBY', job, 'deferrals', 1) - 1, 30)
+    redis.call('ZREM', QUEUED, id)
+    redis.call('ZADD', DEFERRED, text(now + math.min(pause, LONGEST_DEFER_US)), id)
+  end
   return to
 end

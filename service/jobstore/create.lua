@@ -11,7 +11,7 @@ if digest ~= '' then
     return answer('replayed', seen[1])
   end
 end
-if redis.call('ZCARD', QUEUED) >= tonumber(max_queued) then return { 'full' } end
+if redis.call('ZCARD', QUEUED) + redis.call('ZCARD', DEFERRED) >= tonumber(max_queued) then return { 'full' } end
 
 local created = next_time(JOBS)
 if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end

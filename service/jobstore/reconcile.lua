@@ -1,9 +1,13 @@
--- ARGV: most attempts, error of a job without attempts as JSON, most leases to look at.
-local max_attempts, lost_error, limit = unpack(ARGV)
-local now = now_us()
-local ends = { queued = 0, failed = 0, cancelled = 0 }
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, limit)) do
-  local to = give_up(id, true, tonumber(max_attempts), lost_error, now)
-  ends[to] = ends[to] + 1
+-- ARGV: lease in microseconds.
+local now, lease = now_us(), tonumber(ARGV[1])
+local ends = { queued = 0, cancelled = 0 }
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, AT_ONCE)) do
+  if fits(id, LEASES, now) then
+    local to = give_up(id, 'outage', 0, '', now)
+    ends[to] = ends[to] + 1
+  end
 end
-return { ends.queued, ends.failed, ends.cancelled, redis.call('ZCARD', QUEUED) }
+bring_forward(LEASES, lease, now)
+bring_forward(DEFERRED, LONGEST_DEFER_US, now)
+queue_due(now)
+return { ends.queued, ends.cancelled, redis.call('ZCARD', QUEUED) }

@@ -10,7 +10,18 @@ from pydantic import BaseModel, TypeAdapter
 from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
 from service.jobstore.times import from_microseconds
 
-PLAIN: Final = ("id", "kind", "status", "revision", "attempt", "name", "external_id", "spec_sha256")
+PLAIN: Final = (
+    "id",
+    "kind",
+    "status",
+    "revision",
+    "attempt",
+    "crashes",
+    "outages",
+    "name",
+    "external_id",
+    "spec_sha256",
+)
 WRITTEN_AS_JSON: Final = ("metadata", "progress", "error", "artifacts", "spec")
 MOMENTS: Final = ("created", "started", "finished", "updated")
 """Fields that a record calls ``created_at`` and so on."""

@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
-from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, NewJob, Progress, WorkerInfo
+from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, Loss, NewJob, Progress, WorkerInfo
 from service.contract.names import QUEUE
 from service.jobstore import keys, records, scripts
 from service.jobstore.connection import ANSWER_S
@@ -34,7 +34,8 @@ from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
 PROGRESS_INTERVAL_S: Final = 0.5
-RECONCILE_BATCH: Final = 200
+PLACES: Final = ("queue", "deferred", "leases")
+"""The indices that are worked through, as ``common.lua`` names them."""
 INDEX_BATCH: Final = 200
 READY_S: Final = 60
 
@@ -70,10 +71,9 @@ class LeaseState(StrEnum):
 
 @dataclass(frozen=True)
 class ReconcileReport:
-    """What one pass found: leases that had run out, by how their jobs went on, and the jobs that wait."""
+    """What one pass found: leases that had run out, by how their jobs went on, and the jobs that can be claimed."""
 
     requeued: int
-    failed: int
     cancelled: int
     queued: int
 
@@ -89,18 +89,18 @@ class JobStore:
         Client made by :func:`service.jobstore.connect`.
     lease_s
         Time after which a claim that was not renewed counts as lost.
-    max_attempts
-        Attempts after which a job whose worker is lost fails with ``worker_lost``.
+    max_crashes
+        Crashes of its trainer of which a job fails with ``worker_lost``.
     max_queued
         Jobs that may wait.
     """
 
     def __init__(
-        self, redis: redis.Redis, *, lease_s: float = 30.0, max_attempts: int = 3, max_queued: int = 10_000
+        self, redis: redis.Redis, *, lease_s: float = 30.0, max_crashes: int = 3, max_queued: int = 10_000
     ) -> None:
         self.redis = redis
         self.lease_s = lease_s
-        self.max_attempts = max_attempts
+        self.max_crashes = max_crashes
         self.max_queued = max_queued
         self._scripts = scripts.load(redis, __package__)
         self._workers = WorkerRegistry(redis)
@@ -233,27 +233,29 @@ class JobStore:
             )
         )
 
-    def requeue(self, job_id: str, fence: int, reason: str, *, counts: bool = True) -> JobRecord:
+    def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
 
-        The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was the
-        last attempt.
+        The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was one
+        crash too many.
 
         Parameters
         ----------
         job_id, fence
             The claim.
+        loss
+            What counts.
         reason
-            What happened, for the error of a job that has no attempt left.
-        counts
-            False where the worker gives the job back in good order: the attempt is not used up.
+            What happened, for the error of a job that fails of it.
 
         Raises
         ------
         StaleFence
             The claim is not the latest.
         """
-        return self._changed("requeue", job_id, fence, int(counts), self.max_attempts, self._lost_error(reason))
+        detail = f"The job was given up after {self.max_crashes} crashes; in the last, {reason}."
+        error = JobError(code="worker_lost", detail=detail, retryable=True, origin="system")
+        return self._changed("requeue", job_id, fence, loss, self.max_crashes, records.encode(error))
 
     def finish(
         self,
@@ -295,14 +297,22 @@ class JobStore:
         """Live workers, by id."""
         return self._workers.live()
 
+    def release(self, holder: str) -> int:
+        """Give up the jobs of workers that are known to be dead, each as an outage; return how many they held.
+
+        Parameters
+        ----------
+        holder
+            What the ids of these workers begin with.
+        """
+        self._workers.release(holder)
+        return int(self._scripts["release"](args=[holder]))
+
     # housekeeping --------------------------------------------------------------------------------------------------
 
     def reconcile(self) -> ReconcileReport:
-        """Give up every claim whose lease has run out."""
-        requeued, failed, cancelled, queued = self._scripts["reconcile"](
-            args=[self.max_attempts, self._lost_error("its worker fell silent"), RECONCILE_BATCH]
-        )
-        return ReconcileReport(requeued, failed, cancelled, queued)
+        """Give up every claim whose lease has run out, and queue the jobs whose time has come."""
+        return ReconcileReport(*self._scripts["reconcile"](args=[seconds_to_microseconds(self.lease_s)]))
 
     def index(self) -> bool:
         """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
@@ -316,9 +326,19 @@ class JobStore:
         _, done = self._scripts["index"](args=[INDEX_BATCH, *JobStatus])
         return bool(done)
 
+    def strays(self) -> dict[str, int]:
+        """Count the entries that were set aside because no record fits them, by where they were."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for place in PLACES:
+            pipeline.zcard(keys.STRAYS + place)
+        return dict(zip(PLACES, pipeline.execute(), strict=True))
+
     def queued(self) -> int:
-        """Count the jobs that wait."""
-        return int(self.redis.zcard(keys.QUEUED))
+        """Count the jobs that wait, in the queue or for their time."""
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.zcard(keys.QUEUED)
+        pipeline.zcard(keys.DEFERRED)
+        return sum(pipeline.execute())
 
     def counts(self) -> dict[JobStatus, int]:
         """Count the jobs by status."""
@@ -348,10 +368,6 @@ class JobStore:
     def _changed(self, script: str, *args: str | int) -> JobRecord:
         _, fields = self._change(script, *args)
         return records.decode(fields)
-
-    def _lost_error(self, reason: str) -> str:
-        detail = f"The job was given up after {self.max_attempts} attempts; in the last, {reason}."
-        return records.encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
 
 
 def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:

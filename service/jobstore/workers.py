@@ -26,6 +26,13 @@ class WorkerRegistry:
         pipeline.srem(keys.WORKERS, worker_id)
         pipeline.execute()
 
+    def release(self, holder: str) -> None:
+        """Forget the workers whose ids begin with `holder`."""
+        ids: set[str] = self._redis.smembers(keys.WORKERS)  # type: ignore[assignment]  # sync client
+        for worker_id in ids:
+            if worker_id.startswith(holder):
+                self.unregister(worker_id)
+
     def live(self) -> list[WorkerInfo]:
         """Workers that have not fallen silent, by id."""
         ids: list[str] = sorted(self._redis.smembers(keys.WORKERS))  # type: ignore[arg-type]  # sync client

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,8 @@ class Role:
         Seconds between asking it to end and killing its session.
     descriptors
         Open files it inherits.
+    on_end
+        Called when it has ended without being told to, and nothing is left of its session.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Role:
     stop_within: float
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
+    on_end: Callable[[], None] | None = None
 
 
 class Member:
@@ -119,6 +122,10 @@ class Crew:
         LOG.info("%s: process %d", role.name, member.process.pid)
         return member
 
+    def member(self, name: str) -> Member | None:
+        """Return the latest process in a role, which may have ended."""
+        return self._members.get(name)
+
     def ask_to_stop(self) -> None:
         """Have :meth:`watch` return. May be called in a signal handler and from another thread."""
         self._events.put(None)
@@ -160,6 +167,8 @@ class Crew:
     def _schedule(self, ended: Member) -> None:
         name = ended.role.name
         ended.sweep()
+        if ended.role.on_end is not None:
+            ended.role.on_end()
         if ended.gave_up:
             self._due[name] = (time.monotonic() + GAVE_UP_PAUSE_S, ended.role)
             LOG.error("%s gave up; its log says why. It is started again in %g s", name, GAVE_UP_PAUSE_S)

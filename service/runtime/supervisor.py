@@ -5,20 +5,34 @@ import fcntl
 import ipaddress
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
 import httpx
+import redis
 
+from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
+from service.jobstore import JobStore, StoresApartError, check_together, connect
 from service.runtime.processes import Crew, Role
 from service.runtime.valkey import ValkeyError, ValkeyServer
+from service.runtime.watchdog import (
+    LONGEST_ANSWER_S,
+    MISSED_BY_WORKER,
+    Probe,
+    Watchdog,
+    api_answers,
+    server_answers,
+    worker_answers,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -69,8 +83,10 @@ def serve_worker(settings: Settings) -> int:
     with contextlib.ExitStack() as opened:
         _stop_on_signals(crew)
         opened.callback(crew.stop)
-        for role in _worker_roles(_for_children(settings, settings.redis_url, workers=1)):
-            crew.start(role)
+        name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
+        children = _for_children(settings, settings.redis_url, workers=1)
+        answers = server_answers(settings.redis_url, min(settings.probe_s, LONGEST_ANSWER_S))
+        _watch(crew, settings, list(_start_workers(crew, children, name, opened, answers)), opened)
         return crew.watch(give_up=True)
 
 
@@ -135,6 +151,9 @@ def _assemble(
         _stop_on_signals(crew)
     opened.callback(crew.stop)
     redis_url = settings.redis_url or _start_valkey(crew, settings.data_dir)
+    _check_stores(settings, redis_url)
+    name = _name_of(settings, listening)
+    _release(redis_url, f"{name}/")
     children = _for_children(settings, redis_url, settings.workers)
     descriptor = listening.fileno()
     crew.start(
@@ -147,9 +166,64 @@ def _assemble(
             descriptors=(descriptor,),
         )
     )
-    for role in _worker_roles(children):
-        crew.start(role)
+    timeout = min(settings.probe_s, LONGEST_ANSWER_S)
+    redis_answers = server_answers(redis_url, timeout)
+    probes = [Probe("api", api_answers(base_url(listening), timeout))]
+    if settings.redis_url is None:
+        probes.append(Probe("valkey", redis_answers))
+    probes += _start_workers(crew, children, name, opened, redis_answers)
+    _watch(crew, settings, probes, opened)
     return listening
+
+
+def _start_workers(
+    crew: Crew, settings: Settings, name: str, opened: contextlib.ExitStack, redis_answers: Callable[[], bool]
+) -> Iterator[Probe]:
+    """Start the workers, each with a pipe for its pulses, and say how to ask them."""
+    for number in range(settings.workers):
+        reading, writing = os.pipe()
+        for descriptor in (reading, writing):
+            opened.callback(os.close, descriptor)
+            os.set_blocking(descriptor, False)
+        role = _worker_role(settings.model_copy(update={"pulse_fd": writing}), name, number)
+        crew.start(role)
+        yield Probe(role.name, worker_answers(reading, redis_answers), MISSED_BY_WORKER)
+
+
+def _watch(crew: Crew, settings: Settings, probes: Sequence[Probe], opened: contextlib.ExitStack) -> None:
+    watchdog = Watchdog(crew, probes, interval_s=settings.probe_s, start_s=settings.start_s)
+    watchdog.start()
+    opened.callback(watchdog.stop)
+
+
+def _name_of(settings: Settings, listening: socket.socket) -> str:
+    """Name of this service's workers, which no other has: it holds the data directory, or else this port."""
+    if settings.redis_url is None:
+        return "serve"
+    return f"{socket.gethostname()}:{listening.getsockname()[1]}"
+
+
+def _check_stores(settings: Settings, redis_url: str) -> None:
+    """Refuse to start where job store and objects belong to different services; what is away is waited for later."""
+    with connect(redis_url) as client:
+        try:
+            check_together(client, ArtifactStore.of(settings))
+        except StoresApartError as apart:
+            raise ServeError(str(apart)) from apart
+        except (redis.RedisError, StorageError) as failure:
+            LOG.warning("one of the stores does not answer yet: %s", failure)
+
+
+def _release(redis_url: str, holder: str) -> None:
+    """Free at once what the workers held whose names begin like this: they are dead."""
+    with connect(redis_url) as client:
+        try:
+            released = JobStore(client).release(holder)
+        except redis.RedisError as failure:
+            LOG.warning("Redis cannot be reached, leases run out by themselves: %s", failure)
+        else:
+            if released:
+                LOG.warning("%d jobs of a dead worker wait again", released)
 
 
 def _start_valkey(crew: Crew, data_dir: Path) -> str:
@@ -178,22 +252,25 @@ def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:
     )
 
 
-def _worker_roles(settings: Settings) -> Iterator[Role]:
+def _worker_role(settings: Settings, name: str, number: int) -> Role:
     threads = str(settings.torch_threads)
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    for number in range(settings.workers):
-        environment = {**settings.environment(), "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        if min(gpus, settings.workers) > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
-            environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
-        celery = [sys.executable, "-P", "-m", "worker.start", "--quiet", "worker"]
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        yield Role(
-            name=f"worker-{number}",
-            command=[*celery, *quiet, "--hostname", f"deeplimit-{number}@%h", "--loglevel", "warning"],
-            rank=WORKERS,
-            stop_within=STOP_WITHIN[WORKERS],
-            environment=environment,
-        )
+    called = f"{name}/{number}"
+    environment = settings.model_copy(update={"worker_name": called}).environment()
+    environment |= {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    if min(gpus, settings.workers) > 1 and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
+    celery = [sys.executable, "-P", "-m", "worker.start", "--quiet", "worker"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return Role(
+        name=f"worker-{number}",
+        command=[*celery, *quiet, "--hostname", f"deeplimit-{number}@%h", "--loglevel", "warning"],
+        rank=WORKERS,
+        stop_within=STOP_WITHIN[WORKERS],
+        environment=environment,
+        descriptors=() if settings.pulse_fd is None else (settings.pulse_fd,),
+        on_end=partial(_release, str(settings.redis_url), f"{called}/"),
+    )
 
 
 def _check_address(settings: Settings) -> None:

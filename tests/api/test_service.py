@@ -87,6 +87,7 @@ def test_metrics(api: httpx.Client, worker: HandWorker) -> None:
     assert found["deeplimit_jobs", (("status", "running"),)] == 1
     assert found["deeplimit_queue_depth", ()] == 2
     assert found["deeplimit_workers", ()] == 0
+    assert found["deeplimit_stray_entries", (("place", "queue"),)] == 0
     labels = (("method", "GET"), ("route", "/v1/jobs/{job_id}"), ("status", "404"))
     assert found["deeplimit_http_request_duration_seconds_count", labels] >= 1
 

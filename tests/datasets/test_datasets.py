@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from service.artifacts import ArtifactNotFoundError, ArtifactStore
+from service.artifacts import ArtifactNotFoundError, ArtifactStore, StorageError
 from service.contract.data.dataset import DatasetRecord, UploadFormat
 from service.contract.values.limits import LIMITS
 from service.datasets.datasets import DatasetNotFoundError, Datasets
@@ -41,7 +41,7 @@ class Faulty(ArtifactStore):
 
     def delete(self, path: str) -> None:
         if self.jammed:
-            raise PermissionError(path)
+            raise StorageError(path)
         super().delete(path)
 
 

@@ -22,7 +22,7 @@ def test_a_killed_trainer_costs_an_attempt_and_no_more(service: Service) -> None
     os.kill(service.pid_of("worker.trainer"), signal.SIGKILL)
     service.wait_running(job_id, attempt=2)
     job = service.wait_for(job_id, "succeeded")
-    assert job["attempt"] == 2
+    assert (job["attempt"], job["crashes"], job["outages"]) == (2, 1, 0)
 
 
 def test_a_killed_worker_loses_its_job_to_another_attempt(service: Service) -> None:
@@ -31,8 +31,17 @@ def test_a_killed_worker_loses_its_job_to_another_attempt(service: Service) -> N
     trainer = service.pid_of("worker.trainer")
     os.killpg(service.pid_of("-m worker.start"), signal.SIGKILL)
     job = service.wait_for(job_id, "succeeded")
-    assert job["attempt"] == 2
+    assert (job["attempt"], job["crashes"], job["outages"]) == (2, 0, 1)
     assert service.pid_of("worker.trainer") != trainer
+
+
+def test_more_outages_than_a_job_may_crash_fail_nothing(service: Service) -> None:
+    job_id = service.submit(slow_job(seconds=1.5))
+    for attempt in range(1, 5):
+        service.wait_running(job_id, attempt=attempt)
+        os.kill(service.pid_of("billiard.spawn"), signal.SIGKILL)
+    job = service.wait_for(job_id, "succeeded")
+    assert (job["crashes"], job["outages"]) == (0, 4)
 
 
 def test_a_job_that_kills_every_trainer_fails(service: Service) -> None:
@@ -41,6 +50,9 @@ def test_a_job_that_kills_every_trainer_fails(service: Service) -> None:
     assert job["error"]["code"] == "worker_lost"
     assert job["error"]["origin"] == "system"
     assert job["error"]["retryable"]
+    assert (job["crashes"], job["outages"]) == (3, 0)
+    assert "Segmentation fault" in job["error"]["detail"]
+    assert "slow_executor.py" in job["error"]["detail"], "the end of what it wrote"
 
 
 def test_a_killed_api_does_not_touch_the_jobs(service: Service) -> None:

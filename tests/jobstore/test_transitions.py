@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from service.contract.job import TRANSITIONS, JobError, JobRecord, JobStatus, Progress
+from service.contract.job import TRANSITIONS, JobError, JobRecord, JobStatus, Loss, Progress
 from service.jobstore import (
     IllegalTransition,
     JobActive,
@@ -67,10 +67,10 @@ class OneJob(RuleBasedStateMachine):
         self.store.redis.hdel(f"deeplimit:job:{self.last.id}", "progressed")
         self.store.report_progress(self.last.id, self.fence - age, Progress(phase="discrete", fraction=fraction))
 
-    @rule(age=st.integers(0, 1), counts=st.booleans())
-    def requeue(self, age: int, counts: bool) -> None:
+    @rule(age=st.integers(0, 1), loss=st.sampled_from(Loss))
+    def requeue(self, age: int, loss: Loss) -> None:
         try:
-            self.store.requeue(self.last.id, self.fence - age, "…", counts=counts)
+            self.store.requeue(self.last.id, self.fence - age, loss, "…")
         except StaleFence:
             assert age or self.deleted
 
@@ -125,7 +125,10 @@ class OneJob(RuleBasedStateMachine):
             return
         assert record.revision > before.revision
         assert record.status is before.status or record.status in TRANSITIONS[before.status]
-        assert before.attempt <= record.attempt <= self.store.max_attempts
+        assert before.attempt <= record.attempt
+        assert before.crashes <= record.crashes <= self.store.max_crashes
+        assert before.outages <= record.outages
+        assert record.crashes < self.store.max_crashes or record.status is JobStatus.FAILED
         assert record.done == (record.finished_at is not None)
         if before.attempt == record.attempt and before.progress and record.progress:
             assert record.progress.fraction >= before.progress.fraction

@@ -72,7 +72,7 @@ class Service:
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
                 start_new_session=True,
             )
-        self.client = checked(f"http://127.0.0.1:{self.port}", timeout=40, trust_env=False)
+        self.connect()
         deadline = time.monotonic() + 30
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
@@ -80,6 +80,9 @@ class Service:
                     return
             pause(0.02)
         raise AssertionError(self.log)
+
+    def connect(self) -> None:
+        self.client = checked(f"http://127.0.0.1:{self.port}", timeout=40, trust_env=False)
 
     @property
     def started(self) -> bool:

@@ -37,6 +37,7 @@ class Behaviour(IntEnum):
     RAISING = 3
     REFUSING = 4
     HUNG = 5  # deaf, and holds the interpreter's lock against SIGTERM's handler
+    SILENT = 6  # reports nothing until its last step
 
 
 def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
@@ -47,6 +48,8 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for step in range(1, steps + 1):
         time.sleep(STEP_S)
+        if behaviour is Behaviour.SILENT and step < steps:
+            continue
         report(Progress(phase="discrete", model="discrete-8", fraction=step / steps, objective=1.0 / step))
         if behaviour is Behaviour.POLITE and should_stop():
             raise Stopped

@@ -33,8 +33,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def opened(redis_url: str, folder: Path, executor: str, told: list[str]) -> Iterator[Station]:
-    settings = Settings(data_dir=folder, executor=executor)
+def opened(redis_url: str, folder: Path, executor: str, told: list[str], start_s: float = 120.0) -> Iterator[Station]:
+    settings = Settings(data_dir=folder, executor=executor, start_s=start_s)
     station = Station(settings, redis_url, lambda: told.append("gave up"))
     station.open()
     try:
@@ -89,6 +89,27 @@ def test_a_trainer_that_starts_in_the_end_does_the_job(
     assert ended.status is (JobStatus.QUEUED if gives_up else JobStatus.SUCCEEDED)
     assert told == (["gave up"] if gives_up else [])
     assert (tmp_path / "starts").read_text() == "..."
+
+
+def test_a_trainer_that_hangs_while_it_starts_is_replaced(
+    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hangs = MENDED.replace('raise ImportError("not yet")', "__import__('signal').pause()")
+    (tmp_path / "hanging.py").write_text(hangs.format(starts=str(tmp_path / "starts"), good=2))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setattr(module, "START_PAUSES_S", (0.01, 0.02))
+    job = submit(store, spec=slow_job())
+    told: list[str] = []
+    with (
+        opened(redis_url, tmp_path, "hanging:execute", told, start_s=12.0) as mended,
+        caplog.at_level(logging.ERROR),
+    ):
+        mended.take()
+    ended = store.get(job.id)
+    assert ended is not None
+    assert (ended.status, ended.crashes) == (JobStatus.SUCCEEDED, 0)
+    assert caplog.records[0].getMessage().endswith("hangs: it did not start in 12 s")
+    assert (tmp_path / "starts").read_text() == ".."
 
 
 def test_one_that_is_told_to_stop_does_not_wait_for_the_next_attempt(

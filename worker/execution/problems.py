@@ -85,7 +85,8 @@ def prepare_problem(job: JobInput, spec: ResolvedTrainSpec) -> PreparedProblem:
         if spec.objective.loss.value == "logistic" and data.classes is not None:
             targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
         problem = problem_of(spec, inputs[training], targets[training], data.classes)
-        problem.memory = _memory(spec, Sizes(len(data.targets), problem.output_dim))
+        memory = _memory(spec, Sizes(len(data.targets), problem.output_dim))
+        problem.memory = memory.smaller() if job.frugal else memory
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     validation = (inputs[held_out], targets[held_out]) if len(held_out) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 STATES: Final = 384 * 2**20
@@ -31,6 +31,10 @@ class Memory:
 
     states: int | None = None
     vectors: int | None = None
+
+    def smaller(self) -> Memory:
+        """Return the same with a fraction of the bytes for the states of a gradient: more parts, of fewer samples."""
+        return replace(self, states=self.of_gradient // 32)
 
     @property
     def of_gradient(self) -> int:

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from service.api.routes.common import Responses, answers, json_response, problems
 from service.api.state import JobsOf, State
 from service.api.views import Health
+from service.jobstore import check_together
 
 router = APIRouter(tags=["service"])
 
@@ -35,8 +36,10 @@ async def livez() -> Response:
     responses=answers(HTTPStatus.OK, "They can.", "Health") | problems(HTTPStatus.SERVICE_UNAVAILABLE),
 )
 def readyz(jobs: JobsOf) -> Response:
-    """Write to the job store."""
+    """Write to the job store and to the store of objects, and look whether these belong together."""
     jobs.store.ready()
+    jobs.artifacts.probe()
+    check_together(jobs.store.redis, jobs.artifacts)
     return json_response(Health(status="ready").model_dump_json())
 
 

@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     STORE_UNAVAILABLE = "store_unavailable"
+    OBJECTS_UNAVAILABLE = "objects_unavailable"
     RENDERING_FAILED = "rendering_failed"
     INTERNAL_ERROR = "internal_error"
     HTTP_ERROR = "http_error"

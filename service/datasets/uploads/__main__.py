@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,8 @@ ADDRESS_SPACE: Final = 2 * 2**30
 """Bytes of memory that reading an upload may take, the libraries' own included."""
 CPU_S: Final = 60
 FILE_BYTES: Final = 2**30
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""Errors of the disk, for which the upload is not at fault; EFBIG is the bound above."""
 
 _Requests: Final[TypeAdapter[UploadRequest | PreviewRequest]] = TypeAdapter(UploadRequest | PreviewRequest)
 
@@ -37,6 +41,10 @@ def main() -> None:
     except MemoryError:
         refusal = Refusal(code="too_much_memory", detail="takes more memory than an upload may")
         answer = UploadAnswer(refusals=(refusal,))
+    except OSError as failure:
+        if failure.errno not in FULL:
+            raise
+        sys.exit(os.EX_IOERR)
     sys.stdout.write(answer.model_dump_json())
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from service.artifacts import StorageError
 from service.config import environment_of_a_child
 from service.datasets.uploads.request import PreviewRequest, UploadAnswer, UploadRefusedError
 
@@ -33,6 +35,8 @@ def read_upload(request: UploadRequest) -> tuple[SampleFacts | WeightFacts, Data
     ------
     UploadRefusedError
         It does not hold up, or it took the child down.
+    StorageError
+        There is no room for what the child writes.
     """
     answer = _ask(request)
     if answer.facts is None:
@@ -60,6 +64,8 @@ def _ask(request: UploadRequest | PreviewRequest) -> UploadAnswer:
         )
     except subprocess.TimeoutExpired:
         raise UploadRefusedError("took_too_long", f"could not be read within {LONGEST_S:g} s") from None
+    if done.returncode == os.EX_IOERR:
+        raise StorageError("the disk of temporary files is full, read-only or broken")
     try:
         done.check_returncode()
         answer = UploadAnswer.model_validate_json(done.stdout)

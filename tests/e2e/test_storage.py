@@ -1,0 +1,99 @@
+"""Storage that is full, read-only or broken for a while: nothing is spent, nothing fails, and it is said."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
+from tests.support.service import Service, descendants, pause, slow_job
+
+pytestmark = pytest.mark.e2e
+
+INLINE = {"kind": "train", "data": {"source": "inline", "inputs": [[1.0], [-1.0], [0.5]], "targets": [2.0, -2.0, 0.9]}}
+CSV = b"x,y\n" + b"".join(f"{row},{2 * row}.5\n".encode() for row in range(20))
+
+
+def is_refused_for_now(answer: httpx.Response) -> bool:
+    known = (answer.status_code, answer.json().get("code")) == (503, "objects_unavailable")
+    return known and int(answer.headers["Retry-After"]) > 0
+
+
+def upload(service: Service) -> httpx.Response:
+    return service.client.post("/v1/datasets", content=CSV, headers={"Content-Type": "text/csv"})
+
+
+def below(service: Service, *words: str) -> list[int]:
+    """Processes of the service whose command line has one of the words."""
+    found = descendants(service.process.pid)
+    return [pid for pid, command in found.items() if any(word in command for word in words)]
+
+
+def fill(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(os.urandom(4096))
+
+
+def has_no_worker(service: Service) -> bool:
+    for _ in range(500):
+        if not service.client.get("/v1/capabilities").json()["workers"]:
+            return True
+        pause(0.02)
+    return False
+
+
+def test_an_api_on_a_full_disk_refuses_for_now_and_is_not_ready(service: Service) -> None:
+    with full_for(service.pid_of("service.api.server")):
+        assert is_refused_for_now(service.client.get("/readyz"))
+        assert is_refused_for_now(service.client.post("/v1/jobs", json=INLINE))
+        assert is_refused_for_now(upload(service))
+        assert service.client.get("/livez").is_success
+    assert service.client.get("/readyz").is_success
+    assert upload(service).status_code == 201
+
+
+def test_jobs_wait_for_a_full_disk_and_spend_nothing(own_service: Service) -> None:
+    own_service.start()
+    own_service.ready_trainer()
+    with full_for(*below(own_service, "worker.trainer", "billiard.spawn")):
+        jobs = [own_service.submit(slow_job()) for _ in range(20)]
+        assert has_no_worker(own_service), "one that cannot store anything is not ready"
+        assert {own_service.job(job)["status"] for job in jobs} == {"queued"}
+    ended = [own_service.wait_for(job, "succeeded") for job in jobs]
+    assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
+    own_service.ready_trainer()
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_that_is_full_or_read_only_for_all_processes(tmp_path: Path, own_service: Service, fault: str) -> None:
+    if not may_mount(tmp_path):
+        pytest.skip("to mount a small disk takes root")
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        own_service.environment = {**own_service.environment, "DEEPLIMIT_ARTIFACTS_URL": str(disk / "artifacts")}
+        own_service.start()
+        done = own_service.submit(slow_job())
+        own_service.wait_for(done, "succeeded")
+        if fault == "full":
+            filler = disk / "filler"
+            with pytest.raises(OSError, match="No space"):
+                fill(filler)
+        else:
+            read_only(disk, ro=True)
+        jobs = [own_service.submit(slow_job()) for _ in range(20)]
+        assert has_no_worker(own_service)
+        assert is_refused_for_now(own_service.client.get("/readyz"))
+        assert is_refused_for_now(own_service.client.post("/v1/jobs", json=INLINE))
+        assert is_refused_for_now(upload(own_service))
+        if fault == "full":
+            filler.unlink()
+        else:
+            assert is_refused_for_now(own_service.client.delete(f"/v1/jobs/{done}"))
+            assert own_service.client.get(f"/v1/jobs/{done}/results").is_success, "the record and all of it are there"
+            read_only(disk, ro=False)
+            assert own_service.client.delete(f"/v1/jobs/{done}").status_code == 204
+        ended = [own_service.wait_for(job, "succeeded") for job in jobs]
+        assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
+        assert own_service.client.get("/readyz").is_success
+        own_service.stop()

@@ -1,0 +1,58 @@
+"""A disk that takes no more, for one process or for all: faults of storage, injected where root is held to them too."""
+
+import contextlib
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def full_for(*pids: int) -> Iterator[None]:
+    """Have every write of these processes to a file fail (EFBIG), as on a disk that is full."""
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid, (_, hard) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        for pid, limits in before.items():
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """Mount a disk of `size` in memory; None of this is to be had without root, which `may_mount` says."""
+    place.mkdir()
+    _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place))
+    try:
+        yield place
+    finally:
+        subprocess.run([_tool("umount"), "--lazy", str(place)], check=True)
+
+
+def may_mount(place: Path) -> bool:
+    """Whether this process may mount a disk."""
+    try:
+        with small_disk(place / "probe", "64k"):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+def read_only(place: Path, *, ro: bool) -> None:
+    """Mount a disk again, read-only or not."""
+    _mount("-o", f"remount,{'ro' if ro else 'rw'}", str(place))
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run([_tool("mount"), *arguments], check=True, capture_output=True)
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise FileNotFoundError(name)
+    return path

@@ -1,0 +1,66 @@
+"""The trainer as its supervisor hears it: real processes, and memory that really runs out."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from benchmarks.memory import LOOSE, specification
+from service.contract.train.resolve import resolve_train
+from tests.support.service import ROOT
+from worker.trainer_process import Died, Event, Said, TrainerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and bounds the address space")
+
+MANY: dict[str, Any] = {
+    "data": {"source": "builtin", "name": "moons", "samples": 20000},
+    "network": {"state_dim": 16},
+    "discrete": {"depths": [32]},
+    "continuum": None,
+    "plots": False,
+    "training": LOOSE | {"max_iterations": 2, "kernel": "torch"},
+}
+
+
+@pytest.fixture(scope="module")
+def spec() -> Any:
+    return json.loads(resolve_train(specification(MANY)).spec.model_dump_json())
+
+
+def answer_to(spec: Any, *, beside: int) -> Mapping[str, Any]:
+    """Have a trainer do one job with `beside` bytes beside those that it uses already, and return how that ended."""
+    events: SimpleQueue[Event] = SimpleQueue()
+    with TrainerProcess("tests.support.faults.tight_executor:execute", events.put) as trainer:
+        trainer.say({"type": "run", "job_id": f"tight-{beside}", "fence": 1, "spec": spec, "given": {}})
+        while True:
+            event = events.get(timeout=120)
+            assert isinstance(event, Said), event
+            if event.message["type"] not in {"ready", "progress"}:
+                break
+        trainer.dismiss()
+        assert isinstance(events.get(timeout=30), Died)
+    return event.message
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("DEEPLIMIT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DEEPLIMIT_TORCH_THREADS", "1")
+
+
+def test_a_job_that_memory_runs_out_for_is_done_in_smaller_parts(spec: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert answer_to(spec, beside=200 * 2**20)["type"] == "done"
+    log = capfd.readouterr().err
+    assert "DefaultCPUAllocator: can't allocate memory" in log
+    assert log.count("in smaller parts") == 1
+
+
+def test_one_that_memory_runs_out_for_again_says_so(spec: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = answer_to(spec, beside=0)
+    assert (answer["type"], answer["code"], answer["origin"]) == ("failed", "out_of_memory", "system")
+    assert capfd.readouterr().err.count("DefaultCPUAllocator: can't allocate memory") >= 2
