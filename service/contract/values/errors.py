@@ -38,6 +38,7 @@ class ErrorCode(StrEnum):
     QUEUE_FULL = "queue_full"
     STORE_UNAVAILABLE = "store_unavailable"
     RENDERING_FAILED = "rendering_failed"
+    SERVICE_UNAVAILABLE = "service_unavailable"
     INTERNAL_ERROR = "internal_error"
     HTTP_ERROR = "http_error"
 
