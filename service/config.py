@@ -53,6 +53,12 @@ class Settings(BaseSettings):
         default=None,
         description="Path that a proxy has the service below, such as /deeplimit; links start with it.",
     )
+    hosts: str | None = Field(
+        default=None,
+        pattern=r"^(\*|[^\s,/:*@]+(,[^\s,/:*@]+)*)$",
+        description="Names that the API may be asked by beside localhost and its address, with commas between them,"
+        " such as those that a proxy passes on; or *.",
+    )
     cors_origins: str | None = Field(
         default=None,
         pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)$",

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from service.api import problems
-from service.api.cors import Cors
+from service.api.doors import Cors, Doors, Seal
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
@@ -103,9 +103,11 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(Targets, prefix=prefix)
+    app.add_middleware(Doors, settings=settings)
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
-    if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
+    if settings.cors_origins is not None:  # around these, so that a page can read the answer when our own code fails
         app.add_middleware(Cors, origins=settings.cors_origins.split(","))
+    app.add_middleware(Seal)
     problems.install(app)
     routes = (jobs, results, plots, takeaway, datasets, capabilities)
     for router in (module.router for module in routes):

@@ -15,6 +15,8 @@ class ErrorCode(StrEnum):
     NESTING_TOO_DEEP = "nesting_too_deep"
     EMPTY_BODY = "empty_body"
     INVALID_REQUEST = "invalid_request"
+    WRONG_HOST = "wrong_host"
+    FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
     JOB_NOT_FOUND = "job_not_found"
     MODEL_NOT_FOUND = "model_not_found"
