@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
+from service.contract.values.labels import PLAIN, is_plain
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class TextOf(Parsed):
 
     max_length: int
     min_length: int = 0
+    plain: bool = False
+    """Whether it is ``control_character`` with one, line breaks and tabs included."""
 
     def parse(self, value: object, _info: ValidationInfo | None = None) -> str:
         """Return the text."""
@@ -145,12 +148,15 @@ class TextOf(Parsed):
             raise PydanticCustomError("too_short", "must have at least {n} character(s)", {"n": self.min_length})
         if len(value) > self.max_length:
             raise PydanticCustomError("too_long", "must have at most {n} characters", {"n": self.max_length})
+        if self.plain and not is_plain(value, breaks=False):
+            raise PydanticCustomError("control_character", "must not hold control characters")
         return value
 
     def schema(self) -> JsonSchemaValue:
-        """Return the bounds of the length."""
+        """Return the bounds of the length, and what may not be in it."""
         least = {"minLength": self.min_length} if self.min_length else {}
-        return {"type": "string", "maxLength": self.max_length, **least}
+        plain = {"pattern": PLAIN} if self.plain else {}
+        return {"type": "string", "maxLength": self.max_length, **least, **plain}
 
 
 Finding = Annotated[
