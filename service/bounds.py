@@ -4,6 +4,30 @@ from __future__ import annotations
 
 import os
 import resource
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class NotStartedError(Exception):
+    """The system refused the process itself, being out of processes, memory or descriptors for now."""
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Start a child process inside.
+
+    Raises
+    ------
+    NotStartedError
+        The system refused it.
+    """
+    try:
+        yield
+    except OSError as refusal:
+        raise NotStartedError(str(refusal)) from refusal
 
 
 def bound(address_space: int, cpu_s: int, file_bytes: int) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,17 @@ def _beside_own_paths(prefix: str) -> str:
     return prefix
 
 
+def _verified(url: str) -> str:
+    """Refuse an address that asks for TLS and for not looking who is at the other end."""
+    parts = urlsplit(url)
+    if parts.scheme == "rediss":
+        said = dict(parse_qsl(parts.query.lower()))
+        required = said.get("ssl_cert_reqs", "required").removeprefix("cert_") == "required"
+        if not required or said.get("ssl_check_hostname", "true") not in {"true", "1", "yes"}:
+            raise ValueError("certificates of rediss:// are always verified; ssl_ca_certs=FILE names who is trusted")
+    return url
+
+
 Prefix = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$"), AfterValidator(_beside_own_paths)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -38,7 +50,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("deeplimit-data"), description="Directory of the embedded Valkey and of the results."
     )
-    redis_url: str | None = Field(
+    redis_url: Annotated[str, AfterValidator(_verified)] | None = Field(
         default=None,
         description="Redis or Valkey server to use, such as redis://host:6379/0; unset: `serve` starts its own.",
     )
@@ -52,6 +64,12 @@ class Settings(BaseSettings):
     root_path: Prefix | None = Field(
         default=None,
         description="Path that a proxy has the service below, such as /deeplimit; links start with it.",
+    )
+    hosts: str | None = Field(
+        default=None,
+        pattern=r"^(\*|[^\s,/:*@]+(,[^\s,/:*@]+)*)$",
+        description="Names that the API may be asked by beside localhost and its address, with commas between them,"
+        " such as those that a proxy passes on; or *.",
     )
     cors_origins: str | None = Field(
         default=None,

@@ -14,6 +14,7 @@ from kombu import Queue
 
 from service.config import Settings
 from service.contract.names import QUEUE
+from service.jobstore import broker_url
 
 PULSE_S: Final = 1.0
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -60,7 +61,10 @@ def create_app(settings: Settings) -> Celery:
     The truth is the job store: a hint that is lost costs a second, so it is acknowledged early, and none is prefetched.
     """
     app = Celery(
-        "deeplimit", broker=settings.redis_url or DEFAULT_REDIS_URL, include=["worker.tasks"], loader=Installed
+        "deeplimit",
+        broker=broker_url(settings.redis_url or DEFAULT_REDIS_URL),
+        include=["worker.tasks"],
+        loader=Installed,
     )
     app.conf.update(
         task_queues=[Queue(QUEUE)],

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from service.api import problems
-from service.api.cors import Cors
+from service.api.doors import Cors, Doors, Seal
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
@@ -56,8 +56,6 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if settings.redis_url is None:
             raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
-        with suppress(FileNotFoundError):
-            tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
         client = connect(settings.redis_url)
         store = JobStore(
             client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued
@@ -66,10 +64,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
         artifacts = ArtifactStore.of(settings)
-        try:
-            check_together(client, artifacts)
-        except (redis.RedisError, StorageError) as failure:
-            LOG.warning("one of the stores does not answer yet: %s", failure)
+        _check_stores(client, artifacts)
         datasets = Datasets(DatasetStore(client), artifacts, limits)
         reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
@@ -113,9 +108,11 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(Targets, prefix=prefix)
+    app.add_middleware(Doors, settings=settings)
     app.add_middleware(Observer, metrics=RequestMetrics(registry))
-    if settings.cors_origins is not None:  # outermost, so that a page can read the answer when our own code fails
+    if settings.cors_origins is not None:  # around these, so that a page can read the answer when our own code fails
         app.add_middleware(Cors, origins=settings.cors_origins.split(","))
+    app.add_middleware(Seal)
     problems.install(app)
     routes = (jobs, results, plots, takeaway, datasets, capabilities)
     for router in (module.router for module in routes):
@@ -125,3 +122,13 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         app.include_router(page.router)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI's manual has it
     return app
+
+
+def _check_stores(client: redis.Redis, artifacts: ArtifactStore) -> None:
+    """Refuse to start where job store and objects belong to different services; what is away is waited for later."""
+    with suppress(FileNotFoundError):
+        tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
+    try:
+        check_together(client, artifacts)
+    except (redis.RedisError, StorageError) as failure:
+        LOG.warning("one of the stores does not answer yet: %s", failure)

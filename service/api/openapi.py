@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from service.api.doors import SAFE
 from service.api.examples import EXAMPLES
 from service.api.problems import Problem
+from service.api.routes.common import problems
 from service.api.views import Capabilities, Dataset, DatasetPage, DryRun, Health, Job, JobPage
 from service.contract.data.preview import DatasetPreview
 from service.contract.evaluate.results import ModelPredictions, ModelStates
@@ -57,6 +60,17 @@ class _Schemas(GenerateJsonSchema):
         return described
 
 
+def _add_doors(paths: dict[str, dict[str, Any]]) -> None:
+    """Describe the refusals before a request reaches its route (`service.api.doors`)."""
+    for operations in paths.values():
+        for method, operation in operations.items():
+            refused = [HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST]
+            if method.upper() not in SAFE:
+                refused.append(HTTPStatus.FORBIDDEN)
+            for status, answer in problems(*refused).items():
+                operation["responses"].setdefault(str(status), answer)
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """Describe an application, once.
 
@@ -79,5 +93,6 @@ def document(app: FastAPI) -> dict[str, Any]:
             components[name]["examples"] = [example]
         for unused in ("HTTPValidationError", "ValidationError"):
             components.pop(unused, None)
+        _add_doors(described["paths"])
         app.openapi_schema = described
     return app.openapi_schema

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from service.artifacts import ArtifactNotFoundError, StorageError, is_storage_fault
+from service.bounds import NotStartedError
 from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.contract.values.strict_json import BodyRefusedError
 from service.datasets.datasets import DatasetNotFoundError, NoPreviewError
@@ -251,6 +252,12 @@ def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
 
 
+def _of_not_started(error: NotStartedError) -> ProblemError:
+    LOG.warning("the system refused a process: %s", error)
+    detail = "The machine is out of processes, memory or descriptors for now."
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.SERVICE_UNAVAILABLE, detail, headers=_RETRY)
+
+
 def _refusal(status: HTTPStatus, code: ErrorCode, detail: str, *, later: bool = False) -> Callable[[Any], ProblemError]:
     """How a refusal that needs no words about its case is said; `later` asks the client to try again."""
     return lambda _: ProblemError(status, code, detail, headers=_RETRY if later else None)
@@ -269,6 +276,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         StorageError: _of_storage,
         StoresApartError: _of_stores_apart,
         OSError: _of_storage,
+        NotStartedError: _of_not_started,
         JobNotFound: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.JOB_NOT_FOUND, "There is no such job."),
         ModelNotFoundError: _refusal(HTTPStatus.NOT_FOUND, ErrorCode.MODEL_NOT_FOUND, "The job has no such model."),
         ResultsUnavailableError: _refusal(

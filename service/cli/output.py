@@ -43,6 +43,11 @@ class Console(rich.console.Console):
         super().print(*(escaped(one) if isinstance(one, str) else one for one in objects), **options)
 
 
+def on_one_line(name: str) -> str:
+    """A name with its line breaks as escapes, so that no line of it is taken for one of ours."""
+    return escaped(name).replace("\n", "\\u000a")
+
+
 def in_full(console: rich.console.Console) -> bool:
     """Tell whether tables on this console have every digit."""
     return getattr(console, "digits", Digits.SHORT) is Digits.FULL

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.cli.diagnosis_tables import show_diagnosis
 from service.cli.evaluation_tables import show_evaluation
+from service.cli.output import on_one_line
 from service.cli.progress import describe, measures
 from service.cli.study_tables import show_study
 
@@ -36,7 +37,7 @@ def show_results(console: Console, results: Json) -> None:
 
 def job_lines(job: Json) -> list[str]:
     """A job in a few lines: status, what it is doing, why it failed."""
-    name = f" ({job['name']})" if job.get("name") else ""
+    name = f" ({on_one_line(job['name'])})" if job.get("name") else ""
     lines = [f"job {job['id']}{name}: {job['status']}, attempt {job['attempt']}"]
     if (progress := job.get("progress")) and not job["done"]:
         lines.append(f"{progress['fraction']:.0%}  {describe(job)}  {measures(job)}")

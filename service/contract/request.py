@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.contract.values.arrays import nested
 from service.contract.values.errors import FieldError, token
+from service.contract.values.labels import PLAIN
 from service.contract.values.limits import LIMITS
 from service.contract.values.numbers import Real, TextOf, Whole, limits_of
 
@@ -18,6 +19,10 @@ class Strict(BaseModel):
     """A part of a specification: frozen, and without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return itself, as nobody changes it: pydantic copies a default for every specification that leaves it."""
+        return self
 
 
 class Device(StrEnum):
@@ -64,18 +69,23 @@ def distinct_schema(items: dict[str, Any], least: int = 1) -> WithJsonSchema:
     return WithJsonSchema({"type": "array", "items": items, "uniqueItems": True, "minItems": least})
 
 
-def _metadata(value: object) -> dict[str, Any]:
+def _metadata(value: object, info: ValidationInfo) -> dict[str, Any]:
+    # one that was accepted by an earlier version is read back as it is
+    text = TextOf(max_length=LIMITS.metadata_length, plain=limits_of(info) is not None)
     if not isinstance(value, dict):
         raise nested([FieldError("", "not_an_object", "must be an object")])
     if len(value) > LIMITS.metadata_entries:
         raise nested([FieldError("", "too_many", f"must have at most {LIMITS.metadata_entries} entries")])
     errors: list[FieldError] = []
     for key, entry in value.items():
-        if not isinstance(key, str) or len(key) > LIMITS.metadata_length:
-            errors.append(FieldError("", "bad_key", f"keys are text of at most {LIMITS.metadata_length} characters"))
+        try:
+            text.parse(key)
+        except PydanticCustomError:
+            detail = f"keys are text of at most {LIMITS.metadata_length} characters, none of them control characters"
+            errors.append(FieldError("", "bad_key", detail))
             continue
         try:
-            _metadata_entry(entry)
+            _metadata_entry(entry, text)
         except PydanticCustomError as error:
             errors.append(FieldError(token(key), error.type, error.message()))
     if errors:
@@ -83,18 +93,18 @@ def _metadata(value: object) -> dict[str, Any]:
     return value
 
 
-def _metadata_entry(entry: object) -> None:
+def _metadata_entry(entry: object, text: TextOf) -> None:
     if entry is None or isinstance(entry, bool):
         return
     if isinstance(entry, str):
-        TextOf(max_length=LIMITS.metadata_length).parse(entry)
+        text.parse(entry)
     elif isinstance(entry, int | float):
         Real().parse(entry)
     else:
         raise PydanticCustomError("not_a_scalar", "must be text, a number, true, false or null")
 
 
-Name = Annotated[str, TextOf(min_length=1, max_length=LIMITS.name_length)]
+Name = Annotated[str, TextOf(min_length=1, max_length=LIMITS.name_length, plain=True)]
 MetadataValue = str | int | float | bool | None
 Metadata = Annotated[
     dict[str, MetadataValue],
@@ -103,7 +113,8 @@ Metadata = Annotated[
         {
             "type": "object",
             "maxProperties": LIMITS.metadata_entries,
-            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            "propertyNames": {"pattern": PLAIN},
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"], "pattern": PLAIN},
         }
     ),
 ]

@@ -8,6 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
+from service.bounds import starting
 from service.config import environment_of_a_child
 from service.export.network import Network
 from service.export.onnx_size import check_size
@@ -29,6 +30,8 @@ def to_onnx(parameters: bytes, steps: int | None = None) -> bytes:
     ------
     OnnxUnavailableError
         The library is not installed here, or the child failed, was killed, or took too long.
+    NotStartedError
+        There is no child now.
     TooLargeError
         The model would be too large with these steps; nothing was started.
     """
@@ -36,14 +39,15 @@ def to_onnx(parameters: bytes, steps: int | None = None) -> bytes:
         raise OnnxUnavailableError("This service has no ONNX: install deeplimit[onnx] beside it, or use model.py.")
     check_size(Network.of_file(parameters), parameters, steps)
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, and a number
-            [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
-            input=parameters,
-            capture_output=True,
-            timeout=LONGEST_S,
-            env=environment_of_a_child(),
-            check=True,
-        )
+        with starting():
+            done = subprocess.run(  # noqa: S603 - our own module, and a number
+                [sys.executable, "-P", "-m", "service.export", str(steps or 0)],
+                input=parameters,
+                capture_output=True,
+                timeout=LONGEST_S,
+                env=environment_of_a_child(),
+                check=True,
+            )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
         said = (failure.stderr or b"")[-2000:].decode(errors="replace")
         LOG.warning("a model was not written as ONNX: %s: %s", failure, said)

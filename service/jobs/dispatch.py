@@ -12,6 +12,7 @@ from kombu.transport import memory
 from kombu.utils import json
 
 from service.contract.names import QUEUE, TASK_HINT
+from service.jobstore import broker_url
 
 LOG = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Dispatcher:
 
     def __init__(self, redis_url: str, client: redis.Redis) -> None:
         self._redis = client
-        self._celery = Celery("deeplimit-dispatch", broker=redis_url, set_as_current=False)
+        self._celery = Celery("deeplimit-dispatch", broker=broker_url(redis_url), set_as_current=False)
         self._celery.conf.update(
             task_ignore_result=True,
             task_publish_retry=False,

@@ -6,6 +6,7 @@ was lost gives the same answer and changes nothing more. The scripts compute the
 cluster.
 """
 
+from service.jobstore.broker import broker_url
 from service.jobstore.connection import connect, connect_in_loop
 from service.jobstore.errors import (
     IdempotencyKeyReused,
@@ -44,6 +45,7 @@ __all__ = [
     "RevisionFeed",
     "StaleFence",
     "StoresApartError",
+    "broker_url",
     "check_together",
     "connect",
     "connect_in_loop",

@@ -1,6 +1,6 @@
 """Connections to Redis with time limits, so that a server that hangs is an error and not a hang."""
 
-from typing import Final
+from typing import Any, Final
 
 import redis
 import redis.asyncio
@@ -24,8 +24,8 @@ def connect(url: str) -> redis.Redis:
         protocol=2,  # plain replies: nothing here needs RESP3, and older servers lack it
         socket_timeout=ANSWER_S,
         socket_connect_timeout=2.0,
-        socket_keepalive=True,
         health_check_interval=15,
+        **_keepalive(url),
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES, supported_errors=(redis.ConnectionError,)),
     )
     return client
@@ -41,8 +41,13 @@ def connect_in_loop(url: str) -> redis.asyncio.Redis:
         decode_responses=True,
         protocol=2,
         socket_connect_timeout=2.0,
-        socket_keepalive=True,
         health_check_interval=15,
+        **_keepalive(url),
         retry=AsyncRetry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES, supported_errors=(redis.ConnectionError,)),
     )
     return client
+
+
+def _keepalive(url: str) -> dict[str, Any]:
+    """Return the option for connections over a network; a socket in the file system knows none."""
+    return {} if url.startswith("unix://") else {"socket_keepalive": True}

@@ -74,7 +74,7 @@ def kept(fields: Mapping[str, str]) -> KeptJob:
 def created(job: NewJob, moment: str) -> KeptJob:
     """Return a job as it is kept when it was created at a moment, in microseconds."""
     at = from_microseconds(moment)
-    record = JobRecord.model_construct(
+    record = JobRecord.model_construct(  # every field: to find out a default takes longer than the rest
         id=job.id,
         kind=job.kind,
         status=JobStatus.QUEUED,
@@ -83,8 +83,13 @@ def created(job: NewJob, moment: str) -> KeptJob:
         name=job.name,
         external_id=job.external_id,
         metadata=job.metadata,
+        progress=None,
+        error=None,
         created_at=at,
+        started_at=None,
+        finished_at=None,
         updated_at=at,
+        spec={},
         spec_sha256=job.spec_sha256,
         artifacts=job.artifacts,
     )

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
+from service.bounds import starting
 from service.config import environment_of_a_child
 
 LOG = logging.getLogger(__name__)
@@ -38,16 +39,19 @@ def render(svg: bytes, form: str) -> bytes:
     ------
     RenderingFailedError
         The child failed, was killed, or took too long.
+    NotStartedError
+        There is no child now.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - a command of our own
-            [sys.executable, "-P", "-m", "service.rendering", form],
-            input=svg,
-            capture_output=True,
-            timeout=LONGEST_S,
-            env=environment_of_a_child(),
-            check=True,
-        )
+        with starting():
+            done = subprocess.run(  # noqa: S603 - a command of our own
+                [sys.executable, "-P", "-m", "service.rendering", form],
+                input=svg,
+                capture_output=True,
+                timeout=LONGEST_S,
+                env=environment_of_a_child(),
+                check=True,
+            )
     except subprocess.TimeoutExpired:
         LOG.warning("a picture was not rendered within %g s", LONGEST_S)
         raise RenderingFailedError(f"it took longer than {LONGEST_S:g} s") from None

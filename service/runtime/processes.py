@@ -69,6 +69,7 @@ class Member:
             start_new_session=True,
             pass_fds=role.descriptors,
             env={**os.environ, **role.environment},
+            umask=0o077,  # what it writes is nobody else's to read
         )
         self.ended = threading.Event()
         threading.Thread(target=self._wait, args=(ended,), name=f"wait-{role.name}", daemon=True).start()

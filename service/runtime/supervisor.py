@@ -142,15 +142,19 @@ def _assemble(
     _check_address(settings)
     listening = opened.enter_context(_listen(settings.host, settings.port))
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _keep_others_out(settings.data_dir)
     except OSError as error:
         raise ServeError(f"cannot keep data in {settings.data_dir}: {error.strerror}") from error
+    valkey = None
     if settings.redis_url is None:
         opened.enter_context(_own(settings.data_dir))
+        valkey = _prepare_valkey(settings.data_dir)
+        opened.callback(valkey.tidy)
     if handle_signals:
         _stop_on_signals(crew)
     opened.callback(crew.stop)
-    redis_url = settings.redis_url or _start_valkey(crew, settings.data_dir)
+    redis_url = str(settings.redis_url) if valkey is None else _start_valkey(crew, valkey)
     _check_stores(settings, redis_url)
     name = _name_of(settings, listening)
     _release(redis_url, f"{name}/")
@@ -226,11 +230,22 @@ def _release(redis_url: str, holder: str) -> None:
                 LOG.warning("%d jobs of a dead worker wait again", released)
 
 
-def _start_valkey(crew: Crew, data_dir: Path) -> str:
+def _keep_others_out(data_dir: Path) -> None:
+    """Let nobody else into a data directory that is ours; one that is not, its owner has opened to us."""
+    if data_dir.stat().st_uid == os.geteuid():
+        data_dir.chmod(0o700)
+    else:
+        LOG.warning("%s is another user's, who says who can read it", data_dir)
+
+
+def _prepare_valkey(data_dir: Path) -> ValkeyServer:
     try:
-        server = ValkeyServer.prepare(data_dir / "valkey")
+        return ValkeyServer.prepare(data_dir / "valkey")
     except OSError as error:
         raise ServeError(f"cannot keep Valkey's files in {data_dir / 'valkey'}: {error.strerror}") from error
+
+
+def _start_valkey(crew: Crew, server: ValkeyServer) -> str:
     member = crew.start(Role(name="valkey", command=server.command, rank=VALKEY, stop_within=STOP_WITHIN[VALKEY]))
     try:
         server.wait_ready(member.process)

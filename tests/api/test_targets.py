@@ -54,7 +54,11 @@ def raw(base_url: str, target: str, method: str = "GET", body: bytes = b"") -> t
     """Ask with a target exactly as it is given."""
     connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=20)
     connection.putrequest(method, target, skip_host=True)
-    for name, value in (("Host", "x"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+    for name, value in (
+        ("Host", "localhost"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+    ):
         connection.putheader(name, value)
     connection.endheaders(body)
     answer = connection.getresponse()
@@ -66,14 +70,16 @@ def raw(base_url: str, target: str, method: str = "GET", body: bytes = b"") -> t
 
 def test_a_target_in_absolute_form(base_url: str, api: httpx.Client) -> None:
     assert raw(base_url, f"{base_url}/livez") == (200, {"status": "alive"})
-    status, job = raw(base_url, "HTTP://elsewhere.example:99/v1/jobs", "POST", json.dumps(MOONS).encode())
+    status, job = raw(base_url, "HTTP://LOCALHOST:99/v1/jobs", "POST", json.dumps(MOONS).encode())
     assert status == 202
-    assert raw(base_url, f"http://x/v1/jobs/{job['id']}")[1] == job
-    assert raw(base_url, "http://x/v1/jobs?limit=0")[1]["code"] == "invalid_parameter"
+    assert raw(base_url, f"http://localhost/v1/jobs/{job['id']}")[1] == job
+    assert raw(base_url, "http://localhost/v1/jobs?limit=0")[1]["code"] == "invalid_parameter"
     page = api.get("/", headers={"Accept-Encoding": "identity"}).content
-    for target in ("http://x", "http://x/"):
+    for target in ("http://localhost", "http://localhost/"):
         assert raw(base_url, target) == (200, {"text": page})
-    for target in ("http://x/nowhere", "/http://x/livez", "ftp://x/livez"):
+    for target in ("http://elsewhere.example/livez", "http://localhost@x/livez", "http://"):  # goes before the Host
+        assert raw(base_url, target)[1]["code"] == "wrong_host"
+    for target in ("http://localhost/nowhere", "/http://localhost/livez", "ftp://localhost/livez"):
         assert raw(base_url, target)[1]["code"] == "not_found"
     assert len(api.get("/v1/jobs").json()["items"]) == 1
 
@@ -197,7 +203,7 @@ def test_what_is_no_http_is_answered_in_plain_text(base_url: str) -> None:
     host, port = base_url.removeprefix("http://").split(":")
     for sent, media_type in ((b"no http\r\n\r\n", "text/plain"), (b"GET /nowhere HTTP/1.1\r\n", PROBLEM)):
         with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(sent + b"Host: x\r\nConnection: close\r\n\r\n")
+            connection.sendall(sent + b"Host: localhost\r\nConnection: close\r\n\r\n")
             answered = connection.makefile("rb").read().decode()
         assert f"content-type: {media_type}" in answered.lower()
 

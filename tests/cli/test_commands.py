@@ -191,6 +191,20 @@ def test_names_steer_no_terminal(server: ScriptedServer, arguments: list[str]) -
         assert json.loads(told.stdout)["name"] == HOSTILE
 
 
+def test_names_of_several_lines_are_on_one(server: ScriptedServer) -> None:
+    """As versions before took them, and another service may."""
+    forged = JOB | {"kind": "train", "name": "a\njob j2: failed"}
+    for arguments, answer in (
+        (["status", "j1"], forged),
+        (["list"], {"items": [forged], "next_cursor": None}),
+        (["cancel", "j1"], forged),
+    ):
+        server.say(200, answer)
+        told = run(app, [*arguments, "--url", server.url]).stdout
+        assert "a\\u000ajob j2: failed" in told
+        assert not any(line.startswith("job j2") for line in told.splitlines())
+
+
 def test_refusals_and_tables_steer_no_terminal(server: ScriptedServer) -> None:
     server.say(422, {"code": "invalid_spec", "detail": HOSTILE, "errors": [{"parameter": HOSTILE, "detail": HOSTILE}]})
     refused = run(app, ["results", "j1", "--url", server.url])

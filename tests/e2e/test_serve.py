@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.support.service import Service, descendants, free_port, gone, slow_job
+from tests.support.service import Service, descendants, free_port, gone, listening, slow_job
 
 pytestmark = pytest.mark.e2e
 
@@ -32,6 +32,22 @@ def test_nothing_outlives_a_killed_serve(own_service: Service) -> None:
     own_service.process.kill()
     own_service.process.wait()
     assert gone(below, within=2)
+
+
+def test_nobody_else_can_read_or_reach_what_is_kept(own_service: Service) -> None:
+    own_service.data_dir.mkdir(mode=0o755)
+    own_service.start()
+    own_service.wait_for(own_service.submit(slow_job()), "succeeded")
+    kept = [
+        own_service.data_dir,
+        *own_service.data_dir.glob("artifacts/**/*"),
+        *own_service.data_dir.glob("valkey/**/*"),
+    ]
+    assert any(path.is_socket() for path in kept)
+    assert any(path.suffix == ".json" for path in kept), kept
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []
+    ports = [port for pid in descendants(own_service.process.pid) for port in listening(pid)]
+    assert set(ports) == {own_service.port}
 
 
 def test_a_second_serve_on_the_same_data_is_refused(service: Service) -> None:

@@ -180,6 +180,19 @@ def descendants(pid: int) -> dict[int, str]:
     return found
 
 
+def listening(pid: int) -> Iterator[int]:
+    """Ports that a process listens on."""
+    sockets = set()
+    for descriptor in (Path("/proc") / str(pid) / "fd").iterdir():
+        with contextlib.suppress(OSError):
+            sockets.add(str(descriptor.readlink()))
+    for table in ("tcp", "tcp6"):
+        for line in (Path("/proc") / str(pid) / "net" / table).read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == "0A" and f"socket:[{rest[5]}]" in sockets:
+                yield int(local.rpartition(":")[2], 16)
+
+
 def gone(pids: Mapping[int, str], within: float = 5.0) -> bool:
     """Whether all these processes end in time. A zombie has ended."""
     deadline = time.monotonic() + within

@@ -64,7 +64,7 @@ KindName = Annotated[str, AfterValidator(_kind_name), WithJsonSchema({"type": "s
 
 
 def _headers(record: JobRecord) -> dict[str, str]:
-    headers = {"ETag": etag_of(record.revision), "Cache-Control": "no-cache"}
+    headers = {"ETag": etag_of(record.revision), "Cache-Control": "private, no-cache"}  # asked for again by its tag
     if not record.done:
         headers["Retry-After"] = _RETRY_AFTER
     return headers

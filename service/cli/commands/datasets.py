@@ -26,12 +26,14 @@ DatasetId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a da
 @app.command("list")
 def list_datasets(as_json: AsJson = False, url: Url = None) -> None:
     """Print the data sets, newest first, a line each: id, what it holds, name."""
+    from service.cli.output import on_one_line
+
     with connected(url) as client:
         datasets = [dataset.record for dataset in client.datasets()]
     if as_json:
         print_json(datasets)
     else:
-        _print("  ".join(filter(None, (one["id"], contents(one), one["name"]))) for one in datasets)
+        _print("  ".join(filter(None, (one["id"], contents(one), on_one_line(one["name"] or "")))) for one in datasets)
 
 
 @app.command("show")
@@ -87,7 +89,9 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _lines(dataset: dict[str, Any]) -> list[str]:
-    name = f" ({dataset['name']})" if dataset["name"] else ""
+    from service.cli.output import on_one_line
+
+    name = f" ({on_one_line(dataset['name'])})" if dataset["name"] else ""
     lines = [f"data set {dataset['id']}{name}: {contents(dataset)}"]
     if targets := dataset.get("targets"):
         counts, names = targets["class_counts"], targets["class_names"]
@@ -100,7 +104,7 @@ def _lines(dataset: dict[str, Any]) -> list[str]:
     elif dataset["kind"] == "samples":
         lines.append("targets: none")
     if dataset.get("columns"):
-        lines.append(f"inputs: {', '.join(dataset['columns'])}")
+        lines.append(f"inputs: {', '.join(map(on_one_line, dataset['columns']))}")
     if dataset.get("target_columns"):
-        lines.append(f"target columns: {', '.join(dataset['target_columns'])}")
+        lines.append(f"target columns: {', '.join(map(on_one_line, dataset['target_columns']))}")
     return [*lines, f"uploaded {dataset['created_at']} as {dataset['format']}, {dataset['uploaded_bytes']} bytes"]

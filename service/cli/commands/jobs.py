@@ -84,7 +84,7 @@ def list_jobs(
     """Print the jobs, newest first, a line each: id, kind, status, when it was created, name."""
     from itertools import islice
 
-    from service.cli.output import standard_output
+    from service.cli.output import on_one_line, standard_output
 
     with connected(url) as client:
         found = [job.record for job in islice(client.jobs(status=status, kind=kind), limit)]
@@ -93,7 +93,13 @@ def list_jobs(
         return
     console = standard_output()
     for job in found:
-        words = (job["id"], f"{job['kind']:<8}", f"{job['status']:<10}", job.get("created_at"), job.get("name"))
+        words = (
+            job["id"],
+            f"{job['kind']:<8}",
+            f"{job['status']:<10}",
+            job.get("created_at"),
+            on_one_line(job.get("name") or ""),
+        )
         console.print("  ".join(filter(None, words)).rstrip(" "), markup=False, soft_wrap=True)
 
 

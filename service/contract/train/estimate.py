@@ -47,14 +47,17 @@ class _Model:
     continuum: bool = False
 
 
-def estimate_train(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> Estimate:
-    """Estimate the cost of a train job.
+def estimate_train(
+    spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits, memory: TrainMemory | None = None
+) -> Estimate:
+    """Estimate the cost of a train job, whose `memory_of` its depths is worked out unless it is at hand.
 
     Where a depth is sought it is the cost of the networks that predict it, beside that of the deepest one that may come
     of it within the limits.
     """
     bound = None if spec.wanted is None else deepest_affordable(spec, sizes, limits)
-    return Estimate(**_cost(spec, sizes, spec.depths).model_dump(), at_most=bound)
+    memory = memory or memory_of(spec, sizes, spec.depths)
+    return Estimate(**vars(_cost(spec, sizes, spec.depths, memory)), at_most=bound)
 
 
 def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) -> AtMost:
@@ -63,28 +66,29 @@ def deepest_affordable(spec: ResolvedTrainSpec, sizes: Sizes, limits: Limits) ->
     The limits of depth, memory and work bound it, but it is at least the deepest of those networks, whatever they cost.
     """
 
-    def cost(depth: int) -> Cost:
-        return _cost(spec, sizes, sorted({*spec.depths, depth}))
+    def cost(depth: int) -> tuple[Cost, TrainMemory]:
+        depths = sorted({*spec.depths, depth})
+        memory = memory_of(spec, sizes, depths)
+        return _cost(spec, sizes, depths, memory), memory
 
     def fits(depth: int) -> bool:
-        needed = cost(depth)
+        needed, memory = cost(depth)
         if needed.memory_bytes > limits.memory_bytes or needed.work_flops > limits.work_flops:
             return False
         allowed = spec.limits.memory_bytes
-        return allowed is None or memory_of(spec, sizes, sorted({*spec.depths, depth})).least() <= allowed
+        return allowed is None or memory.least() <= allowed
 
     low, high = max(spec.depths), max(limits.depth, *spec.depths)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return AtMost(depth=low, **cost(low).model_dump())
+    return AtMost(depth=low, **vars(cost(low)[0]))
 
 
-def _cost(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> Cost:
+def _cost(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int], memory: TrainMemory) -> Cost:
     layer = LayerCost.of(spec.network)
     S, m = sizes.samples, sizes.outputs
     models = _models(spec, layer, depths)
-    memory = memory_of(spec, sizes, depths)
     evaluations = min(spec.training.max_iterations, EVALUATIONS)
     per_sample = sum(
         model.trained * (model.layers * model.layer.gradient() + FLOPS_GRADIENT * m * layer.state_dim)

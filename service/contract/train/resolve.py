@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.contract.data.dataset import SampleFacts
 from service.contract.data.sources import BUILTINS, BuiltinData, DatasetData, InlineData, TargetKind, validation_sizes
@@ -95,7 +95,7 @@ def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetReco
     check_memory(
         memory.least(), resolved.limits.memory_bytes, "train shallower networks, fewer depths or a smaller state"
     )
-    cost = estimate_train(resolved, sizes, limits)
+    cost = estimate_train(resolved, sizes, limits, memory)
     check_cost(cost, limits)
     return Resolution(resolved, sizes, cost)
 
@@ -152,7 +152,7 @@ def _data_defaults(
                 }
             )
         case BuiltinData():
-            return defaults | generated_options(source.name, source.model_dump(), errors)
+            return defaults | generated_options(source.name, vars(source), errors)
         case SampleFacts():
             return defaults | source.model_dump(include={"samples", "features", "encoded", *NAMES})
 
@@ -173,10 +173,17 @@ def _check_fixed(spec: TrainSpec, d: int, m: int, errors: list[FieldError]) -> N
 
 
 def _resolved(spec: TrainSpec, defaults: Mapping[str, dict[str, Any]], limits: Limits) -> ResolvedTrainSpec:
-    """Put defaults, by part of the specification, in the place of what was left open."""
-    body = spec.model_dump(exclude={"data": {"inputs", "targets"}})
+    """Put defaults, by part of the specification, in the place of what was left open.
+
+    The parts are checked again as they are, defaults of theirs included, but not what was checked further inside.
+    """
+    body: dict[str, Any] = {
+        name: dict(vars(part)) if isinstance(part, BaseModel) else part for name, part in vars(spec).items()
+    }
     if not has_continuum(spec):
         body["continuum"] = None
+    for name in ("inputs", "targets"):
+        body["data"].pop(name, None)
     for part, values in defaults.items():
         body[part] |= values
     try:

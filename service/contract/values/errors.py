@@ -15,6 +15,8 @@ class ErrorCode(StrEnum):
     NESTING_TOO_DEEP = "nesting_too_deep"
     EMPTY_BODY = "empty_body"
     INVALID_REQUEST = "invalid_request"
+    WRONG_HOST = "wrong_host"
+    FOREIGN_ORIGIN = "foreign_origin"
     NOT_FOUND = "not_found"
     JOB_NOT_FOUND = "job_not_found"
     MODEL_NOT_FOUND = "model_not_found"
@@ -41,6 +43,7 @@ class ErrorCode(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     OBJECTS_UNAVAILABLE = "objects_unavailable"
     RENDERING_FAILED = "rendering_failed"
+    SERVICE_UNAVAILABLE = "service_unavailable"
     INTERNAL_ERROR = "internal_error"
     HTTP_ERROR = "http_error"
 

@@ -28,6 +28,10 @@ def is_missing(cell: str) -> bool:
     return cell.strip() in MARKERS
 
 
+PLAIN: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+"""Regular expression, as JSON Schema has them, of texts without control characters."""
+
+
 def is_plain(text: str, *, breaks: bool = True) -> bool:
     """Tell whether a text is free of control characters, which a terminal would obey.
 

@@ -6,18 +6,16 @@ Pydantic offers two modes and neither is JSON's: strict refuses ``490.0`` as an 
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, LiteralString
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
+from service.contract.values.labels import PLAIN, is_plain
 from service.contract.values.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
     from pydantic.json_schema import JsonSchemaValue
 
@@ -52,15 +50,6 @@ class Parsed:
         return self.schema()
 
 
-_Bound = tuple[str, "Callable[[float, float], bool]", str, LiteralString, LiteralString]
-_BOUNDS: Final[tuple[_Bound, ...]] = (
-    ("gt", operator.gt, "exclusiveMinimum", "too_small", "must be greater than {bound}"),
-    ("ge", operator.ge, "minimum", "too_small", "must be at least {bound}"),
-    ("lt", operator.lt, "exclusiveMaximum", "too_large", "must be less than {bound}"),
-    ("le", operator.le, "maximum", "too_large", "must be at most {bound}"),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Bounded(Parsed):
     """Annotation of a number within bounds; ``most`` names the published limit that bounds it above as well.
@@ -78,18 +67,27 @@ class Bounded(Parsed):
 
     def check(self, value: float, info: ValidationInfo | None) -> None:
         """Refuse a value outside the bounds."""
-        for name, within, _, code, text in _BOUNDS:
-            bound = getattr(self, name)
-            if bound is not None and not within(value, bound):
-                raise PydanticCustomError(code, text, {"bound": bound})
-        limits = limits_of(info)
-        if self.most is not None and limits is not None:
-            Bounded(le=getattr(limits, self.most)).check(value, None)
+        if self.gt is not None and value <= self.gt:
+            raise PydanticCustomError("too_small", "must be greater than {bound}", {"bound": self.gt})
+        if self.ge is not None and value < self.ge:
+            raise PydanticCustomError("too_small", "must be at least {bound}", {"bound": self.ge})
+        if self.lt is not None and value >= self.lt:
+            raise PydanticCustomError("too_large", "must be less than {bound}", {"bound": self.lt})
+        most = self.le
+        if self.most is not None and (limits := limits_of(info)) is not None:
+            most = min(getattr(limits, self.most), math.inf if most is None else most)
+        if most is not None and value > most:
+            raise PydanticCustomError("too_large", "must be at most {bound}", {"bound": most})
 
     def schema(self) -> JsonSchemaValue:
         """Return the type and the bounds, but not the published limit, which the capabilities state."""
-        bounds = ((keyword, getattr(self, name)) for name, _, keyword, _, _ in _BOUNDS)
-        return {"type": self.json_type, **{keyword: bound for keyword, bound in bounds if bound is not None}}
+        bounds = {
+            "exclusiveMinimum": self.gt,
+            "minimum": self.ge,
+            "exclusiveMaximum": self.lt,
+            "maximum": self.le,
+        }
+        return {"type": self.json_type, **{keyword: bound for keyword, bound in bounds.items() if bound is not None}}
 
 
 class Real(Bounded):
@@ -139,6 +137,8 @@ class TextOf(Parsed):
 
     max_length: int
     min_length: int = 0
+    plain: bool = False
+    """Whether it is ``control_character`` with one, line breaks and tabs included."""
 
     def parse(self, value: object, _info: ValidationInfo | None = None) -> str:
         """Return the text."""
@@ -148,12 +148,15 @@ class TextOf(Parsed):
             raise PydanticCustomError("too_short", "must have at least {n} character(s)", {"n": self.min_length})
         if len(value) > self.max_length:
             raise PydanticCustomError("too_long", "must have at most {n} characters", {"n": self.max_length})
+        if self.plain and not is_plain(value, breaks=False):
+            raise PydanticCustomError("control_character", "must not hold control characters")
         return value
 
     def schema(self) -> JsonSchemaValue:
-        """Return the bounds of the length."""
+        """Return the bounds of the length, and what may not be in it."""
         least = {"minLength": self.min_length} if self.min_length else {}
-        return {"type": "string", "maxLength": self.max_length, **least}
+        plain = {"pattern": PLAIN} if self.plain else {}
+        return {"type": "string", "maxLength": self.max_length, **least, **plain}
 
 
 Finding = Annotated[

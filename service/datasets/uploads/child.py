@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from service.artifacts import StorageError
+from service.bounds import starting
 from service.config import environment_of_a_child
 from service.datasets.uploads.request import PreviewRequest, UploadAnswer, UploadRefusedError
 
@@ -37,6 +38,8 @@ def read_upload(request: UploadRequest) -> tuple[SampleFacts | WeightFacts, Data
         It does not hold up, or it took the child down.
     StorageError
         There is no room for what the child writes.
+    NotStartedError
+        There is no child now.
     """
     answer = _ask(request)
     if answer.facts is None:
@@ -54,14 +57,20 @@ def look_at(canonical: Path, facts: SampleFacts) -> DatasetPreview:
 
 def _ask(request: UploadRequest | PreviewRequest) -> UploadAnswer:
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "service.datasets.uploads"],  # -P: not whatever lies in the working directory
-            input=request.model_dump_json().encode(),
-            capture_output=True,
-            timeout=LONGEST_S,
-            env=environment_of_a_child(),
-            check=False,
-        )
+        with starting():
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "service.datasets.uploads",
+                ],  # -P: not whatever lies in the working directory
+                input=request.model_dump_json().encode(),
+                capture_output=True,
+                timeout=LONGEST_S,
+                env=environment_of_a_child(),
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         raise UploadRefusedError("took_too_long", f"could not be read within {LONGEST_S:g} s") from None
     if done.returncode == os.EX_IOERR:

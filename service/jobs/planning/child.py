@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from service.bounds import starting
 from service.config import environment_of_a_child
 from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.contract.values.strict_json import BodyRefusedError
@@ -43,8 +45,12 @@ def prepare_large(body: bytes, references: References) -> Prepared:
     ------
     BodyRefusedError, SpecInvalidError
         The body is not JSON, or specifies no job that can be done here; or it took the child down.
+    NotStartedError
+        There is no child now.
     """
-    with tempfile.TemporaryFile() as complaints:
+    with ExitStack() as opened:
+        with starting():
+            complaints = opened.enter_context(tempfile.TemporaryFile())
         try:
             return _ask(body, references, complaints)
         except (EOFError, BrokenPipeError, ValidationError) as failure:
@@ -56,13 +62,15 @@ def prepare_large(body: bytes, references: References) -> Prepared:
 
 
 def _ask(body: bytes, references: References, complaints: IO[bytes]) -> Prepared:
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "service.jobs.planning"],  # -P: not whatever lies in the working directory
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        env=environment_of_a_child(),
-    ) as child:
+    with starting():
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "service.jobs.planning"],  # -P: not whatever lies in the working directory
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=environment_of_a_child(),
+        )
+    with process as child:
         late = threading.Timer(LONGEST_S, child.kill)
         late.start()
         try:

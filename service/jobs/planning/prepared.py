@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -76,14 +75,13 @@ def prepare(body: bytes, references: References) -> Prepared:
     """
     request = parse(decode(body), references.limits)
     plan = KINDS[request.kind].plan(request, references)
-    spec = plan.spec.model_dump(mode="json")
     return Prepared(
         kind=plan.spec.kind,
         name=plan.spec.name,
         external_id=plan.spec.external_id,
         metadata=plan.spec.metadata,
-        spec=json.dumps(spec, separators=(",", ":")),
-        spec_sha256=spec_sha256(spec),
+        spec=plan.spec.model_dump_json(),
+        spec_sha256=spec_sha256(plan.spec.model_dump(mode="json")),
         estimate=plan.estimate.model_dump_json(),
         given={
             key: source if isinstance(source, ArtifactRef) else encode(source) for key, source in plan.given.items()

@@ -57,6 +57,8 @@ def put(base: dict[str, Any], pointer: str, value: object) -> dict[str, Any]:
     return body
 
 
+TEXTS = ("name", "external_id", "metadata/note")
+CONTROLS = ("\0", "\x07", "\t", "\r", "\n", "\x1b[2J", "\x7f", "\x9b31m")
 WRONG_FIELDS = [
     ("/kind", MISSING, "required"),
     ("/kind", "fit", "invalid_choice"),
@@ -143,6 +145,8 @@ WRONG_FIELDS = [
     ("/metadata/a", [1], "not_a_scalar"),
     ("/metadata/a", math.nan, "not_finite"),
     ("/metadata", {str(index): index for index in range(33)}, "too_many"),
+    *((f"/{name}", f"plate{control}7", "control_character") for name in TEXTS for control in CONTROLS),
+    *(("/metadata", {f"plate{control}7": 1}, "bad_key") for control in CONTROLS),
     ("/surprise", 1, "unknown_field"),
 ]
 
