@@ -30,6 +30,8 @@ _MOST_KEPT: Final = 192 * 2**20
 """Bytes of the continuum's states, with their derivatives, that are kept for all depths."""
 _FEWEST_KEPT: Final = 48
 """Intervals that the states are kept at the ends of, at least: between them they are interpolated."""
+_COMPARED: Final = 64
+"""Intervals of deep networks at whose ends states are compared."""
 _LOOKED_AT: Final = 4
 """Samples whose deviation is looked for between the nodes that are compared."""
 
@@ -189,14 +191,15 @@ def _deviation(subject: Subject, depth: int, states: Tensor, x: Tensor, first: i
     intervals = limit.steps // limit.every
     samples = slice(first, first + len(x))
     nodes = torch.arange(depth + 1, device=x.device)
-    if depth > 2 * intervals and follows_smoothly(subject):
+    compared = min(intervals, _COMPARED)
+    if depth > 2 * compared and follows_smoothly(subject):
         # What is smooth in t is compared at some nodes, and then at all that lie about its maxima.
-        nodes = torch.unique(torch.linspace(0.0, depth, intervals + 1, device=x.device).round().long())
+        nodes = torch.unique(torch.linspace(0.0, depth, compared + 1, device=x.device).round().long())
     norms = torch.linalg.vector_norm(states[nodes] - limit_states(subject, depth, nodes, x, samples), dim=2)
     if len(nodes) <= depth:
         best = norms.max(0)
         some = best.values.topk(min(_LOOKED_AT, len(x))).indices
-        around = math.ceil(depth / intervals)
+        around = math.ceil(depth / compared)
         offsets = torch.arange(-around, around + 1, device=x.device)
         nodes = torch.unique((nodes[best.indices[some]][:, None] + offsets).clamp(0, depth))
         near = limit_states(subject, depth, nodes, x[some], some + first)
