@@ -36,7 +36,7 @@ _COARSEST: Final = 8
 """Layers from which on lifts are projected."""
 _FEWEST_STEPS: Final = 16
 """Steps that a lift is integrated with, at least."""
-_NEGLIGIBLE: Final = 1e-5
+_NEGLIGIBLE: Final = 1e-7
 """Steps whose error is below this share of the excess are enough: projections fall slower than what they are of."""
 _SETTLED: Final = 0.1
 """Or below this share of what E_∞* errs by."""
