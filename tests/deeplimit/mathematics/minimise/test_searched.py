@@ -14,7 +14,8 @@ def _operator(seed: int, low: float) -> Tensor:
     draw = torch.randn(_LENGTH, _LENGTH, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     vectors = torch.linalg.qr(draw).Q
     values = torch.cat([torch.linspace(low, 0.3, 20), torch.ones(_LENGTH - 30), torch.linspace(2.0, 50.0, 10)])
-    return (vectors * values.double()) @ vectors.T
+    matrix: Tensor = (vectors * values.double()) @ vectors.T
+    return matrix
 
 
 def test_the_span_is_solved_exactly_and_the_operator_stays_symmetric_and_positive() -> None:
