@@ -38,7 +38,7 @@ _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
-_MANY_STEPS: Final = 4
+_MANY_STEPS: Final = 12
 """Steps for each degree from which on the error of steps falls regularly when they are halved."""
 _CONTRACTS: Final = 0.2
 """A step of the limit that leaves less of the gradient than this share tells what the next one will."""
