@@ -35,11 +35,11 @@ class Example:
         return float(self.depths[-1] * self.problem.samples)
 
 
-def moons(*depths: int, samples: int = 200) -> Example:
+def moons(*depths: int, samples: int = 200, state_dim: int = 4) -> Example:
     """Return two moons, by default at depths 8 to 1024."""
     inputs, labels = make_moons(samples, noise=0.1, random_state=0)
     inputs = (inputs - inputs.mean(0)) / inputs.std(0)
-    problem = Problem(inputs, labels, loss="cross_entropy", state_dim=4, regularisation=ALPHA)
+    problem = Problem(inputs, labels, loss="cross_entropy", state_dim=state_dim, regularisation=ALPHA)
     return Example(problem, depths or (8, 16, 32, 64, 128, 256, 512, 1024), Training(starts=1))
 
 

@@ -1,7 +1,7 @@
 """What progress says at a quarter, half and three quarters of a study, by its time and by its counted work.
 
 Run from the project's root:  .venv/bin/python -m benchmarks.progress [NAME ...]
-of moons, breast_cancer, digits, sharpened and networks (without a continuum).
+of moons, breast_cancer, digits, sharpened, networks (without a continuum) and tiny (20 samples, d = 2).
 """
 
 import sys
@@ -19,7 +19,9 @@ QUARTERS = (0.25, 0.5, 0.75)
 
 
 def small_example(name: str) -> Example:
-    """Return one of five studies of a few seconds by name."""
+    """Return one of six studies of a few seconds by name."""
+    if name == "tiny":
+        return moons(8, 16, 32, 64, samples=20, state_dim=2)
     if name == "breast_cancer":
         return built_in(name, 8, 16, 32, 64)
     if name == "digits":
@@ -55,7 +57,7 @@ def _at(rows: list[tuple[float, float, float]], clock: int, moment: float) -> fl
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for argument in sys.argv[1:] or ["moons", "breast_cancer", "digits", "sharpened", "networks"]:
+    for argument in sys.argv[1:] or ["moons", "breast_cancer", "digits", "sharpened", "networks", "tiny"]:
         said = fractions(small_example(argument))
         told = ", ".join(f"by {clock} " + " ".join(f"{each:.2f}" for each in found) for clock, found in said.items())
         print(f"{argument:14s} at a quarter, half and three quarters: {told}", flush=True)

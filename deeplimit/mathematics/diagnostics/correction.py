@@ -18,6 +18,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.errors import Errors
+from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
@@ -37,6 +38,8 @@ _STEPS: Final = 2
 """Newton steps, at most; the second mends what a cheaper Hessian and curvature that changes left."""
 _FINER: Final = 3
 """Factor of the refined steps. On polynomials they err like degree⁶/steps⁴, so that they are refined the most."""
+_MANY_STEPS: Final = 12
+"""Steps for each degree from which on the error of steps falls regularly when they are halved."""
 _CONTRACTS: Final = 0.2
 """A step of the limit that leaves less of the gradient than this share tells what the next one will."""
 _SAFETY: Final = 1.25
@@ -139,37 +142,49 @@ def correct_network(
     return _corrected(network, step, u, gradient, left / lower)
 
 
-def correct_limit(fit: ContinuumFit, certificate: Certificate | None, distance: Errors) -> Correction:
-    """Return the same for the continuum, in a finer basis and with finer steps."""
-    lower = _certified(certificate)
+def correct_limit(fit: ContinuumFit, certificate: Certificate | None) -> Correction:
+    """Return the same for the continuum, in a finer basis and with finer steps; without a step nothing is known."""
+    unknown, lower = Errors(math.inf), _certified(certificate)
     refined = Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
     start = refined.encode(fit.parameters)
     if lower is None:
-        return without_step(refined, start, distance)
-    gradient = refined.evaluate(start).gradient
-    own = Flow(fit.flow.problem, refined.basis, fit.flow.steps)
+        return without_step(refined, start, unknown)
+    gradient = _refined_gradient(refined, fit.flow.steps, start)
+    cheap = _cheaper(refined)
+    own = Flow(fit.flow.problem, refined.basis, min(fit.flow.steps, _FINER * cheap.steps))
     known = inverse_hessian_of(refined, KnownCurvature(fit.flow, fit.solution.inverse))
-    solved = _solve_limit(refined, own, start, gradient, known)
+    solved = _solve_limit(cheap, own, start, gradient, known)
     if solved is None:
-        return without_step(refined, start, distance)
+        return without_step(refined, start, unknown)
     step, left = solved
     found = _corrected(refined, step, start, gradient, left / lower)
     return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
 
 
+def _refined_gradient(refined: Flow, own: int, start: Tensor) -> Tensor:
+    """Return the gradient with refined steps; by extrapolation (Richardson 1911) where the model's own are many."""
+    problem, basis = refined.problem, refined.basis
+    if own % 2 or own < _MANY_STEPS * basis.size or not isinstance(basis, LegendreIncrements) or not problem.smooth:
+        return refined.evaluate(start).gradient
+    fine, coarse = (Flow(problem, basis, steps).evaluate(start).gradient for steps in (own, own // 2))
+    return fine.add(fine - coarse, alpha=1.0 / (2.0**RK4.order - 1.0))
+
+
 def _solve_limit(
-    refined: Flow, own: Flow, start: Tensor, gradient: Tensor, inverse: InverseHessian
+    cheap: Flow, own: Flow, start: Tensor, gradient: Tensor, inverse: InverseHessian
 ) -> tuple[Tensor, float] | None:
     """Return the step and the norm of the gradient that it leaves, or None where the Hessian is not positive.
 
     The Hessian is that of few steps, whose error on high degrees a second step mends. What a step changes the gradient
-    by is looked at with the model's own steps; what those err by at its start is in the gradient, and hardly changes.
+    by is looked at with more steps; what those err by at its start is in the gradient, and hardly changes: by a small
+    part of what the Hessian of few steps errs by, which the first step shows.
     """
-    product = _cheaper(refined).linearise(start).hessian_product
+    product = cheap.linearise(start).hessian_product
+    unseen = 0.0 if own.steps <= cheap.steps else 1.0 / ((own.steps / cheap.steps) ** RK4.order - 1.0)
     precondition = inverse.apply if inverse.known else None
     step, g, products = torch.zeros_like(start), gradient, PRODUCTS
     most, before = float(torch.linalg.vector_norm(gradient)), None
-    left, share = most, 1.0
+    left, share, missed = most, 1.0, 0.0
     for _ in range(_STEPS):
         if left <= _RESIDUAL * most or not products:
             break
@@ -180,7 +195,7 @@ def _solve_limit(
         trial = step + newton.direction
         if before is not None and share < _CONTRACTS:
             # The first step has told what one leaves.
-            return trial, 2.0 * share * left
+            return trial, 2.0 * share * left + missed
         before = own.evaluate(start).gradient if before is None else before
         after = gradient + own.evaluate(start + trial).gradient - before
         reached = float(torch.linalg.vector_norm(after))
@@ -188,7 +203,8 @@ def _solve_limit(
             left = max(left, min(reached, most))
             break
         step, g, left, share = trial, after, reached, reached / left
-    return step, left
+        missed = max(missed, unseen * reached)
+    return step, left + missed
 
 
 def _corrected(

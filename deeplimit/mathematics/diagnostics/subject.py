@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
-from deeplimit.mathematics.diagnostics.correction import Correction, correct_limit, correct_network
+from deeplimit.mathematics.diagnostics.correction import Correction, correct_limit, correct_network, without_step
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
@@ -168,12 +168,15 @@ class Subject:
         fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
 
         def correct() -> Correction:
+            found = correct_limit(fit, certificate)
+            if found.step is not None:
+                return found
             known = Errors(
                 optimisation=_distance(certificate, fit.solution, floor),
                 integration=_over(self._step_gradient(), floor),
                 discretisation=math.sqrt(_over(2.0 * max(fit.basis_error, 0.0), floor)),
             )
-            return correct_limit(fit, certificate, known)
+            return without_step(found.objective, found.start, known)
 
         return self.once("correction", fit, correct, fit.certificate)
 

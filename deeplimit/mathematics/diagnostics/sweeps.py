@@ -2,8 +2,8 @@
 
 C₁, the bounds of second differences, deviations of states, outputs on the training data and the Euler-Lagrange
 equations all read the same states and costates. They are computed once for each depth, and for the continuum with its
-own steps and with at least twice as many; what is kept is small: outputs, sums over samples, and the continuum's states
-where these are no more than `_MOST_KEPT` bytes.
+own steps and with twice as many, or half where these are many; what is kept is small: outputs, sums over samples, and
+the continuum's states, at fewer nodes where all are more than `_MOST_KEPT` bytes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ LEAST_STEPS: Final = 96
 """Steps of the finer of the continuum's two trajectories, at least."""
 _MOST_KEPT: Final = 192 * 2**20
 """Bytes of the continuum's states, with their derivatives, that are kept for all depths."""
+_FEWEST_KEPT: Final = 48
+"""Intervals that the states are kept at the ends of, at least: between them they are interpolated."""
+_COMPARED: Final = 64
+"""Intervals of deep networks at whose ends states are compared."""
 _LOOKED_AT: Final = 4
 """Samples whose deviation is looked for between the nodes that are compared."""
 
@@ -77,10 +81,11 @@ class LimitSweep:
     force
         F_K (N + 1, d, d) and F_b (N + 1, d) at i/N; empty without an adjoint.
     states, derivatives
-        X and X' (N + 1, S, d) at i/N; None where they are too many.
+        X and X' (N/k + 1, S, d) at ik/N, k = ``every``; None where they are too many.
     """
 
     steps: int
+    every: int
     output: Tensor
     slope: float | None
     force: dict[str, Tensor]
@@ -108,10 +113,26 @@ def network_sweep(subject: Subject, point: BranchPoint) -> NetworkSweep:
 
 
 def limit_sweep(subject: Subject, *, finer: bool) -> LimitSweep:
-    """Return what the continuum's trajectories tell, with its own steps or with finer ones."""
+    """Return what the continuum's trajectories tell, with two numbers of steps, the finer of which are to be believed.
+
+    One is that of the model itself. The other is a multiple, or half of it where that is still fine enough to tell by
+    the change what is left.
+    """
     fit = subject.limit
-    steps = finer_steps(fit.flow.steps) if finer else fit.flow.steps
-    return subject.once(f"sweep of {steps}", fit, lambda: _limit(subject, steps))
+    own = fit.flow.steps
+    if own >= 2 * LEAST_STEPS and own % 2 == 0 and follows_smoothly(subject):
+        steps = own if finer else own // 2
+    else:
+        steps = finer_steps(own) if finer else own
+    return (
+        own_sweep(subject) if steps == own else subject.once(f"sweep of {steps}", fit, lambda: _limit(subject, steps))
+    )
+
+
+def own_sweep(subject: Subject) -> LimitSweep:
+    """Return what the continuum's trajectories tell with the steps that it was trained with."""
+    fit = subject.limit
+    return subject.once(f"sweep of {fit.flow.steps}", fit, lambda: _limit(subject, fit.flow.steps))
 
 
 def finer_steps(steps: int) -> int:
@@ -167,16 +188,18 @@ def _network(subject: Subject, point: BranchPoint, *, adjoint: bool) -> NetworkS
 def _deviation(subject: Subject, depth: int, states: Tensor, x: Tensor, first: int) -> Deviation:
     """Return the largest deviation of some samples' states (n + 1, S', d), the first of which is number ``first``."""
     limit = limit_sweep(subject, finer=True)
+    intervals = limit.steps // limit.every
     samples = slice(first, first + len(x))
     nodes = torch.arange(depth + 1, device=x.device)
-    if depth > 2 * limit.steps and follows_smoothly(subject):
+    compared = min(intervals, _COMPARED)
+    if depth > 2 * compared and follows_smoothly(subject):
         # What is smooth in t is compared at some nodes, and then at all that lie about its maxima.
-        nodes = torch.unique(torch.linspace(0.0, depth, limit.steps + 1, device=x.device).round().long())
+        nodes = torch.unique(torch.linspace(0.0, depth, compared + 1, device=x.device).round().long())
     norms = torch.linalg.vector_norm(states[nodes] - limit_states(subject, depth, nodes, x, samples), dim=2)
     if len(nodes) <= depth:
         best = norms.max(0)
         some = best.values.topk(min(_LOOKED_AT, len(x))).indices
-        around = math.ceil(depth / limit.steps)
+        around = math.ceil(depth / compared)
         offsets = torch.arange(-around, around + 1, device=x.device)
         nodes = torch.unique((nodes[best.indices[some]][:, None] + offsets).clamp(0, depth))
         near = limit_states(subject, depth, nodes, x[some], some + first)
@@ -201,19 +224,20 @@ def follows_smoothly(subject: Subject) -> bool:
 def limit_states(subject: Subject, depth: int, nodes: Tensor, x: Tensor, samples: slice | Tensor) -> Tensor:
     """Return X(i/n) (k, S', d) for nodes i (k,) of a depth and some samples, whose lifted inputs are x (S', d).
 
-    From the kept trajectory, by cubic interpolation between its steps (an error of h⁴/384 of X'''': less than that of
-    the steps themselves). Where the flow is not smooth or its states are not kept, by integrating along the nodes.
+    From the kept trajectory, by cubic interpolation between its nodes (an error of h⁴/384 of the fourth derivative).
+    Where the flow is not smooth or its states are not kept, by integrating along the nodes.
     """
     limit, fit = limit_sweep(subject, finer=True), subject.limit
     if limit.states is None or limit.derivatives is None or not follows_smoothly(subject):
         every = 2 * math.ceil(fit.flow.steps / depth)
         return integrate(subject.problem, fit.parameters, every * depth, x)[every * nodes]
-    place = nodes.to(x.dtype) * (limit.steps / depth)
+    intervals = limit.steps // limit.every
+    place = nodes.to(x.dtype) * (intervals / depth)
     cell = place.round().long()
     if bool((place == cell).all()):
         return limit.states[cell][:, samples]
-    cell = place.floor().long().clamp(max=limit.steps - 1)
-    s, h = (place - cell).view(-1, 1, 1), subject.problem.regime.horizon / limit.steps
+    cell = place.floor().long().clamp(max=intervals - 1)
+    s, h = (place - cell).view(-1, 1, 1), subject.problem.regime.horizon / intervals
     X, V = limit.states[:, samples], limit.derivatives[:, samples]
     before, after = X[cell], X[cell + 1]
     out = before + (s * s * (3.0 - 2.0 * s)) * (after - before)
@@ -234,7 +258,7 @@ def _limit(subject: Subject, steps: int) -> LimitSweep:
     K, b = parameters.sample(t)
     single = not problem.regime.two_layer
     force = {"K": torch.zeros_like(K), "b": torch.zeros_like(b)} if single else {}
-    kept = 2 * (steps + 1) * problem.x.numel() * problem.x.element_size() <= _MOST_KEPT
+    every = _kept_every(problem, steps)
     outputs, states, derivatives, total = list[Tensor](), list[Tensor](), list[Tensor](), 0.0
     rule = _Rule(flow, parameters) if single else None
     for x, y in flow.chunks():
@@ -250,19 +274,34 @@ def _limit(subject: Subject, steps: int) -> LimitSweep:
             delta = slope.mul_(adjoint.costates)
             force["K"] += torch.bmm(delta.transpose(1, 2), run.states)
             force["b"] += delta.sum(1)
-            if kept:
-                derivatives.append(a)
+            if every is not None:
+                derivatives.append(_thinned(a, every))
         outputs.append(read_out(theta, run.states[-1]))
-        if kept:
-            states.append(run.states)
+        if every is not None:
+            states.append(_thinned(run.states, every))
     return LimitSweep(
         steps,
+        every or 1,
         torch.cat(outputs),
         slope_of_sum(problem, total, 1) if single else None,
         {name: value * problem.regime.horizon for name, value in force.items()},
         torch.cat(states, 1) if states else None,
         torch.cat(derivatives, 1) if derivatives else None,
     )
+
+
+def _kept_every(problem: Problem, steps: int) -> int | None:
+    """Return of how many nodes one is kept, or None where those are still too many, or too far apart."""
+    every, most = 1, _MOST_KEPT // (2 * problem.x.numel() * problem.x.element_size())
+    while steps // every + 1 > most and steps % (2 * every) == 0:
+        every *= 2
+    fits = steps // every + 1 <= most
+    return every if fits and (every == 1 or steps // every >= _FEWEST_KEPT) else None
+
+
+def _thinned(of_nodes: Tensor, every: int) -> Tensor:
+    """Return every so many nodes', in memory of their own."""
+    return of_nodes if every == 1 else of_nodes[::every].clone()
 
 
 class _Rule:

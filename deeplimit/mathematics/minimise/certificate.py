@@ -21,7 +21,9 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.davidson import LEAST, RitzPair, smallest_eigenvalue
+from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.memory import vectors_that_fit
+from deeplimit.mathematics.minimise.searched import Searched
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.problem.learning_problem import Problem
@@ -29,8 +31,13 @@ from deeplimit.mathematics.problem.learning_problem import Problem
 _SEED: Final = 0
 _SHARP: Final = (1e-5, 120)
 """Tolerance of the residual, relative to θ, and most products; for few coordinates and for random starts."""
-_QUICK: Final = (1e-2, 60)
+_QUICK: Final = (5e-2, 60)
 """The same for many coordinates from a nearby eigenvector; θ errs by about ρ², not ρ."""
+_KEPT: Final = 24
+"""The lowest Ritz vectors of a search that the next one is preconditioned by, at most, ..."""
+_MOST_KEPT: Final = 2**22
+"""... and numbers in them, or an eighth of what a basis may have; their products double both."""
+_FEWEST_KEPT: Final = 4
 _LEAST_WARM: Final = 6
 """The least from a nearby eigenvector with a preconditioner: where another eigenvalue has crossed below the one that is
 expected, three products miss it in 12 to 60 % of random operators, and six in none of 180 (−0.1 · 2α)."""
@@ -69,10 +76,23 @@ class NearbyEigenvector:
         Its eigenvector of least curvature in the other's coordinates, (length,), not 0.
     largest
         Its largest Ritz value.
+    searched
+        What its search tells of the Hessian, in the other's coordinates.
     """
 
     vector: Tensor
     largest: float
+    searched: Searched | None = None
+
+    def preconditioner(self, inverse: InverseHessian) -> Callable[[Tensor], Tensor]:
+        """Return what was learnt of the other's inverse Hessian, made better by the search."""
+        return inverse.apply if self.searched is None else self.searched.improved(inverse.apply)
+
+    def mixed(self, draw: Tensor, precondition: Callable[[Tensor], Tensor] | None) -> Tensor:
+        """Return the eigenvector mixed with a random unit vector, rid of steep directions where that is to be had."""
+        if precondition is None:
+            return _unit(self.vector) + _MIX * draw
+        return _unit(self.vector) + _MIX_PRECONDITIONED * _unit(precondition(draw))
 
 
 @dataclass(frozen=True)
@@ -91,6 +111,8 @@ class Certificate:
         ‖g‖/(λ_min − error), the same way, in increment coordinates.
     vector
         The direction of least curvature (length,), to leave a saddle along.
+    searched
+        What the search tells of the Hessian, for models nearby, until these are certified.
     """
 
     lambda_min: float | None = None
@@ -102,6 +124,7 @@ class Certificate:
     products: int = 0
     vector: Tensor | None = None
     withheld: dict[str, str] = field(default_factory=dict)
+    searched: Searched | None = field(default=None, repr=False)
 
 
 def certify(
@@ -139,23 +162,23 @@ def certify(
         return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")
     if stop is not None and stop():
         return _null("the time limit was reached")
+    precondition = None if inverse is None or near is None else near.preconditioner(inverse)
     generator = torch.Generator().manual_seed(_SEED)
     draw = _unit(torch.randn(length, generator=generator, dtype=torch.float64).to(solution.u))
-    if near is not None and inverse is None:
-        draw = _unit(near.vector) + _MIX * draw
-    elif near is not None and inverse is not None:
-        draw = _unit(near.vector) + _MIX_PRECONDITIONED * _unit(inverse.apply(draw))
+    if near is not None:
+        draw = near.mixed(draw, precondition)
     hessian = (cheaper or objective).linearise(solution.u)
     tolerance = max(tolerance, math.sqrt(torch.finfo(draw.dtype).eps))
     enough = _SETTLED * _flat(problem, solution)
     pair = smallest_eigenvalue(
         hessian.hessian_product,
         draw,
-        precondition=None if inverse is None else inverse.apply,
+        precondition=precondition,
         tolerance=tolerance,
         absolute=enough,
         least_products=LEAST if inverse is None else _LEAST_WARM,
         max_products=most,
+        kept=_kept(problem, length),
         stop=stop,
     )
     if cheaper is not None and math.isfinite(pair.value):
@@ -205,6 +228,7 @@ def judge(problem: Problem, solution: Solution, pair: RitzPair) -> Certificate:
         "lambda_max": pair.largest,
         "products": pair.products,
         "vector": pair.vector,
+        "searched": pair.searched,
     }
     # A Rayleigh quotient is never below λ_min: a negative one settles the sign whatever its residual.
     if value < -max(flat, _ASTRAY * solution.gradient_norm):
@@ -242,7 +266,7 @@ def _rayleigh(objective: DiscretisedObjective, u: Tensor, pair: RitzPair) -> Rit
     value = float(pair.vector @ product)
     residual = float(torch.linalg.vector_norm(product - value * pair.vector))
     noise = math.sqrt(pair.products) * torch.finfo(u.dtype).eps * abs(pair.largest)
-    return RitzPair(value, pair.vector, residual + noise, pair.largest, pair.products + 1, pair.converged)
+    return replace(pair, value=value, error=residual + noise, products=pair.products + 1)
 
 
 def _unit(v: Tensor) -> Tensor:
@@ -251,6 +275,12 @@ def _unit(v: Tensor) -> Tensor:
 
 def _null(reason: str) -> Certificate:
     return Certificate(withheld=dict.fromkeys(("lambda_min", "lambda_min_error", "kind", "optimisation_error"), reason))
+
+
+def _kept(problem: Problem, length: int) -> int:
+    """Return how many Ritz vectors are kept."""
+    most = min(_MOST_KEPT, _most_bytes(problem) // problem.x.element_size() // 8) // length
+    return min(_KEPT, most) if most >= _FEWEST_KEPT else 0
 
 
 def _most_bytes(problem: Problem) -> int:

@@ -22,6 +22,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.minimise.searched import Searched
+
 _EVERY: Final = 4
 """Products between two looks at the smallest Ritz pair, without a preconditioner, which makes the look cheap beside."""
 _EXHAUSTED: Final = 10.0
@@ -48,6 +50,8 @@ class RitzPair:
         Products used.
     converged
         Whether ρ came below the tolerance, or no direction was left.
+    searched
+        The lowest Ritz vectors, of those that were asked for.
     """
 
     value: float
@@ -56,6 +60,7 @@ class RitzPair:
     largest: float
     products: int
     converged: bool
+    searched: Searched | None = None
 
 
 def smallest_eigenvalue(
@@ -67,6 +72,7 @@ def smallest_eigenvalue(
     absolute: float = 0.0,
     least_products: int = LEAST,
     max_products: int = 100,
+    kept: int = 0,
     stop: Callable[[], bool] | None = None,
 ) -> RitzPair:
     """Return the smallest Ritz pair of H.
@@ -83,6 +89,8 @@ def smallest_eigenvalue(
         Ends when ρ ≤ tolerance · |θ| or ρ ≤ absolute: near 0 no relative accuracy is ever reached.
     least_products, max_products
         At least 1; memory is twice as many vectors. A product that is not finite ends the search with θ = NaN.
+    kept
+        How many of the lowest Ritz vectors are returned, at most.
     stop
         Asked before every product after the first; ends with what there is. May raise, to be rid of all.
     """
@@ -107,7 +115,8 @@ def smallest_eigenvalue(
         small = pair.error <= max(tolerance * abs(pair.value), absolute) and space.size >= least_products
         if small or new is None:
             settled = small or space.size == len(start) or not last
-            return replace(pair, error=pair.error + space.rounding(), converged=settled)
+            searched = space.lowest(kept) if kept else None
+            return replace(pair, error=pair.error + space.rounding(), converged=settled, searched=searched)
 
 
 class _Space:
@@ -151,6 +160,11 @@ class _Space:
         values, _ = self.ritz()
         error = float(torch.linalg.vector_norm(self.residual()))
         return RitzPair(float(values[0]), self.vector(), error, float(values[-1]), self.size, converged=False)
+
+    def lowest(self, most: int) -> Searched:
+        _, weights = torch.linalg.eigh(self._projected[: self.size, : self.size])
+        rotation = weights[:, :most].T.to(self.basis)
+        return Searched(rotation @ self.basis[: self.size], rotation @ self.products[: self.size])
 
     def rounding(self) -> float:
         values, _ = self.ritz()

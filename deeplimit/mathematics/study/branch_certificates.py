@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, NearbyEigenvector, certify
@@ -59,23 +59,31 @@ def certify_branch(
             checkpoint()
         return deadline is not None and time.monotonic() > deadline
 
-    depths: dict[int, Certificate] = {}
-    for depth, point in sorted(branch.points.items()):
+    for _, point in sorted(branch.points.items()):
         if point.certificate is None:
             if checkpoint is not None:
                 begin_part(checkpoint, certifying(point))
             near = nearby_eigenvector(branch, point.network)
             point.certificate = certify(point.network, point.solution, near, stop=stop)
-        depths[depth] = point.certificate
     fit = branch.continuum
-    if fit is None:
-        return Certificates(depths)
-    if fit.certificate is None:
+    if fit is not None and fit.certificate is None:
         if checkpoint is not None:
             begin_part(checkpoint, certifying(fit))
         near = nearby_eigenvector(branch, fit.flow)
         fit.certificate = certify(fit.flow, fit.solution, near, cheaper=_cheaper(fit), stop=stop)
-    return Certificates(depths, fit.certificate)
+    forget_searches(branch)
+    return Certificates(
+        {depth: known for depth, point in sorted(branch.points.items()) if (known := point.certificate) is not None},
+        None if fit is None else fit.certificate,
+    )
+
+
+def forget_searches(branch: Branch) -> None:
+    """Give up what searches tell of models nearby, once all of these are certified."""
+    limit = [] if branch.continuum is None else [branch.continuum]
+    for point in (*branch.points.values(), *limit):
+        if point.certificate is not None and point.certificate.searched is not None:
+            point.certificate = replace(point.certificate, searched=None)
 
 
 def nearby_eigenvector(branch: Branch, model: Model) -> NearbyEigenvector | None:
@@ -84,9 +92,11 @@ def nearby_eigenvector(branch: Branch, model: Model) -> NearbyEigenvector | None
     for depth, point in sorted(branch.points.items(), reverse=True):
         known = point.certificate
         if depth < below and known is not None and known.vector is not None:
-            vector = Transfer(point.network, model)(known.vector)
+            transfer = Transfer(point.network, model)
+            vector = transfer(known.vector)
             if bool(vector.any()):
-                return NearbyEigenvector(vector, known.lambda_max or 0.0)
+                searched = None if known.searched is None else known.searched.carried(transfer)
+                return NearbyEigenvector(vector, known.lambda_max or 0.0, searched)
     return None
 
 

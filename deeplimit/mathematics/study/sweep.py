@@ -19,7 +19,7 @@ from deeplimit.mathematics.model.residual_network import ResidualNetwork
 from deeplimit.mathematics.model.transfer import prolong
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.along_branch import AlongBranch
-from deeplimit.mathematics.study.branch_certificates import nearby_eigenvector
+from deeplimit.mathematics.study.branch_certificates import forget_searches, nearby_eigenvector
 from deeplimit.mathematics.study.branches import (
     Branch,
     BranchPoint,
@@ -112,6 +112,7 @@ class Study:
     def forget_curvature(self) -> None:
         """Give up what was learnt of Hessians: nothing more is trained, and it is larger than the models."""
         for branch in self.branches:
+            forget_searches(branch)
             _forget_curvature(branch.points.values())
             if branch.continuum is not None:
                 _forget_curvature([branch.continuum])

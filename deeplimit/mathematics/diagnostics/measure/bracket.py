@@ -25,7 +25,6 @@ from deeplimit.mathematics.minimise.certificate import Certificate
 from deeplimit.mathematics.minimise.solution import gradient_norm, rounding
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import Flow
-from deeplimit.mathematics.model.objective import Evaluation
 from deeplimit.mathematics.model.transfer import lift, recover
 from deeplimit.mathematics.problem.learning_problem import LAYERED
 from deeplimit.mathematics.study.branches import BranchPoint
@@ -35,6 +34,13 @@ from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 _ROUNDINGS: Final = 16.0
 _COARSEST: Final = 8
 """Layers from which on lifts are projected."""
+_FEWEST_STEPS: Final = 16
+"""Steps that a lift is integrated with, at least."""
+_NEGLIGIBLE: Final = 1e-7
+"""Steps whose error is below this share of the excess are enough: projections fall slower than what they are of."""
+_SETTLED: Final = 0.1
+"""Or below this share of what E_∞* errs by."""
+_MOST_TOO_LARGE: Final = 1e30
 _INTEGRATED: Final = 2
 """Depths that are integrated along their cells, to tell how far projections are off."""
 _OFF: Final = 2.0
@@ -172,19 +178,37 @@ def _beyond(fit: ContinuumFit, point: BranchPoint, v: Tensor) -> list[tuple[floa
 
 
 def _integrated(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
-    """Return E_∞ of a depth's lift and its errors by steps along its cells: the lift has kinks at the nodes only."""
+    """Return E_∞ of a depth's lift and its errors by steps along its cells: the lift has kinks at the nodes only.
+
+    The steps are as many as it takes, but no more than the limit's, or two a layer.
+    """
     fit = subject.limit
-    steps = point.depth * max(2, math.ceil(fit.flow.steps / point.depth))
+    most = max(2, math.ceil(fit.flow.steps / point.depth))
+    every = min(most, max(2, math.ceil(_FEWEST_STEPS / point.depth)))
     basis = PiecewiseLinearIncrements(point.depth)
-    flow, finer = (Flow(subject.problem, basis, count) for count in (steps, 2 * steps))
+    flow = Flow(subject.problem, basis, every * point.depth)
     u = flow.encode(lift(point.parameters))
-    objective, at = finer.value(u), flow.evaluate(u)
+    at = flow.evaluate(u)
+    before, noise = at.objective, rounding(at)
+    falls = 1.0 + 1.0 / subject.left_by_halving
+    while True:
+        objective = Flow(subject.problem, basis, 2 * every * point.depth).value(u)
+        left = _left(subject, abs(objective - before), noise)
+        excess = abs(objective - fit.solution.objective)
+        enough = max(_NEGLIGIBLE * excess, _SETTLED * subject.limit_errors.total, (1.0 + _ROUNDINGS) * noise)
+        if every >= most or not left > enough:
+            break
+        subject.checkpoint()
+        halvings = math.ceil(math.log(min(left / enough, _MOST_TOO_LARGE), falls))
+        further = min(most, every << halvings)
+        before = objective if further == 2 * every else Flow(subject.problem, basis, further * point.depth).value(u)
+        every = further
     correction, change = subject.network_correction(point), 0.0
     if correction.step is not None:
         step = flow.encode(lift(point.network.parameters(correction.step)))
         change = abs(float(at.gradient @ step)) + correction.decrease
     moved = _moved(gradient_norm(at), change, correction, subject.certificates.continuum)
-    return objective, Errors(integration=_left(subject, at, objective)) + moved
+    return objective, Errors(integration=left) + moved
 
 
 def _moved(slope: float, change: float, correction: Correction, certificate: Certificate | None) -> Errors:
@@ -199,9 +223,8 @@ def _moved(slope: float, change: float, correction: Correction, certificate: Cer
     return correction.errors(SAFETY * change, slope + 0.5 * certificate.lambda_max * correction.remainder)
 
 
-def _left(subject: Subject, at: Evaluation, finer: float) -> float:
-    """Return the error of E with halved steps, from E before; a change of a few roundings is one itself."""
-    change, noise = abs(finer - at.objective), rounding(at)
+def _left(subject: Subject, change: float, noise: float) -> float:
+    """Return the error of E with halved steps, from its change by that; one of a few roundings is one itself."""
     return change + noise if change < _ROUNDINGS * noise else SAFETY * subject.left_by_halving * change
 
 

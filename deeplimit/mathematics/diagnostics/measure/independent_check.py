@@ -28,13 +28,12 @@ from scipy.integrate import solve_bvp
 
 from deeplimit.mathematics.diagnostics.measure.boundary_value_problem import BoundaryValueProblem
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.work import MOST_FUNCTIONS, unknown_functions
 from deeplimit.mathematics.model.flow import integrate
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.problem.regime import Integrator, Regime
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 
-MOST_FUNCTIONS: Final = 100
-"""Unknown functions above which the check is skipped: its cost grows with their cube."""
 _TOLERANCE: Final = 1e-6
 """Of the collocation's relative residual; E_∞, stationary at the solution, is far better."""
 _MOST_NODES: Final = 4000
@@ -73,12 +72,6 @@ class IndependentCheck:
 
 class _OutOfTime(Exception):  # noqa: N818 - a signal, not an error
     """Raised through the solver, which has no other way out."""
-
-
-def unknown_functions(problem: Problem) -> int:
-    """Return 2dS + 2d² + 2d."""
-    d = problem.state_dim
-    return 2 * d * problem.samples + 2 * d * d + 2 * d
 
 
 def solve_independently(

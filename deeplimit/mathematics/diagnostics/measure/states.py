@@ -21,7 +21,13 @@ from deeplimit.mathematics.diagnostics.measure.error_budget import ErrorBudget, 
 from deeplimit.mathematics.diagnostics.measure.orders import Observation
 from deeplimit.mathematics.diagnostics.measure.sensitivity import prediction_gradient, state_gradient
 from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
-from deeplimit.mathematics.diagnostics.sweeps import finer_steps, follows_smoothly, limit_sweep, network_sweep
+from deeplimit.mathematics.diagnostics.sweeps import (
+    finer_steps,
+    follows_smoothly,
+    limit_sweep,
+    network_sweep,
+    own_sweep,
+)
 from deeplimit.mathematics.model.flow import Flow, integrate
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
@@ -52,7 +58,8 @@ def state_errors(subject: Subject) -> list[SupErrorRow]:
 def prediction_errors(subject: Subject) -> list[SupErrorRow]:
     """Return the largest entry of |h(W_n X_n + c_n) − h(W X(1) + c)| over ``subject.inputs``, in the user's units."""
     fit, inputs = subject.limit, subject.inputs
-    coarse = _scaled(subject, outputs(subject, fit, inputs))
+    trained = inputs is subject.problem.x
+    coarse = _scaled(subject, limit_sweep(subject, finer=False).output if trained else outputs(subject, fit, inputs))
     integration = Errors(integration=subject.left_by_halving * float((coarse - _limit(subject)).abs().max()))
     found, by_limit = [], _predictions_by_limit(subject)
     for point, deviations in zip(subject.points, prediction_deviations(subject), strict=True):
@@ -82,12 +89,12 @@ def outputs(subject: Subject, point: StationaryPoint, inputs: Tensor) -> Tensor:
     if inputs is subject.problem.x:
         if isinstance(point, BranchPoint):
             return network_sweep(subject, point).output
-        return limit_sweep(subject, finer=False).output
+        return own_sweep(subject).output
     return subject.once("output", point, lambda: point.model.output(point.solution.u, inputs), inputs)
 
 
 def _limit(subject: Subject) -> Tensor:
-    """Return the continuum's predictions (S', m), with at least twice the steps of its training."""
+    """Return the continuum's predictions (S', m), on the training inputs with the finer of its two numbers of steps."""
     fit, inputs = subject.limit, subject.inputs
     if inputs is subject.problem.x:
         return _scaled(subject, limit_sweep(subject, finer=True).output)
@@ -143,12 +150,14 @@ def _states_by_limit(subject: Subject) -> float:
         return 0.0
 
     def change() -> float:
-        known, steps, largest, first = limit_sweep(subject, finer=False).states, fit.flow.steps, 0.0, 0
+        coarse, largest, first = limit_sweep(subject, finer=False), 0.0, 0
         for x in torch.split(subject.problem.x, fit.flow.chunk_size()):
             subject.checkpoint()
-            after = integrate(subject.problem, found, steps, x)
-            before = (
-                integrate(subject.problem, fit.parameters, steps, x) if known is None else known[:, first:][:, : len(x)]
+            after, before = (
+                integrate(subject.problem, parameters, coarse.steps, x, every=coarse.every)
+                if coarse.states is None or parameters is found
+                else coarse.states[:, first:][:, : len(x)]
+                for parameters in (found, fit.parameters)
             )
             largest, first = max(largest, _longest(after - before)), first + len(x)
         return largest
@@ -170,7 +179,9 @@ def _halving(subject: Subject, point: BranchPoint) -> float:
     """Return how far the continuum's states move when its steps are made finer, at most."""
     fine, coarse = (limit_sweep(subject, finer=finer) for finer in (True, False))
     if follows_smoothly(subject) and fine.states is not None and coarse.states is not None:
-        return _longest(fine.states[:: fine.steps // coarse.steps] - coarse.states)
+        # Both are kept at powers of 2, the coarse ones at the same times or at fewer.
+        ratio = coarse.every * (fine.steps // coarse.steps) // fine.every
+        return _longest(fine.states[::ratio] - coarse.states)
     every, problem, parameters = math.ceil(coarse.steps / point.depth), subject.problem, subject.limit.parameters
     stepped = 0.0
     for x in torch.split(problem.x, max(1, point.network.chunk_size() // (8 * every))):

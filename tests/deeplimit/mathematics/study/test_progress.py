@@ -107,6 +107,13 @@ def test_every_part_of_the_diagnostics_has_work() -> None:
     assert sum(diagnostics_work((8, 16), continuum=False).values()) < 0.2 * sum(work.values())
 
 
+def test_the_independent_check_is_most_of_a_tiny_study_and_nothing_of_what_it_is_not_made_for() -> None:
+    """It took 71 % of the time of a study of 92 unknown functions, and is not made of more than 100."""
+    tiny, larger = (diagnostics_work((8, 16, 32, 64), continuum=True, functions=count) for count in (92, 101))
+    assert tiny["independent_check"] > 0.7 * sum(tiny.values())
+    assert larger["independent_check"] < 0.1 * sum(larger.values())
+
+
 def test_a_search_for_a_depth_never_falls_and_ends(recorder: Recorder) -> None:
     train_for_error(odd_pair("tanh"), Wanted(Quantity.GAP, 1e-3), (4, 8, 16), ContinuumOptions(), observer=recorder)
     assert recorder.fractions == sorted(recorder.fractions)

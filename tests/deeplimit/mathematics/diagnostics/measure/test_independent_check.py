@@ -5,7 +5,8 @@ import pytest
 
 from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, Training, train
 from deeplimit.mathematics.diagnostics.measure.boundary_value_problem import BoundaryValueProblem
-from deeplimit.mathematics.diagnostics.measure.independent_check import solve_independently, unknown_functions
+from deeplimit.mathematics.diagnostics.measure.independent_check import solve_independently
+from deeplimit.mathematics.diagnostics.work import unknown_functions
 from tests.support.small_problems import odd_pair, trained
 
 
