@@ -91,8 +91,10 @@ class Station:
 
     def _take_one(self) -> End | None:
         """Do one job; None where none waits, or where none can be done now."""
+        if not self._is_together():
+            return None
         trainer = self._warm_trainer()
-        if trainer is None or not self._is_together():
+        if trainer is None:
             return None
         claim = self._store.claim(self._id)
         if claim is None:

@@ -7,6 +7,7 @@ libraries print goes to standard error, so it cannot break a line.
 """
 
 import argparse
+import faulthandler
 import gc
 import json
 import logging
@@ -140,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m worker.trainer")
     parser.add_argument("--executor", required=True, help="function that runs a job, as module:name")
     arguments = parser.parse_args()
+    faulthandler.enable(all_threads=False)  # short, as its end goes into the job's error
     orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, not a path of ours

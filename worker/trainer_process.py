@@ -77,7 +77,7 @@ class TrainerProcess:
         self._doomed = False
         self._tell = tell
         self._process = subprocess.Popen(  # noqa: S603 - a command of our own
-            tied([sys.executable, "-P", "-X", "faulthandler", "-m", "worker.trainer", "--executor", executor]),
+            tied([sys.executable, "-P", "-m", "worker.trainer", "--executor", executor]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

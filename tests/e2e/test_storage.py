@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.conftest import QUICK
 from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
 from tests.support.service import Service, descendants, pause, slow_job
 
@@ -18,6 +19,14 @@ CSV = b"x,y\n" + b"".join(f"{row},{2 * row}.5\n".encode() for row in range(20))
 def is_refused_for_now(answer: httpx.Response) -> bool:
     known = (answer.status_code, answer.json().get("code")) == (503, "objects_unavailable")
     return known and int(answer.headers["Retry-After"]) > 0
+
+
+def is_unavailable(service: Service) -> bool:
+    for _ in range(20):
+        if service.client.post("/v1/jobs", json=slow_job()).status_code == 503:
+            return True
+        pause(0.1)
+    return False
 
 
 def upload(service: Service) -> httpx.Response:
@@ -97,3 +106,22 @@ def test_a_disk_that_is_full_or_read_only_for_all_processes(tmp_path: Path, own_
         assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
         assert own_service.client.get("/readyz").is_success
         own_service.stop()
+
+
+def test_a_disk_that_is_full_for_the_job_store_too(tmp_path: Path) -> None:
+    if not may_mount(tmp_path):
+        pytest.skip("to mount a small disk takes root")
+    with small_disk(tmp_path / "disk", "16m") as disk:
+        service = Service(disk / "data", QUICK)
+        service.start()
+        jobs = [service.submit(slow_job(seconds=0.3)) for _ in range(20)]
+        filler = disk / "filler"
+        with pytest.raises(OSError, match="No space"):
+            fill(filler)
+        assert is_unavailable(service), "nothing that cannot be kept is accepted"
+        pause(5.0)  # the server of the job store ends and is started again, in vain, and so may others
+        filler.unlink()
+        ended = [service.wait_for(job, "succeeded", within=90) for job in jobs]
+        assert {job["crashes"] for job in ended} == {0}
+        assert service.client.get("/readyz").is_success
+        service.stop()

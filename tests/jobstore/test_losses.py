@@ -1,0 +1,100 @@
+"""What an attempt without a result costs its job, and when the job goes on."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from service.contract.job import JobStatus, Loss, WorkerInfo
+from service.jobstore import JobStore, LeaseState, keys
+from tests.support.job_records import claimed, expire_lease, submit
+
+
+def test_what_could_not_be_stored_waits_longer_each_time_and_holds_nobody_up(store: JobStore) -> None:
+    job = submit(store)
+    behind = submit(store)
+    waits = []
+    for fence in (1, 2, 3):
+        claim = store.claim("worker")
+        assert claim is not None
+        assert (claim.record.id, claim.fence) == (job.id, fence)
+        back = store.requeue(job.id, claim.fence, Loss.UNSTORED, "…")
+        assert (back.status, back.attempt, back.crashes, back.outages) == (JobStatus.QUEUED, 1, 0, 0)
+        assert store.requeue(job.id, claim.fence, Loss.UNSTORED, "…") == back
+        (score,) = (store.redis.zscore(keys.DEFERRED, job.id),)
+        assert isinstance(score, float)
+        waits.append(score / 1e6 - back.updated_at.timestamp())
+        assert store.queued() == 2
+        other = store.claim("worker")
+        assert other is not None
+        assert other.record.id == behind.id, "it waits in nobody's way"
+        store.requeue(behind.id, other.fence, Loss.RETURNED, "…")
+        assert store.reconcile().queued == 1
+        store.redis.zadd(keys.DEFERRED, {job.id: 0})  # its time has come
+    assert waits == pytest.approx([1, 2, 4])
+    assert store.reconcile().queued == 2
+
+
+def test_a_job_that_waits_its_time_can_be_cancelled(store: JobStore) -> None:
+    claim = claimed(store)
+    store.requeue(claim.record.id, claim.fence, Loss.UNSTORED, "…")
+    assert store.request_cancel(claim.record.id).record.status is JobStatus.CANCELLED
+    assert store.queued() == 0
+    assert store.claim("worker") is None
+
+
+def test_a_clock_that_was_set_back_holds_nothing_for_long(store: JobStore) -> None:
+    waiting, lost = claimed(store), claimed(store)
+    store.requeue(waiting.record.id, waiting.fence, Loss.UNSTORED, "…")
+    day = 86_400e6
+    store.redis.zincrby(keys.DEFERRED, day, waiting.record.id)
+    store.redis.zincrby(keys.LEASES, day, lost.record.id)
+    store.reconcile()
+    soon = (datetime.now(UTC).timestamp() + 61) * 1e6
+    assert store.redis.zcount(keys.DEFERRED, 0, soon) == 1
+    assert store.redis.zcount(keys.LEASES, 0, soon) == 1
+    assert store.renew(lost.record.id, lost.fence) is LeaseState.HELD
+
+
+def test_what_the_dead_held_is_free_at_once_and_nothing_else(store: JobStore) -> None:
+    held = {}
+    for worker in ("serve/1/10-a", "serve/1/11-b", "serve/10/12-c", "elsewhere/0/13-d"):
+        submit(store)
+        claim = store.claim(worker)
+        assert claim is not None
+        held[worker] = claim
+        store.register_worker(WorkerInfo(id=worker, hostname="h", pid=1, devices=("cpu",)), 60)
+    store.request_cancel(held["serve/1/11-b"].record.id)
+    assert store.release("serve/1/") == 2
+    assert store.release("serve/1/") == 0
+    found = [store.get(claim.record.id) for claim in held.values()]
+    assert [(job.status, job.outages) for job in found if job] == [
+        (JobStatus.QUEUED, 1),
+        (JobStatus.CANCELLED, 0),
+        (JobStatus.RUNNING, 0),
+        (JobStatus.RUNNING, 0),
+    ]
+    assert [worker.id for worker in store.workers()] == ["elsewhere/0/13-d", "serve/10/12-c"]
+
+
+def test_no_number_of_outages_fails_a_job_and_none_counts_as_a_crash(store: JobStore) -> None:
+    job = submit(store)
+    for outages in range(1, 11):
+        assert store.claim("worker") is not None
+        expire_lease(store, job.id)
+        assert store.reconcile().requeued == 1
+        lost = store.get(job.id)
+        assert lost is not None
+        assert (lost.status, lost.attempt, lost.crashes, lost.outages) == (JobStatus.QUEUED, 1 + outages, 0, outages)
+    claim = store.claim("worker")
+    assert claim is not None
+    once = store.requeue(job.id, claim.fence, Loss.CRASH, "…")
+    assert (once.status, once.crashes, once.outages) == (JobStatus.QUEUED, 1, 10)
+    last = store.claim("worker")
+    assert last is not None
+    assert store.finish(job.id, last.fence, JobStatus.SUCCEEDED).status is JobStatus.SUCCEEDED
+
+
+def test_a_record_of_an_earlier_version_has_lost_nothing(store: JobStore) -> None:
+    job = submit(store)
+    assert store.redis.hexists(f"deeplimit:job:{job.id}", "crashes") == 0
+    assert (job.crashes, job.outages) == (0, 0)
