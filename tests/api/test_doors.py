@@ -10,7 +10,6 @@ import pytest
 
 from service.api.main import create_app
 from tests.support.api import MOONS, serving
-from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,8 +62,8 @@ def test_loopback_is_ours_by_every_name(api: httpx.Client, host: str) -> None:
     ],
 )
 def test_hosts_that_are_set(settings: Settings, set_to: Mapping[str, str], host: str, status: int) -> None:
-    with serving(create_app(settings.model_copy(update=set_to))) as url, checked(url) as client:
-        assert client.get("/livez", headers={"Host": host}).status_code == status
+    with serving(create_app(settings.model_copy(update=set_to))) as url:
+        assert httpx.get(f"{url}/livez", headers={"Host": host}, timeout=40).status_code == status
 
 
 @pytest.mark.parametrize("wrong", ["", "a,,b", "a, b", "https://a", "a:8000", "*.a", "a,*"])
@@ -120,17 +119,16 @@ def test_our_own_page_and_programs_may(api: httpx.Client, base_url: str) -> None
         assert api.post("/v1/jobs", json=MOONS, headers=headers).status_code == 202
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
 @pytest.mark.parametrize(
-    ("origins", "lets_in"), [("*", FOREIGN), (f"https://other.example,{EVIL}", [{"Origin": EVIL}])]
+    ("origins", "let_in"),
+    [("*", FOREIGN), (f"https://other.example,{EVIL}", [headers for headers in FOREIGN if EVIL in headers.values()])],
+    ids=["all", "named"],
 )
-def test_pages_that_are_named_may(
-    settings: Settings, origins: str, lets_in: list[dict[str, str]], headers: dict[str, str]
-) -> None:
-    expected = 200 if origins == "*" or headers.get("Origin") == EVIL else 403
-    assert (headers in lets_in) <= (expected == 200)
-    with serving(create_app(settings.model_copy(update={"cors_origins": origins}))) as url, checked(url) as client:
-        assert client.post("/v1/jobs/plan", json=MOONS, headers=headers).status_code == expected
+def test_pages_that_are_named_may(settings: Settings, origins: str, let_in: list[dict[str, str]]) -> None:
+    with serving(create_app(settings.model_copy(update={"cors_origins": origins}))) as url:
+        for headers in FOREIGN:
+            answer = httpx.post(f"{url}/v1/jobs/plan", json=MOONS, headers=headers, timeout=40)
+            assert answer.status_code == (200 if headers in let_in else 403), headers
 
 
 def test_two_lengths_are_refused_and_the_connection_is_closed(base_url: str, store: JobStore) -> None:
@@ -184,6 +182,9 @@ def test_answers_of_a_failure_and_to_a_preflight_are_sealed(settings: Settings) 
 
     preflight = {"Origin": EVIL, "Access-Control-Request-Method": "POST"}
     with serving(app) as url:
-        for answer in (httpx.get(f"{url}/broken"), httpx.options(f"{url}/v1/jobs", headers=preflight)):
+        for answer in (
+            httpx.get(f"{url}/broken", timeout=40),
+            httpx.options(f"{url}/v1/jobs", headers=preflight, timeout=40),
+        ):
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["cache-control"] == "no-store"
