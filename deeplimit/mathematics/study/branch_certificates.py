@@ -80,10 +80,9 @@ def certify_branch(
 
 def forget_searches(branch: Branch) -> None:
     """Give up what searches tell of models nearby, once all of these are certified."""
-    points: list[StationaryPoint] = list(branch.points.values())
-    if branch.continuum is not None:
-        points.append(branch.continuum)
-    for point in points:
+    models: list[StationaryPoint] = list(branch.points.values())
+    models += [] if branch.continuum is None else [branch.continuum]
+    for point in models:
         if point.certificate is not None and point.certificate.searched is not None:
             point.certificate = replace(point.certificate, searched=None)
 
