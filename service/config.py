@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field
@@ -23,13 +23,17 @@ def _beside_own_paths(prefix: str) -> str:
     return prefix
 
 
+_REQUIRED: Final = frozenset({"required", "cert_required"})
+_TRUE: Final = frozenset({"true", "1", "yes"})
+
+
 def _verified(url: str) -> str:
     """Refuse an address that asks for TLS and for not looking who is at the other end."""
     parts = urlsplit(url)
     if parts.scheme == "rediss":
-        said = dict(parse_qsl(parts.query.lower()))
-        required = said.get("ssl_cert_reqs", "required").removeprefix("cert_") == "required"
-        if not required or said.get("ssl_check_hostname", "true") not in {"true", "1", "yes"}:
+        said = parse_qsl(parts.query.lower())  # pairs: who reads them may take the first of a name or the last
+        careless = {"ssl_cert_reqs": _REQUIRED, "ssl_check_hostname": _TRUE}
+        if any(value not in careless.get(name, {value}) for name, value in said):
             raise ValueError("certificates of rediss:// are always verified; ssl_ca_certs=FILE names who is trusted")
     return url
 

@@ -1,6 +1,7 @@
 """Objects are whole, checked, and gone when their folder is deleted."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,12 @@ def test_a_probe_writes_and_leaves_nothing(artifacts: ArtifactStore, tmp_path: P
     (tmp_path / "objects" / "ready").mkdir()
     with pytest.raises(StorageError):
         artifacts.probe()
+
+
+def test_probes_at_once_are_in_nobodys_way(artifacts: ArtifactStore) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for probe in [pool.submit(artifacts.probe) for _ in range(400)]:
+            probe.result()
 
 
 def test_an_object_store_that_is_away_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:

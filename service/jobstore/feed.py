@@ -72,8 +72,9 @@ class RevisionFeed:
                         message = subscription.get_message(timeout=WAKE_S)
                         if message is not None and not self._stopping.is_set():
                             self._hear(message)
-            except redis.RedisError:
-                self._stopping.wait(RECONNECT_S)  # the server is away; a new subscription says so to the listener
+            except (redis.RedisError, UnicodeDecodeError):
+                # The server is away, or somebody announced what is no text; a new subscription tells the listener.
+                self._stopping.wait(RECONNECT_S)
 
     def _is_wanted(self) -> bool:
         if time.monotonic() > self._until:

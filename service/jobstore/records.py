@@ -80,6 +80,8 @@ def created(job: NewJob, moment: str) -> KeptJob:
         status=JobStatus.QUEUED,
         revision=1,
         attempt=1,
+        crashes=0,
+        outages=0,
         name=job.name,
         external_id=job.external_id,
         metadata=job.metadata,

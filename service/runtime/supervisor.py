@@ -47,6 +47,9 @@ BACKLOG: Final = 2048
 WORKERS, API, VALKEY = range(3)
 """Ranks: the order in which they are stopped."""
 
+_OURS: Final = frozenset({"artifacts", "serve.lock", "valkey"})
+"""What a data directory of a service holds."""
+
 STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0, VALKEY: 2.0}
 
 
@@ -143,7 +146,7 @@ def _assemble(
     listening = opened.enter_context(_listen(settings.host, settings.port))
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _keep_others_out(settings.data_dir)
+        keep_others_out(settings.data_dir)
     except OSError as error:
         raise ServeError(f"cannot keep data in {settings.data_dir}: {error.strerror}") from error
     valkey = None
@@ -156,8 +159,9 @@ def _assemble(
     opened.callback(crew.stop)
     redis_url = str(settings.redis_url) if valkey is None else _start_valkey(crew, valkey)
     _check_stores(settings, redis_url)
-    name = _name_of(settings, listening)
-    _release(redis_url, f"{name}/")
+    name = _name_of(settings)
+    if settings.redis_url is None:  # else nobody knows which workers of others are dead
+        _release(redis_url, f"{name}/")
     children = _for_children(settings, redis_url, settings.workers)
     descriptor = listening.fileno()
     crew.start(
@@ -200,11 +204,11 @@ def _watch(crew: Crew, settings: Settings, probes: Sequence[Probe], opened: cont
     opened.callback(watchdog.stop)
 
 
-def _name_of(settings: Settings, listening: socket.socket) -> str:
-    """Name of this service's workers, which no other has: it holds the data directory, or else this port."""
+def _name_of(settings: Settings) -> str:
+    """Name of this service's workers, which no other has on its Redis, whatever its host is called."""
     if settings.redis_url is None:
         return "serve"
-    return f"{socket.gethostname()}:{listening.getsockname()[1]}"
+    return f"{socket.gethostname()}-{secrets.token_hex(8)}"
 
 
 def _check_stores(settings: Settings, redis_url: str) -> None:
@@ -230,12 +234,16 @@ def _release(redis_url: str, holder: str) -> None:
                 LOG.warning("%d jobs of a dead worker wait again", released)
 
 
-def _keep_others_out(data_dir: Path) -> None:
-    """Let nobody else into a data directory that is ours; one that is not, its owner has opened to us."""
-    if data_dir.stat().st_uid == os.geteuid():
+def keep_others_out(data_dir: Path) -> None:
+    """Let nobody else into a data directory that is ours alone; one that is not, its owner has opened to us."""
+    held = {entry.name for entry in data_dir.iterdir()}
+    if data_dir.stat().st_uid != os.geteuid() or (held and not held & _OURS):
+        LOG.warning("%s is not this service's alone, so it stays as it is: see who can read it", data_dir)
+        return
+    try:
         data_dir.chmod(0o700)
-    else:
-        LOG.warning("%s is another user's, who says who can read it", data_dir)
+    except OSError as failure:
+        LOG.warning("%s cannot be closed to others: %s", data_dir, failure.strerror)
 
 
 def _prepare_valkey(data_dir: Path) -> ValkeyServer:

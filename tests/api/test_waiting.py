@@ -176,14 +176,16 @@ def test_a_poll_whose_announcement_was_lost_reads_once_more_before_it_answers(
         assert pending.result().json()["status"] == "succeeded"
 
 
-@pytest.mark.parametrize("garbage", ["", "x", "a b c d", "some-job first running", "some-job 2 of-a-later-version"])
+@pytest.mark.parametrize(
+    "garbage", ["", "x", "a b c d", "some-job first running", "some-job 2 of-a-later-version", b"\xff\xfe"]
+)
 def test_who_waits_is_woken_after_any_announcement(
     impatient: httpx.Client,
     settings: Settings,
     worker: HandWorker,
     arrivals: list[str],
     background: ThreadPoolExecutor,
-    garbage: str,
+    garbage: str | bytes,
 ) -> None:
     path = submit(impatient)
     pending = background.submit(impatient.get, path, headers=WAIT)

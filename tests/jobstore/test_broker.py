@@ -51,7 +51,14 @@ def test_the_brokers_address(url: str, broker: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["ssl_cert_reqs=none", "ssl_cert_reqs=CERT_OPTIONAL", "ssl_ca_certs=/a&ssl_check_hostname=false"]
+    "query",
+    [
+        "ssl_cert_reqs=none",
+        "ssl_cert_reqs=none&ssl_cert_reqs=required",
+        "ssl_check_hostname=false&ssl_check_hostname=true",
+        "ssl_cert_reqs=CERT_OPTIONAL",
+        "ssl_ca_certs=/a&ssl_check_hostname=false",
+    ],
 )
 def test_nobody_asks_not_to_verify(query: str) -> None:
     with pytest.raises(ValueError, match="always verified"):
