@@ -43,7 +43,11 @@ def _reached() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as failure:
-        raise StorageError(str(failure).partition("\n")[0]) from failure
+        raise StorageError(_first_line(failure)) from failure
+
+
+def _first_line(failure: Exception) -> str:
+    return str(failure).partition("\n")[0]
 
 
 class ArtifactCorruptError(Exception):
@@ -63,14 +67,17 @@ class ArtifactStore:
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
         self._directory: Path | None = None
-        if "://" in self.location and not self.location.startswith("file://"):
-            # few retries, as whoever asks waits for the answer
-            self._store = from_url(
-                self.location, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
-            )
-        else:
-            self._directory = Path(self.location.removeprefix("file://")).absolute()
-            self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
+        try:
+            if "://" in self.location and not self.location.startswith("file://"):
+                # few retries, as whoever asks waits for the answer
+                self._store = from_url(
+                    self.location, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+                )
+            else:
+                self._directory = Path(self.location.removeprefix("file://")).absolute()
+                self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
+        except (BaseError, OSError, ValueError) as failure:
+            raise StorageError(f"no objects can be kept in {self.location}: {_first_line(failure)}") from failure
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -68,6 +68,14 @@ def test_a_store_that_cannot_do_it_now_says_so_whatever_is_asked(artifacts: Arti
             ask()
 
 
+@pytest.mark.parametrize("location", ["{folder}/file/objects", "file://{folder}/file", "nowhere://a/b", "http://"])
+def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path, location: str) -> None:
+    (tmp_path / "file").write_bytes(b"1")
+    place = location.format(folder=tmp_path)
+    with pytest.raises(StorageError, match=f"^no objects can be kept in {place}: .+$"):
+        ArtifactStore(place)
+
+
 def test_a_probe_writes_and_leaves_nothing(artifacts: ArtifactStore, tmp_path: Path) -> None:
     artifacts.probe()
     assert list((tmp_path / "objects").rglob("*")) == []

@@ -1,6 +1,8 @@
 """Storage that is full, read-only or broken for a while: nothing is spent, nothing fails, and it is said."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import QUICK
 from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
-from tests.support.service import Service, descendants, pause, slow_job
+from tests.support.service import ROOT, Service, descendants, pause, slow_job
 
 pytestmark = pytest.mark.e2e
 
@@ -51,6 +53,31 @@ def has_no_worker(service: Service) -> bool:
             return True
         pause(0.02)
     return False
+
+
+@pytest.mark.parametrize(("command", "status"), [("serve", 2), ("worker", os.EX_UNAVAILABLE)])
+def test_a_store_that_cannot_be_opened_is_said_and_ends_what_needs_it(
+    tmp_path: Path, redis_url: str, command: str, status: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"a file where a folder belongs, which root cannot pass either")
+    given = {
+        "DEEPLIMIT_REDIS_URL": redis_url,
+        "DEEPLIMIT_DATA_DIR": str(tmp_path / "data"),
+        "DEEPLIMIT_ARTIFACTS_URL": str(tmp_path / "file" / "artifacts"),
+        "DEEPLIMIT_PORT": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    ended = subprocess.run(
+        [str(Path(sys.executable).parent / "deeplimit"), command],
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert f"no objects can be kept in {tmp_path / 'file' / 'artifacts'}: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_an_api_on_a_full_disk_refuses_for_now_and_is_not_ready(service: Service) -> None:
