@@ -1,12 +1,44 @@
 """Objects are whole, checked, and gone when their folder is deleted."""
 
 import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, ArtifactStore, StorageError
 from service.contract.job import ArtifactRef
+
+
+class Bucket(BaseHTTPRequestHandler):
+    """An object store that refuses to write on a condition."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if "If-None-Match" in self.headers:
+            self._answer(501)
+        else:
+            Bucket.kept[self.path] = content
+            self._answer(200)
+
+    def do_GET(self) -> None:
+        content = Bucket.kept.get(self.path)
+        self._answer(404 if content is None else 200, content or b"")
+
+    def _answer(self, status: int, content: bytes = b"") -> None:
+        self.send_response(status)
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 @pytest.fixture
@@ -84,14 +116,30 @@ def test_a_probe_writes_and_leaves_nothing(artifacts: ArtifactStore, tmp_path: P
         artifacts.probe()
 
 
-def test_an_object_store_that_is_away_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_bucket(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     for name, value in {
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL": address,
         "AWS_ALLOW_HTTP": "true",
         "AWS_REGION": "here",
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
+        "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+def test_an_object_store_that_is_away_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_bucket(monkeypatch, "http://127.0.0.1:1")
     with pytest.raises(StorageError, match="after 3 retries"):
         ArtifactStore("s3://bucket/prefix").probe()
+
+
+def test_one_that_cannot_write_on_a_condition_gets_an_id_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        use_bucket(monkeypatch, f"http://127.0.0.1:{server.server_port}")
+        objects = ArtifactStore("s3://bucket/prefix")
+        assert objects.identity() is None
+        assert objects.identify("first") == "first"
+        assert objects.identify("second") == "first"
+        server.shutdown()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import JobStatus
-from service.jobstore import JobStore
+from service.jobstore import JobStore, check_together
 from tests.support.job_records import submit
-from tests.support.service import ROOT, slow_job
+from tests.support.service import ROOT, SLOW, slow_job
 from worker import station as module
 from worker.station import Station
 
@@ -127,3 +128,37 @@ def test_one_that_is_told_to_stop_does_not_wait_for_the_next_attempt(
         monkeypatch.setattr(broken, "_rest", stop_then_rest)
         broken.take()
     assert told == []
+
+
+def test_one_that_cannot_read_the_id_of_its_objects_looks_ever_more_seldom(
+    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE_PAUSE_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PROBE_PAUSE_S", 0.05)
+    objects = ArtifactStore(tmp_path / "artifacts")
+    check_together(store.redis, objects)
+    identity = tmp_path / "artifacts" / "store-id"
+    kept = identity.read_bytes()
+    identity.unlink()
+    identity.symlink_to("store-id")  # nobody can follow it; everything else can be read and written
+    objects.probe()
+    job = submit(store, spec=slow_job())
+    pauses: list[float] = []
+    with opened(redis_url, tmp_path, SLOW, []) as blind:
+        resting = blind._rest
+
+        def rest(seconds: float) -> None:
+            pauses.append(seconds)
+            assert blind._unready
+            resting(seconds)
+            if len(pauses) == 5:
+                identity.unlink()
+                identity.write_bytes(kept)
+
+        monkeypatch.setattr(blind, "_rest", rest)
+        blind.take()
+        assert not blind._unready
+    ended = store.get(job.id)
+    assert ended is not None
+    assert ended.status is JobStatus.SUCCEEDED
+    assert pauses == [0.01, 0.02, 0.04, 0.05, 0.05]
