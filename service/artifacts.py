@@ -21,13 +21,22 @@ _PART: Final = 2**20
 
 _READY: Final = "ready"
 """Object that is written to find out whether the store takes any."""
+_LEAST_ROOM: Final = 2**16
 _IDENTITY: Final = "store-id"
 """Object that tells one store from another."""
 _FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 class StorageError(Exception):
-    """The store cannot do it now: it is full, read-only, broken or away. It is nobody's fault who asks."""
+    """The store cannot do it now: it is full, read-only, broken or away. It is nobody's fault who asks.
+
+    Attributes
+    ----------
+    size
+        Bytes of the object that could not be written; 0 where it was not about one.
+    """
+
+    size: int = 0
 
 
 def is_storage_fault(error: BaseException) -> bool:
@@ -102,17 +111,27 @@ class ArtifactStore:
         return self._write(reference, file)
 
     def _write(self, reference: ArtifactRef, content: bytes | Path) -> ArtifactRef:
-        with _reached():
-            if self._directory is None:
-                self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
-            else:
-                self._store.put(reference.path, content)  # a file has no attributes
-                _to_disk(self._directory / reference.path)
+        try:
+            with _reached():
+                if self._directory is None:
+                    self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
+                else:
+                    self._store.put(reference.path, content)  # a file has no attributes
+                    _to_disk(self._directory / reference.path)
+        except StorageError as failure:
+            failure.size = reference.bytes
+            raise
         return reference
 
-    def probe(self) -> None:
-        """Write an object and delete it again, so that a store which only answers reads is found out."""
-        self.put(_READY, b"1", "text/plain")
+    def probe(self, size: int = 0) -> None:
+        """Write an object and delete it again: so a store is found out that only answers reads, or is all but full.
+
+        Parameters
+        ----------
+        size
+            Bytes that are to be stored; it writes as many, and 64 KiB at least.
+        """
+        self.put(_READY, bytes(max(size, _LEAST_ROOM)), "application/octet-stream")
         self.delete(_READY)
 
     def identity(self) -> str | None:
@@ -232,12 +251,13 @@ class ArtifactStore:
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
 
-    def delete_prefix(self, prefix: str) -> None:
-        """Delete every object below `prefix`, a folder. It is no error if there is none."""
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every object below `prefix`, a folder, and return their bytes. It is no error if there is none."""
         with _reached():
-            paths = [entry["path"] for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
-        for path in paths:
-            self.delete(path)
+            entries = [entry for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
+        for entry in entries:
+            self.delete(entry["path"])
+        return sum(entry["size"] for entry in entries)
 
 
 def _to_disk(path: Path) -> None:

@@ -1,6 +1,8 @@
 """Objects are whole, checked, and gone when their folder is deleted."""
 
 import hashlib
+import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, ArtifactStore, StorageError
 from service.contract.job import ArtifactRef
+from tests.support.faults.disk import full_for
 
 
 class Bucket(BaseHTTPRequestHandler):
@@ -72,11 +75,11 @@ def test_an_object_that_is_not_there_is_said_to_be_missing(artifacts: ArtifactSt
 
 
 def test_delete_prefix_takes_the_folder_and_no_neighbour(artifacts: ArtifactStore, tmp_path: Path) -> None:
-    artifacts.put("jobs/a/1", b"", "text/plain")
-    artifacts.put("jobs/a/b/2", b"", "text/plain")
+    artifacts.put("jobs/a/1", b"1", "text/plain")
+    artifacts.put("jobs/a/b/2", b"22", "text/plain")
     kept = artifacts.put("jobs/ab/3", b"kept", "text/plain")
-    artifacts.delete_prefix("jobs/a")
-    artifacts.delete_prefix("jobs/a")
+    assert artifacts.delete_prefix("jobs/a") == 3
+    assert artifacts.delete_prefix("jobs/a") == 0
     assert artifacts.get(kept) == b"kept"
     assert {path.name for path in (tmp_path / "objects" / "jobs").iterdir()} == {"ab"}
 
@@ -126,6 +129,19 @@ def use_bucket(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
         "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the size of files of this process")
+def test_a_probe_of_a_size_finds_out_a_store_without_room_for_it(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    with full_for(os.getpid(), room=100_000):
+        artifacts.probe()
+        artifacts.probe(100_000)
+        with pytest.raises(StorageError) as refused:
+            artifacts.probe(100_001)
+        assert refused.value.size == 100_001
+    with full_for(os.getpid(), room=60_000), pytest.raises(StorageError):
+        artifacts.probe()
+    assert list((tmp_path / "objects").rglob("*")) == []
 
 
 def test_an_object_store_that_is_away_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:

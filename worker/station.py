@@ -101,14 +101,15 @@ class Station:
             return None
         LOG.info("job %s: attempt %d, trainer %d", claim.record.id, claim.record.attempt, trainer.pid)
         trainer.jobs += 1
+        attempt = Attempt(claim, trainer, self._events, self._store, self._settings)
         try:
-            end = Attempt(claim, trainer, self._events, self._store, self._settings).run()
+            end = attempt.run()
         except BaseException:
             trainer.signal(signal.SIGKILL)  # nobody watches it any more
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
         if end is End.UNSTORED:
-            self._await_storage(self._artifacts.probe)
+            self._await_storage(lambda: self._artifacts.probe(attempt.unstored))
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.conftest import QUICK
 from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
 from tests.support.service import ROOT, Service, descendants, pause, slow_job
+from tests.support.slow_executor import LARGE_BYTES, Behaviour
 
 pytestmark = pytest.mark.e2e
 
@@ -100,6 +101,21 @@ def test_jobs_wait_for_a_full_disk_and_spend_nothing(own_service: Service) -> No
     ended = [own_service.wait_for(job, "succeeded") for job in jobs]
     assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
     own_service.ready_trainer()
+
+
+def test_a_job_waits_for_room_for_all_of_its_results(own_service: Service) -> None:
+    own_service.start()
+    own_service.ready_trainer()
+    with full_for(*below(own_service, "worker.trainer", "billiard.spawn"), room=LARGE_BYTES // 2):
+        job_id = own_service.submit(slow_job(behaviour=Behaviour.LARGE))
+        assert has_no_worker(own_service)
+        pause(4.0)  # a job that was given back waits for 1 s, and then for 2 s
+        assert own_service.job(job_id)["status"] == "queued"
+        assert own_service.log.count(f"job {job_id}: attempt") == 1, "it is not computed for nothing"
+        assert own_service.client.get("/v1/capabilities").json()["workers"] == []
+    ended = own_service.wait_for(job_id, "succeeded")
+    assert (ended["attempt"], ended["crashes"], ended["outages"]) == (1, 0, 0)
+    assert own_service.log.count(f"job {job_id}: attempt") == 2
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

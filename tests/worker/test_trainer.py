@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.memory import LOOSE, specification
 from service.contract.train.resolve import resolve_train
+from tests.support.faults.disk import full_for
 from tests.support.service import ROOT, pause
 from worker.trainer_process import Died, Event, Said, TrainerProcess
 
@@ -34,6 +35,13 @@ def execute(job, report, should_stop):
     if job.job_id == "second":
         os.kill(os.getpid(), signal.SIGSEGV)
     return Outcome({})
+"""
+
+
+WRITING = """
+from worker.executor import Outcome
+def execute(job, report, should_stop):
+    return Outcome({key: job.write(key, bytes(size), "text/plain") for key, size in job.spec.items()})
 """
 
 
@@ -97,3 +105,22 @@ def test_a_crash_quotes_nothing_that_another_job_wrote(
     assert "written for second" in event.last_words
     assert "Segmentation fault" in event.last_words
     assert "written for first" not in event.last_words
+
+
+def test_results_that_do_not_fit_leave_nothing_and_their_size_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "writing.py").write_text(WRITING)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    events: SimpleQueue[Event] = SimpleQueue()
+    with TrainerProcess("writing:execute", events.put) as trainer:
+        ready = events.get(timeout=60)
+        assert isinstance(ready, Said)
+        with full_for(trainer.pid, room=5000):
+            spec = {"first": 1000, "second": 4000, "third": 9000}
+            trainer.say({"type": "run", "job_id": "a", "fence": 1, "spec": spec, "given": {}})
+            answer = events.get(timeout=60)
+        trainer.dismiss()
+    assert isinstance(answer, Said)
+    assert answer.message == {"type": "unstored", "bytes": 14000}
+    assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
