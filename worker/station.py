@@ -17,7 +17,7 @@ import redis
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.job import JobStatus, Revision, WorkerInfo
-from service.jobstore import JobStore, RevisionFeed, StoresApartError, check_together, connect
+from service.jobstore import JobStore, RevisionFeed, StoresApartError, StoresUnnamedError, check_together, connect
 from worker.supervision import Attempt, End
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
 
@@ -118,12 +118,15 @@ class Station:
         """Whether job store and objects belong together, so that what this worker writes will be found."""
         if not self._together:
             try:
-                self._together = self._await_storage(lambda: check_together(self._store.redis, self._artifacts))
+                self._together = self._await_storage(self._check_together)
             except StoresApartError as apart:
                 LOG.critical("no job is taken, and the worker gives up: %s", apart)
                 self.ask_to_stop()
                 self._give_up()
         return self._together and not self.stopping
+
+    def _check_together(self) -> None:
+        check_together(self._store.redis, self._artifacts, name=False)
 
     def _await_storage(self, use: Callable[[], None]) -> bool:
         """Use the objects as soon as they can be used, which is said; no live worker is this one meanwhile."""
@@ -131,7 +134,7 @@ class Station:
         while not self.stopping:
             try:
                 use()
-            except StorageError as failure:
+            except (StorageError, StoresUnnamedError) as failure:
                 LOG.error("objects cannot be used; no job is taken until they can: %s", failure)  # noqa: TRY400 - said often
                 self._be_ready(ready=False)
                 self._rest(pause)

@@ -215,7 +215,7 @@ def _check_stores(settings: Settings, redis_url: str) -> None:
         raise ServeError(str(failure)) from failure
     with connect(redis_url) as client:
         try:
-            check_together(client, objects)
+            check_together(client, objects, name=True)
         except StoresApartError as apart:
             raise ServeError(str(apart)) from apart
         except (redis.RedisError, StorageError) as failure:
