@@ -21,13 +21,22 @@ _PART: Final = 2**20
 
 _READY: Final = "ready"
 """Object that is written to find out whether the store takes any."""
+_LEAST_ROOM: Final = 2**16
 _IDENTITY: Final = "store-id"
 """Object that tells one store from another."""
 _FAULTS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 class StorageError(Exception):
-    """The store cannot do it now: it is full, read-only, broken or away. It is nobody's fault who asks."""
+    """The store cannot do it now: it is full, read-only, broken or away. It is nobody's fault who asks.
+
+    Attributes
+    ----------
+    size
+        Bytes of the object that could not be written; 0 where it was not about one.
+    """
+
+    size: int = 0
 
 
 def is_storage_fault(error: BaseException) -> bool:
@@ -43,7 +52,11 @@ def _reached() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as failure:
-        raise StorageError(str(failure).partition("\n")[0]) from failure
+        raise StorageError(_first_line(failure)) from failure
+
+
+def _first_line(failure: Exception) -> str:
+    return str(failure).partition("\n")[0]
 
 
 class ArtifactCorruptError(Exception):
@@ -63,14 +76,17 @@ class ArtifactStore:
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
         self._directory: Path | None = None
-        if "://" in self.location and not self.location.startswith("file://"):
-            # few retries, as whoever asks waits for the answer
-            self._store = from_url(
-                self.location, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
-            )
-        else:
-            self._directory = Path(self.location.removeprefix("file://")).absolute()
-            self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
+        try:
+            if "://" in self.location and not self.location.startswith("file://"):
+                # few retries, as whoever asks waits for the answer
+                self._store = from_url(
+                    self.location, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+                )
+            else:
+                self._directory = Path(self.location.removeprefix("file://")).absolute()
+                self._store = LocalStore(self._directory, mkdir=True, automatic_cleanup=True)
+        except (BaseError, OSError, ValueError) as failure:
+            raise StorageError(f"no objects can be kept in {self.location}: {_first_line(failure)}") from failure
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -95,18 +111,28 @@ class ArtifactStore:
         return self._write(reference, file)
 
     def _write(self, reference: ArtifactRef, content: bytes | Path) -> ArtifactRef:
-        with _reached():
-            if self._directory is None:
-                self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
-            else:
-                self._store.put(reference.path, content)  # a file has no attributes
-                _to_disk(self._directory / reference.path)
+        try:
+            with _reached():
+                if self._directory is None:
+                    self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
+                else:
+                    self._store.put(reference.path, content)  # a file has no attributes
+                    _to_disk(self._directory / reference.path)
+        except StorageError as failure:
+            failure.size = reference.bytes
+            raise
         return reference
 
-    def probe(self) -> None:
-        """Write an object and delete it again, so that a store which only answers reads is found out."""
+    def probe(self, size: int = 0) -> None:
+        """Write an object and delete it again: so a store is found out that only answers reads, or is all but full.
+
+        Parameters
+        ----------
+        size
+            Bytes that are to be stored; it writes as many, and 64 KiB at least.
+        """
         with contextlib.suppress(FileNotFoundError):  # another one's probe has deleted it: it was written
-            self.put(_READY, b"1", "text/plain")
+            self.put(_READY, bytes(max(size, _LEAST_ROOM)), "application/octet-stream")
         self.delete(_READY)
 
     def identity(self) -> str | None:
@@ -119,7 +145,14 @@ class ArtifactStore:
     def identify(self, identity: str) -> str:
         """Give the store an id unless it has one, and return the one that it has."""
         with _reached(), contextlib.suppress(AlreadyExistsError):
-            self._store.put(_IDENTITY, identity.encode(), mode="create")
+            try:
+                self._store.put(_IDENTITY, identity.encode(), mode="create")
+            except BaseError as failure:
+                # a store that cannot write on a condition, as S3 once could not; of two that write, the last one counts
+                if "501 Not Implemented" not in str(failure):
+                    raise
+                if self.identity() is None:
+                    self._store.put(_IDENTITY, identity.encode())
             if self._directory is not None:
                 _to_disk(self._directory / _IDENTITY)
         return self.get(_IDENTITY).decode()
@@ -219,12 +252,13 @@ class ArtifactStore:
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
 
-    def delete_prefix(self, prefix: str) -> None:
-        """Delete every object below `prefix`, a folder. It is no error if there is none."""
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every object below `prefix`, a folder, and return their bytes. It is no error if there is none."""
         with _reached():
-            paths = [entry["path"] for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
-        for path in paths:
-            self.delete(path)
+            entries = [entry for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
+        for entry in entries:
+            self.delete(entry["path"])
+        return sum(entry["size"] for entry in entries)
 
 
 def _to_disk(path: Path) -> None:

@@ -43,6 +43,10 @@ class JobInput:
         """Write an object of the results, which the job's record is to name by this key."""
         return self.artifacts.put(results_path(self.job_id, self.fence, key), content, media_type)
 
+    def discard(self) -> int:
+        """Delete what this attempt has written, and return its bytes."""
+        return self.artifacts.delete_prefix(results_path(self.job_id, self.fence).rpartition("/")[0])
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -17,7 +17,7 @@ import redis
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.job import JobStatus, Revision, WorkerInfo
-from service.jobstore import JobStore, RevisionFeed, StoresApartError, check_together, connect
+from service.jobstore import JobStore, RevisionFeed, StoresApartError, StoresUnnamedError, check_together, connect
 from worker.supervision import Attempt, End
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
 
@@ -27,7 +27,7 @@ BEAT_S: Final = 5.0
 SILENT_S: Final = 20.0
 PROBE_PAUSE_S: Final = 0.5
 LONGEST_PROBE_PAUSE_S: Final = 15.0
-"""Between two looks at whether objects can be stored again; the pause doubles from the one to the other."""
+"""Between two looks at whether objects can be used again; the pause doubles from the one to the other."""
 START_PAUSES_S: Final = (1.0, 2.0)
 """Before each further attempt to start a trainer; when the last fails too, the worker gives up."""
 
@@ -101,48 +101,50 @@ class Station:
             return None
         LOG.info("job %s: attempt %d, trainer %d", claim.record.id, claim.record.attempt, trainer.pid)
         trainer.jobs += 1
+        attempt = Attempt(claim, trainer, self._events, self._store, self._settings)
         try:
-            end = Attempt(claim, trainer, self._events, self._store, self._settings).run()
+            end = attempt.run()
         except BaseException:
             trainer.signal(signal.SIGKILL)  # nobody watches it any more
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
         if end is End.UNSTORED:
-            self._await_storage()
+            self._await_storage(lambda: self._artifacts.probe(attempt.unstored))
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end
 
     def _is_together(self) -> bool:
         """Whether job store and objects belong together, so that what this worker writes will be found."""
-        while not self._together and not self.stopping:
+        if not self._together:
             try:
-                check_together(self._store.redis, self._artifacts)
-            except StorageError:
-                self._await_storage()
+                self._together = self._await_storage(self._check_together)
             except StoresApartError as apart:
                 LOG.critical("no job is taken, and the worker gives up: %s", apart)
                 self.ask_to_stop()
                 self._give_up()
-            else:
-                self._together = True
         return self._together and not self.stopping
 
-    def _await_storage(self) -> None:
-        """Wait until objects can be stored again; no live worker is this one meanwhile."""
-        self._be_ready(ready=False)
+    def _check_together(self) -> None:
+        check_together(self._store.redis, self._artifacts, name=False)
+
+    def _await_storage(self, use: Callable[[], None]) -> bool:
+        """Use the objects as soon as they can be used, which is said; no live worker is this one meanwhile."""
         pause = PROBE_PAUSE_S
         while not self.stopping:
             try:
-                self._artifacts.probe()
-            except StorageError as failure:
-                LOG.error("objects cannot be stored; no job is taken until they can: %s", failure)  # noqa: TRY400 - said often
+                use()
+            except (StorageError, StoresUnnamedError) as failure:
+                LOG.error("objects cannot be used; no job is taken until they can: %s", failure)  # noqa: TRY400 - said often
+                self._be_ready(ready=False)
                 self._rest(pause)
                 pause = min(2 * pause, LONGEST_PROBE_PAUSE_S)
             else:
-                LOG.warning("objects can be stored")
-                self._be_ready(ready=True)
-                return
+                if self._unready:
+                    LOG.warning("objects can be used")
+                    self._be_ready(ready=True)
+                return True
+        return False
 
     def _be_ready(self, *, ready: bool) -> None:
         self._unready = not ready

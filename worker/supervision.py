@@ -50,7 +50,13 @@ class End(Enum):
 
 
 class Attempt:
-    """Supervises one claim: feeds the trainer, renews the lease, records progress and the end."""
+    """Supervises one claim: feeds the trainer, renews the lease, records progress and the end.
+
+    Attributes
+    ----------
+    unstored
+        Bytes that the attempt needed room for and did not find.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Attempt:
         self._events = events
         self._store = store
         self._settings = settings
+        self.unstored = 0
         self._reason: Reason | None = None
         self._latest = LatestProgress()
         self._wall_time_s = self._record.spec.get("limits", {}).get("wall_time_s") or math.inf
@@ -195,6 +202,7 @@ class Attempt:
             case "stopped" if self._reason is Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
             case "unstored":
+                self.unstored = message["bytes"]
                 self._give_up(Loss.UNSTORED, "its results could not be stored")
                 return End.UNSTORED
             case other:

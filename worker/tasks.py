@@ -11,6 +11,7 @@ import billiard
 from celery import signals
 from celery.worker import state
 
+from service.artifacts import StorageError
 from service.config import Settings
 from service.contract.names import TASK_HINT
 from worker.app import DEFAULT_REDIS_URL, app
@@ -21,7 +22,7 @@ LOG = logging.getLogger(__name__)
 STOP_SIGNAL: Final = signal.SIGUSR2
 """From Celery's main process to the one that runs tasks; Celery's pool takes SIGTERM for itself."""
 GIVE_UP_SIGNAL: Final = signal.SIGUSR2
-"""The other way, when no trainer can be started."""
+"""The other way, when this worker cannot do any job."""
 
 _STATION: Final[list[Station]] = []  # Celery hands a task nothing of its process, so the process's state is kept here
 
@@ -29,7 +30,8 @@ _STATION: Final[list[Station]] = []  # Celery hands a task nothing of its proces
 @app.task(name=TASK_HINT)
 def hint() -> None:
     """Take the best ready job: the hint says only that there may be one."""
-    _STATION[0].take()
+    for station in _STATION:  # none where it could not be made, and this process is about to end
+        station.take()
 
 
 @signals.setup_logging.connect
@@ -61,8 +63,14 @@ def _give_up() -> None:
 
 @signals.worker_process_init.connect
 def _open_station(**_: Any) -> None:
-    settings = Settings()
-    station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL, _give_up)
+    try:
+        settings = Settings()
+        station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL, _give_up)
+    except Exception as failure:  # whatever it is, Celery would log it and go on, with hints that nobody can follow
+        unforeseen = not isinstance(failure, StorageError)
+        LOG.critical("the worker cannot start and gives up: %s", failure, exc_info=unforeseen)
+        _give_up()
+        return
     _STATION[:] = [station]
     signal.signal(STOP_SIGNAL, _stop_station)
     station.open()

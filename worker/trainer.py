@@ -2,8 +2,8 @@
 
 It speaks JSON lines. It reads ``{"type": "run", …}`` and ``{"type": "cancel"}`` from its standard input, and ends when
 that ends. It writes, to what was its standard output: ``ready`` once torch is imported and it can take a job;
-``progress``; ``tick`` now and then; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``. What
-libraries print goes to standard error, so it cannot break a line.
+``progress``; ``tick`` now and then; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``, the
+last with the bytes that there must be room for. What libraries print goes to standard error, so it cannot break a line.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import IO, Any, Final
 
-from service.artifacts import ArtifactStore, is_storage_fault
+from service.artifacts import ArtifactStore, StorageError, is_storage_fault
 from service.config import Settings
 from service.contract.job import ArtifactRef
 from worker.executor import Executor, JobInput, Report, Stopped, UserError, load_executor
@@ -109,7 +109,7 @@ class Trainer:
         except Exception as error:  # whatever a job meets ends that job and is told to the supervisor, not the queue
             LOG.exception("job %s failed", job.job_id)
             if is_storage_fault(error):
-                return {"type": "unstored"}
+                return {"type": "unstored", "bytes": _discarded(job) + getattr(error, "size", 0)}
             if _out_of_memory(error):
                 detail = "Memory ran out, in smaller parts as well."
                 return {"type": "failed", "code": OUT_OF_MEMORY, "detail": detail, "origin": "system"}
@@ -117,6 +117,14 @@ class Trainer:
             return {"type": "failed", "code": "internal_error", "detail": detail, "origin": "system"}
         artifacts = {name: ref.model_dump(mode="json") for name, ref in outcome.artifacts.items()}
         return {"type": "done", "artifacts": artifacts}
+
+
+def _discarded(job: JobInput) -> int:
+    """Make room again, and return how much."""
+    try:
+        return job.discard()
+    except StorageError:  # it is read-only or away, and its room is not what lacks
+        return 0
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -40,7 +40,7 @@ class Died:
     trainer: "TrainerProcess"
     returncode: int
     last_words: str
-    """The end of what it wrote to its standard error."""
+    """The end of what it wrote to its standard error since its job began."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ class TrainerProcess:
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Write one order. A trainer that cannot take it has died, and its death is an event of its own."""
+        if message["type"] == "run":
+            self._last_words.forget()  # what another job wrote is not this one's error
         try:
             self._input.write(json.dumps(message).encode() + b"\n")
             self._input.flush()
@@ -147,6 +149,10 @@ class LastWords:
         self._kept: deque[bytes] = deque(maxlen=LAST_LINES)
         self._thread = threading.Thread(target=self._listen, name="trainer-errors", daemon=True)
         self._thread.start()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._kept.clear()
 
     def text(self) -> str:
         """Return the end of it, once the process has died."""

@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         artifacts = ArtifactStore.of(settings)
         _check_stores(client, artifacts)
         datasets = Datasets(DatasetStore(client), artifacts, limits)
-        reconciler = Reconciler(store, dispatcher, datasets, interval_s=settings.reconcile_s)
+        reconciler = Reconciler(store, dispatcher, datasets, objects=artifacts, interval_s=settings.reconcile_s)
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
         in_loop = connect_in_loop(settings.redis_url)
         ServiceState(
@@ -129,6 +129,6 @@ def _check_stores(client: redis.Redis, artifacts: ArtifactStore) -> None:
     with suppress(FileNotFoundError):
         tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
     try:
-        check_together(client, artifacts)
+        check_together(client, artifacts, name=True)
     except (redis.RedisError, StorageError) as failure:
         LOG.warning("one of the stores does not answer yet: %s", failure)

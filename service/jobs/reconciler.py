@@ -8,9 +8,10 @@ from typing import Final
 import redis
 from redis.exceptions import LockError
 
+from service.artifacts import ArtifactStore, StorageError
 from service.datasets.datasets import Datasets
 from service.jobs.dispatch import Dispatcher
-from service.jobstore import JobStore, keys
+from service.jobstore import JobStore, StoresApartError, check_together, keys
 
 LOG = logging.getLogger(__name__)
 
@@ -24,10 +25,19 @@ MOST_STEPS: Final = 100
 class Reconciler:
     """A thread that makes a pass every `interval_s`. Of several such threads, one at a time does."""
 
-    def __init__(self, store: JobStore, dispatcher: Dispatcher, datasets: Datasets, *, interval_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        dispatcher: Dispatcher,
+        datasets: Datasets,
+        *,
+        objects: ArtifactStore | None = None,
+        interval_s: float = 1.0,
+    ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._datasets = datasets
+        self._objects = objects
         self._interval_s = interval_s
         self._strays = 0
         self._stopping = threading.Event()
@@ -55,6 +65,7 @@ class Reconciler:
         if not lock.acquire(blocking=False):
             return False
         try:
+            self._name_stores()
             lost = self._store.reconcile()
             strays = sum(self._store.strays().values())
             if strays > self._strays:
@@ -77,6 +88,15 @@ class Reconciler:
             except LockError:  # it ran out during a slow pass; the pass is idempotent
                 LOG.info("a pass took longer than %g s", LOCK_S)
         return True
+
+    def _name_stores(self) -> None:
+        """Give the stores the id that workers wait for: one was away when this process started, or was lost."""
+        if self._objects is None or self._store.redis.exists(keys.STORE):
+            return
+        try:
+            check_together(self._store.redis, self._objects, name=True)
+        except (StorageError, StoresApartError) as failure:
+            LOG.warning("the objects have no id yet, so that no worker takes a job: %s", failure)
 
     def _run(self) -> None:
         away = False

@@ -20,7 +20,7 @@ from service.jobstore.errors import (
     StaleFence,
 )
 from service.jobstore.feed import RevisionFeed
-from service.jobstore.identity import StoresApartError, check_together
+from service.jobstore.identity import StoresApartError, StoresUnnamedError, check_together
 from service.jobstore.listing import JobQuery
 from service.jobstore.pages import Page
 from service.jobstore.records import KeptJob
@@ -45,6 +45,7 @@ __all__ = [
     "RevisionFeed",
     "StaleFence",
     "StoresApartError",
+    "StoresUnnamedError",
     "broker_url",
     "check_together",
     "connect",

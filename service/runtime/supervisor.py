@@ -213,9 +213,13 @@ def _name_of(settings: Settings) -> str:
 
 def _check_stores(settings: Settings, redis_url: str) -> None:
     """Refuse to start where job store and objects belong to different services; what is away is waited for later."""
+    try:
+        objects = ArtifactStore.of(settings)
+    except StorageError as failure:
+        raise ServeError(str(failure)) from failure
     with connect(redis_url) as client:
         try:
-            check_together(client, ArtifactStore.of(settings))
+            check_together(client, objects, name=True)
         except StoresApartError as apart:
             raise ServeError(str(apart)) from apart
         except (redis.RedisError, StorageError) as failure:

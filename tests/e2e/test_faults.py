@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from service.artifacts import ArtifactStore
 from service.jobs.dispatch import Dispatcher
-from service.jobstore import JobStore, connect
+from service.jobstore import JobStore, check_together, connect
 from tests.support.job_records import submit
 from tests.support.service import Service, running_valkey, slow_job
 
@@ -93,6 +94,7 @@ def test_a_valkey_that_hangs_is_an_error_while_it_hangs_and_loses_nothing(servic
 def test_a_worker_that_cannot_start_a_trainer_ends_and_says_so(tmp_path: Path) -> None:
     with running_valkey(tmp_path / "valkey") as valkey, connect(valkey.url) as client:
         store, dispatcher = JobStore(client), Dispatcher(valkey.url, client)
+        check_together(client, ArtifactStore(tmp_path / "artifacts"), name=True)
         job = submit(store)
         assert dispatcher.send()
         dispatcher.close()

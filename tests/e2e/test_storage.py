@@ -1,6 +1,8 @@
 """Storage that is full, read-only or broken for a while: nothing is spent, nothing fails, and it is said."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -8,7 +10,8 @@ import pytest
 
 from tests.e2e.conftest import QUICK
 from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
-from tests.support.service import Service, descendants, pause, slow_job
+from tests.support.service import ROOT, Service, descendants, pause, slow_job
+from tests.support.slow_executor import LARGE_BYTES, Behaviour
 
 pytestmark = pytest.mark.e2e
 
@@ -53,6 +56,31 @@ def has_no_worker(service: Service) -> bool:
     return False
 
 
+@pytest.mark.parametrize(("command", "status"), [("serve", 2), ("worker", os.EX_UNAVAILABLE)])
+def test_a_store_that_cannot_be_opened_is_said_and_ends_what_needs_it(
+    tmp_path: Path, redis_url: str, command: str, status: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"a file where a folder belongs, which root cannot pass either")
+    given = {
+        "DEEPLIMIT_REDIS_URL": redis_url,
+        "DEEPLIMIT_DATA_DIR": str(tmp_path / "data"),
+        "DEEPLIMIT_ARTIFACTS_URL": str(tmp_path / "file" / "artifacts"),
+        "DEEPLIMIT_PORT": "0",
+        "PYTHONPATH": str(ROOT),
+    }
+    ended = subprocess.run(
+        [str(Path(sys.executable).parent / "deeplimit"), command],
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert f"no objects can be kept in {tmp_path / 'file' / 'artifacts'}: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_api_on_a_full_disk_refuses_for_now_and_is_not_ready(service: Service) -> None:
     with full_for(service.pid_of("service.api.server")):
         assert is_refused_for_now(service.client.get("/readyz"))
@@ -73,6 +101,21 @@ def test_jobs_wait_for_a_full_disk_and_spend_nothing(own_service: Service) -> No
     ended = [own_service.wait_for(job, "succeeded") for job in jobs]
     assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
     own_service.ready_trainer()
+
+
+def test_a_job_waits_for_room_for_all_of_its_results(own_service: Service) -> None:
+    own_service.start()
+    own_service.ready_trainer()
+    with full_for(*below(own_service, "worker.trainer", "billiard.spawn"), room=LARGE_BYTES // 2):
+        job_id = own_service.submit(slow_job(behaviour=Behaviour.LARGE))
+        assert has_no_worker(own_service)
+        pause(4.0)  # a job that was given back waits for 1 s, and then for 2 s
+        assert own_service.job(job_id)["status"] == "queued"
+        assert own_service.log.count(f"job {job_id}: attempt") == 1, "it is not computed for nothing"
+        assert own_service.client.get("/v1/capabilities").json()["workers"] == []
+    ended = own_service.wait_for(job_id, "succeeded")
+    assert (ended["attempt"], ended["crashes"], ended["outages"]) == (1, 0, 0)
+    assert own_service.log.count(f"job {job_id}: attempt") == 2
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

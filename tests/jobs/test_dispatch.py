@@ -1,6 +1,7 @@
 """Hints reach Celery's queue, are topped up when they are lost, and hold nobody up."""
 
 import json
+import os
 import re
 import socket
 import threading
@@ -15,7 +16,8 @@ from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, QueueFull, connect, keys
+from service.jobstore import JobStore, QueueFull, check_together, connect, keys
+from tests.support.faults.disk import full_for
 from tests.support.job_records import claimed, expire_lease, new_job, submit
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -87,6 +89,20 @@ def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore,
     expire_lease(store, claim.record.id)
     assert Reconciler(store, dispatcher, datasets).once()
     assert (store.queued(), dispatcher.pending()) == (1, 1)
+    dispatcher.close()
+
+
+def test_stores_without_an_id_get_one_in_a_pass_once_objects_can_be_written(
+    redis_url: str, store: JobStore, datasets: Datasets, tmp_path: Path
+) -> None:
+    dispatcher, objects = Dispatcher(redis_url, store.redis), ArtifactStore(tmp_path / "named")
+    reconciler = Reconciler(store, dispatcher, datasets, objects=objects)
+    with full_for(os.getpid()):
+        assert reconciler.once()
+    assert objects.identity() is None
+    assert reconciler.once()
+    assert objects.identity()
+    check_together(store.redis, objects, name=False)
     dispatcher.close()
 
 

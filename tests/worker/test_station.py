@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import JobStatus
-from service.jobstore import JobStore
+from service.jobstore import JobStore, check_together, connect
 from tests.support.job_records import submit
-from tests.support.service import ROOT, slow_job
+from tests.support.service import ROOT, SLOW, slow_job
 from worker import station as module
 from worker.station import Station
 
@@ -34,6 +35,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def opened(redis_url: str, folder: Path, executor: str, told: list[str], start_s: float = 120.0) -> Iterator[Station]:
+    with connect(redis_url) as client:
+        check_together(client, ArtifactStore(folder / "artifacts"), name=True)  # as the API does
     settings = Settings(data_dir=folder, executor=executor, start_s=start_s)
     station = Station(settings, redis_url, lambda: told.append("gave up"))
     station.open()
@@ -127,3 +130,60 @@ def test_one_that_is_told_to_stop_does_not_wait_for_the_next_attempt(
         monkeypatch.setattr(broken, "_rest", stop_then_rest)
         broken.take()
     assert told == []
+
+
+def test_one_that_cannot_read_the_id_of_its_objects_looks_ever_more_seldom(
+    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE_PAUSE_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PROBE_PAUSE_S", 0.05)
+    identity = tmp_path / "artifacts" / "store-id"
+    job = submit(store, spec=slow_job())
+    pauses: list[float] = []
+    with opened(redis_url, tmp_path, SLOW, []) as blind:
+        kept = identity.read_bytes()
+        identity.unlink()
+        identity.symlink_to("store-id")  # nobody can follow it; everything else can be read and written
+        blind._artifacts.probe()
+        resting = blind._rest
+
+        def rest(seconds: float) -> None:
+            pauses.append(seconds)
+            assert blind._unready
+            resting(seconds)
+            if len(pauses) == 5:
+                identity.unlink()
+                identity.write_bytes(kept)
+
+        monkeypatch.setattr(blind, "_rest", rest)
+        blind.take()
+        assert not blind._unready
+    ended = store.get(job.id)
+    assert ended is not None
+    assert ended.status is JobStatus.SUCCEEDED
+    assert pauses == [0.01, 0.02, 0.04, 0.05, 0.05]
+
+
+def test_one_that_comes_before_the_api_waits_for_it(
+    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE_PAUSE_S", 0.01)
+    job = submit(store, spec=slow_job())
+    pauses: list[float] = []
+    with opened(redis_url, tmp_path, SLOW, []) as early:
+        store.redis.delete("deeplimit:store")
+        resting = early._rest
+
+        def rest(seconds: float) -> None:
+            pauses.append(seconds)
+            assert early._unready
+            resting(seconds)
+            if len(pauses) == 3:
+                check_together(store.redis, early._artifacts, name=True)
+
+        monkeypatch.setattr(early, "_rest", rest)
+        early.take()
+    ended = store.get(job.id)
+    assert ended is not None
+    assert ended.status is JobStatus.SUCCEEDED
+    assert pauses == [0.01, 0.02, 0.04]

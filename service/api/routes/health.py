@@ -39,7 +39,7 @@ def readyz(jobs: JobsOf) -> Response:
     """Write to the job store and to the store of objects, and look whether these belong together."""
     jobs.store.ready()
     jobs.artifacts.probe()
-    check_together(jobs.store.redis, jobs.artifacts)
+    check_together(jobs.store.redis, jobs.artifacts, name=True)
     return json_response(Health(status="ready").model_dump_json())
 
 

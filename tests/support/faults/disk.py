@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def full_for(*pids: int) -> Iterator[None]:
-    """Have every write of these processes to a file fail (EFBIG), as on a disk that is full."""
+def full_for(*pids: int, room: int = 0) -> Iterator[None]:
+    """Have writes of these processes to a file fail (EFBIG) beyond its first `room` bytes, as on a full disk."""
     before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
     for pid, (_, hard) in before.items():
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, hard))
     try:
         yield
     finally:
