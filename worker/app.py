@@ -2,10 +2,13 @@
 
 import contextlib
 import importlib
+import logging
 import os
-from types import ModuleType
+import signal
+from types import FrameType, ModuleType
 from typing import Any, Final
 
+import billiard
 from celery import Celery, bootsteps
 from celery.loaders.app import AppLoader
 from celery.worker.consumer import Consumer
@@ -16,7 +19,16 @@ from service.config import Settings
 from service.contract.names import QUEUE
 from service.jobstore import broker_url
 
+LOG = logging.getLogger(__name__)
+
 PULSE_S: Final = 1.0
+SIGN_SIGNAL: Final = signal.SIGURG
+"""From the process that runs tasks to Celery's main process: a sign of life. Who does not listen for it ignores it."""
+SIGN_S: Final = 5.0
+SILENT_PULSES: Final = 20
+"""Pulses without a sign of life after which the process that runs tasks hangs."""
+START_PULSES: Final = 60
+"""The same, before the first sign: a spawned process imports Celery anew, and the machine may be busy."""
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -28,8 +40,8 @@ class Installed(AppLoader):
         return importlib.import_module(module, package)
 
 
-class Pulse(bootsteps.StartStopStep):
-    """Writes to whoever started this process, from the event loop: one that hangs is found out by its silence."""
+class _EachPulse(bootsteps.StartStopStep):
+    """Does something from the event loop, again and again while the broker is connected."""
 
     requires = (Tasks,)
 
@@ -39,20 +51,57 @@ class Pulse(bootsteps.StartStopStep):
 
     def start(self, consumer: Consumer) -> None:
         """Begin, whenever the broker is connected."""
-        descriptor: int = consumer.app.conf.pulse_fd
-
-        def beat() -> None:
-            with contextlib.suppress(OSError):  # so many are waiting to be read, or nobody reads any more
-                os.write(descriptor, b".")
-
-        beat()
-        self._entry = consumer.timer.call_repeatedly(PULSE_S, beat)
+        self.beat(consumer)
+        self._entry = consumer.timer.call_repeatedly(PULSE_S, self.beat, (consumer,))
 
     def stop(self, consumer: Consumer) -> None:
         """End, when the connection does."""
         del consumer
         if self._entry is not None:
             self._entry.cancel()
+
+    def beat(self, consumer: Consumer) -> None:
+        """Do it once."""
+        raise NotImplementedError
+
+
+class Pulse(_EachPulse):
+    """Writes to whoever started this process: one that hangs is found out by its silence."""
+
+    def beat(self, consumer: Consumer) -> None:
+        """Write a byte."""
+        with contextlib.suppress(OSError):  # so many are waiting to be read, or nobody reads any more
+            os.write(consumer.app.conf.pulse_fd, b".")
+
+
+class PoolWatch(_EachPulse):
+    """Kills a process that runs tasks and gives no sign of life any more: Celery starts another.
+
+    Pulses are counted and not seconds, so that nothing is held against it where this process itself was stopped.
+    """
+
+    def __init__(self, consumer: Consumer, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._pid: int | None = None
+        self._silent = 0
+        self._most = START_PULSES
+        signal.signal(SIGN_SIGNAL, self._hear)
+
+    def beat(self, consumer: Consumer) -> None:
+        """Count one more pulse without a sign."""
+        del consumer
+        pid = next((child.pid for child in billiard.active_children()), None)
+        if pid != self._pid:
+            self._pid, self._silent, self._most = pid, 0, START_PULSES
+        self._silent += 1
+        if pid is not None and self._silent > self._most:
+            LOG.error("process %d, which runs tasks, hangs: it gives no sign of life and is replaced", pid)
+            self._silent = 0
+            os.kill(pid, signal.SIGKILL)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._silent, self._most = 0, SILENT_PULSES
 
 
 def create_app(settings: Settings) -> Celery:
@@ -78,7 +127,7 @@ def create_app(settings: Settings) -> Celery:
         worker_pool="prefork",
         worker_concurrency=1,
         worker_pool_start_method="spawn",  # torch after fork hangs
-        worker_proc_alive_timeout=60.0,  # a spawned process imports Celery anew, and the machine may be busy
+        worker_proc_alive_timeout=START_PULSES * PULSE_S,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
@@ -92,6 +141,7 @@ def create_app(settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
     )
+    app.steps["consumer"].add(PoolWatch)
     if settings.pulse_fd is not None:
         app.conf.pulse_fd = settings.pulse_fd
         app.steps["consumer"].add(Pulse)

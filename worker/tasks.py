@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from celery.worker import state
 from service.artifacts import StorageError
 from service.config import Settings
 from service.contract.names import TASK_HINT
-from worker.app import DEFAULT_REDIS_URL, app
+from worker.app import DEFAULT_REDIS_URL, SIGN_S, SIGN_SIGNAL, app
 from worker.station import Station
 
 LOG = logging.getLogger(__name__)
@@ -61,8 +62,17 @@ def _give_up() -> None:
     os.kill(os.getppid(), GIVE_UP_SIGNAL)
 
 
+def _give_signs() -> None:
+    """Tell Celery's main process again and again that this one runs; a thread of its own, which waits for no server."""
+    pause, main = threading.Event(), os.getppid()
+    while os.getppid() == main:  # else it has died, and the signal would be another's
+        os.kill(main, SIGN_SIGNAL)
+        pause.wait(SIGN_S)
+
+
 @signals.worker_process_init.connect
 def _open_station(**_: Any) -> None:
+    threading.Thread(target=_give_signs, name="signs", daemon=True).start()
     try:
         settings = Settings()
         station = Station(settings, settings.redis_url or DEFAULT_REDIS_URL, _give_up)

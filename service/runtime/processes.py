@@ -152,7 +152,7 @@ class Crew:
             self._schedule(ended)
 
     def stop(self) -> None:
-        """End every process, rank by rank, and kill what does not end in time."""
+        """End every process, rank by rank, and kill what does not end in time; nothing is left for a second call."""
         for rank in sorted({member.role.rank for member in self._members.values()}):
             members = [member for member in self._members.values() if member.role.rank == rank]
             for member in members:
@@ -164,6 +164,7 @@ class Crew:
                 member.sweep()
         for member in self._members.values():
             member.ended.wait(1.0)
+        self._members.clear()
 
     def _schedule(self, ended: Member) -> None:
         name = ended.role.name

@@ -31,6 +31,8 @@ from service.runtime.watchdog import (
     Watchdog,
     api_answers,
     server_answers,
+    server_serves,
+    take_pulses,
     worker_answers,
 )
 
@@ -88,8 +90,8 @@ def serve_worker(settings: Settings) -> int:
         opened.callback(crew.stop)
         name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
         children = _for_children(settings, settings.redis_url, workers=1)
-        answers = server_answers(settings.redis_url, min(settings.probe_s, LONGEST_ANSWER_S))
-        _watch(crew, settings, list(_start_workers(crew, children, name, opened, answers)), opened)
+        serves = server_serves(settings.redis_url, min(settings.probe_s, LONGEST_ANSWER_S))
+        _watch(crew, settings, list(_start_workers(crew, children, name, opened, serves)), opened)
         return crew.watch(give_up=True)
 
 
@@ -175,17 +177,16 @@ def _assemble(
         )
     )
     timeout = min(settings.probe_s, LONGEST_ANSWER_S)
-    redis_answers = server_answers(redis_url, timeout)
     probes = [Probe("api", api_answers(base_url(listening), timeout))]
     if settings.redis_url is None:
-        probes.append(Probe("valkey", redis_answers))
-    probes += _start_workers(crew, children, name, opened, redis_answers)
+        probes.append(Probe("valkey", server_answers(redis_url, timeout)))
+    probes += _start_workers(crew, children, name, opened, server_serves(redis_url, timeout))
     _watch(crew, settings, probes, opened)
     return listening
 
 
 def _start_workers(
-    crew: Crew, settings: Settings, name: str, opened: contextlib.ExitStack, redis_answers: Callable[[], bool]
+    crew: Crew, settings: Settings, name: str, opened: contextlib.ExitStack, redis_serves: Callable[[], bool]
 ) -> Iterator[Probe]:
     """Start the workers, each with a pipe for its pulses, and say how to ask them."""
     for number in range(settings.workers):
@@ -193,14 +194,16 @@ def _start_workers(
         for descriptor in (reading, writing):
             opened.callback(os.close, descriptor)
             os.set_blocking(descriptor, False)
-        role = _worker_role(settings.model_copy(update={"pulse_fd": writing}), name, number)
+        role = _worker_role(settings.model_copy(update={"pulse_fd": writing}), name, number, reading)
         crew.start(role)
-        yield Probe(role.name, worker_answers(reading, redis_answers), MISSED_BY_WORKER)
+        yield Probe(role.name, worker_answers(reading, redis_serves), MISSED_BY_WORKER)
 
 
 def _watch(crew: Crew, settings: Settings, probes: Sequence[Probe], opened: contextlib.ExitStack) -> None:
     watchdog = Watchdog(crew, probes, interval_s=settings.probe_s, start_s=settings.start_s)
     watchdog.start()
+    opened.callback(watchdog.join)  # before the pipes that it reads are closed
+    opened.callback(crew.stop)  # which must not wait for an answer that is under way
     opened.callback(watchdog.stop)
 
 
@@ -236,6 +239,12 @@ def _release(redis_url: str, holder: str) -> None:
         else:
             if released:
                 LOG.warning("%d jobs of a dead worker wait again", released)
+
+
+def _bury(pulses: int, redis_url: str, holder: str) -> None:
+    """Clear up after a dead worker: what it held is free, and its pulses are no sign of its successor's life."""
+    take_pulses(pulses)
+    _release(redis_url, holder)
 
 
 def keep_others_out(data_dir: Path) -> None:
@@ -279,7 +288,7 @@ def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:
     )
 
 
-def _worker_role(settings: Settings, name: str, number: int) -> Role:
+def _worker_role(settings: Settings, name: str, number: int, pulses: int) -> Role:
     threads = str(settings.torch_threads)
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     called = f"{name}/{number}"
@@ -296,7 +305,7 @@ def _worker_role(settings: Settings, name: str, number: int) -> Role:
         stop_within=STOP_WITHIN[WORKERS],
         environment=environment,
         descriptors=() if settings.pulse_fd is None else (settings.pulse_fd,),
-        on_end=partial(_release, str(settings.redis_url), f"{called}/"),
+        on_end=partial(_bury, pulses, str(settings.redis_url), f"{called}/"),
     )
 
 

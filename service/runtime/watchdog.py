@@ -72,8 +72,11 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask nobody any more."""
+        """Kill nobody any more; a question that is under way may go on for some seconds."""
         self._stopping.set()
+
+    def join(self) -> None:
+        """Wait for that question to end, after :meth:`stop`."""
         self._thread.join(LONGEST_ANSWER_S * (1 + len(self._probes)))
 
     def _run(self) -> None:
@@ -81,7 +84,10 @@ class Watchdog:
             for probe in self._probes:
                 member = self._crew.member(probe.role)
                 if member is not None and not member.ended.is_set() and not self._stopping.is_set():
-                    self._ask(member, probe)
+                    try:
+                        self._ask(member, probe)
+                    except Exception:  # too many open files, say: nobody would be watched from then on
+                        LOG.exception("%s could not be asked for a sign of life", probe.role)
 
     def _ask(self, member: Member, probe: Probe) -> None:
         if probe.answers():
@@ -98,9 +104,14 @@ class Watchdog:
             member.sweep()
 
 
+def _client(url: str, timeout_s: float) -> redis.Redis:
+    client: redis.Redis = redis.Redis.from_url(url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), protocol=2)
+    return client
+
+
 def server_answers(url: str, timeout_s: float) -> Callable[[], bool]:
     """Make a probe of a Redis server; one that loads its files or refuses something does answer."""
-    client: redis.Redis = redis.Redis.from_url(url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), protocol=2)
+    client = _client(url, timeout_s)
 
     def answers() -> bool:
         try:
@@ -117,6 +128,21 @@ def server_answers(url: str, timeout_s: float) -> Callable[[], bool]:
     return answers
 
 
+def server_serves(url: str, timeout_s: float) -> Callable[[], bool]:
+    """Make a probe of whether clients can work with a Redis server: while it loads or refuses something they cannot."""
+    client = _client(url, timeout_s)
+
+    def serves() -> bool:
+        try:
+            with client:  # so that no connection outlives the server's process
+                client.ping()
+        except redis.RedisError:
+            return False
+        return True
+
+    return serves
+
+
 def api_answers(address: str, timeout_s: float) -> Callable[[], bool]:
     """Make a probe of an API; whatever it answers, it does not hang."""
 
@@ -130,16 +156,22 @@ def api_answers(address: str, timeout_s: float) -> Callable[[], bool]:
     return answers
 
 
-def worker_answers(pulses: int, broker_answers: Callable[[], bool]) -> Callable[[], bool]:
+def worker_answers(pulses: int, broker_serves: Callable[[], bool]) -> Callable[[], bool]:
     """Make a probe of Celery's main process, which writes into a pipe while its loop turns.
 
     Without its broker it waits for that, and nothing is held against it.
     """
 
     def answers() -> bool:
-        with contextlib.suppress(BlockingIOError):
-            if os.read(pulses, PULSES):
-                return True
-        return not broker_answers()
+        return take_pulses(pulses) > 0 or not broker_serves()
 
     return answers
+
+
+def take_pulses(pulses: int) -> int:
+    """Empty the pipe of a worker, and count what was in it."""
+    taken = 0
+    with contextlib.suppress(BlockingIOError):
+        while read := os.read(pulses, PULSES):
+            taken += len(read)
+    return taken

@@ -52,3 +52,19 @@ def test_a_process_of_serve_that_hangs_is_replaced(watched: Service, role: str, 
     watched.client.close()  # what it held to an API that hung
     watched.connect()
     assert watched.wait_for(watched.submit(slow_job()), "succeeded")["crashes"] == 0
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "with a job"])
+def test_a_pool_process_that_hangs_is_replaced(watched: Service, busy: bool) -> None:
+    watched.ready_trainer()
+    job_id = watched.submit(slow_job(seconds=1.0)) if busy else None
+    if job_id is not None:
+        watched.wait_running(job_id)
+    hung = watched.pid_of("billiard.spawn")
+    os.kill(hung, signal.SIGSTOP)
+    if job_id is None:
+        job_id = watched.submit(slow_job())
+    job = watched.wait_for(job_id, "succeeded", within=80)
+    assert gone({hung: ""})
+    assert f"process {hung}, which runs tasks, hangs" in watched.log
+    assert (job["attempt"], job["crashes"], job["outages"]) == ((2, 0, 1) if busy else (1, 0, 0))
