@@ -121,6 +121,7 @@ def test_a_lost_hint_costs_a_second(service: Service) -> None:
     configuration = dict(
         line.split(" ", 1) for line in (service.data_dir / "valkey" / "valkey.conf").read_text().splitlines()
     )
-    with connect(f"redis://:{configuration['requirepass']}@127.0.0.1:{configuration['port']}/0") as client:
+    socket = configuration["unixsocket"].strip('"')
+    with connect(f"unix://:{configuration['requirepass']}@{socket}") as client:
         client.delete("deeplimit")
     assert service.wait_for(waiting, "succeeded", within=5)["attempt"] == 1
