@@ -21,7 +21,7 @@ import redis
 
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
-from service.jobstore import JobStore, StoresApartError, check_together, connect
+from service.jobstore import JobStore, StoresApartError, StoresUnnamedError, check_together, connect
 from service.runtime.processes import Crew, Role
 from service.runtime.valkey import ValkeyError, ValkeyServer
 from service.runtime.watchdog import (
@@ -222,7 +222,9 @@ def _check_stores(settings: Settings, redis_url: str) -> None:
         raise ServeError(str(failure)) from failure
     with connect(redis_url) as client:
         try:
-            check_together(client, objects, name=True)
+            check_together(client, objects, name=False)
+        except StoresUnnamedError:
+            LOG.info("the API gives job store and objects their id")
         except StoresApartError as apart:
             raise ServeError(str(apart)) from apart
         except (redis.RedisError, StorageError) as failure:

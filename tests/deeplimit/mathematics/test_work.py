@@ -99,11 +99,11 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @on_linux
 @pytest.mark.parametrize("name", ["deep", "many", "wide"])
 def test_one_gradient_keeps_a_few_numbers_a_state(name: str, peaks: dict[str, tuple[int, int]]) -> None:
-    """States, z and σ(z), three of shape (n, S, d), and little else; 32 MiB each here. A graph would keep more."""
+    """States and σ(z), two of shape (n, S, d), and little else; 32 MiB each here. A graph would keep more."""
     array = 8 * math.prod(SHAPES[name])
     assert array == 32 * 2**20
     added, _ = peaks[name]
-    assert 2.5 * array <= added <= 4 * array
+    assert 1.5 * array <= added <= 3 * array
 
 
 @on_linux

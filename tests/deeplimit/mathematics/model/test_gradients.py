@@ -38,7 +38,7 @@ MODELS = {
 }
 
 
-def problem(reference: Reference, memory: Memory | None = None) -> Problem:
+def problem(reference: Reference, memory: Memory | None = None, kernel: str = "auto") -> Problem:
     return Problem(
         reference.x.numpy(),
         reference.y.numpy(),
@@ -48,6 +48,7 @@ def problem(reference: Reference, memory: Memory | None = None) -> Problem:
         state_dim=reference.d,
         fixed={name: value.numpy() for name, value in reference.fixed.items()},
         memory=memory,
+        kernel=kernel,
     )
 
 
@@ -140,10 +141,10 @@ def stage_signs(ours: DiscretisedObjective, u: Tensor) -> Tensor:
 def test_going_through_the_samples_in_parts_changes_nothing(loss: str, model: str) -> None:
     reference = example("silu", loss, samples=11)
     u, v = (normal(reference.length(MODELS[model].size), seed) for seed in (1, 2))
-    whole = MODELS[model].build(problem(reference))
+    whole = MODELS[model].build(problem(reference, kernel="torch"))
     assert whole.chunk_size() > 11
     array = 4 * 8 * whole.kernel.steps * whole.kernel.stages
-    parts = MODELS[model].build(problem(reference, Memory(states=3 * (13 * array + 64))))
+    parts = MODELS[model].build(problem(reference, Memory(states=2 * 3 * (18 * array + 64)), "torch"))
     assert [len(x) for x, _ in parts.chunks()] == [3, 3, 3, 2]
     result, expected = parts.evaluate(u), whole.evaluate(u)
     assert result.objective == pytest.approx(expected.objective, rel=1e-14)

@@ -78,7 +78,7 @@ def test_a_study_is_the_same_as_one_by_one(
 def test_branches_are_carried_together(sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is carried from one model to the next: with it, a few evaluations each are all."""
     monkeypatch.setattr(Fitter, "carries_curvature", False)
-    training = Training(starts=8, gradient_tolerance=1e-6)
+    training = Training(starts=8, gradient_tolerance=1e-7)  # ‖g‖²/(4α) is below what is compared
     together = run_study(known_answers.two_moons(), (4, 8), None, training)
     carried = sum(8 in branch.points for branch in together.branches)
     assert carried > 1
