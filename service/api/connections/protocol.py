@@ -44,6 +44,7 @@ class PatientProtocol(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._awaited: object = None
         self._received = 0
+        self._ours = False  # whether at the last weighing it was we who did not read
         self._idle_since = 0.0
 
     @property
@@ -99,7 +100,7 @@ class PatientProtocol(H11Protocol):
         if state is h11.IDLE:
             self._timer = self.loop.call_later(HEADERS_S, self._headers_are_late)
         elif state is h11.SEND_BODY:
-            self._received = 0
+            self._received, self._ours = 0, False
             self._timer = self.loop.call_later(BODY_S, self._weigh_body)
 
     def _headers_are_late(self) -> None:
@@ -110,12 +111,12 @@ class PatientProtocol(H11Protocol):
             self.transport.close()  # a browser's spare connection, as a rule: nothing was asked, so nothing is answered
 
     def _weigh_body(self) -> None:
-        """Close the connection where the body comes too slowly; not where it is we who do not read."""
+        """Close the connection where the body comes too slowly; not where it is, or was, we who do not read."""
         ours = self.flow.read_paused or (self.cycle is not None and self.cycle.waiting_for_100_continue)
-        if not ours and self._received < BODY_BYTES_PER_S * BODY_S:
+        if not (ours or self._ours) and self._received < BODY_BYTES_PER_S * BODY_S:
             self.transport.close()
             return
-        self._received = 0
+        self._received, self._ours = 0, ours
         self._timer = self.loop.call_later(BODY_S, self._weigh_body)
 
     def _make_room(self) -> bool:
@@ -134,7 +135,13 @@ class PatientProtocol(H11Protocol):
         """Answer what is no request yet, and close the connection."""
         problem = Problem(title=status.phrase, status=status, detail=detail, code=code, request_id="")
         body = problem.model_dump_json(exclude_none=True).encode()
-        headers = {"Content-Type": MEDIA_TYPE, "Content-Length": f"{len(body)}", "Connection": "close"}
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": f"{len(body)}",
+            "Connection": "close",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = f"{RETRY_AFTER_S}"
         answer = h11.Response(status_code=status, headers=[*headers.items()], reason=status.phrase)
