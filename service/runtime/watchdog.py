@@ -104,43 +104,33 @@ class Watchdog:
             member.sweep()
 
 
-def _client(url: str, timeout_s: float) -> redis.Redis:
-    client: redis.Redis = redis.Redis.from_url(url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), protocol=2)
-    return client
-
-
 def server_answers(url: str, timeout_s: float) -> Callable[[], bool]:
     """Make a probe of a Redis server; one that loads its files or refuses something does answer."""
-    client = _client(url, timeout_s)
+    return _ping(url, timeout_s, refusal=True)
+
+
+def server_serves(url: str, timeout_s: float) -> Callable[[], bool]:
+    """Make a probe of whether clients can work with a Redis server: while it loads or refuses something they cannot."""
+    return _ping(url, timeout_s, refusal=False)
+
+
+def _ping(url: str, timeout_s: float, *, refusal: bool) -> Callable[[], bool]:
+    """Make a probe of a Redis server, which gives ``refusal`` where that is what it answers."""
+    client = redis.Redis.from_url(url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0), protocol=2)
 
     def answers() -> bool:
         try:
             with client:  # so that no connection outlives the server's process
                 client.ping()
-        except redis.BusyLoadingError:
-            return True
+        except redis.BusyLoadingError:  # a ConnectionError, though the server has answered
+            return refusal
         except (redis.ConnectionError, redis.TimeoutError):
             return False
         except redis.RedisError:
-            return True
+            return refusal
         return True
 
     return answers
-
-
-def server_serves(url: str, timeout_s: float) -> Callable[[], bool]:
-    """Make a probe of whether clients can work with a Redis server: while it loads or refuses something they cannot."""
-    client = _client(url, timeout_s)
-
-    def serves() -> bool:
-        try:
-            with client:  # so that no connection outlives the server's process
-                client.ping()
-        except redis.RedisError:
-            return False
-        return True
-
-    return serves
 
 
 def api_answers(address: str, timeout_s: float) -> Callable[[], bool]:
