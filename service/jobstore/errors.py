@@ -43,5 +43,9 @@ class QueueFull(JobStoreError):
     """As many jobs wait as may."""
 
 
+class JobLate(JobStoreError):
+    """Making the job took so long that the objects it was given were taken for nobody's, and are gone."""
+
+
 class InvalidCursor(JobStoreError):
     """The cursor is not one that a listing gave out."""

@@ -22,6 +22,7 @@ from service.jobstore.errors import (
     IllegalTransition,
     JobActive,
     JobFinished,
+    JobLate,
     JobNotFound,
     JobStoreError,
     QueueFull,
@@ -48,6 +49,7 @@ REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
         "illegal": IllegalTransition,
         "reused": IdempotencyKeyReused,
         "full": QueueFull,
+        "late": JobLate,
     }
 )
 """What a script answers instead of a change, and how it is raised."""
@@ -124,6 +126,8 @@ class JobStore:
             The key was used with another body.
         QueueFull
             As many jobs wait as may.
+        JobLate
+            The job was given objects, and is not announced.
         """
         args = self._creation(job, "" if idempotency_key is None else _digest(idempotency_key), body_sha256, hint)
         return _created(job, self._scripts["create"](args=args))
@@ -151,6 +155,7 @@ class JobStore:
             self.max_queued,
             QUEUE,
             hint,
+            "announced" if job.artifacts else "",
             *records.to_flat(records.fields_of(job)),
         ]
 
