@@ -131,7 +131,7 @@ def objects_verify(evidence: Evidence) -> Iterator[str]:
         if found is None:
             yield f"{whose}: {ref['path']} is not there"
         elif found != (ref["sha256"], ref["bytes"]):
-            yield f"{whose}: {ref['path']} has {found[1]} bytes of hash {found[0][:8]}, not {ref['bytes']} of {str(ref['sha256'])[:8]}"
+            yield f"{whose}: {ref['path']} holds {found[1]} bytes that are not the {ref['bytes']} that were written"
 
 
 def only_faulty_jobs_fail(evidence: Evidence) -> Iterator[str]:

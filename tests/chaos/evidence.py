@@ -1,9 +1,11 @@
 """What is there when all is over: records, indices, files, processes, and what the append-only file tells."""
 
+import contextlib
 import hashlib
 import json
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +21,9 @@ from tests.chaos.target import Target
 from tests.support.service import pause
 
 NO_OBJECT: Final = {"store-id", "ready"}
-PLACES: Final = (keys.QUEUED, keys.DEFERRED, keys.LEASES, keys.UNSETTLED)
+NOT_LEFT: Final = re.compile(r"/scratch/\w+/lock$|/tmp/deeplimit-upload-")
+"""Temporary files that are no leftovers: one of a process that lives, and those of uploads, which nobody sweeps."""
+PLACES: Final = (keys.QUEUED, keys.DEFERRED, keys.LEASES, keys.UNSETTLED, keys.UNSETTLED_JOBS)
 STRAYS: Final = tuple(keys.STRAYS + place for place in ("queue", "deferred", "leases"))
 Fields = Mapping[str, str]
 
@@ -71,16 +75,12 @@ def cleared(target: Target, within: float) -> bool:
     return _comes(within, lambda: not unreferenced(gather(target)))
 
 
-def _comes(within: float, holds: Any) -> bool:
+def _comes(within: float, holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        target_holds = False
-        try:
-            target_holds = holds()
-        except (redis.RedisError, FileNotFoundError):  # it is being replaced, or a file just went
-            target_holds = False
-        if target_holds:
-            return True
+        with contextlib.suppress(redis.RedisError, FileNotFoundError):  # it is being replaced, or a file just went
+            if holds():
+                return True
         pause(0.2)
     return False
 
@@ -107,7 +107,7 @@ def gather(target: Target) -> Evidence:
         places=places,
         datasets=datasets,
         objects=_files(target.objects),
-        temporary=[str(path) for path in target.temporary.rglob("*") if path.is_file()],
+        temporary=_temporary(target),
     )
 
 
@@ -128,16 +128,22 @@ def unreferenced(evidence: Evidence) -> list[str]:
 
 
 def _records(valkey: redis.Redis, prefix: str, index: str) -> dict[str, Fields]:
-    ids = _entries(valkey, index)
-    found = {}
-    for job_id in ids:
-        fields = valkey.hgetall(prefix + job_id)
-        found[job_id] = {name.decode(): value.decode() for name, value in fields.items()}  # type: ignore[union-attr]  # sync client
+    found: dict[str, Fields] = {}
+    for name in _entries(valkey, index):
+        fields: dict[bytes, bytes] = valkey.hgetall(prefix + name)  # type: ignore[assignment]  # sync client
+        found[name] = {field.decode(): value.decode() for field, value in fields.items()}
     return found
 
 
 def _entries(valkey: redis.Redis, index: str) -> list[str]:
-    return [entry.decode() for entry in valkey.zrange(index, 0, -1)]  # type: ignore[union-attr]  # sync client
+    entries: list[bytes] = valkey.zrange(index, 0, -1)  # type: ignore[assignment]  # sync client
+    return [entry.decode() for entry in entries]
+
+
+def _temporary(target: Target) -> list[str]:
+    folders = (target.temporary, target.data / "scratch")
+    paths = (str(path) for folder in folders for path in folder.rglob("*") if path.is_file())
+    return [path for path in paths if not NOT_LEFT.search(path)]
 
 
 def _files(folder: Path) -> dict[str, tuple[str, int]]:

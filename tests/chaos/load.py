@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -12,6 +13,9 @@ from tests.chaos.journal import Journal
 from tests.support.service import pause, slow_job
 from tests.support.slow_executor import Behaviour
 
+Note = Mapping[str, Any]
+NOTHING: Final[Note] = {}
+PATIENCE_S: Final = 300.0
 TIMEOUT_S: Final = 8.0
 MOST_OPEN: Final = 8
 """Jobs of one client that are under way; it waits for some of them before it submits another."""
@@ -25,6 +29,12 @@ BEHAVIOURS: Final = {
     Behaviour.REFUSING: 4,
 }
 """Kinds of jobs, and how many of a hundred are of each."""
+FAILURES: Final = {
+    Behaviour.DYING: "worker_lost",
+    Behaviour.RAISING: "internal_error",
+    Behaviour.REFUSING: "nothing_usable",
+}
+"""What those jobs fail with that are to fail."""
 SHORT_WALL_S: Final = 0.3
 INLINE: Final = {"source": "inline", "inputs": [[1.0], [-1.0], [0.5]], "targets": [2.0, -2.0, 0.9]}
 FORBIDDEN: Final = {"kind": "train", "data": {"source": "nowhere"}}
@@ -60,26 +70,25 @@ class Client:
     def _work(self, http: httpx.Client) -> None:
         draw = self.random.random()
         if len(self._open) >= MOST_OPEN:
-            self._look(http, wait=True)
-        elif draw < 0.03:
+            self._look(http, wait=draw < 0.3)
+        elif draw < 0.02:
             self._upload(http)
-        elif draw < 0.05:
+        elif draw < 0.03:
             self._ask(http, "forbidden", "POST", "/v1/jobs", json=FORBIDDEN)
-        elif draw < 0.55:
+        elif draw < 0.70:
             self._submit(http)
-        elif draw < 0.62 and self._open:
+        elif draw < 0.75 and self._open:
             self._ask(http, "cancel", "POST", f"/v1/jobs/{self.random.choice(self._open)}/cancel")
-        elif draw < 0.70 and self._done:
+        elif draw < 0.80 and self._done:
             self._delete(http)
         else:
-            self._look(http, wait=draw > 0.9)
+            self._look(http, wait=draw > 0.95)
 
     def _submit(self, http: httpx.Client) -> None:
         (behaviour,) = self.random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))
         seconds = self.random.uniform(1.5, 5.0) if self.random.random() < self.long else self.random.uniform(0.02, 0.4)
         body = slow_job(seconds=seconds, behaviour=behaviour)
-        must = {Behaviour.DYING: "worker_lost", Behaviour.RAISING: "internal_error", Behaviour.REFUSING: "nothing_usable"}
-        fails = must.get(behaviour)
+        fails = FAILURES.get(behaviour)
         draw = self.random.random()
         if draw < 0.02 and fails is None:
             body["training"] |= {"max_iterations": 1000, "seed": Behaviour.DEAF}
@@ -91,9 +100,8 @@ class Client:
             body["data"] = {"source": "dataset", "id": self.random.choice(self._datasets)}
         self._number += 1
         key = f"{self.name}-{self._number}"
-        answer = self._insist(
-            http, "submit", "POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key}, note={"key": key, "fails": fails}
-        )
+        note = {"key": key, "fails": fails}
+        answer = self._insist(http, "submit", "POST", "/v1/jobs", note, json=body, headers={"Idempotency-Key": key})
         if answer is not None and answer.status_code in {200, 202}:
             self._open.append(answer.json()["id"])
 
@@ -113,7 +121,7 @@ class Client:
         if self.random.random() < 0.5:
             self._ask(http, "results", "GET", f"/v1/jobs/{job_id}/results")
         else:
-            self._ask(http, "delete", "DELETE", f"/v1/jobs/{job_id}")
+            self._insist(http, "delete", "DELETE", f"/v1/jobs/{job_id}")
 
     def _upload(self, http: httpx.Client) -> None:
         if self._datasets and self.random.random() < 0.5:
@@ -127,29 +135,30 @@ class Client:
         if answer is not None and answer.status_code == 201:
             self._datasets.append(answer.json()["id"])
 
-    def _insist(self, http: httpx.Client, did: str, method: str, path: str, **request: Any) -> httpx.Response | None:
+    def _insist(
+        self, http: httpx.Client, did: str, method: str, path: str, note: Note = NOTHING, **request: Any
+    ) -> httpx.Response | None:
         """Ask until there is an answer that is no "not now"; None where there is none for very long."""
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            answer = self._ask(http, did, method, path, **request)
+            answer = self._ask(http, did, method, path, note, **request)
             if answer is not None and answer.status_code < 500:
                 return answer
             pause(self.random.uniform(0.1, 0.5))  # it is asked for patience
         return None
 
     def _ask(
-        self, http: httpx.Client, did: str, method: str, path: str, *, note: dict[str, Any] | None = None, **request: Any
+        self, http: httpx.Client, did: str, method: str, path: str, note: Note = NOTHING, **request: Any
     ) -> httpx.Response | None:
-        what: dict[str, Any] = {"path": path, **(note or {})}
+        what: dict[str, Any] = {"path": path, **note}
         begin = time.monotonic()
+        answer = None
         try:
             answer = http.request(method, path, **request)
+            what |= {"answer": answer.status_code, **_told(answer)}
         except httpx.HTTPError as failure:
             what["failure"] = type(failure).__name__
             pause(0.1)  # nobody may listen
-            answer = None
-        else:
-            what |= {"answer": answer.status_code, **_told(answer)}
         self.journal.write(self.name, did, took=round(time.monotonic() - begin, 3), **what)
         return answer
 

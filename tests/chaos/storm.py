@@ -1,5 +1,6 @@
 """One seed: clients at work, faults one after the other, then quiet, and the audit."""
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -9,20 +10,19 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-import httpx
 import redis
 
 from tests.chaos import evidence
 from tests.chaos.audit import audit
 from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults.registry import MissedError
 from tests.chaos.faults.storage import give_back
 from tests.chaos.journal import Journal
 from tests.chaos.load import Client
-from tests.chaos.target import Target
+from tests.chaos.target import NotReadyError, Target
 from tests.support.service import pause
 
-CLIENTS: Final = 4
-LOST_AFTER_PAUSE_S: Final = 60.0
+CLIENTS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,6 @@ class Outcome:
     faults: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
-    drained: bool = False
     violations: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -82,41 +81,61 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
     target = Target(folder, journal, patches=plan.patches)
     try:
         faults, outcome.left_out = _chosen(plan, target)
-        target.start()
-        clients = [
-            Client(f"client-{number}", target.address, Random(f"{plan.seed}-{number}"), journal, plan.long)  # noqa: S311 - repeatable
-            for number in range(CLIENTS)
-        ]
-        threads = [threading.Thread(target=client.run, name=client.name, daemon=True) for client in clients]
-        for thread in threads:
-            thread.start()
-        try:
-            _rage(plan, target, faults, outcome, say)
-        finally:
-            for client in clients:
-                client.stopping.set()
-        say("quiet")
-        target.ensure()
-        target.set_clock(0)
-        give_back(target)
-        for thread in threads:
-            thread.join(plan.drain_s)
-        outcome.drained = evidence.drained(target, plan.drain_s)
-        say("drained" if outcome.drained else f"not drained in {plan.drain_s:g} s")
-        evidence.cleared(target, plan.clear_s)
+        if not faults:
+            return outcome
+        _weather(target, faults, outcome, say)
         found = _look(target)
-        target.stop()
-        pause(0.5)  # what is tied to it ends with it, and the system takes a moment over that
-        found = replace(
-            found, journal=list(journal.entries()), lives=evidence.lives(target), processes=target.left()
-        )
+    except NotReadyError as failure:
+        outcome.violations = {"the service comes back": [str(failure)]}
+        return outcome
     finally:
         target.close()
-    outcome.restarts = target.restarts
-    outcome.jobs = len({entry["id"] for entry in found.journal if entry["did"] == "submit" and "id" in entry})
+        outcome.restarts = target.restarts
+        outcome.jobs = len({entry["id"] for entry in journal.entries() if entry["did"] == "submit" and "id" in entry})
     outcome.statuses = Counter(record["status"] for record in found.records.values())
     outcome.violations = audit(found)
     return outcome
+
+
+def _weather(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Have clients work while faults are injected, and then until everything they began is answered and done."""
+    plan = outcome.plan
+    target.start()
+    clients = [
+        Client(f"client-{number}", target.address, Random(f"{plan.seed}-{number}"), target.journal, plan.long)  # noqa: S311 - repeatable
+        for number in range(CLIENTS)
+    ]
+    threads = [threading.Thread(target=client.run, name=client.name, daemon=True) for client in clients]
+    for thread in threads:
+        thread.start()
+    try:
+        _rage(target, faults, outcome, say)
+    finally:
+        for client in clients:
+            client.stopping.set()
+    target.ensure()
+    target.set_clock(0)
+    give_back(target)
+    for thread in threads:
+        thread.join(plan.drain_s)
+    done = evidence.drained(target, plan.drain_s)
+    say("all jobs have ended" if done else f"not all jobs have ended in {plan.drain_s:g} s")
+    evidence.cleared(target, plan.clear_s)
+
+
+def _look(target: Target) -> evidence.Evidence:
+    """Gather what there is, stop the service, and gather the rest."""
+    for _ in range(20):
+        with contextlib.suppress(redis.RedisError, FileNotFoundError):
+            found = evidence.gather(target)
+            break
+        pause(0.5)  # a process is being replaced
+    else:
+        found = evidence.gather(target)
+    target.stop()
+    pause(0.5)  # what is tied to it ends with it, and the system takes a moment over that
+    journal = list(target.journal.entries())
+    return replace(found, journal=journal, lives=evidence.lives(target), processes=target.left())
 
 
 def _chosen(plan: Plan, target: Target) -> tuple[list[Fault], dict[str, str]]:
@@ -131,10 +150,9 @@ def _chosen(plan: Plan, target: Target) -> tuple[list[Fault], dict[str, str]]:
     return chosen, left_out
 
 
-def _rage(
-    plan: Plan, target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callable[[str], None]
-) -> None:
+def _rage(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callable[[str], None]) -> None:
     """Inject faults until the time is over, each of them once before any comes again."""
+    plan = outcome.plan
     random = Random(plan.seed)  # noqa: S311 - repeatable
     end = time.monotonic() + plan.seconds
     bag: list[Fault] = []
@@ -147,17 +165,8 @@ def _rage(
         target.journal.write("chaos", "fault", name=fault.name)
         try:
             fault.act(target, draws)
-        except (redis.RedisError, httpx.HTTPError, FileNotFoundError) as failure:  # what it was to hit was away
+        except (redis.RedisError, FileNotFoundError, MissedError) as failure:  # what it was to hit was away
             target.journal.write("chaos", "missed", name=fault.name, failure=repr(failure))
         else:
             outcome.faults[fault.name] += 1
         say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {sum(outcome.faults.values())} faults, last {fault.name}")
-
-
-def _look(target: Target) -> evidence.Evidence:
-    for _ in range(20):
-        try:
-            return evidence.gather(target)
-        except (redis.RedisError, FileNotFoundError):
-            pause(0.5)  # a process is being replaced
-    return evidence.gather(target)

@@ -23,6 +23,7 @@ from tests.support.service import ROOT, SLOW, descendants, free_port, pause
 
 INSIDE: Final = ROOT / "tests" / "chaos" / "inside"
 FAKETIME: Final = "libfaketimeMT.so.1"
+LIBRARIES: Final = ("/usr/lib", "/usr/local/lib", "/lib64")
 WORDS: Final = {
     "trainer": "-m worker.trainer",
     "pool": "billiard.spawn",
@@ -45,6 +46,10 @@ SETTINGS: Final = {
 }
 
 
+class NotReadyError(Exception):
+    """The service does not come back."""
+
+
 class Target:
     """A service in a folder of its own, with what injects faults into it."""
 
@@ -59,7 +64,7 @@ class Target:
         if not may_mount(folder):
             self.missing["mount"] = "to mount a small disk takes root"
         self._workers = workers
-        self._patches = ("valkey-wrapper", "impatient-sweeper", *patches)
+        self._patches = ("valkey-wrapper", "impatient-datasets", "impatient-jobs", *patches)
         self.disk = self._disk("disk", "96m")
         self.objects = self._disk("objects", "64m") / "artifacts"
         self.data = self.disk / "data"
@@ -89,11 +94,17 @@ class Target:
 
     @property
     def synced(self) -> Path:
-        """What is on disk, as `inside/synced.c` notes it."""
+        """Folder of what is on disk, as `inside/synced.c` notes it."""
         return self.folder / "synced"
 
     def start(self) -> None:
-        """Start it, again where it refuses, as a supervisor of the system would; wait until it is ready."""
+        """Start it, again where it refuses, as a supervisor of the system would; wait until it is ready.
+
+        Raises
+        ------
+        NotReadyError
+            It does not become so.
+        """
         deadline = time.monotonic() + READY_S
         self._launch()
         with httpx.Client(base_url=self.address, timeout=2, trust_env=False) as client:
@@ -107,7 +118,7 @@ class Target:
                     if client.get("/readyz").is_success:
                         return
                 pause(0.05)
-        raise RuntimeError(f"the service did not become ready: {self.log[-3000:]}")
+        raise NotReadyError(f"it was not ready within {READY_S:g} s; it wrote last: {self.log[-1000:]}")
 
     def ensure(self) -> None:
         """Start it if it has ended by itself."""
@@ -210,11 +221,12 @@ class Target:
             flags = ["-shared", "-fPIC", "-O1", "-o", str(self._shim)]
             subprocess.run([compiler, *flags, str(INSIDE / "synced.c"), "-ldl"], check=True)
             preloaded.append(str(self._shim))
-        fake = next((path for top in ("/usr/lib", "/usr/local/lib", "/lib64") for path in Path(top).rglob(FAKETIME)), None)
+        fake = next((path for folder in LIBRARIES for path in Path(folder).rglob(FAKETIME)), None)
         if fake is None:
             self.missing["faketime"] = "libfaketime is not installed (apt-get install faketime)"
         else:
             preloaded.append(str(fake))
+        self.synced.mkdir()
         self.set_clock(0)
         script = self.folder / "bin" / "valkey-server"
         script.parent.mkdir()

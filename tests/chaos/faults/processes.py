@@ -6,7 +6,7 @@ import re
 import signal
 from random import Random
 
-from tests.chaos.faults.registry import Act, fault
+from tests.chaos.faults.registry import Act, MissedError, fault
 from tests.chaos.target import LEASE_S, WORDS, Target
 from tests.support.service import gone, pause
 
@@ -23,12 +23,14 @@ def send(target: Target, number: signal.Signals, *pids: int) -> None:
     target.journal.write("chaos", number.name, pids=list(pids))
 
 
-def one(target: Target, random: Random, kind: str) -> int | None:
-    """Choose a process of a kind; None where there is none, or none that may be harmed."""
+def one(target: Target, random: Random, kind: str) -> int:
+    """Choose a process of a kind that may be harmed."""
     pids = target.pids(kind)
     if kind == "trainer":
         pids = [pid for pid in pids if not _crashed_often(target, pid)]
-    return random.choice(sorted(pids)) if pids else None
+    if not pids:
+        raise MissedError(f"there is no {kind} to be harmed")
+    return random.choice(sorted(pids))
 
 
 def _crashed_often(target: Target, trainer: int) -> bool:
@@ -38,14 +40,12 @@ def _crashed_often(target: Target, trainer: int) -> bool:
         return False
     with target.valkey() as valkey:
         crashes = valkey.hget(f"deeplimit:job:{jobs[-1]}", "crashes")
-    return int(crashes or 0) >= SPARED_CRASHES  # type: ignore[arg-type]  # sync client
+    return int(crashes or 0) >= SPARED_CRASHES
 
 
 def _kill(kind: str) -> Act:
     def act(target: Target, random: Random) -> None:
-        pid = one(target, random, kind)
-        if pid is not None:
-            send(target, signal.SIGKILL, pid)
+        send(target, signal.SIGKILL, one(target, random, kind))
 
     return act
 
@@ -54,8 +54,6 @@ def _stop(kind: str) -> Act:
     def act(target: Target, random: Random) -> None:
         seconds = random.uniform(0.2, 5.0)
         pid = one(target, random, kind)
-        if pid is None:
-            return
         send(target, signal.SIGSTOP, pid)
         pause(seconds)  # as long as the fault is to last
         send(target, signal.SIGCONT, pid)
@@ -72,8 +70,6 @@ for _name in WORDS:
 def stall(target: Target, random: Random) -> None:
     """Stop a process that runs tasks until its lease has run out, and wake it when its job may be another's."""
     pid = one(target, random, "pool")
-    if pid is None:
-        return
     send(target, signal.SIGSTOP, pid)
     pause(random.uniform(1.1, 1.8) * LEASE_S)  # as long as the fault is to last
     send(target, signal.SIGCONT, pid)

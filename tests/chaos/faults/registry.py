@@ -27,6 +27,10 @@ class Fault:
     needs: tuple[str, ...] = ()
 
 
+class MissedError(Exception):
+    """What was to be harmed is not there just now, or must not be."""
+
+
 FAULTS: Final[dict[str, Fault]] = {}
 
 

@@ -1,12 +1,11 @@
 """Disks that are full or read-only for a while."""
 
 import contextlib
-import os
 import subprocess
 from pathlib import Path
 from random import Random
 
-from tests.chaos.faults.registry import fault
+from tests.chaos.faults.registry import MissedError, fault
 from tests.chaos.target import Target
 from tests.support.faults.disk import full_for, read_only
 from tests.support.service import pause
@@ -66,14 +65,13 @@ def refuse_writes(target: Target, random: Random) -> None:
 def objects_read_only(target: Target, random: Random) -> None:
     """Mount the disk of the objects read-only."""
     disk = target.objects.parent
-    for _ in range(200):  # it cannot be while a file is being written
-        try:
+    for _ in range(200):
+        with contextlib.suppress(subprocess.CalledProcessError):  # a file is being written
             read_only(disk, ro=True)
             break
-        except subprocess.CalledProcessError:
-            pause(0.01)  # the write takes as long
+        pause(0.01)  # as long as that may take
     else:
-        return
+        raise MissedError(f"{disk} is always busy")
     try:
         target.journal.write("chaos", "read-only", disk=str(disk))
         pause(_seconds(random))  # as long as the fault is to last
@@ -87,4 +85,4 @@ def give_back(target: Target) -> None:
         read_only(target.objects.parent, ro=False)
         for disk in (target.disk, target.objects.parent):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(disk / "filler")
+                (disk / "filler").unlink()

@@ -1,6 +1,6 @@
 """Runs as every Python process of the service under chaos starts, and changes modules as they are imported.
 
-`CHAOS_PATCHES` names the patches. The first two make faults possible; each of the others switches off one thing that
+`CHAOS_PATCHES` names the patches. The first three make faults possible; each of the others switches off one thing that
 the service's promises rest on, so that the audit can be seen to notice.
 """
 
@@ -21,8 +21,9 @@ def valkey_wrapper(module: Any) -> None:
 
 
 def impatient_sweeper(module: Any) -> None:
-    """Have uploads count as lost after some seconds; the service gives a slow one an hour."""
-    module.Datasets.sweep.__defaults__ = (float(os.environ["CHAOS_LOST_AFTER_S"]),)
+    """Have what a request was to store count as lost after some seconds; the service gives a slow one an hour."""
+    sweeper = module.Datasets if hasattr(module, "Datasets") else module.Leftovers
+    sweeper.sweep.__defaults__ = (float(os.environ["CHAOS_LOST_AFTER_S"]),)
 
 
 def no_reconciler(module: Any) -> None:
@@ -51,8 +52,9 @@ def valkey_without_fsync(module: Any) -> None:
 
 
 def objects_without_fsync(module: Any) -> None:
-    """Have objects left to the system likewise."""
-    module._to_disk = lambda _: None
+    """Have results left to the system likewise; the id of the store stays, or nothing would start again."""
+    to_disk = module._to_disk
+    module._to_disk = lambda path: None if "results" in path.parts else to_disk(path)
 
 
 def _replaced(text: str, old: str, new: str) -> str:
@@ -63,7 +65,8 @@ def _replaced(text: str, old: str, new: str) -> str:
 
 PATCHES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "valkey-wrapper": ("service.runtime.valkey", valkey_wrapper),
-    "impatient-sweeper": ("service.datasets.datasets", impatient_sweeper),
+    "impatient-datasets": ("service.datasets.datasets", impatient_sweeper),
+    "impatient-jobs": ("service.jobs.leftovers", impatient_sweeper),
     "no-reconciler": ("service.jobs.reconciler", no_reconciler),
     "no-fence": ("service.jobstore.scripts", no_fence),
     "valkey-without-fsync": ("service.runtime.valkey", valkey_without_fsync),

@@ -1,4 +1,5 @@
-/* Notes how much of which file is on disk: "DEVICE INODE SIZE" for each fsync and fdatasync that has succeeded. */
+/* Notes how much of which file is on disk, for each fsync and fdatasync that has succeeded: in a file of its own,
+   DEVICE-INODE in the folder CHAOS_SYNCED, as small files can be written where no process may write large ones. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -8,19 +9,20 @@
 #include <unistd.h>
 
 static void note(const struct stat *file) {
-  static int notes = -1;
-  const char *path = getenv("CHAOS_SYNCED");
-  char line[96];
-  if (path == NULL) return;
-  if (notes < 0) notes = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  int length = snprintf(line, sizeof line, "%lu %lu %ld\n", (unsigned long)file->st_dev, (unsigned long)file->st_ino,
-                        (long)file->st_size);
-  if (write(notes, line, length) != length) return; /* then it counts as not synced, which is the strict side */
+  const char *folder = getenv("CHAOS_SYNCED");
+  char path[4096], size[32];
+  if (folder == NULL) return;
+  snprintf(path, sizeof path, "%s/%lu-%lu", folder, (unsigned long)file->st_dev, (unsigned long)file->st_ino);
+  int length = snprintf(size, sizeof size, "%020ld", (long)file->st_size);
+  int notes = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (notes < 0) return; /* then it counts as not synced, which is the strict side */
+  if (pwrite(notes, size, length, 0) != length) unlink(path);
+  close(notes);
 }
 
 static int synced(const char *name, int descriptor) {
   struct stat before; /* what another thread writes meanwhile may not be on disk */
-  int known = fstat(descriptor, &before) == 0;
+  int known = fstat(descriptor, &before) == 0 && S_ISREG(before.st_mode);
   int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
   int result = real(descriptor);
   if (result == 0 && known) note(&before);
