@@ -12,6 +12,8 @@ from typing import Final
 
 import redis
 
+from service.contract.job import JobStatus
+from service.jobstore import keys
 from tests.chaos import evidence
 from tests.chaos.audit import audit
 from tests.chaos.faults import FAULTS, Fault
@@ -42,6 +44,8 @@ class Plan:
         What is switched off, by the names of `inside/sitecustomize.py`.
     long
         Share of jobs that take some seconds.
+    settle_s
+        Time between two faults that a job may take to succeed, at most.
     drain_s, clear_s
         Time for all jobs to end after that, and then for what nothing refers to to be gone.
     """
@@ -51,6 +55,7 @@ class Plan:
     faults: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
     long: float = 0.1
+    settle_s: float = 2.0
     drain_s: float = 150.0
     clear_s: float = 60.0
 
@@ -161,6 +166,7 @@ def _rage(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callab
             bag = random.sample(faults, len(faults))
         fault, draws = bag.pop(), Random(random.random())  # noqa: S311 - repeatable, whatever the fault draws
         pause(random.uniform(0.2, 2.0))  # so that something works between two faults
+        _settle(target, plan.settle_s)
         target.ensure()
         target.journal.write("chaos", "fault", name=fault.name)
         try:
@@ -170,3 +176,20 @@ def _rage(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callab
         else:
             outcome.faults[fault.name] += 1
         say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {sum(outcome.faults.values())} faults, last {fault.name}")
+
+
+def _settle(target: Target, within: float) -> None:
+    """Wait until another job has succeeded, or the time is over."""
+
+    def succeeded() -> int:
+        with target.valkey() as valkey:
+            return valkey.zcard(keys.JOBS_BY_STATUS + JobStatus.SUCCEEDED)
+
+    deadline = time.monotonic() + within
+    before = None
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError, FileNotFoundError):  # it is being replaced
+            before = succeeded() if before is None else before
+            if succeeded() > before:
+                return
+        pause(0.05)
