@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -25,6 +26,8 @@ from tests.chaos.target import NotReadyError, Target
 from tests.support.service import pause
 
 CLIENTS: Final = 6
+AT_ONCE: Final = 0.3
+"""How often another fault comes at the same time."""
 
 
 @dataclass(frozen=True)
@@ -156,26 +159,36 @@ def _chosen(plan: Plan, target: Target) -> tuple[list[Fault], dict[str, str]]:
 
 
 def _rage(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callable[[str], None]) -> None:
-    """Inject faults until the time is over, each of them once before any comes again."""
+    """Inject faults until the time is over, each of them once before any comes again, and some two at once."""
     plan = outcome.plan
     random = Random(plan.seed)  # noqa: S311 - repeatable
     end = time.monotonic() + plan.seconds
     bag: list[Fault] = []
-    while time.monotonic() < end:
-        if not bag:
-            bag = random.sample(faults, len(faults))
-        fault, draws = bag.pop(), Random(random.random())  # noqa: S311 - repeatable, whatever the fault draws
-        pause(random.uniform(0.2, 2.0))  # so that something works between two faults
-        _settle(target, plan.settle_s)
-        target.ensure()
-        target.journal.write("chaos", "fault", name=fault.name)
-        try:
-            fault.act(target, draws)
-        except (redis.RedisError, FileNotFoundError, MissedError) as failure:  # what it was to hit was away
-            target.journal.write("chaos", "missed", name=fault.name, failure=repr(failure))
-        else:
-            outcome.faults[fault.name] += 1
-        say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {sum(outcome.faults.values())} faults, last {fault.name}")
+    with ThreadPoolExecutor(2) as hands:
+        while time.monotonic() < end:
+            bag = bag or random.sample(faults, len(faults))
+            chosen = [bag.pop()]
+            if bag and random.random() < AT_ONCE and not (bag[-1].alone and chosen[0].alone):
+                chosen.append(bag.pop())
+            draws = [Random(random.random()) for _ in chosen]  # noqa: S311 - repeatable, whatever a fault draws
+            pause(random.uniform(0.2, 2.0))  # so that something works between two faults
+            target.ensure()
+            _settle(target, plan.settle_s)
+            done = hands.map(lambda fault, draw: _inject(target, fault, draw), chosen, draws)
+            outcome.faults.update(fault.name for fault, hit in zip(chosen, done, strict=True) if hit)
+            names = " and ".join(fault.name for fault in chosen)
+            say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {outcome.faults.total()} faults, last {names}")
+
+
+def _inject(target: Target, fault: Fault, draw: Random) -> bool:
+    """Inject one fault, and return whether it hit."""
+    target.journal.write("chaos", "fault", name=fault.name)
+    try:
+        fault.act(target, draw)
+    except (redis.RedisError, FileNotFoundError, MissedError) as failure:  # what it was to hit was away
+        target.journal.write("chaos", "missed", name=fault.name, failure=repr(failure))
+        return False
+    return True
 
 
 def _settle(target: Target, within: float) -> None:
