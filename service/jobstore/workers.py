@@ -8,7 +8,7 @@ from service.contract.job import WorkerInfo
 from service.jobstore import keys
 
 LONGEST_S: Final = 60
-"""Time after which a silent worker is forgotten in any case: its key outlasts it where the server's clock was set back."""
+"""Time after which a silent worker is forgotten in any case: its key may be from before the clock was set back."""
 
 
 class WorkerRegistry:
