@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics.report import GRACE
+from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.study.threads import suited_threads
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
@@ -70,10 +72,11 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         check()
         report(Progress(phase="plots", part="drawing", fraction=1.0 - OF_PLOTS * (1.0 - done / of)))
 
+    deadline = started + spec.limits.wall_time_s
     prepared = prepare_problem(job, spec)
-    with suited_threads(prepared.problem) as threads:
+    with suited_threads(prepared.problem) as threads, watched(check):
         trained = _trained(spec, prepared, observe)
-        models = trained_models(prepared, trained.study.verdict_branch)
+        models = trained_models(prepared, trained.study.verdict_branch, deadline + GRACE)
     if not any(model.usable for model in models):
         raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
     artifacts: dict[str, ArtifactRef] = {}
@@ -107,7 +110,6 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     artifacts[RESULTS] = job.write(RESULTS, to_json(results), JSON)
     artifacts[LOSSES] = job.write(LOSSES, to_json(losses), JSON)
-    deadline = started + spec.limits.wall_time_s
     with suited_threads(prepared.problem):
         plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
         artifacts |= plots.write(trained, prepared)

@@ -26,6 +26,7 @@ from deeplimit.mathematics.minimise.solution import (
     rounding,
 )
 from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.model.watch import OutOfTimeError
 
 _WINDOW: Final = 50
 """Iterations over which a non-smooth E must still decrease."""
@@ -124,6 +125,8 @@ class _Minimisation:
         self.now: Evaluation
 
     def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
+        if self.history and self.budget.out_of_time():
+            raise OutOfTimeError
         self.evaluations += 1
         reached: Reached = yield Trial(self.u, direction, step)
         if not self.budget.smooth:
@@ -144,9 +147,12 @@ class _Minimisation:
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
             return self.end(Status.DIVERGED)
         self.record()
-        status = yield from self.quasi_newton()
-        if status is Status.STALLED and self.budget.smooth:
-            status = yield from self.newton()
+        try:
+            status = yield from self.quasi_newton()
+            if status is Status.STALLED and self.budget.smooth:
+                status = yield from self.newton()
+        except OutOfTimeError:
+            status = Status.TIME_LIMIT
         return self.end(status)
 
     def quasi_newton(self) -> Course[Status]:
@@ -201,9 +207,11 @@ class _Minimisation:
         return self.inverse.apply if isinstance(self.inverse, InverseHessian) and self.inverse.initial else None
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """Count products and let the observer interrupt a long solve."""
+        """Count products and let the observer, or the deadline, interrupt a long solve."""
 
         def counted(v: Tensor) -> Tensor:
+            if self.budget.out_of_time():
+                raise OutOfTimeError
             self.products += 1
             self.observer(self.history[-1])
             return product(v)
