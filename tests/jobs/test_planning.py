@@ -20,6 +20,7 @@ from service.jobs.jobs import Jobs
 from service.jobs.planning.child import LARGE, prepare_large
 from service.jobs.planning.prepared import prepare
 from service.jobs.plans import Planner
+from service.scratch import Scratch
 from tests.support.api import HandWorker
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
 
 
 @pytest.fixture
-def planner(store: JobStore, artifacts: ArtifactStore) -> Planner:
-    return Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, LIMITS), LIMITS)
+def planner(store: JobStore, artifacts: ArtifactStore, tmp_path: Path) -> Planner:
+    return Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, LIMITS, Scratch(tmp_path)), LIMITS)
 
 
 def train(**parts: Any) -> bytes:
@@ -131,8 +132,9 @@ def test_a_process_that_dies_refuses_its_body_alone(
     assert prepare_large(train(), planner).kind == "train"
 
 
-def test_limits_hold_in_the_other_process(store: JobStore, artifacts: ArtifactStore) -> None:
+def test_limits_hold_in_the_other_process(store: JobStore, artifacts: ArtifactStore, tmp_path: Path) -> None:
     limits = Limits(samples=1)
-    strict = Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, limits), limits)
+    datasets = Datasets(DatasetStore(store.redis), artifacts, limits, Scratch(tmp_path))
+    strict = Planner(store, artifacts, datasets, limits)
     (error, *_) = refusal_of(prepare_large, train(), strict)
     assert (error.pointer, error.code) == ("/data/inputs", "too_many")
