@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from safetensors.numpy import load
 
 from service.artifacts import ArtifactStore
 from service.contract import names
@@ -51,6 +52,7 @@ def train(**parts: Any) -> bytes:
         train(name="n ☾", external_id="x", metadata={"plate": "A-17", "π": 3}),
         train(data={"source": "builtin", "name": "moons"}, training={"device": "cuda"}),
         train(network={"fixed": {"K": [[1.0, 0.25], [0.0, 1e-8]]}}),
+        train(network={"state_dim": 9, "fixed": {"K": [[1.0, 0.25, *[0.0] * 7]] * 9, "W": [[2.5] * 9] * 2}}),
     ],
 )
 def test_the_other_process_comes_to_the_same(planner: Planner, body: bytes) -> None:
@@ -74,6 +76,24 @@ def test_the_other_process_asks_for_what_a_body_refers_to(
     for unknown in ({**evaluate, "job_id": "f" * 32}, {"kind": "train", "data": {"source": "dataset", "id": "e" * 64}}):
         body = json.dumps(unknown).encode()
         assert refusal_of(prepare_large, body, planner) == refusal_of(prepare, body, planner)
+
+
+def test_large_fixed_arrays_are_objects_of_the_job_and_of_its_evaluations(
+    redis_url: str, store: JobStore, artifacts: ArtifactStore, planner: Planner
+) -> None:
+    K = [[row + column / 8 for column in range(9)] for row in range(9)]
+    dispatcher = Dispatcher(redis_url, store.redis)
+    jobs = Jobs(store, artifacts, dispatcher, planner)
+    train_id = jobs.submit(train(network={"state_dim": 9, "fixed": {"K": K, "c": [0.5, 1]}}), None)[0].record.id
+    assert HandWorker(store, artifacts).succeed(d=9).id == train_id
+    evaluate_id = jobs.submit(json.dumps({"kind": "evaluate", "job_id": train_id}).encode(), None)[0].record.id
+    dispatcher.close()
+    jobs.delete(train_id)
+    record = jobs.get(evaluate_id)
+    shown = record.spec["trained"]["network"]["fixed"]
+    assert (shown["K"]["shape"], shown["c"]) == ([9, 9], [0.5, 1])
+    arrays = load(artifacts.get(record.artifacts[names.FIXED]))
+    assert {name: array.tolist() for name, array in arrays.items()} == {"K": K}
 
 
 HOSTILE = {
