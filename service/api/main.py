@@ -19,7 +19,7 @@ from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
 from service.api.routes.offers import Offers
-from service.api.state import ServiceState
+from service.api.state import ServiceState, UploadTurns
 from service.api.targets import Targets
 from service.api.waiting import Waiters
 from service.artifacts import ArtifactStore, StorageError
@@ -27,7 +27,6 @@ from service.config import Settings
 from service.contract.values.limits import LIMITS, Limits
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
-from service.datasets.uploads import child as uploads
 from service.export import onnx_child
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
@@ -37,6 +36,7 @@ from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
 from service.jobstore import JobStore, check_together, connect, connect_in_loop
 from service.rendering import child as rendering
+from service.scratch import Scratch
 from service.version import VERSION
 
 if TYPE_CHECKING:
@@ -65,8 +65,11 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         collector = StoreCollector(store)
         artifacts = ArtifactStore.of(settings)
         _check_stores(client, artifacts)
-        datasets = Datasets(DatasetStore(client), artifacts, limits)
-        reconciler = Reconciler(store, dispatcher, datasets, objects=artifacts, interval_s=settings.reconcile_s)
+        scratch = Scratch(settings.data_dir)
+        datasets = Datasets(DatasetStore(client), artifacts, limits, scratch)
+        reconciler = Reconciler(
+            store, dispatcher, datasets, objects=artifacts, scratch=scratch, interval_s=settings.reconcile_s
+        )
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
         in_loop = connect_in_loop(settings.redis_url)
         ServiceState(
@@ -74,7 +77,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             quick=QuickJobs(kept, in_loop),
             datasets=datasets,
             waiters=waiters,
-            upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
+            scratch=scratch,
+            upload_turns=UploadTurns(),
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
             planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
@@ -95,6 +99,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             registry.unregister(collector)
             client.close()
             await in_loop.aclose()
+            scratch.close()
 
     app = FastAPI(
         title="deeplimit",

@@ -10,6 +10,7 @@ QUEUE: Final = "deeplimit"
 """Celery queue, and so the Redis list, that hints go through."""
 
 DATA: Final = "data"
+FIXED: Final = "fixed"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
 PLOTS: Final = "plots"

@@ -10,9 +10,7 @@ import hashlib
 import logging
 import re
 import secrets
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import redis
@@ -26,9 +24,12 @@ from service.datasets.uploads.child import look_at, read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.artifacts import ArtifactStore
     from service.contract.values.limits import Limits
     from service.jobstore import Page
+    from service.scratch import Scratch
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +49,10 @@ class NoPreviewError(Exception):
 class Datasets:
     """The data sets of the service: records in Redis, and objects in the artifact store."""
 
-    def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits) -> None:
+    def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits, scratch: Scratch) -> None:
         self._store = store
         self._artifacts = artifacts
+        self._scratch = scratch
         self.limits = limits
 
     def create(self, upload: Path, kind: UploadFormat, choice: Choice, name: str | None) -> tuple[DatasetRecord, bool]:
@@ -73,8 +75,8 @@ class Datasets:
         limits = self.limits
         same = limits.model_dump(include=UploadLimits.model_fields.keys() - {"numbers"})
         bounds = UploadLimits(numbers=limits.upload_numbers, **same)
-        with tempfile.TemporaryDirectory(prefix="deeplimit-upload-") as folder:
-            canonical = Path(folder) / "canonical.safetensors"
+        with self._scratch.folder() as folder:
+            canonical = folder / "canonical.safetensors"
             request = UploadRequest(
                 format=kind, source=str(upload), destination=str(canonical), choice=choice, limits=bounds
             )
@@ -159,8 +161,8 @@ class Datasets:
         record = self.get(dataset_id)
         if not isinstance(record.facts, SampleFacts):
             raise NoPreviewError("The data set holds weights, which have no columns to look at.")
-        with tempfile.TemporaryDirectory(prefix="deeplimit-preview-") as folder:
-            canonical = Path(folder) / "canonical.safetensors"
+        with self._scratch.folder() as folder:
+            canonical = folder / "canonical.safetensors"
             self._artifacts.get_file(record.object, canonical)
             try:
                 return look_at(canonical, record.facts).model_dump_json().encode()

@@ -12,6 +12,7 @@ from service.artifacts import ArtifactStore, StorageError
 from service.datasets.datasets import Datasets
 from service.jobs.dispatch import Dispatcher
 from service.jobstore import JobStore, StoresApartError, check_together, keys
+from service.scratch import Scratch
 
 LOG = logging.getLogger(__name__)
 
@@ -32,12 +33,14 @@ class Reconciler:
         datasets: Datasets,
         *,
         objects: ArtifactStore | None = None,
+        scratch: Scratch | None = None,
         interval_s: float = 1.0,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._datasets = datasets
         self._objects = objects
+        self._scratch = scratch
         self._interval_s = interval_s
         self._strays = 0
         self._stopping = threading.Event()
@@ -101,6 +104,8 @@ class Reconciler:
     def _run(self) -> None:
         away = False
         while True:
+            if self._scratch is not None:  # each process for its machine, and without Redis as well
+                self._scratch.sweep()
             try:
                 self.once()
                 away = False

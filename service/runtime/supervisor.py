@@ -49,7 +49,7 @@ BACKLOG: Final = 2048
 WORKERS, API, VALKEY = range(3)
 """Ranks: the order in which they are stopped."""
 
-_OURS: Final = frozenset({"artifacts", "serve.lock", "valkey"})
+_OURS: Final = frozenset({"artifacts", "scratch", "serve.lock", "valkey"})
 """What a data directory of a service holds."""
 
 STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0, VALKEY: 2.0}

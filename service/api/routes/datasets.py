@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -170,12 +168,14 @@ async def create_dataset(
     )
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
-    with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
-        await receive(request, datasets.limits.upload_bytes, file.write)
-        file.flush()
+    with service.scratch.folder() as folder:
+        upload = folder / "upload"
+        with upload.open("wb") as file:
+            await receive(request, datasets.limits.upload_bytes, file.write)
         # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
-        create = partial(datasets.create, Path(file.name), kind, choice, name)
-        record, existing = await anyio.to_thread.run_sync(create, limiter=service.upload_turns)
+        turns = service.upload_turns.of(upload.stat().st_size)
+        create = partial(datasets.create, upload, kind, choice, name)
+        record, existing = await anyio.to_thread.run_sync(create, limiter=turns)
     headers = {"Location": service.links.dataset(record.id)}
     status = HTTPStatus.OK if existing else HTTPStatus.CREATED
     return json_response(dataset_of(record, service.links).model_dump_json(), status, headers)
@@ -222,7 +222,7 @@ async def preview_dataset(dataset_id: str, service: State) -> Response:
     datasets = service.datasets
     content = await anyio.to_thread.run_sync(datasets.preview, dataset_id)
     if content is None:  # uploaded by an earlier version: it is read again, which waits its turn as an upload does
-        content = await anyio.to_thread.run_sync(datasets.look, dataset_id, limiter=service.upload_turns)
+        content = await anyio.to_thread.run_sync(datasets.look, dataset_id, limiter=service.upload_turns.large)
     return json_response(content)
 
 

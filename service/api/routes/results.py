@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -20,7 +18,7 @@ from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_obje
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Responses, Route, answers, choose_form, problems, ref
 from service.api.routes.finished import HEADERS, Finished, FinishedOf
-from service.api.state import JobsOf, LinksOf
+from service.api.state import JobsOf, LinksOf, ScratchOf
 from service.contract import names
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
@@ -29,6 +27,7 @@ from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
 from service.jobs.jobs import Jobs, ResultsUnavailableError
+from service.scratch import Scratch
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"], route_class=Route)
 
@@ -164,9 +163,11 @@ EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`,
     summary="Read predictions",
     responses=_array_answers("Predictions of one model", "ModelPredictions"),
 )
-def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
+def get_predictions(
+    job_id: str, jobs: JobsOf, scratch: ScratchOf, finished: FinishedOf, model: EvaluatedName
+) -> Response:
     """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
-    return _send_output(finished, jobs, job_id, "predictions", model, _names_of_classes(jobs, job_id))
+    return _send_output(finished, jobs, scratch, job_id, "predictions", model, _names_of_classes(jobs, job_id))
 
 
 @router.get(
@@ -175,9 +176,9 @@ def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: Eval
     summary="Read states",
     responses=_array_answers("Trajectories of one model", "ModelStates"),
 )
-def get_states(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
+def get_states(job_id: str, jobs: JobsOf, scratch: ScratchOf, finished: FinishedOf, model: EvaluatedName) -> Response:
     """Read the trajectories of one evaluated model, in its own units, as JSON, safetensors or NPZ."""
-    return _send_output(finished, jobs, job_id, "states", model)
+    return _send_output(finished, jobs, scratch, job_id, "states", model)
 
 
 def _names_of_classes(jobs: Jobs, job_id: str) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]:
@@ -203,6 +204,7 @@ def _no_names(_: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 def _send_output(
     finished: Finished,
     jobs: Jobs,
+    scratch: Scratch,
     job_id: str,
     output: str,
     model: str,
@@ -216,9 +218,10 @@ def _send_output(
         return forms.to_json({"model": model, **forms.as_lists(arrays), **named(arrays)})
 
     def to_npz() -> Pieces:
-        with tempfile.NamedTemporaryFile() as copy:
-            jobs.artifacts.get_file(kept, Path(copy.name))
-            return of_npz(mapped(Path(copy.name)))
+        with scratch.folder() as folder:
+            copy = folder / "copy.safetensors"
+            jobs.artifacts.get_file(kept, copy)
+            return of_npz(mapped(copy))
 
     forms_of: dict[str, Callable[[], bytes | Pieces]] = {
         JSON: to_json,

@@ -41,6 +41,8 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
     given: dict[str, Given] = {
         names.trained_key(model): record.artifacts[names.parameters_key(model)] for model in needed
     }
+    if names.FIXED in record.artifacts:
+        given[names.FIXED] = record.artifacts[names.FIXED]
     if isinstance(data, InlineEvaluationData):
         targets = None if data.targets is None else inline_targets(data.targets, job)
         given[names.DATA] = InlineSamples(data.inputs, targets, trained.objective.loss.target_kind)
