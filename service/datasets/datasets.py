@@ -121,8 +121,8 @@ class Datasets:
 
         Raises
         ------
-        DatasetNotFoundError
-            There is none, or the id cannot be one.
+        DatasetNotFoundError, RecordNotUnderstood
+            There is none, or the id cannot be one; or its record is damaged or a later version's.
         """
         record = self.find(dataset_id)
         if record is None:
@@ -185,10 +185,11 @@ class Datasets:
 
         Raises
         ------
-        DatasetNotFoundError
-            There is none.
+        DatasetNotFoundError, RecordNotUnderstood
+            Nothing was deleted.
         """
-        record = self._store.delete(dataset_id) if _ID.fullmatch(dataset_id) else None
+        self.get(dataset_id)  # one that cannot be read is not deleted: nobody would know its objects
+        record = self._store.delete(dataset_id)
         if record is None:
             raise DatasetNotFoundError
         self._discard(record.object.path)

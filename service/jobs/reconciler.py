@@ -113,5 +113,7 @@ class Reconciler:
                 if not away:
                     LOG.warning("the reconciler cannot reach Redis: %s", failure)
                 away = True
+            except Exception:  # whatever it is, the next pass may do what this one could not
+                LOG.exception("a pass of the reconciler failed")
             if self._stopping.wait(self._interval_s):
                 return

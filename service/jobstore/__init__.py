@@ -17,6 +17,7 @@ from service.jobstore.errors import (
     JobNotFound,
     JobStoreError,
     QueueFull,
+    RecordNotUnderstood,
     StaleFence,
 )
 from service.jobstore.feed import RevisionFeed
@@ -42,6 +43,7 @@ __all__ = [
     "Page",
     "QueueFull",
     "ReconcileReport",
+    "RecordNotUnderstood",
     "RevisionFeed",
     "StaleFence",
     "StoresApartError",

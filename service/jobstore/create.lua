@@ -16,7 +16,7 @@ if redis.call('ZCARD', QUEUED) + redis.call('ZCARD', DEFERRED) >= tonumber(max_q
 local created = next_time(JOBS)
 if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end
 redis.call('HSET', job, 'id', id, 'kind', kind, 'status', 'queued', 'revision', 0, 'attempt', 1, 'fence', 0,
-  'created', created, unpack(ARGV, 9))
+  'schema_version', SCHEMA, 'created', created, unpack(ARGV, 9))
 redis.call('SADD', KINDS, kind)
 redis.call('ZADD', QUEUED, created, id)
 if external_id ~= '' then redis.call('HSET', job, 'external_id', external_id) else external_id = nil end

@@ -43,5 +43,9 @@ class QueueFull(JobStoreError):
     """As many jobs wait as may."""
 
 
+class RecordNotUnderstood(JobStoreError):
+    """The record is damaged, or a later version wrote it; nothing was changed."""
+
+
 class InvalidCursor(JobStoreError):
     """The cursor is not one that a listing gave out."""

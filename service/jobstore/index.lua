@@ -22,8 +22,8 @@ end
 local jobs = redis.call('ZREVRANGEBYSCORE', JOBS, '(' .. indexed, '-inf', 'WITHSCORES', 'LIMIT', 0, limit)
 for place = 1, #jobs, 2 do
   local id, created = jobs[place], text(tonumber(jobs[place + 1]))
-  local held = redis.call('HMGET', JOB .. id, 'status', 'kind', 'external_id')
-  if held[1] and held[2] then
+  local held = redis.pcall('HMGET', JOB .. id, 'status', 'kind', 'external_id')
+  if not held.err and held[1] and held[2] then
     for _, status in ipairs(ARGV) do
       if status ~= held[1] then take(by_status(status, held[2], held[3]), id) end
     end

@@ -42,4 +42,12 @@ class WorkerRegistry:
         silent = [i for i, text in zip(ids, texts, strict=True) if text is None]
         if silent:
             self._redis.srem(keys.WORKERS, *silent)
-        return [WorkerInfo.model_validate_json(text) for text in texts if text is not None]
+        return [worker for worker in map(_read, texts) if worker is not None]
+
+
+def _read(text: str | None) -> WorkerInfo | None:
+    """Read what a worker says of itself; None where it is silent, or cannot be read."""
+    try:
+        return None if text is None else WorkerInfo.model_validate_json(text)
+    except ValueError:  # a later version's, or damaged
+        return None

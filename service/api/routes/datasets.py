@@ -74,6 +74,12 @@ def _header(request: Request, named: HeaderRow | None, kind: UploadFormat) -> He
     return HeaderRow(header)
 
 
+_PROBLEMS = problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+"""Of one data set."""
+
+
 @router.post(
     "",
     response_model=None,
@@ -202,8 +208,7 @@ def list_datasets(
     "/{dataset_id}",
     response_model=None,
     summary="Read a data set",
-    responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset") | _PROBLEMS,
 )
 def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Response:
     """Read what is known of a data set: its size, and what its targets are."""
@@ -214,8 +219,7 @@ def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Respon
     "/{dataset_id}/preview",
     response_model=None,
     summary="Look at a data set",
-    responses=answers(HTTPStatus.OK, "Its columns and its first rows.", "DatasetPreview")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.OK, "Its columns and its first rows.", "DatasetPreview") | _PROBLEMS,
 )
 async def preview_dataset(dataset_id: str, service: State) -> Response:
     """Look at the columns of a data set, with their ranges and classes, and at its first rows; weights have none."""
@@ -231,8 +235,7 @@ async def preview_dataset(dataset_id: str, service: State) -> Response:
     response_model=None,
     status_code=HTTPStatus.NO_CONTENT,
     summary="Delete a data set",
-    responses=answers(HTTPStatus.NO_CONTENT, "It is gone; jobs that were given it keep their own copy.")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.NO_CONTENT, "It is gone; jobs that were given it keep their own copy.") | _PROBLEMS,
 )
 def delete_dataset(dataset_id: str, datasets: DatasetsOf) -> Response:
     """Delete a data set. It does not matter which jobs use it."""

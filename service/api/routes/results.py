@@ -26,7 +26,7 @@ from service.contract.train.data_names import DataNames
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
-from service.jobs.jobs import Jobs, ResultsUnavailableError
+from service.jobs.jobs import Jobs, ResultsUnavailableError, kind_of, stored
 from service.scratch import Scratch
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"], route_class=Route)
@@ -80,7 +80,7 @@ def _send(
 def get_results(job_id: str, jobs: JobsOf, links: LinksOf, finished: FinishedOf) -> Response:
     """Read every model's fit, the convergence diagnostics and the provenance; or what another kind of job found."""
     results, path = _results(jobs, job_id), links.results(job_id)
-    kind = KINDS[jobs.get(job_id).kind]
+    kind = kind_of(jobs.get(job_id))
     for model in results[kind.models] if kind.models is not None else ():
         for part in kind.arrays:
             if model.get(part) is not None:
@@ -136,7 +136,8 @@ def get_parameters(
         raise invalid_parameter("grid", "is for the continuum")
 
     def fitted() -> parameters.FittedParameters:
-        return parameters.read(jobs.artifacts.get(kept), grid)
+        with stored():
+            return parameters.read(jobs.artifacts.get(kept), grid)
 
     if grid is None:
         forms_of: dict[str, Callable[[], bytes | Pieces]] = {
@@ -184,7 +185,8 @@ def get_states(job_id: str, jobs: JobsOf, scratch: ScratchOf, finished: Finished
 def _names_of_classes(jobs: Jobs, job_id: str) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]:
     """Return what names the classes and the labels of an evaluation's predictions."""
     trained = jobs.get(job_id).spec.get("trained")
-    classes = None if trained is None else DataNames.of(ResolvedTrainSpec.model_validate(trained)).classes
+    with stored():
+        classes = None if trained is None else DataNames.of(ResolvedTrainSpec.model_validate(trained)).classes
 
     def named(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         labels = arrays.get("labels")
