@@ -16,7 +16,7 @@ DEV    := $(VENV)/.installed-dev
 BENCH  := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format openapi bench clean
+.PHONY: help demo serve test lint format openapi chaos bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: $(DEV) ## rewrite the sources as ruff would have them
 
 openapi: $(DEV) ## write openapi/openapi.json from the code
 	$(BIN)/python -m service.api.write_openapi
+
+chaos: $(DEV) ## kill, stop and starve the real service, and audit what is left (ARGS="--seeds 3 --seconds 60")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(BENCH) ## speed against what users would pick instead, printed and written (ARGS="--quick training")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed $(ARGS)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -258,7 +259,16 @@ class ArtifactStore:
             entries = [entry for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
         for entry in entries:
             self.delete(entry["path"])
+        if self._directory is not None:  # with what a writer that was killed left there, which the store does not list
+            with _reached(), contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self._directory / prefix)
         return sum(entry["size"] for entry in entries)
+
+    def delete_folders(self, prefix: str, *, but: str) -> int:
+        """Delete all folders below `prefix`, itself one, but one with all that they hold; return the objects' bytes."""
+        with _reached():
+            folders = self._store.list_with_delimiter(f"{prefix.rstrip('/')}/")["common_prefixes"]
+        return sum(self.delete_prefix(folder) for folder in folders if folder.rpartition("/")[2] != but)
 
 
 def _to_disk(path: Path) -> None:

@@ -85,6 +85,21 @@ def test_delete_prefix_takes_the_folder_and_no_neighbour(artifacts: ArtifactStor
     assert {path.name for path in (tmp_path / "objects" / "jobs").iterdir()} == {"ab"}
 
 
+def test_what_a_killed_writer_left_goes_with_the_folder(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    artifacts.put("jobs/a/1", b"1", "text/plain")
+    (tmp_path / "objects" / "jobs" / "a" / "2#1").write_bytes(b"to")  # under this name the store begins to write
+    assert artifacts.delete_prefix("jobs/a") == 1
+    assert not (tmp_path / "objects" / "jobs" / "a").exists()
+
+
+def test_delete_folders_spares_one_and_what_lies_beside(artifacts: ArtifactStore) -> None:
+    for path in ("r/1/a", "r/1/b/c", "r/2/a", "r/12/a", "r/a"):
+        artifacts.put(path, b"12", "text/plain")
+    assert artifacts.delete_folders("r", but="1") == 4
+    assert [artifacts.get(path) for path in ("r/1/a", "r/1/b/c", "r/a")] == [b"12"] * 3
+    assert artifacts.delete_folders("none", but="1") == 0
+
+
 def test_a_store_that_cannot_do_it_now_says_so_whatever_is_asked(artifacts: ArtifactStore, tmp_path: Path) -> None:
     kept = artifacts.put("kept", b"1", "text/plain")
     (tmp_path / "objects" / "jobs").write_bytes(b"a file where a folder belongs, which root cannot pass either")
@@ -98,6 +113,7 @@ def test_a_store_that_cannot_do_it_now_says_so_whatever_is_asked(artifacts: Arti
         lambda: list(artifacts.pieces(ref)),
         lambda: artifacts.part(ref, 0, 1),
         lambda: artifacts.delete(ref.path),
+        lambda: artifacts.delete_folders("jobs/a", but="1"),
     )
     for ask in asked:
         with pytest.raises(StorageError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.artifacts import ArtifactStore
 from service.contract.job import ArtifactRef, Progress
-from service.contract.names import results_path
+from service.contract.names import attempt_prefix, results_path
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class JobInput:
 
     def discard(self) -> int:
         """Delete what this attempt has written, and return its bytes."""
-        return self.artifacts.delete_prefix(results_path(self.job_id, self.fence).rpartition("/")[0])
+        return self.artifacts.delete_prefix(attempt_prefix(self.job_id, self.fence))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from service.config import Settings
 from service.contract.job import ArtifactRef, JobError, JobStatus, Loss, Progress
-from service.jobstore import Claim, JobStore, JobStoreError, LeaseState
+from service.jobstore import Claim, JobStore, JobStoreError, LeaseState, StaleFence
 from worker.reporting import LatestProgress
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
 
@@ -56,6 +56,8 @@ class Attempt:
     ----------
     unstored
         Bytes that the attempt needed room for and did not find.
+    superseded
+        Whether the job is another attempt's, so that no record will name what this one wrote.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Attempt:
         self._store = store
         self._settings = settings
         self.unstored = 0
+        self.superseded = False
         self._reason: Reason | None = None
         self._latest = LatestProgress()
         self._wall_time_s = self._record.spec.get("limits", {}).get("wall_time_s") or math.inf
@@ -215,6 +218,7 @@ class Attempt:
             case Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
             case Reason.LEASE_LOST:
+                self.superseded = True
                 return End.GIVEN_UP
             case Reason.STOPPING:
                 return self._give_up(Loss.RETURNED, "its worker was stopped")
@@ -252,6 +256,7 @@ class Attempt:
                 LOG.warning("job %s: Redis cannot be reached to record its end: %s", self._job_id, failure)
             except JobStoreError as refusal:
                 LOG.warning("job %s: its end came too late: %s", self._job_id, type(refusal).__name__)
+                self.superseded = isinstance(refusal, StaleFence)
                 return
             else:
                 return

@@ -73,7 +73,17 @@ def preview_path(dataset: str) -> str:
     return f"{dataset.removesuffix('.safetensors')}.preview.json"
 
 
+def results_prefix(job_id: str) -> str:
+    """Folder of the results of all attempts at a job, each in one by its fence."""
+    return f"{job_prefix(job_id)}/results"
+
+
+def attempt_prefix(job_id: str, fence: int) -> str:
+    """Folder of what one attempt wrote."""
+    return f"{results_prefix(job_id)}/{fence}"
+
+
 def results_path(job_id: str, fence: int, key: str = RESULTS) -> str:
     """Object that one attempt wrote under a key of ``artifacts``; the fence keeps attempts apart."""
     ending = "json" if "/" not in key else "" if key.startswith(f"{PLOTS}/") else "safetensors"
-    return f"{job_prefix(job_id)}/results/{fence}/{key}{ending and '.' + ending}"
+    return f"{attempt_prefix(job_id, fence)}/{key}{ending and '.' + ending}"

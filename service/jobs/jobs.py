@@ -9,6 +9,7 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import redis
 from pydantic import ValidationError
 
 from service.artifacts import ArtifactNotFoundError, StorageError
@@ -17,7 +18,16 @@ from service.contract.job import ArtifactRef, JobRecord, JobStatus
 from service.contract.kinds import KINDS
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
-from service.jobstore import IdempotencyKeyReused, JobActive, JobNotFound, JobStore, QueueFull, RecordNotUnderstood
+from service.jobstore import (
+    IdempotencyKeyReused,
+    JobActive,
+    JobLate,
+    JobNotFound,
+    JobStore,
+    QueueFull,
+    RecordNotUnderstood,
+    Unsettled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,6 +97,7 @@ class Jobs:
         self.limits = planner.limits
         self._dispatcher = dispatcher
         self._planner = planner
+        self._unsettled = Unsettled(store.redis)
 
     def submit(self, body: bytes, idempotency_key: str | None) -> tuple[KeptJob, bool]:
         """Queue the job that a JSON body specifies. When this returns it is committed.
@@ -206,11 +217,16 @@ class Jobs:
 
     def _create(self, plan: Prepared, idempotency_key: str | None, body_sha256: str) -> tuple[KeptJob, bool]:
         job_id = secrets.token_hex(16)
+        if plan.given:
+            self._unsettled.announce(job_id)
         job = plan.job(job_id, self._give(job_id, plan.given))
         try:
             kept, replayed = self.store.create(
                 job, idempotency_key=idempotency_key, body_sha256=body_sha256, hint=self.hint()
             )
+        except JobLate:
+            self._forget(job_id)
+            raise StorageError("what the job was given took too long to write") from None
         except (IdempotencyKeyReused, QueueFull):  # any other failure may have committed the job, which needs its data
             self._forget(job_id)
             raise
@@ -241,8 +257,9 @@ class Jobs:
             raise JobNotFound
 
     def _forget(self, job_id: str) -> None:
-        """Delete what was written for a job that is not to be."""
+        """Delete what was written for a job that is not to be; what cannot be is swept later."""
         try:
             self.artifacts.delete_prefix(names.job_prefix(job_id))
-        except StorageError as failure:
+            self._unsettled.settle(job_id)
+        except (StorageError, redis.RedisError) as failure:
             LOG.warning("job %s was not made, and its objects are still there: %s", job_id, failure)

@@ -11,6 +11,7 @@ from redis.exceptions import LockError
 from service.artifacts import ArtifactStore, StorageError
 from service.datasets.datasets import Datasets
 from service.jobs.dispatch import Dispatcher
+from service.jobs.leftovers import Leftovers
 from service.jobstore import JobStore, StoresApartError, check_together, keys
 from service.scratch import Scratch
 
@@ -41,6 +42,7 @@ class Reconciler:
         self._datasets = datasets
         self._objects = objects
         self._scratch = scratch
+        self._leftovers = None if objects is None else Leftovers(store.redis, objects)
         self._interval_s = interval_s
         self._strays = 0
         self._stopping = threading.Event()
@@ -82,15 +84,19 @@ class Reconciler:
             for _ in range(MOST_STEPS):
                 if self._store.index():
                     break
-            swept = self._datasets.sweep()
-            if swept:
-                LOG.warning("deleted %d objects of data sets that no record refers to", swept)
+            self._sweep()
         finally:
             try:
                 lock.release()
             except LockError:  # it ran out during a slow pass; the pass is idempotent
                 LOG.info("a pass took longer than %g s", LOCK_S)
         return True
+
+    def _sweep(self) -> None:
+        if swept := self._datasets.sweep():
+            LOG.warning("deleted %d objects of data sets that no record refers to", swept)
+        if self._leftovers is not None and (swept := self._leftovers.sweep()):
+            LOG.warning("deleted what %d jobs left that no record refers to", swept)
 
     def _name_stores(self) -> None:
         """Give the stores the id that workers wait for: one was away when this process started, or was lost."""

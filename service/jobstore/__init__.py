@@ -14,6 +14,7 @@ from service.jobstore.errors import (
     InvalidCursor,
     JobActive,
     JobFinished,
+    JobLate,
     JobNotFound,
     JobStoreError,
     QueueFull,
@@ -26,6 +27,7 @@ from service.jobstore.listing import JobQuery
 from service.jobstore.pages import Page
 from service.jobstore.records import KeptJob
 from service.jobstore.store import Claim, JobStore, LeaseState, ReconcileReport
+from service.jobstore.unsettled import Unsettled
 
 __all__ = [
     "Claim",
@@ -34,6 +36,7 @@ __all__ = [
     "InvalidCursor",
     "JobActive",
     "JobFinished",
+    "JobLate",
     "JobNotFound",
     "JobQuery",
     "JobStore",
@@ -48,6 +51,7 @@ __all__ = [
     "StaleFence",
     "StoresApartError",
     "StoresUnnamedError",
+    "Unsettled",
     "broker_url",
     "check_together",
     "connect",

@@ -13,6 +13,7 @@ from service.jobstore.errors import (
     IllegalTransition,
     JobActive,
     JobFinished,
+    JobLate,
     JobNotFound,
     JobStoreError,
     QueueFull,
@@ -30,6 +31,7 @@ REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
         "not_understood": RecordNotUnderstood,
         "reused": IdempotencyKeyReused,
         "full": QueueFull,
+        "late": JobLate,
     }
 )
 """What a script answers instead of a change, and how it is raised."""

@@ -74,7 +74,11 @@ local function move(id, to, now)
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
   end
-  if next(LEGAL[to]) == nil then redis.call('HSET', job, 'finished', text(now)) end
+  if next(LEGAL[to]) == nil then
+    redis.call('HSET', job, 'finished', text(now))
+    local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
+    if attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
+  end
   revise(id, now)
   return true
 end

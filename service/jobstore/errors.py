@@ -47,5 +47,9 @@ class RecordNotUnderstood(JobStoreError):
     """The record is damaged, or a later version wrote it; nothing was changed."""
 
 
+class JobLate(JobStoreError):
+    """Making the job took so long that the objects it was given were taken for nobody's, and are gone."""
+
+
 class InvalidCursor(JobStoreError):
     """The cursor is not one that a listing gave out."""

@@ -106,6 +106,8 @@ class JobStore:
             The key was used with another body.
         QueueFull
             As many jobs wait as may.
+        JobLate
+            The job was given objects, and is not announced.
         """
         args = self._creation(job, "" if idempotency_key is None else _digest(idempotency_key), body_sha256, hint)
         return _created(job, self._scripts["create"](args=args))
@@ -133,6 +135,7 @@ class JobStore:
             self.max_queued,
             QUEUE,
             hint,
+            "announced" if job.artifacts else "",
             *records.to_flat(records.fields_of(job)),
         ]
 

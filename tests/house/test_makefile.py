@@ -44,7 +44,8 @@ def installs(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("target", "extras"), [("demo", ".[worker]"), ("test", ".[worker,dev]"), ("bench", ".[bench]")]
+    ("target", "extras"),
+    [("demo", ".[worker]"), ("test", ".[worker,dev]"), ("chaos", ".[worker,dev]"), ("bench", ".[bench]")],
 )
 def test_from_nothing_everything_is_set_up_with_the_constraints(clone: Path, target: str, extras: str) -> None:
     text = plan(target, clone)
@@ -54,7 +55,7 @@ def test_from_nothing_everything_is_set_up_with_the_constraints(clone: Path, tar
     assert f'-e "{extras}"' in install
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "serve", "bench"])
+@pytest.mark.parametrize("target", ["demo", "test", "serve", "chaos", "bench"])
 def test_nothing_is_installed_again_until_the_requirements_change(installed: Path, target: str) -> None:
     assert not installs(plan(target, installed))
     stamp = (installed / ".venv" / ".installed-dev").stat().st_mtime

@@ -29,6 +29,7 @@ from service.jobstore import (
     QueueFull,
     RevisionFeed,
     StaleFence,
+    Unsettled,
     connect,
 )
 from tests.support.job_records import claimed, expire_lease, new_job, submit
@@ -89,6 +90,7 @@ def test_an_idempotency_key_finds_its_job(store: JobStore) -> None:
 
 def test_a_job_is_answered_as_it_is_kept(store: JobStore) -> None:
     job = new_job(spec={"alpha": 1e-3}, name="n", metadata={"a": 1}, external_id="x", artifacts={"data": REF})
+    Unsettled(store.redis).announce(job.id)
     created, _ = store.create(job, idempotency_key=None, body_sha256="body")
     assert created == store.kept(job.id)
     assert created.whole() == store.get(job.id)

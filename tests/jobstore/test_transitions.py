@@ -46,6 +46,7 @@ class OneJob(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
+        self.store.redis.zadd(keys.DEFERRED, {self.last.id: 0}, xx=True)  # what waits for its time has waited enough
         claim = self.store.claim("worker")
         ready = not self.deleted and self.last.status is JobStatus.QUEUED
         assert (claim is not None) == ready

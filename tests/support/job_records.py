@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from service.contract.job import JobRecord, NewJob
-from service.jobstore import Claim, JobStore
+from service.jobstore import Claim, JobStore, Unsettled
 
 
 def new_job(*, spec: Any = None, **fields: Any) -> NewJob:
@@ -14,7 +14,10 @@ def new_job(*, spec: Any = None, **fields: Any) -> NewJob:
 
 
 def submit(store: JobStore, **fields: Any) -> JobRecord:
-    job, replayed = store.create(new_job(**fields), idempotency_key=None, body_sha256="b")
+    new = new_job(**fields)
+    if new.artifacts:
+        Unsettled(store.redis).announce(new.id)
+    job, replayed = store.create(new, idempotency_key=None, body_sha256="b")
     assert not replayed
     return job.whole()
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import JobStatus
 from service.jobstore import JobStore, check_together, connect
-from tests.support.job_records import submit
+from tests.support.job_records import expire_lease, submit
 from tests.support.service import ROOT, SLOW, slow_job
 from worker import station as module
 from worker.station import Station
@@ -136,6 +137,28 @@ def test_one_that_is_told_to_stop_does_not_wait_for_the_next_attempt(
         monkeypatch.setattr(broken, "_rest", stop_then_rest)
         broken.take()
     assert told == []
+
+
+def test_what_a_superseded_attempt_wrote_goes(redis_url: str, store: JobStore, tmp_path: Path) -> None:
+    """Whoever sweeps after a job may have done so before a late attempt writes."""
+    job = submit(store, spec=slow_job(seconds=1.5))
+    taken: list[int] = []
+
+    def supersede() -> None:
+        while (record := store.get(job.id)) is not None and record.progress is None:
+            threading.Event().wait(0.01)  # until the attempt is under way
+        expire_lease(store, job.id)
+        store.reconcile()
+        claim = store.claim("another")
+        taken.append(0 if claim is None else claim.fence)
+
+    with opened(redis_url, tmp_path, SLOW, []) as station:
+        another = threading.Thread(target=supersede)
+        another.start()
+        station.take()
+        another.join()
+    assert taken == [2]
+    assert [path for path in (tmp_path / "artifacts" / "jobs").rglob("*") if path.is_file()] == []
 
 
 def test_one_that_cannot_read_the_id_of_its_objects_looks_ever_more_seldom(

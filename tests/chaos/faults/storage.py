@@ -1,0 +1,88 @@
+"""Disks that are full or read-only for a while."""
+
+import contextlib
+import subprocess
+from pathlib import Path
+from random import Random
+
+from tests.chaos.faults.registry import MissedError, fault
+from tests.chaos.target import Target
+from tests.support.faults.disk import full_for, read_only
+from tests.support.service import pause
+
+ROOM = 4096
+
+
+def _seconds(random: Random) -> float:
+    return random.uniform(0.5, 4.0)
+
+
+def _fill(filler: Path) -> None:
+    """Take all room that is left."""
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        size = 2**20
+        while size >= 1:
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                pass
+            size //= 16
+
+
+def _filled(target: Target, disk: Path, seconds: float) -> None:
+    filler = disk / "filler"
+    try:
+        _fill(filler)
+        target.journal.write("chaos", "full", disk=str(disk), seconds=seconds)
+        pause(seconds)  # as long as the fault is to last
+    finally:
+        filler.unlink(missing_ok=True)
+
+
+@fault("objects-full", "mount")
+def fill_objects(target: Target, random: Random) -> None:
+    """Fill the disk of the objects."""
+    _filled(target, target.objects.parent, _seconds(random))
+
+
+@fault("disk-full", "mount")
+def fill_disk(target: Target, random: Random) -> None:
+    """Fill the disk of the job store and of temporary files."""
+    _filled(target, target.disk, _seconds(random))
+    target.ensure()
+
+
+@fault("no-writes")
+def refuse_writes(target: Target, random: Random) -> None:
+    """Have no trainer write more than a little to any file, as on a full disk of its own."""
+    with full_for(*target.pids("trainer", "pool"), room=random.choice((0, ROOM))):
+        target.journal.write("chaos", "no writes")
+        pause(_seconds(random))  # as long as the fault is to last
+
+
+@fault("objects-read-only", "mount")
+def objects_read_only(target: Target, random: Random) -> None:
+    """Mount the disk of the objects read-only."""
+    disk = target.objects.parent
+    for _ in range(200):
+        with contextlib.suppress(subprocess.CalledProcessError):  # a file is being written
+            read_only(disk, ro=True)
+            break
+        pause(0.01)  # as long as that may take
+    else:
+        raise MissedError(f"{disk} is always busy")
+    try:
+        target.journal.write("chaos", "read-only", disk=str(disk))
+        pause(_seconds(random))  # as long as the fault is to last
+    finally:
+        read_only(disk, ro=False)
+
+
+def give_back(target: Target) -> None:
+    """Make sure that nothing of this is left."""
+    if target.on_disks:
+        read_only(target.objects.parent, ro=False)
+        for disk in (target.disk, target.objects.parent):
+            with contextlib.suppress(FileNotFoundError):
+                (disk / "filler").unlink()
