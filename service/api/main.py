@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from service.api import problems
 from service.api.doors import Cors, Doors, Seal
+from service.api.forms import parameters
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
             planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
+            grid_turns=anyio.CapacityLimiter(parameters.GRIDS_AT_ONCE),
             pictures=rendering.Pictures(),
             offers=Offers(limits),
             links=Links(prefix),

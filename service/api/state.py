@@ -38,7 +38,7 @@ class UploadTurns:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The parts of a running service; turns bound how much its child processes do at once."""
+    """The parts of a running service; turns bound how much is done at once of what takes much."""
 
     jobs: Jobs
     quick: QuickJobs
@@ -49,6 +49,7 @@ class ServiceState:
     rendering_turns: anyio.CapacityLimiter
     planning_turns: anyio.CapacityLimiter
     onnx_turns: anyio.CapacityLimiter
+    grid_turns: anyio.CapacityLimiter
     pictures: Pictures
     offers: Offers
     links: Links

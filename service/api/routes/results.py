@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Query
 from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.forms import arrays as forms
 from service.api.forms import parameters
-from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_object
+from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_object, shapes_in
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Responses, Route, answers, choose_form, problems, ref
 from service.api.routes.finished import HEADERS, Finished, FinishedOf
-from service.api.state import JobsOf, LinksOf, ScratchOf
+from service.api.state import JobsOf, LinksOf, ScratchOf, ServiceState, State
 from service.contract import names
+from service.contract.job import ArtifactRef
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
 from service.contract.train.data_names import DataNames
@@ -120,9 +125,10 @@ def get_diagnostics(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response
     summary="Read fitted parameters",
     responses=_array_answers("The parameters of one model", "DiscreteParameters", "ContinuumParameters"),
 )
-def get_parameters(
+async def get_parameters(
+    *,
     job_id: str,
-    jobs: JobsOf,
+    service: State,
     finished: FinishedOf,
     model: Annotated[str, Query(max_length=100, description="`discrete-64`, or `continuum`.")],
     grid: Annotated[
@@ -131,28 +137,57 @@ def get_parameters(
     ] = None,
 ) -> Response:
     """Read the fitted parameters of one model as JSON, safetensors or NPZ."""
+    jobs = service.jobs
+    if grid is None:
+        return await run_in_threadpool(_send_parameters, finished, jobs, job_id, model)
+    kept, numbers, on_grid = await run_in_threadpool(_sizes, jobs, job_id, model, grid)
+    send = partial(_send_grid, finished, service, model, grid, kept, numbers)
+    turns = service.grid_turns if on_grid > jobs.limits.json_numbers else None
+    return await anyio.to_thread.run_sync(send, limiter=turns)
+
+
+def _send_parameters(finished: Finished, jobs: Jobs, job_id: str, model: str) -> Response:
     kept = jobs.reference(job_id, names.parameters_key(model))
-    if grid is not None and model != CONTINUUM:
+
+    def fitted() -> parameters.FittedParameters:
+        return parameters.read(jobs.artifacts.get(kept))
+
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: lambda: fitted().to_json(),
+        SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
+        NPZ: lambda: fitted().to_npz(),
+    }
+    return _send(finished, jobs, model, numbers_in(jobs.artifacts, kept), forms_of)
+
+
+def _sizes(jobs: Jobs, job_id: str, model: str, grid: int) -> tuple[ArtifactRef, int, int]:
+    """Return the parameters of a continuum, how many numbers an answer with them on a grid has, and the grid alone."""
+    kept = jobs.reference(job_id, names.parameters_key(model))
+    if model != CONTINUUM:
         raise invalid_parameter("grid", "is for the continuum")
+    shapes = shapes_in(jobs.artifacts, kept)
+    on_grid = parameters.numbers_on(grid, shapes)
+    if on_grid > parameters.MOST_GRID_NUMBERS:
+        detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
+        raise invalid_parameter("grid", detail, "too_large")
+    return kept, on_grid + sum(map(math.prod, shapes.values())), on_grid
+
+
+def _send_grid(
+    finished: Finished, service: ServiceState, model: str, grid: int, kept: ArtifactRef, numbers: int
+) -> Response:
+    jobs = service.jobs
 
     def fitted() -> parameters.FittedParameters:
         with stored():
             return parameters.read(jobs.artifacts.get(kept), grid)
 
-    if grid is None:
-        forms_of: dict[str, Callable[[], bytes | Pieces]] = {
-            JSON: lambda: fitted().to_json(),
-            SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
-            NPZ: lambda: fitted().to_npz(),
-        }
-        return _send(finished, jobs, model, numbers_in(jobs.artifacts, kept), forms_of)
-    try:
-        on_grid = fitted()
-    except parameters.GridTooLargeError:
-        detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
-        raise invalid_parameter("grid", detail, "too_large") from None
-    forms_of = {JSON: on_grid.to_json, SAFETENSORS: on_grid.to_safetensors, NPZ: on_grid.to_npz}
-    return _send(finished, jobs, model, sum(array.size for array in on_grid.named.values()), forms_of)
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: lambda: fitted().to_json(),
+        SAFETENSORS: lambda: fitted().to_safetensors(service.scratch),
+        NPZ: lambda: fitted().to_npz(),
+    }
+    return _send(finished, jobs, model, numbers, forms_of)
 
 
 EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`, `continuum`, or `sampled-256`.")]
