@@ -29,13 +29,14 @@ from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.datasets.uploads import child as uploads
 from service.export import onnx_child
+from service.jobs.beside import name_stores
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
 from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, check_together, connect, connect_in_loop
+from service.jobstore import JobStore, connect, connect_in_loop
 from service.rendering import child as rendering
 from service.version import VERSION
 
@@ -129,6 +130,6 @@ def _check_stores(client: redis.Redis, artifacts: ArtifactStore) -> None:
     with suppress(FileNotFoundError):
         tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
     try:
-        check_together(client, artifacts, name=True)
+        name_stores(client, artifacts)
     except (redis.RedisError, StorageError) as failure:
         LOG.warning("one of the stores does not answer yet: %s", failure)

@@ -20,6 +20,9 @@ local function next_time(index)
   return text(math.max(now_us(), newest and tonumber(newest) + 1 or 0))
 end
 
+-- Is it a state that never changes?
+local function ends(status) return LEGAL[status] and next(LEGAL[status]) == nil end
+
 -- The sets that hold a job for each choice of filters with its status among them, and for each without.
 local function by_status(status, kind, external_id)
   local found = { JOBS_BY_STATUS .. status, JOBS_BY_STATUS_AND_KIND .. status .. ':' .. kind }
@@ -74,7 +77,10 @@ local function move(id, to, now)
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
   end
-  if next(LEGAL[to]) == nil then redis.call('HSET', job, 'finished', text(now)) end
+  if ends(to) then
+    redis.call('HSET', job, 'finished', text(now))
+    redis.call('ZADD', UNWRITTEN, text(now), id)
+  end
   revise(id, now)
   return true
 end
