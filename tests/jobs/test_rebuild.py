@@ -1,4 +1,4 @@
-"""Records of jobs that have ended lie beside their objects, and bring the jobs back when the job store is lost."""
+"""A job store that was lost, or parts of it, comes back from the records beside the objects."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from service.artifacts import ArtifactNotFoundError, ArtifactStore, StorageError
+from service.artifacts import ArtifactNotFoundError, ArtifactStore
 from service.contract import names
 from service.contract.job import JobRecord, JobStatus
-from service.contract.values.limits import LIMITS
-from service.datasets.datasets import Datasets
-from service.datasets.store import DatasetStore
 from service.datasets.uploads.request import Choice
 from service.jobs.beside import write_records
-from service.jobs.dispatch import Dispatcher
-from service.jobs.jobs import Jobs
-from service.jobs.plans import Planner
 from service.jobs.rebuild import (
     ANOTHER,
     DAMAGED,
@@ -28,183 +22,17 @@ from service.jobs.rebuild import (
     RESTORED,
     THERE,
     Rebuilding,
-    Rebuilt,
 )
 from service.jobstore import IdempotencyKeyReused, JobQuery, JobStore, StaleFence, StoresApartError, keys
 from service.sealed import seal, unseal
+from tests.jobs.ended import Objects, end, lose, rebuilt, record_of
 from tests.support.job_records import new_job, submit
 from tests.support.uploads import npz
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from service.contract.job import ArtifactRef
-
-
-class Objects(ArtifactStore):
-    """A store of objects that can be made to fail, and in which something happens while an object is written."""
-
-    full = False
-    meanwhile: Callable[[], object] | None = None
-
-    def put(self, path: str, data: bytes, media_type: str) -> ArtifactRef:
-        if self.full:
-            raise StorageError("full")
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            meanwhile()
-        return super().put(path, data, media_type)
-
-
-@pytest.fixture
-def objects(tmp_path: Path) -> Objects:
-    return Objects(tmp_path / "artifacts")
-
-
-@pytest.fixture
-def datasets(store: JobStore, objects: Objects) -> Datasets:
-    return Datasets(DatasetStore(store.redis), objects, LIMITS)
-
-
-@pytest.fixture
-def jobs(redis_url: str, store: JobStore, objects: Objects, datasets: Datasets) -> Iterator[Jobs]:
-    dispatcher = Dispatcher(redis_url, store.redis)
-    yield Jobs(store, objects, dispatcher, Planner(store, objects, datasets, LIMITS))
-    dispatcher.close()
-
-
-def end(store: JobStore, objects: ArtifactStore, status: JobStatus = JobStatus.SUCCEEDED, **fields: Any) -> JobRecord:
-    """Have a job end."""
-    job = submit(store, **fields)
-    if status is JobStatus.CANCELLED:
-        return store.request_cancel(job.id).record
-    claim = store.claim("worker")
-    assert claim is not None
-    path = names.results_path(job.id, claim.fence)
-    results = {names.RESULTS: objects.put(path, json.dumps({"of": job.id}).encode(), "application/json")}
-    return store.finish(job.id, claim.fence, status, artifacts=results if status is JobStatus.SUCCEEDED else None)
-
-
-def record_of(objects: ArtifactStore, job_id: str) -> dict[str, str] | None:
-    try:
-        return unseal(objects.get(names.record_path(job_id)))
-    except ArtifactNotFoundError:
-        return None
-
-
-def rebuilt(store: JobStore, objects: ArtifactStore) -> Rebuilt:
-    rebuilding = Rebuilding(store, objects)
-    rebuilding.name_store()
-    return rebuilding.jobs(lambda _: None)
-
-
-def lose(store: JobStore) -> None:
-    store.redis.flushall()
-
-
-@pytest.mark.parametrize("status", [JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED])
-def test_a_record_is_written_however_the_job_ended(store: JobStore, objects: Objects, status: JobStatus) -> None:
-    waiting = submit(store, name="é\u0000\U0001f600")
-    store.redis.zrem(keys.QUEUED, waiting.id)
-    ended = end(store, objects, status, metadata={"list": [], "number": 2**60}, name="é\U0001f600")
-    store.redis.hset(keys.JOB + ended.id, "of_a_later_version", "{}")
-    write_records(store, objects)
-    record = record_of(objects, ended.id)
-    assert record == store.redis.hgetall(keys.JOB + ended.id)
-    assert record_of(objects, waiting.id) is None
-    assert store.endings.unwritten(10) == []
-
-
-def test_what_cannot_be_written_is_written_later(store: JobStore, objects: Objects) -> None:
-    ended = [end(store, objects).id for _ in range(3)]
-    objects.full = True
-    write_records(store, objects)
-    assert [record_of(objects, job_id) for job_id in ended] == [None] * 3
-    objects.full = False
-    write_records(store, objects)
-    assert all(record_of(objects, job_id) for job_id in ended)
-
-
-def test_a_crash_after_the_object_and_before_the_note_writes_it_again(
-    store: JobStore, objects: Objects, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = end(store, objects).id
-    with monkeypatch.context() as patched:
-        patched.setattr(type(store.endings), "written", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            write_records(store, objects)
-    objects.delete(names.record_path(job_id))
-    write_records(store, objects)
-    assert record_of(objects, job_id)
-
-
-def test_a_deleted_job_does_not_come_back(store: JobStore, objects: Objects, jobs: Jobs) -> None:
-    written, being_written = end(store, objects).id, end(store, objects).id
-    store.redis.zrem(keys.UNWRITTEN, being_written)
-    write_records(store, objects)
-    assert record_of(objects, written)
-    jobs.delete(written)
-    store.redis.zadd(keys.UNWRITTEN, {being_written: 1})
-    objects.meanwhile = lambda: jobs.delete(being_written)
-    write_records(store, objects)
-    assert record_of(objects, being_written), "it was written after the folder was deleted"
-    write_records(store, objects)
-    assert objects.folders(names.JOBS) == []
-    lose(store)
-    assert rebuilt(store, objects).counts == {}
-
-
-def test_a_writer_that_was_overtaken_looks_again(store: JobStore, objects: Objects, jobs: Jobs) -> None:
-    job_id = end(store, objects).id
-
-    def overtake() -> None:
-        jobs.delete(job_id)
-        write_records(store, objects)  # another one's pass, which finds nothing to delete yet
-        assert store.endings.unwritten(10) == []
-
-    objects.meanwhile = overtake
-    write_records(store, objects)
-    assert record_of(objects, job_id)
-    write_records(store, objects)
-    assert record_of(objects, job_id) is None
-    assert store.endings.unwritten(10) == []
-
-
-def test_a_deletion_that_was_cut_off_brings_no_half_job_back(store: JobStore, objects: Objects, jobs: Jobs) -> None:
-    job_id = end(store, objects).id
-    write_records(store, objects)
-
-    def cut_off(*_: object) -> None:
-        raise StorageError("away")
-
-    whole = objects.delete_prefix
-    objects.delete_prefix = cut_off  # type: ignore[method-assign, assignment]  # the fault
-    with pytest.raises(StorageError):
-        jobs.delete(job_id)
-    objects.delete_prefix = whole  # type: ignore[method-assign]
-    lose(store)
-    assert rebuilt(store, objects).counts == {NO_RECORD: 1}
-
-
-def test_jobs_that_ended_before_this_version_are_written_too(store: JobStore, objects: Objects) -> None:
-    ended = [end(store, objects).id for _ in range(3)]
-    submit(store)
-    store.redis.delete(keys.UNWRITTEN)  # an earlier version, or a worker of one, notes none
-    while not store.index():
-        pass
-    write_records(store, objects)
-    assert all(record_of(objects, job_id) for job_id in ended)
-    assert store.index()
-    assert store.endings.unwritten(10) == []
-
-
-def test_a_damaged_record_is_not_kept(store: JobStore, objects: Objects) -> None:
-    job_id = end(store, objects).id
-    store.redis.hset(keys.JOB + job_id, "artifacts", "{")
-    write_records(store, objects)
-    assert record_of(objects, job_id) is None
-    assert store.endings.unwritten(10) == []
+    from service.datasets.datasets import Datasets
 
 
 def test_all_of_a_hundred_jobs_come_back(store: JobStore, objects: Objects) -> None:
