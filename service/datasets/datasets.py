@@ -18,10 +18,12 @@ import redis
 from service.artifacts import StorageError
 from service.contract import names
 from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
+from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, SAFETENSORS
-from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate
+from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate, fields_of
 from service.datasets.uploads.child import look_at, read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
+from service.sealed import seal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,19 +92,20 @@ class Datasets:
                 shown = None
                 if preview is not None:
                     shown = self._artifacts.put(names.preview_path(path), preview.model_dump_json().encode(), JSON)
+                record = DatasetRecord(
+                    id=dataset_id,
+                    name=name,
+                    format=kind,
+                    uploaded_bytes=upload.stat().st_size,
+                    created_at=datetime.now(UTC),
+                    facts=facts,
+                    object=stored,
+                    preview=shown,
+                )
+                self._write_record(record)
             except StorageError:
                 self._discard(path)
                 raise
-        record = DatasetRecord(
-            id=dataset_id,
-            name=name,
-            format=kind,
-            uploaded_bytes=upload.stat().st_size,
-            created_at=datetime.now(UTC),
-            facts=facts,
-            object=stored,
-            preview=shown,
-        )
         try:
             kept, existing = self._store.create(record, limits.uploads)
         except TooManyDatasets:
@@ -207,9 +210,37 @@ class Datasets:
             deleted += 1
         return deleted
 
+    def write_records(self) -> None:
+        """Write the records that an earlier version kept in Redis alone beside their objects, once.
+
+        Raises ``redis.RedisError`` where the server cannot be reached.
+        """
+        if self._store.all_written():
+            return
+        cursor = None
+        try:
+            while True:
+                page = self._store.list(limit=LIMITS.page, cursor=cursor)
+                for record in page.items:
+                    if names.dataset_record_path(record.object.path) not in self._artifacts.sizes(
+                        names.dataset_prefix(record.id)
+                    ):
+                        self._write_record(record)
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+        except StorageError as failure:
+            LOG.warning("records of data sets are written later: %s", failure)
+        else:
+            self._store.note_all_written()
+
+    def _write_record(self, record: DatasetRecord) -> None:
+        self._artifacts.put(names.dataset_record_path(record.object.path), seal(fields_of(record)), JSON)
+
     def _discard(self, path: str) -> bool:
         """Delete an object that no record refers to and its preview, or leave it to `sweep`; return if it is gone."""
         try:
+            self._artifacts.delete(names.dataset_record_path(path))  # first: half a data set is not to be brought back
             self._artifacts.delete(names.preview_path(path))
             self._artifacts.delete(path)
             self._store.settle(path)

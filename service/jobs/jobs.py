@@ -189,6 +189,7 @@ class Jobs:
             raise RecordNotUnderstood(record)
         if not record.done:
             raise JobActive(record)
+        self.artifacts.delete(names.record_path(job_id))  # first: half a job is not to be brought back
         self.artifacts.delete_prefix(names.job_prefix(job_id))
         self.store.delete(job_id)
 

@@ -10,9 +10,10 @@ from redis.exceptions import LockError
 
 from service.artifacts import ArtifactStore, StorageError
 from service.datasets.datasets import Datasets
+from service.jobs.beside import name_stores, write_records
 from service.jobs.dispatch import Dispatcher
 from service.jobs.leftovers import Leftovers
-from service.jobstore import JobStore, StoresApartError, check_together, keys
+from service.jobstore import JobStore, StoresApartError, keys
 from service.scratch import Scratch
 
 LOG = logging.getLogger(__name__)
@@ -72,10 +73,7 @@ class Reconciler:
         try:
             self._name_stores()
             lost = self._store.reconcile()
-            strays = sum(self._store.strays().values())
-            if strays > self._strays:
-                LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
-            self._strays = strays
+            self._count_strays()
             if lost.requeued or lost.cancelled:
                 LOG.warning("workers were lost: %d jobs requeued, %d cancelled", lost.requeued, lost.cancelled)
             for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
@@ -84,6 +82,9 @@ class Reconciler:
             for _ in range(MOST_STEPS):
                 if self._store.index():
                     break
+            if self._objects is not None:
+                write_records(self._store, self._objects)
+            self._datasets.write_records()
             self._sweep()
         finally:
             try:
@@ -98,12 +99,18 @@ class Reconciler:
         if self._leftovers is not None and (swept := self._leftovers.sweep()):
             LOG.warning("deleted what %d jobs left that no record refers to", swept)
 
+    def _count_strays(self) -> None:
+        strays = sum(self._store.strays().values())
+        if strays > self._strays:
+            LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
+        self._strays = strays
+
     def _name_stores(self) -> None:
         """Give the stores the id that workers wait for: one was away when this process started, or was lost."""
         if self._objects is None or self._store.redis.exists(keys.STORE):
             return
         try:
-            check_together(self._store.redis, self._objects, name=True)
+            name_stores(self._store.redis, self._objects)
         except (StorageError, StoresApartError) as failure:
             LOG.warning("the objects have no id yet, so that no worker takes a job: %s", failure)
 

@@ -8,6 +8,7 @@ cluster.
 
 from service.jobstore.broker import broker_url
 from service.jobstore.connection import connect, connect_in_loop
+from service.jobstore.endings import check_ended
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -53,6 +54,7 @@ __all__ = [
     "StoresUnnamedError",
     "Unsettled",
     "broker_url",
+    "check_ended",
     "check_together",
     "connect",
     "connect_in_loop",

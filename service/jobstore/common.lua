@@ -20,6 +20,9 @@ local function next_time(index)
   return text(math.max(now_us(), newest and tonumber(newest) + 1 or 0))
 end
 
+-- Is it a state that never changes?
+local function ends(status) return LEGAL[status] and next(LEGAL[status]) == nil end
+
 -- The sets that hold a job for each choice of filters with its status among them, and for each without.
 local function by_status(status, kind, external_id)
   local found = { JOBS_BY_STATUS .. status, JOBS_BY_STATUS_AND_KIND .. status .. ':' .. kind }
@@ -74,8 +77,9 @@ local function move(id, to, now)
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
   end
-  if next(LEGAL[to]) == nil then
+  if ends(to) then
     redis.call('HSET', job, 'finished', text(now))
+    redis.call('ZADD', UNWRITTEN, text(now), id)
     local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
     if attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
   end

@@ -25,7 +25,7 @@ if external_id ~= '' then redis.call('HSET', job, 'external_id', external_id) el
 put(for_good(kind, external_id), created, id)
 put(by_status('queued', kind, external_id), created, id)
 if digest ~= '' then
-  redis.call('HSET', job, 'idempotency', digest)
+  redis.call('HSET', job, 'idempotency', digest, 'idempotency_body', body)
   redis.call('HSET', IDEMPOTENCY .. digest, 'id', id, 'body', body)
 end
 if hint ~= '' then redis.call('LPUSH', hints, hint) end

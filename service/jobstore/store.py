@@ -18,6 +18,7 @@ from service.contract.names import QUEUE
 from service.jobstore import keys, records
 from service.jobstore.calls import Calls, refuse
 from service.jobstore.connection import ANSWER_S
+from service.jobstore.endings import Endings
 from service.jobstore.errors import RecordNotUnderstood, StaleFence
 from service.jobstore.listing import JobQuery, list_jobs
 from service.jobstore.pages import Page
@@ -85,6 +86,7 @@ class JobStore:
         self.max_crashes = max_crashes
         self.max_queued = max_queued
         self._scripts = Calls(redis)
+        self.endings = Endings(redis, self._scripts)
         self._workers = WorkerRegistry(redis)
 
     # clients -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from service.jobstore import Page, RecordNotUnderstood, keys, scripts
 from service.jobstore.calls import is_of_another_type
 from service.jobstore.pages import newest_first, page_of
 from service.jobstore.records import UNREADABLE
-from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds
+from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds, to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,13 +67,26 @@ class DatasetStore:
         TooManyDatasets, UploadLate
             Nothing was kept.
         """
-        text = record.model_dump_json(exclude={"created_at"})
+        text = fields_of(record)["record"]
         reply: list[str] = self._scripts["create"](args=[record.id, text, most, record.object.path])
         if reply[0] == "full":
             raise TooManyDatasets
         if reply[0] == "late":
             raise UploadLate
         return _decode_parts(reply[1], reply[2]), reply[0] == "existing"
+
+    def restore(self, fields: Mapping[str, str]) -> bool:
+        """Put back a record, as `fields_of` gave it, unless one is there; return if it was put back."""
+        record = decode(fields)
+        return bool(self._scripts["restore"](args=[record.id, fields["record"], fields["created"]]))
+
+    def all_written(self) -> bool:
+        """Whether the record of every data set is beside its object, as it is from its upload on in this version."""
+        return bool(self._redis.exists(keys.DATASETS_WRITTEN))
+
+    def note_all_written(self) -> None:
+        """Note that it is."""
+        self._redis.set(keys.DATASETS_WRITTEN, "1")
 
     def get(self, dataset_id: str) -> DatasetRecord | None:
         """Read one record."""
@@ -83,7 +96,7 @@ class DatasetStore:
             if not is_of_another_type(failure):
                 raise
             raise RecordNotUnderstood from failure
-        return _decode(fields) if fields else None
+        return decode(fields) if fields else None
 
     def delete(self, dataset_id: str) -> DatasetRecord | None:
         """Forget a record and return it, or None where there is none; its object is the caller's to delete."""
@@ -115,10 +128,23 @@ class DatasetStore:
 
 
 def _decode_parts(record: str, created: str) -> DatasetRecord:
-    return _decode({"record": record, "created": created})
+    return decode({"record": record, "created": created})
 
 
-def _decode(fields: Mapping[str, str]) -> DatasetRecord:
+def fields_of(record: DatasetRecord) -> dict[str, str]:
+    """Fields of a record's hash."""
+    text = record.model_dump_json(exclude={"created_at"})
+    return {"record": text, "created": str(to_microseconds(record.created_at))}
+
+
+def decode(fields: Mapping[str, str]) -> DatasetRecord:
+    """Record of the fields of a data set's hash.
+
+    Raises
+    ------
+    RecordNotUnderstood
+        It is damaged or a later version's.
+    """
     try:
         record = json.loads(fields["record"]) | {"created_at": from_microseconds(fields["created"])}
         return DatasetRecord.model_validate(record)
@@ -128,6 +154,6 @@ def _decode(fields: Mapping[str, str]) -> DatasetRecord:
 
 def _decode_if_understood(fields: Mapping[str, str] | None) -> DatasetRecord | None:
     try:
-        return None if fields is None else _decode(fields)
+        return None if fields is None else decode(fields)
     except RecordNotUnderstood:
         return None
