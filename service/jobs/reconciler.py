@@ -69,6 +69,8 @@ class Reconciler:
         """
         lock = self._store.redis.lock(keys.RECONCILER, timeout=LOCK_S)
         if not lock.acquire(blocking=False):
+            # that of a dead one would last for as long as the server's clock was set back
+            self._store.redis.expire(keys.RECONCILER, round(LOCK_S), lt=True)
             return False
         try:
             self._name_stores()

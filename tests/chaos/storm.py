@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -12,6 +13,8 @@ from typing import Final
 
 import redis
 
+from service.contract.job import JobStatus
+from service.jobstore import keys
 from tests.chaos import evidence
 from tests.chaos.audit import audit
 from tests.chaos.faults import FAULTS, Fault
@@ -23,6 +26,8 @@ from tests.chaos.target import NotReadyError, Target
 from tests.support.service import pause
 
 CLIENTS: Final = 6
+AT_ONCE: Final = 0.3
+"""How often another fault comes at the same time."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Plan:
         What is switched off, by the names of `inside/sitecustomize.py`.
     long
         Share of jobs that take some seconds.
+    settle_s
+        Time between two faults that a job may take to succeed, at most.
     drain_s, clear_s
         Time for all jobs to end after that, and then for what nothing refers to to be gone.
     """
@@ -51,6 +58,7 @@ class Plan:
     faults: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
     long: float = 0.1
+    settle_s: float = 2.0
     drain_s: float = 150.0
     clear_s: float = 60.0
 
@@ -151,22 +159,50 @@ def _chosen(plan: Plan, target: Target) -> tuple[list[Fault], dict[str, str]]:
 
 
 def _rage(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Callable[[str], None]) -> None:
-    """Inject faults until the time is over, each of them once before any comes again."""
+    """Inject faults until the time is over, each of them once before any comes again, and some two at once."""
     plan = outcome.plan
     random = Random(plan.seed)  # noqa: S311 - repeatable
     end = time.monotonic() + plan.seconds
     bag: list[Fault] = []
-    while time.monotonic() < end:
-        if not bag:
-            bag = random.sample(faults, len(faults))
-        fault, draws = bag.pop(), Random(random.random())  # noqa: S311 - repeatable, whatever the fault draws
-        pause(random.uniform(0.2, 2.0))  # so that something works between two faults
-        target.ensure()
-        target.journal.write("chaos", "fault", name=fault.name)
-        try:
-            fault.act(target, draws)
-        except (redis.RedisError, FileNotFoundError, MissedError) as failure:  # what it was to hit was away
-            target.journal.write("chaos", "missed", name=fault.name, failure=repr(failure))
-        else:
-            outcome.faults[fault.name] += 1
-        say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {sum(outcome.faults.values())} faults, last {fault.name}")
+    with ThreadPoolExecutor(2) as hands:
+        while time.monotonic() < end:
+            bag = bag or random.sample(faults, len(faults))
+            chosen = [bag.pop()]
+            if bag and random.random() < AT_ONCE and not (bag[-1].alone and chosen[0].alone):
+                chosen.append(bag.pop())
+            draws = [Random(random.random()) for _ in chosen]  # noqa: S311 - repeatable, whatever a fault draws
+            pause(random.uniform(0.2, 2.0))  # so that something works between two faults
+            target.ensure()
+            _settle(target, plan.settle_s)
+            done = hands.map(lambda fault, draw: _inject(target, fault, draw), chosen, draws)
+            outcome.faults.update(fault.name for fault, hit in zip(chosen, done, strict=True) if hit)
+            names = " and ".join(fault.name for fault in chosen)
+            say(f"{max(0.0, end - time.monotonic()):4.0f} s left, {outcome.faults.total()} faults, last {names}")
+
+
+def _inject(target: Target, fault: Fault, draw: Random) -> bool:
+    """Inject one fault, and return whether it hit."""
+    target.journal.write("chaos", "fault", name=fault.name)
+    try:
+        fault.act(target, draw)
+    except (redis.RedisError, FileNotFoundError, MissedError) as failure:  # what it was to hit was away
+        target.journal.write("chaos", "missed", name=fault.name, failure=repr(failure))
+        return False
+    return True
+
+
+def _settle(target: Target, within: float) -> None:
+    """Wait until another job has succeeded, or the time is over."""
+
+    def succeeded() -> int:
+        with target.valkey() as valkey:
+            return valkey.zcard(keys.JOBS_BY_STATUS + JobStatus.SUCCEEDED)
+
+    deadline = time.monotonic() + within
+    before = None
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError, FileNotFoundError):  # it is being replaced
+            before = succeeded() if before is None else before
+            if succeeded() > before:
+                return
+        pause(0.05)

@@ -190,8 +190,8 @@ class Target:
             "CHAOS_SYNCED": str(self.synced),
             "CHAOS_VALKEY": str(self.folder / "bin" / "valkey-server"),
         }
-        if self._shim is not None:
-            given["LD_PRELOAD"] = str(self._shim)
+        if self.shim is not None:
+            given["LD_PRELOAD"] = str(self.shim)
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -211,16 +211,16 @@ class Target:
 
     def _preload(self) -> None:
         """Make what notes syncs, and the script that starts Valkey with a clock that can be set."""
-        self._shim: Path | None = None
+        self.shim: Path | None = None
         preloaded = []
         compiler = shutil.which("cc")
         if compiler is None:
             self.missing["cc"] = "no C compiler (cc) to build what notes syncs"
         else:
-            self._shim = self.folder / "synced.so"
-            flags = ["-shared", "-fPIC", "-O1", "-o", str(self._shim)]
+            self.shim = self.folder / "synced.so"
+            flags = ["-shared", "-fPIC", "-O1", "-o", str(self.shim)]
             subprocess.run([compiler, *flags, str(INSIDE / "synced.c"), "-ldl"], check=True)
-            preloaded.append(str(self._shim))
+            preloaded.append(str(self.shim))
         fake = next((path for folder in LIBRARIES for path in Path(folder).rglob(FAKETIME)), None)
         if fake is None:
             self.missing["faketime"] = "libfaketime is not installed (apt-get install faketime)"

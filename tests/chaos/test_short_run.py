@@ -9,7 +9,7 @@ from tests.chaos.storm import Plan, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]  # a busy machine takes its time to calm down
 
-SECONDS = 50.0
+SECONDS = 45.0
 SEED = 11
 
 

@@ -12,12 +12,13 @@ import redis
 from service.artifacts import ArtifactNotFoundError, ArtifactStore, StorageError
 from service.contract.data.dataset import DatasetRecord, UploadFormat
 from service.contract.values.limits import LIMITS
+from service.contract.values.media_types import SAFETENSORS
 from service.datasets.datasets import DatasetNotFoundError, Datasets
 from service.datasets.store import DatasetStore
 from service.datasets.uploads.request import Choice, UploadRefusedError
 from service.jobs.dispatch import Dispatcher
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, connect
+from service.jobstore import JobStore, connect, keys
 from service.runtime.valkey import ValkeyServer
 from service.scratch import Scratch
 
@@ -138,6 +139,18 @@ def test_an_upload_that_is_overtaken_is_refused_and_keeps_nothing(
     assert datasets.list(limit=1, cursor=None).items == []
     objects.then = datasets.sweep
     assert objects.get(upload(datasets, tmp_path).object)
+
+
+def test_an_announcement_from_the_future_is_one_of_now(
+    client: redis.Redis, datasets: Datasets, objects: Faulty
+) -> None:
+    """The server's clock was set back by a day, and nobody waits for the old time to come again."""
+    DatasetStore(client).announce("datasets/a/1.safetensors")
+    client.zincrby(keys.UNSETTLED, 86_400e6, "datasets/a/1.safetensors")
+    objects.put("datasets/a/1.safetensors", b"", SAFETENSORS)
+    assert datasets.sweep() == 0
+    assert datasets.sweep(lost_after_s=0) == 1
+    assert written(objects) == []
 
 
 def test_a_deletion_that_is_cut_off_is_finished_by_the_reconciler(

@@ -15,11 +15,12 @@ from service.contract.values.limits import LIMITS
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
-from service.jobs.reconciler import Reconciler
+from service.jobs.reconciler import LOCK_S, Reconciler
 from service.jobstore import JobStore, QueueFull, check_together, connect, keys
 from service.scratch import Scratch
 from tests.support.faults.disk import full_for
 from tests.support.job_records import claimed, expire_lease, new_job, submit
+from tests.support.service import pause
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -113,6 +114,22 @@ def test_one_reconciler_at_a_time(redis_url: str, store: JobStore, datasets: Dat
     with store.redis.lock(keys.RECONCILER, timeout=5):
         assert not reconciler.once()
     assert reconciler.once()
+    dispatcher.close()
+
+
+def test_a_dead_reconciler_stops_others_for_seconds_though_the_clock_was_set_back(
+    redis_url: str, store: JobStore, datasets: Datasets
+) -> None:
+    """The server's clock was a day ahead when its lock was made."""
+    dispatcher = Dispatcher(redis_url, store.redis)
+    reconciler = Reconciler(store, dispatcher, datasets)
+    store.redis.set(keys.RECONCILER, "of a dead one", ex=86_400)
+    assert not reconciler.once()
+    left = store.redis.pttl(keys.RECONCILER)
+    assert 0 < left <= 1000 * LOCK_S
+    pause(0.01)  # the clock of the server counts milliseconds
+    assert not reconciler.once()
+    assert store.redis.pttl(keys.RECONCILER) < left, "it is not held for longer"
     dispatcher.close()
 
 

@@ -15,7 +15,7 @@ from tests.chaos.faults.registry import fault
 from tests.chaos.target import Target
 
 
-@fault("power", "cc")
+@fault("power", "cc", alone=True)
 def cut_power(target: Target, _: Random) -> None:
     """Cut the power, and start again."""
     kill_all(target)

@@ -75,7 +75,7 @@ def stall(target: Target, random: Random) -> None:
     send(target, signal.SIGCONT, pid)
 
 
-@fault("serve-term")
+@fault("serve-term", alone=True)
 def end_serve(target: Target, _: Random) -> None:
     """Have `serve` stop in order, and start it again."""
     target.journal.write("chaos", "SIGTERM", pids=[target.process.pid])
@@ -83,7 +83,7 @@ def end_serve(target: Target, _: Random) -> None:
     target.start()
 
 
-@fault("serve-kill")
+@fault("serve-kill", alone=True)
 def kill_serve(target: Target, _: Random) -> None:
     """Kill `serve` alone, which takes all others with it, and start it again."""
     target.journal.write("chaos", "SIGKILL", pids=[target.process.pid])
@@ -91,7 +91,7 @@ def kill_serve(target: Target, _: Random) -> None:
     target.start()
 
 
-@fault("everything")
+@fault("everything", alone=True)
 def kill_everything(target: Target, _: Random) -> None:
     """Kill every process at once, and start again."""
     kill_all(target)

@@ -20,11 +20,14 @@ class Fault:
         Does it, with whatever it draws, and returns when it is over. It records what it did to whom.
     needs
         Names in :attr:`Target.missing`, any of which makes it impossible here.
+    alone
+        Whether it needs the service or its disks for itself: two of these cannot be at once.
     """
 
     name: str
     act: Act
     needs: tuple[str, ...] = ()
+    alone: bool = False
 
 
 class MissedError(Exception):
@@ -34,11 +37,11 @@ class MissedError(Exception):
 FAULTS: Final[dict[str, Fault]] = {}
 
 
-def fault(name: str, *needs: str) -> Callable[[Act], Act]:
+def fault(name: str, *needs: str, alone: bool = False) -> Callable[[Act], Act]:
     """Register a fault under a name."""
 
     def register(act: Act) -> Act:
-        FAULTS[name] = Fault(name, act, needs)
+        FAULTS[name] = Fault(name, act, needs, alone)
         return act
 
     return register

@@ -1,13 +1,14 @@
 """Disks that are full or read-only for a while."""
 
 import contextlib
+import resource
 import subprocess
 from pathlib import Path
 from random import Random
 
 from tests.chaos.faults.registry import MissedError, fault
 from tests.chaos.target import Target
-from tests.support.faults.disk import full_for, read_only
+from tests.support.faults.disk import read_only
 from tests.support.service import pause
 
 ROOM = 4096
@@ -46,7 +47,7 @@ def fill_objects(target: Target, random: Random) -> None:
     _filled(target, target.objects.parent, _seconds(random))
 
 
-@fault("disk-full", "mount")
+@fault("disk-full", "mount", alone=True)
 def fill_disk(target: Target, random: Random) -> None:
     """Fill the disk of the job store and of temporary files."""
     _filled(target, target.disk, _seconds(random))
@@ -56,12 +57,23 @@ def fill_disk(target: Target, random: Random) -> None:
 @fault("no-writes")
 def refuse_writes(target: Target, random: Random) -> None:
     """Have no trainer write more than a little to any file, as on a full disk of its own."""
-    with full_for(*target.pids("trainer", "pool"), room=random.choice((0, ROOM))):
-        target.journal.write("chaos", "no writes")
+    room = random.choice((0, ROOM))
+    try:
+        _let_write(target, room)
+        target.journal.write("chaos", "no writes", room=room)
         pause(_seconds(random))  # as long as the fault is to last
+    finally:
+        _let_write(target, resource.RLIM_INFINITY)
 
 
-@fault("objects-read-only", "mount")
+def _let_write(target: Target, room: int) -> None:
+    """Let trainers, and what starts others of them, write so much to a file; signals that say so are ignored there."""
+    for pid in target.pids("trainer", "pool"):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+
+
+@fault("objects-read-only", "mount", alone=True)
 def objects_read_only(target: Target, random: Random) -> None:
     """Mount the disk of the objects read-only."""
     disk = target.objects.parent
