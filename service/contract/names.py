@@ -62,6 +62,16 @@ def source_path(job_id: str, key: str) -> str:
     return f"{job_prefix(job_id)}/given/{key}.safetensors"
 
 
+def checkpoints_prefix(job_id: str) -> str:
+    """Folder of what attempts at a job leave for the next one."""
+    return f"{job_prefix(job_id)}/checkpoints"
+
+
+def checkpoint_path(job_id: str, fence: int, name: str) -> str:
+    """Object that one attempt leaves for the next one."""
+    return f"{checkpoints_prefix(job_id)}/{fence}-{name}"
+
+
 def dataset_path(dataset_id: str, upload: str) -> str:
     """Object that holds an uploaded data set; each upload has its own, so that none can delete another's."""
     return f"datasets/{dataset_id}/{upload}.safetensors"

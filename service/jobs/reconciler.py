@@ -9,6 +9,7 @@ import redis
 from redis.exceptions import LockError
 
 from service.artifacts import ArtifactStore, StorageError
+from service.contract.names import checkpoints_prefix
 from service.datasets.datasets import Datasets
 from service.jobs.dispatch import Dispatcher
 from service.jobstore import JobStore, StoresApartError, check_together, keys
@@ -79,6 +80,7 @@ class Reconciler:
             for _ in range(MOST_STEPS):
                 if self._store.index():
                     break
+            self._delete_checkpoints()
             swept = self._datasets.sweep()
             if swept:
                 LOG.warning("deleted %d objects of data sets that no record refers to", swept)
@@ -88,6 +90,18 @@ class Reconciler:
             except LockError:  # it ran out during a slow pass; the pass is idempotent
                 LOG.info("a pass took longer than %g s", LOCK_S)
         return True
+
+    def _delete_checkpoints(self) -> None:
+        """Delete what attempts at jobs that have ended have left."""
+        if self._objects is None:
+            return
+        for job_id in self._store.abandoned():
+            try:
+                self._objects.delete_prefix(checkpoints_prefix(job_id))
+            except StorageError as failure:
+                LOG.warning("checkpoints of job %s cannot be deleted: %s", job_id, failure)
+                return
+            self._store.swept(job_id)
 
     def _name_stores(self) -> None:
         """Give the stores the id that workers wait for: one was away when this process started, or was lost."""

@@ -1,7 +1,7 @@
 """Between the fields of a Redis hash and the contract's record."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ LISTED: Final = (*PLAIN, *WRITTEN_AS_JSON[:-1], "fraction", *MOMENTS)
 """Fields a listing reads: all that a record shows but its specification."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+_CHECKPOINTS: Final = TypeAdapter(list[ArtifactRef])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,16 @@ def encode(model: BaseModel) -> str:
 def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:
     """JSON of a record's objects."""
     return _ARTIFACTS.dump_json(dict(artifacts)).decode()
+
+
+def encode_checkpoints(checkpoints: Sequence[ArtifactRef]) -> str:
+    """JSON of what an attempt has left."""
+    return _CHECKPOINTS.dump_json(list(checkpoints)).decode()
+
+
+def checkpoints(fields: Mapping[str, str]) -> Sequence[ArtifactRef]:
+    """Return what earlier attempts at a job have left."""
+    return _CHECKPOINTS.validate_json(fields.get("checkpoints", "[]"))
 
 
 def fields_of(job: NewJob) -> dict[str, str]:

@@ -59,6 +59,8 @@ class Claim:
 
     record: JobRecord
     fence: int
+    checkpoints: Sequence[ArtifactRef] = ()
+    """What earlier attempts have left, the newest first."""
 
 
 class LeaseState(StrEnum):
@@ -210,7 +212,9 @@ class JobStore:
     def claim(self, worker_id: str) -> Claim | None:
         """Take the job that has waited longest, with a lease on it; None where none waits."""
         _, fields = self._change("claim", worker_id, secrets.token_hex(8), seconds_to_microseconds(self.lease_s))
-        return Claim(records.decode(fields), int(fields["fence"])) if fields else None
+        if not fields:
+            return None
+        return Claim(records.decode(fields), int(fields["fence"]), records.checkpoints(fields))
 
     def renew(self, job_id: str, fence: int) -> LeaseState:
         """Lengthen the lease."""
@@ -232,6 +236,19 @@ class JobStore:
                 ]
             )
         )
+
+    def keep_checkpoints(self, job_id: str, fence: int, checkpoints: Sequence[ArtifactRef]) -> LeaseState:
+        """Record what another attempt can go on from, the newest first, in place of what was recorded before."""
+        kept = records.encode_checkpoints(checkpoints)
+        return LeaseState(self._scripts["checkpoint"](args=[job_id, fence, kept]))
+
+    def abandoned(self) -> Sequence[str]:
+        """Return some of the jobs that have ended, or are gone, and whose checkpoints may still be there."""
+        return list(self._scripts["abandoned"](args=[]))
+
+    def swept(self, job_id: str) -> None:
+        """Note that a job has no checkpoints any more."""
+        self.redis.srem(keys.CHECKPOINTED, job_id)
 
     def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
