@@ -77,6 +77,16 @@ def dataset_prefix(dataset_id: str) -> str:
     return f"{DATASETS}/{dataset_id}"
 
 
+def checkpoints_prefix(job_id: str) -> str:
+    """Folder of what attempts at a job leave for the next one."""
+    return f"{job_prefix(job_id)}/checkpoints"
+
+
+def checkpoint_path(job_id: str, fence: int, name: str) -> str:
+    """Object that one attempt leaves for the next one."""
+    return f"{checkpoints_prefix(job_id)}/{fence}-{name}"
+
+
 def dataset_path(dataset_id: str, upload: str) -> str:
     """Object that holds an uploaded data set; each upload has its own, so that none can delete another's."""
     return f"{dataset_prefix(dataset_id)}/{upload}.safetensors"

@@ -79,6 +79,7 @@ local function move(id, to, now)
   end
   if ends(to) then
     redis.call('HSET', job, 'finished', text(now))
+    redis.call('HDEL', job, 'checkpoints')
     redis.call('ZADD', UNWRITTEN, text(now), id)
     local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
     if attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
@@ -157,7 +158,10 @@ local function give_up(id, loss, max_crashes, lost_error, now)
     if loss == 'outage' then redis.call('HINCRBY', job, 'outages', 1) end
     redis.call('HINCRBY', job, 'attempt', 1)
   end
-  if to == 'queued' then redis.call('HDEL', job, 'progress', 'fraction') end
+  -- What an attempt has left is gone on from, so that its progress counts.
+  if to == 'queued' and redis.call('HEXISTS', job, 'checkpoints') == 0 then
+    redis.call('HDEL', job, 'progress', 'fraction')
+  end
   if move(id, to, now) and to == 'queued' and loss == 'unstored' then
     local pause = DEFER_US * 2 ^ math.min(redis.call('HINCRBY', job, 'deferrals', 1) - 1, 30)
     redis.call('ZREM', QUEUED, id)

@@ -1,7 +1,7 @@
 """Between the fields of a Redis hash and the contract's record."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ UNREADABLE: Final = (ValueError, KeyError, TypeError, OverflowError, RecursionEr
 """What reading a text raises that does not hold what it should: pydantic's and JSON's errors are of the first kind."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+_CHECKPOINTS: Final = TypeAdapter(list[ArtifactRef])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,16 @@ def encode(model: BaseModel) -> str:
 def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:
     """JSON of a record's objects."""
     return _ARTIFACTS.dump_json(dict(artifacts)).decode()
+
+
+def encode_checkpoints(checkpoints: Sequence[ArtifactRef]) -> str:
+    """JSON of what an attempt has left."""
+    return _CHECKPOINTS.dump_json(list(checkpoints)).decode()
+
+
+def checkpoints(fields: Mapping[str, str]) -> Sequence[ArtifactRef]:
+    """Return what earlier attempts at a job have left."""
+    return _CHECKPOINTS.validate_json(fields.get("checkpoints", "[]"))
 
 
 def fields_of(job: NewJob) -> dict[str, str]:

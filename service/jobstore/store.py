@@ -41,6 +41,8 @@ class Claim:
 
     record: JobRecord
     fence: int
+    checkpoints: Sequence[ArtifactRef] = ()
+    """What earlier attempts have left, the newest first."""
 
 
 class LeaseState(StrEnum):
@@ -204,7 +206,9 @@ class JobStore:
             operation = secrets.token_hex(8)
             _, fields = self._scripts.change("claim", worker_id, operation, seconds_to_microseconds(self.lease_s))
             try:
-                return Claim(records.whole(fields), int(fields["fence"])) if fields else None
+                if not fields:
+                    return None
+                return Claim(records.whole(fields), int(fields["fence"]), records.checkpoints(fields))
             except RecordNotUnderstood as failure:
                 job_id = self._scripts["set_aside"](args=[operation])
                 LOG.error("job %s is set aside: its record cannot be read: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
@@ -229,6 +233,19 @@ class JobStore:
                 ]
             )
         )
+
+    def keep_checkpoints(self, job_id: str, fence: int, checkpoints: Sequence[ArtifactRef]) -> LeaseState:
+        """Record what another attempt can go on from, the newest first, in place of what was recorded before."""
+        kept = records.encode_checkpoints(checkpoints)
+        return LeaseState(self._scripts["checkpoint"](args=[job_id, fence, kept]))
+
+    def abandoned(self) -> Sequence[str]:
+        """Return some of the jobs that have ended, or are gone, and whose checkpoints may still be there."""
+        return list(self._scripts["abandoned"](args=[]))
+
+    def swept(self, job_id: str) -> None:
+        """Note that a job has no checkpoints any more."""
+        self.redis.srem(keys.CHECKPOINTED, job_id)
 
     def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
-from deeplimit.mathematics.diagnostics.correction import Correction, correct_limit, correct_network, without_step
+from deeplimit.mathematics.diagnostics.correction import (
+    Correction,
+    correct_limit,
+    correct_network,
+    kept_correction,
+    refined_flow,
+    without_step,
+)
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
@@ -163,7 +170,8 @@ class Subject:
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
             if self.late:
                 return without_step(point.network, point.solution.u, known)
-            return correct_network(point, certificate, known, self._coarse_inverse(point))
+            coarse = self._coarse_inverse(point)
+            return kept_correction(point.network, point, lambda: correct_network(point, certificate, known, coarse))
 
         return self.once("correction", point, correct, point.certificate)
 
@@ -177,7 +185,10 @@ class Subject:
         fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
 
         def correct() -> Correction:
-            found = correct_limit(fit, None if self.late else certificate)
+            if self.late:
+                found = correct_limit(fit, None)
+            else:
+                found = kept_correction(refined_flow(fit), fit, lambda: correct_limit(fit, certificate))
             if found.step is not None:
                 return found
             known = Errors(
