@@ -253,16 +253,28 @@ class ArtifactStore:
         except FileNotFoundError as missing:
             raise ArtifactNotFoundError(source.path) from missing
 
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders in a folder, sorted."""
+        with _reached():
+            found = self._store.list_with_delimiter(f"{prefix.rstrip('/')}/")["common_prefixes"]
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return the bytes of every object below `prefix`, a folder, by path."""
+        with _reached():
+            return {
+                entry["path"]: entry["size"] for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch
+            }
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete every object below `prefix`, a folder, and return their bytes. It is no error if there is none."""
-        with _reached():
-            entries = [entry for batch in self._store.list(f"{prefix.rstrip('/')}/") for entry in batch]
-        for entry in entries:
-            self.delete(entry["path"])
+        sizes = self.sizes(prefix)
+        for path in sizes:
+            self.delete(path)
         if self._directory is not None:  # with what a writer that was killed left there, which the store does not list
             with _reached(), contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self._directory / prefix)
-        return sum(entry["size"] for entry in entries)
+        return sum(sizes.values())
 
     def delete_folders(self, prefix: str, *, but: str) -> int:
         """Delete all folders below `prefix`, itself one, but one with all that they hold; return the objects' bytes."""

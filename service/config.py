@@ -122,6 +122,14 @@ class Settings(BaseSettings):
     kill_grace_s: Seconds = Field(
         default=0.5, description="Time between asking a trainer process to end and killing it."
     )
+    checkpoint_s: Seconds = Field(
+        default=5.0, description="Interval at which a job is kept so that another attempt goes on from there."
+    )
+    checkpoint_mb: Count = Field(default=1024, description="Size of what is kept of one job that runs, at most.")
+    leave_grace_s: Seconds = Field(
+        default=3.0,
+        description="Time a job of a worker that is told to stop has to be kept before its process is killed.",
+    )
     wall_time_grace_s: Seconds = Field(
         default=30.0, description="Time a job may exceed its wall-time limit before its process is killed."
     )

@@ -1,13 +1,36 @@
 """What does a job in the trainer: what it is given, what it gives back, and how a job can end otherwise."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.artifacts import ArtifactStore
 from service.contract.job import ArtifactRef, Progress
-from service.contract.names import attempt_prefix, results_path
+from service.contract.names import attempt_prefix, checkpoint_path, results_path
+from service.contract.values.media_types import BYTES
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How an attempt keeps checkpoints.
+
+    Attributes
+    ----------
+    every_s
+        Seconds between two, at least.
+    most_bytes
+        Of all that are kept; no more are made then.
+    commit
+        Has the job's record name checkpoints, the newest first, in place of those that it names.
+    leaving
+        Whether the job is stopped so that another attempt goes on: what is known is to be kept first.
+    """
+
+    every_s: float = 5.0
+    most_bytes: int = 2**30
+    commit: Callable[[Sequence[ArtifactRef]], None] = lambda _: None
+    leaving: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -26,6 +49,10 @@ class JobInput:
         Every object that the job's record names, by its key there; inline and uploaded samples are ``data``.
     frugal
         Whether memory ran out in this attempt before: the samples are to be gone through in smaller parts.
+    checkpoints
+        What earlier attempts have left, the newest first.
+    keeping
+        How checkpoints are kept, for an executor that makes some.
     """
 
     job_id: str
@@ -34,6 +61,8 @@ class JobInput:
     artifacts: ArtifactStore
     given: Mapping[str, ArtifactRef] = field(default_factory=dict)
     frugal: bool = False
+    checkpoints: Sequence[ArtifactRef] = ()
+    keeping: Keeping = field(default_factory=Keeping)
 
     def read(self, key: str) -> bytes:
         """Read an object that the job was given."""
@@ -42,6 +71,10 @@ class JobInput:
     def write(self, key: str, content: bytes, media_type: str) -> ArtifactRef:
         """Write an object of the results, which the job's record is to name by this key."""
         return self.artifacts.put(results_path(self.job_id, self.fence, key), content, media_type)
+
+    def checkpoint(self, name: str, content: bytes) -> ArtifactRef:
+        """Write an object for the next attempt, which ``keeping.commit`` is to name."""
+        return self.artifacts.put(checkpoint_path(self.job_id, self.fence, name), content, BYTES)
 
     def discard(self) -> int:
         """Delete what this attempt has written, and return its bytes."""

@@ -4,7 +4,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -27,6 +27,7 @@ AWAY: Final = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError
 """Errors of a server that may come back; another one is not mended by asking again."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+_CHECKPOINTS: Final = TypeAdapter(list[ArtifactRef])
 T = TypeVar("T")
 
 
@@ -79,6 +80,8 @@ class Attempt:
         self.superseded = False
         self._reason: Reason | None = None
         self._latest = LatestProgress()
+        self._checkpoints: Sequence[ArtifactRef] | None = None
+        self._given = claim.checkpoints if self._record.crashes + 1 < settings.max_crashes else []
         self._wall_time_s = self._record.spec.get("limits", {}).get("wall_time_s") or math.inf
         now = time.monotonic()
         self._renew_at = now + settings.renew_s
@@ -96,6 +99,7 @@ class Attempt:
                 "fence": self._fence,
                 "spec": self._record.spec,
                 "given": {key: ref.model_dump(mode="json") for key, ref in self._record.artifacts.items()},
+                "checkpoints": [ref.model_dump(mode="json") for ref in self._given],
             }
         )
         while True:
@@ -104,6 +108,9 @@ class Attempt:
                 self._heard()
                 if event.message["type"] == "progress":
                     self._latest.put(_progress(event.message))
+                elif event.message["type"] == "checkpoint":
+                    self._checkpoints = _CHECKPOINTS.validate_python(event.message["checkpoints"])
+                    self._commit()
                 elif event.message["type"] != "tick":
                     return self._ended(event.message)
             elif isinstance(event, Died) and event.trainer is self._trainer:
@@ -129,6 +136,7 @@ class Attempt:
         if now >= self._renew_at:
             self._renew_at = now + self._settings.renew_s
             self._speak(lambda: self._store.renew(self._job_id, self._fence))
+            self._commit()
         if now >= self._wall_at:
             self._wall_at = math.inf
             self._stop(Reason.WALL_TIME)
@@ -141,6 +149,18 @@ class Attempt:
         if now >= self._kill_at:
             self._kill_at = math.inf
             self._trainer.signal(signal.SIGKILL)
+
+    def _commit(self) -> None:
+        """Have the record name the newest checkpoints; where Redis is away, with the next renewal of the lease."""
+        if (refs := self._checkpoints) is None:
+            return
+
+        def told() -> LeaseState:
+            state = self._store.keep_checkpoints(self._job_id, self._fence, refs)
+            self._checkpoints = None
+            return state
+
+        self._speak(told)
 
     def _heard(self) -> None:
         """Note that the trainer lives."""
@@ -184,6 +204,9 @@ class Attempt:
         if reason is Reason.CANCELLED:
             self._trainer.say({"type": "cancel"})
             self._terminate_at = time.monotonic() + self._settings.cancel_grace_s
+        elif reason is Reason.STOPPING and self._reason is reason:
+            self._trainer.say({"type": "leave"})
+            self._kill_at = time.monotonic() + self._settings.leave_grace_s
         else:
             self._trainer.signal(signal.SIGKILL)
 
@@ -204,6 +227,9 @@ class Attempt:
                 return end if error.origin == "user" else End.BROKEN
             case "stopped" if self._reason is Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
+            case "stopped" if self._reason is Reason.STOPPING:
+                self._commit()
+                return self._give_up(Loss.RETURNED, "its worker was stopped")
             case "unstored":
                 self.unstored = message["bytes"]
                 self._give_up(Loss.UNSTORED, "its results could not be stored")

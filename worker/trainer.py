@@ -1,9 +1,11 @@
 """The process that trains: ``python -m worker.trainer``. It runs one job at a time and knows neither Celery nor Redis.
 
-It speaks JSON lines. It reads ``{"type": "run", …}`` and ``{"type": "cancel"}`` from its standard input, and ends when
-that ends. It writes, to what was its standard output: ``ready`` once torch is imported and it can take a job;
-``progress``; ``tick`` now and then; and for each job one of ``done``, ``stopped``, ``failed``, ``unstored``, the
-last with the bytes that there must be room for. What libraries print goes to standard error, so it cannot break a line.
+It speaks JSON lines. From its standard input it reads ``{"type": "run", …}``, ``{"type": "cancel"}``, and
+``{"type": "leave"}``, which cancels so that another attempt goes on; it ends when that ends. It writes, to what was its
+standard output: ``ready`` once torch is imported and it can take a job; ``progress``; ``tick`` now and then;
+``checkpoint`` with what another attempt can go on from; and for each job one of ``done``, ``stopped``, ``failed``,
+``unstored``, the last with the bytes that there must be room for. What libraries print goes to standard error, so it
+cannot break a line.
 """
 
 import argparse
@@ -15,14 +17,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from queue import SimpleQueue
 from typing import IO, Any, Final
 
 from service.artifacts import ArtifactStore, StorageError, is_storage_fault
 from service.config import Settings
 from service.contract.job import ArtifactRef
-from worker.executor import Executor, JobInput, Report, Stopped, UserError, load_executor
+from worker.executor import Executor, JobInput, Keeping, Report, Stopped, UserError, load_executor
 from worker.reporting import ThinnedReport
 
 LOG = logging.getLogger("worker.trainer")
@@ -35,7 +37,12 @@ class Trainer:
     """Reads orders in one thread and trains in the main one."""
 
     def __init__(
-        self, executor: Executor, artifacts: ArtifactStore, orders: IO[bytes], answers: IO[bytes], tick_s: float
+        self,
+        executor: Executor,
+        artifacts: ArtifactStore,
+        orders: IO[bytes],
+        answers: IO[bytes],
+        settings: Settings,
     ) -> None:
         self._executor = executor
         self._artifacts = artifacts
@@ -43,9 +50,11 @@ class Trainer:
         self._answers = answers
         self._runs: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         self._cancelled = threading.Event()
+        self._leaving = threading.Event()
+        self._settings = settings
         self._speaking = threading.Lock()
         self._busy = threading.Event()
-        self._tick_s = tick_s
+        self._tick_s = settings.tick_s / TICKS
 
     def serve(self) -> None:
         """Run jobs until the orders end."""
@@ -65,6 +74,9 @@ class Trainer:
             self._answers.write(json.dumps(message).encode() + b"\n")
             self._answers.flush()
 
+    def _commit(self, checkpoints: Sequence[ArtifactRef]) -> None:
+        self.say({"type": "checkpoint", "checkpoints": [ref.model_dump(mode="json") for ref in checkpoints]})
+
     def _tick(self) -> None:
         """Give a sign of life now and then while a job runs, whether or not that has anything to report."""
         while self._busy.wait():
@@ -77,8 +89,11 @@ class Trainer:
             order = json.loads(line)
             if order["type"] == "run":
                 self._cancelled.clear()
+                self._leaving.clear()
                 self._runs.put(order)
             else:
+                if order["type"] == "leave":
+                    self._leaving.set()
                 self._cancelled.set()
         os._exit(0)  # the supervisor is gone, or wants no more: nothing here is worth waiting for
 
@@ -99,6 +114,13 @@ class Trainer:
             artifacts=self._artifacts,
             given={key: ArtifactRef.model_validate(ref) for key, ref in order["given"].items()},
             frugal=frugal,
+            checkpoints=[ArtifactRef.model_validate(ref) for ref in order.get("checkpoints", ())],
+            keeping=Keeping(
+                every_s=self._settings.checkpoint_s,
+                most_bytes=self._settings.checkpoint_mb * 2**20,
+                commit=self._commit,
+                leaving=self._leaving.is_set,
+            ),
         )
         try:
             outcome = self._executor(job, report, self._cancelled.is_set)
@@ -164,7 +186,7 @@ def main() -> None:
     prepare = getattr(sys.modules[executor.__module__], "prepare", None)
     if prepare is not None:
         threading.Thread(target=prepare, name="prepare", daemon=True).start()
-    Trainer(executor, ArtifactStore.of(settings), orders, answers, settings.tick_s / TICKS).serve()
+    Trainer(executor, ArtifactStore.of(settings), orders, answers, settings).serve()
 
 
 if __name__ == "__main__":

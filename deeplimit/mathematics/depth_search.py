@@ -24,6 +24,7 @@ from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import CERTIFICATES, expected_diagnostics
+from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -102,14 +103,19 @@ def train_for_error(
     study = run_study(problem, ladder, continuum, training, meter)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     added: list[int] = []
+    stopped: str | None = None
     while True:
         checkpoint = diagnostics_checkpoint(meter, study)
         certificates = certify_branch(study.verdict_branch, checkpoint, deadline=deadline)
-        begin_part(checkpoint, CERTIFICATES)
         # The points of a subject are read once: a network that was added needs a new one.
-        subject = replace(subject, certificates=certificates, checkpoint=checkpoint)
-        depth = _next_depth(wanted, _measured(subject, wanted.quantity), study.depths)
-        stopped = None
+        subject = replace(subject, certificates=certificates, checkpoint=checkpoint, deadline=deadline)
+        try:
+            with until(deadline):
+                begin_part(checkpoint, CERTIFICATES)
+                depth = _next_depth(wanted, _measured(subject, wanted.quantity), study.depths)
+        except OutOfTimeError:
+            stopped = "the time limit came before a depth was found"
+            break
         if depth is not None:
             depth, stopped = _affordable(depth, added, most_depth, deadline)
         if depth is None or depth in study.depths:

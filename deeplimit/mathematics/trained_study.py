@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +15,7 @@ from deeplimit.mathematics.diagnostics.resolution import wanted_share_of_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import CERTIFICATES, counted_checkpoint, expected_diagnostics
 from deeplimit.mathematics.kernels.tableau import RK4
+from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -166,13 +166,19 @@ def sharpened(
     checkpoint = diagnostics_checkpoint(meter, subject.study)
     for _ in range(_MOST_TIMES):
         certificates = certify_branch(branch, checkpoint, deadline=deadline)
-        begin_part(checkpoint, CERTIFICATES)
-        subject = replace(subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances)
+        subject = replace(
+            subject, certificates=certificates, checkpoint=checkpoint, tolerances=tolerances, deadline=deadline
+        )
         sharpens = training.sharpen and training.coarse is Coarse.TOLERANCE and problem.smooth
-        share = wanted_share_of_errors(subject) if sharpens else 1.0
+        try:
+            with until(deadline):
+                begin_part(checkpoint, CERTIFICATES)
+                share = wanted_share_of_errors(subject) if sharpens else 1.0
+        except OutOfTimeError:
+            break
         sharper = tolerances.times(share, problem)
         meter.expect(Stage.SHARPENING, 0.0)
-        if sharper == tolerances or (deadline is not None and time.monotonic() > deadline):
+        if sharper == tolerances or subject.late:
             break
         checkpoint = diagnostics_checkpoint(meter, subject.study)
         refine = math.ceil(share ** (-1.0 / RK4.order))

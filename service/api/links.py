@@ -36,9 +36,14 @@ class Links:
         return f"{self.prefix}/v1/datasets/{dataset_id}"
 
     def of_job(self, record: JobRecord) -> dict[str, str]:
-        """Name what exists of a job: ``results`` unless it ended without, ``cancel`` while it can be cancelled."""
+        """Name what exists of a job: ``results`` unless it ended without, ``cancel`` while it can be cancelled.
+
+        There is nothing but itself of one that this version does not understand.
+        """
         path, results = self.job(record.id), self.results(record.id)
         links = {"self": path}
+        if not record.understood:
+            return links
         if record.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
             links["results"] = results
         if record.status is JobStatus.SUCCEEDED and record.kind in KINDS:

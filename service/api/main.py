@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from service.api import problems
 from service.api.doors import Cors, Doors, Seal
+from service.api.forms import parameters
 from service.api.links import Links
 from service.api.observe import Observer, RequestMetrics, StoreCollector
 from service.api.openapi import document
 from service.api.routes import capabilities, datasets, health, jobs, page, plots, results, takeaway
 from service.api.routes.offers import Offers
-from service.api.state import ServiceState
+from service.api.state import ServiceState, UploadTurns
 from service.api.targets import Targets
 from service.api.waiting import Waiters
 from service.artifacts import ArtifactStore, StorageError
@@ -27,16 +28,17 @@ from service.config import Settings
 from service.contract.values.limits import LIMITS, Limits
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
-from service.datasets.uploads import child as uploads
 from service.export import onnx_child
+from service.jobs.beside import name_stores
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
 from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
-from service.jobstore import JobStore, check_together, connect, connect_in_loop
+from service.jobstore import JobStore, connect, connect_in_loop
 from service.rendering import child as rendering
+from service.scratch import Scratch
 from service.version import VERSION
 
 if TYPE_CHECKING:
@@ -54,30 +56,31 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if settings.redis_url is None:
-            raise RuntimeError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
-        client = connect(settings.redis_url)
+        redis_url, client, artifacts = open_stores(settings)
         store = JobStore(
             client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued
         )
-        dispatcher = Dispatcher(settings.redis_url, client)
-        waiters = Waiters(connect(settings.redis_url))  # its own: its thread may outlive the others by some seconds
+        dispatcher = Dispatcher(redis_url, client)
+        waiters = Waiters(connect(redis_url))  # its own: its thread may outlive the others by some seconds
         collector = StoreCollector(store)
-        artifacts = ArtifactStore.of(settings)
-        _check_stores(client, artifacts)
-        datasets = Datasets(DatasetStore(client), artifacts, limits)
-        reconciler = Reconciler(store, dispatcher, datasets, objects=artifacts, interval_s=settings.reconcile_s)
+        scratch = Scratch(settings.data_dir)
+        datasets = Datasets(DatasetStore(client), artifacts, limits, scratch)
+        reconciler = Reconciler(
+            store, dispatcher, datasets, objects=artifacts, scratch=scratch, interval_s=settings.reconcile_s
+        )
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
-        in_loop = connect_in_loop(settings.redis_url)
+        in_loop = connect_in_loop(redis_url)
         ServiceState(
             jobs=kept,
             quick=QuickJobs(kept, in_loop),
             datasets=datasets,
             waiters=waiters,
-            upload_turns=anyio.CapacityLimiter(uploads.AT_ONCE),
+            scratch=scratch,
+            upload_turns=UploadTurns(),
             rendering_turns=anyio.CapacityLimiter(rendering.AT_ONCE),
             planning_turns=anyio.CapacityLimiter(planning.AT_ONCE),
             onnx_turns=anyio.CapacityLimiter(onnx_child.AT_ONCE),
+            grid_turns=anyio.CapacityLimiter(parameters.GRIDS_AT_ONCE),
             pictures=rendering.Pictures(),
             offers=Offers(limits),
             links=Links(prefix),
@@ -95,6 +98,7 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
             registry.unregister(collector)
             client.close()
             await in_loop.aclose()
+            scratch.close()
 
     app = FastAPI(
         title="deeplimit",
@@ -124,11 +128,25 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     return app
 
 
-def _check_stores(client: redis.Redis, artifacts: ArtifactStore) -> None:
-    """Refuse to start where job store and objects belong to different services; what is away is waited for later."""
+class NotConfiguredError(Exception):
+    """A setting is missing that the API cannot do without."""
+
+
+def open_stores(settings: Settings) -> tuple[str, redis.Redis, ArtifactStore]:
+    """Open job store and objects, and return them after the address of the former. What is away is waited for later.
+
+    Raises
+    ------
+    NotConfiguredError, StorageError, StoresApartError
+        There is no address, no objects can be kept at theirs, or the two belong to different services.
+    """
+    if settings.redis_url is None:
+        raise NotConfiguredError("DEEPLIMIT_REDIS_URL is not set; `deeplimit serve` sets it")
+    artifacts, client = ArtifactStore.of(settings), connect(settings.redis_url)
     with suppress(FileNotFoundError):
         tempfile.gettempdir()  # found by writing, and then remembered: once the disk is full it could not be
     try:
-        check_together(client, artifacts, name=True)
+        name_stores(client, artifacts)
     except (redis.RedisError, StorageError) as failure:
         LOG.warning("one of the stores does not answer yet: %s", failure)
+    return settings.redis_url, client, artifacts

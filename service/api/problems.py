@@ -30,6 +30,7 @@ from service.jobstore import (
     JobFinished,
     JobNotFound,
     QueueFull,
+    RecordNotUnderstood,
     StoresApartError,
 )
 
@@ -286,6 +287,11 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
             HTTPStatus.CONFLICT, ErrorCode.RESULTS_NOT_READY, "The job has not ended yet.", later=True
         ),
         JobFinished: _refusal(HTTPStatus.CONFLICT, ErrorCode.JOB_FINISHED, "The job has ended already."),
+        RecordNotUnderstood: _refusal(
+            HTTPStatus.CONFLICT,
+            ErrorCode.RECORD_NOT_UNDERSTOOD,
+            "The record is damaged, or a later version of the service wrote it: this one can do nothing with it.",
+        ),
         JobActive: _refusal(HTTPStatus.CONFLICT, ErrorCode.JOB_ACTIVE, "The job has not ended; cancel it first."),
         IdempotencyKeyReused: _refusal(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -6,14 +6,20 @@ being refused.
 
 import argparse
 import logging
+import os
 import socket
+import sys
 
 import uvicorn
 
 from service.api.connections.capacity import AT_A_TIME, most_connections
 from service.api.connections.protocol import PatientProtocol
-from service.api.main import create_app
+from service.api.main import NotConfiguredError, create_app, open_stores
+from service.artifacts import StorageError
 from service.config import Settings
+from service.jobstore import StoresApartError
+
+LOG = logging.getLogger(__name__)
 
 GRACE_S = 2
 """Seconds that open requests, such as long polls, get to end in."""
@@ -21,13 +27,18 @@ BACKLOG = 2048
 """Connections that the system keeps waiting, while the API restarts as well."""
 
 
-def main() -> None:
-    """Serve until SIGTERM."""
+def main() -> int:
+    """Serve until SIGTERM; return the exit status, ``os.EX_UNAVAILABLE`` where the stores are none that can be used."""
     parser = argparse.ArgumentParser(prog="python -m service.api.server")
     parser.add_argument("--fd", type=int, required=True, help="descriptor of a bound socket")
     descriptor: int = parser.parse_args().fd
     settings = Settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        open_stores(settings)[1].close()
+    except (NotConfiguredError, StorageError, StoresApartError) as refusal:
+        LOG.critical("the API cannot start: %s", refusal)
+        return os.EX_UNAVAILABLE
     PatientProtocol.most = most_connections()
     config = uvicorn.Config(
         create_app(settings),
@@ -41,6 +52,7 @@ def main() -> None:
     )
     with socket.socket(fileno=descriptor) as listening:
         _Server(config, listening).run(sockets=[listening])
+    return 0
 
 
 class _Server(uvicorn.Server):
@@ -56,4 +68,4 @@ class _Server(uvicorn.Server):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

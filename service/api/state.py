@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+import anyio
 from fastapi import Depends, Request
 
 from service.api.links import Links
 from service.datasets.datasets import Datasets
+from service.datasets.uploads import child as uploads
 from service.jobs.jobs import Jobs
+from service.scratch import Scratch
 
 if TYPE_CHECKING:
-    import anyio
     from fastapi import FastAPI
     from prometheus_client import CollectorRegistry
 
@@ -22,18 +24,32 @@ if TYPE_CHECKING:
     from service.rendering.child import Pictures
 
 
+class UploadTurns:
+    """Turns of uploads to be read. Small ones have a turn of their own, so that none waits for large ones."""
+
+    def __init__(self) -> None:
+        self.small = anyio.CapacityLimiter(uploads.SMALL_AT_ONCE)
+        self.large = anyio.CapacityLimiter(uploads.AT_ONCE)
+
+    def of(self, size: int) -> anyio.CapacityLimiter:
+        """Return whose turns an upload of so many bytes takes."""
+        return self.small if size <= uploads.SMALL else self.large
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The parts of a running service; turns bound how much its child processes do at once."""
+    """The parts of a running service; turns bound how much is done at once of what takes much."""
 
     jobs: Jobs
     quick: QuickJobs
     datasets: Datasets
     waiters: Waiters
-    upload_turns: anyio.CapacityLimiter
+    scratch: Scratch
+    upload_turns: UploadTurns
     rendering_turns: anyio.CapacityLimiter
     planning_turns: anyio.CapacityLimiter
     onnx_turns: anyio.CapacityLimiter
+    grid_turns: anyio.CapacityLimiter
     pictures: Pictures
     offers: Offers
     links: Links
@@ -63,11 +79,16 @@ async def _datasets(request: Request) -> Datasets:
     return state_of(request).datasets
 
 
+async def _scratch(request: Request) -> Scratch:
+    return state_of(request).scratch
+
+
 async def _links(request: Request) -> Links:
     return state_of(request).links
 
 
 State = Annotated[ServiceState, Depends(_state)]
 JobsOf = Annotated[Jobs, Depends(_jobs)]
+ScratchOf = Annotated[Scratch, Depends(_scratch)]
 DatasetsOf = Annotated[Datasets, Depends(_datasets)]
 LinksOf = Annotated[Links, Depends(_links)]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service.contract.data.dataset import EncodedColumn, SampleFacts, UploadFormat
 from service.contract.estimate import Estimate
-from service.contract.job import JobError, JobRecord, JobStatus, Progress
+from service.contract.job import JobError, JobRecord, Progress, Status
 from service.contract.kinds import KINDS
 from service.contract.values.answer import Answer
 from service.contract.values.limits import Limits
@@ -36,7 +36,7 @@ class ListedJob(Answer):
 
     id: str
     kind: str
-    status: JobStatus
+    status: Status
     done: bool
     revision: int
     attempt: int
@@ -65,6 +65,7 @@ class JobPage(Answer):
 
     items: list[ListedJob]
     next_cursor: str | None = Field(description="Null on the last page.")
+    left_out: int = Field(description="Jobs of this part whose records are damaged, or of a later version.")
 
 
 class DryRun(Answer):
@@ -127,6 +128,7 @@ class DatasetPage(Answer):
 
     items: list[Dataset]
     next_cursor: str | None = Field(description="Null on the last page.")
+    left_out: int = Field(description="Data sets of this part whose records are damaged, or of a later version.")
 
 
 class Worker(Answer):
@@ -178,7 +180,7 @@ def dry_run_json(plan: Prepared) -> str:
 def page_json(page: Page[JobRecord], links: Links) -> str:
     """Write a page of a listing as JSON."""
     items = [_listed(record, links) for record in page.items]
-    return JobPage.model_construct(items=items, next_cursor=page.next_cursor).model_dump_json()
+    return JobPage.model_construct(items=items, next_cursor=page.next_cursor, left_out=page.left_out).model_dump_json()
 
 
 def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
@@ -212,4 +214,4 @@ def dataset_of(record: DatasetRecord, links: Links) -> Dataset:
 def dataset_page_json(page: Page[DatasetRecord], links: Links) -> str:
     """Write a page of a listing of data sets as JSON."""
     items = [dataset_of(record, links) for record in page.items]
-    return DatasetPage(items=items, next_cursor=page.next_cursor).model_dump_json()
+    return DatasetPage(items=items, next_cursor=page.next_cursor, left_out=page.left_out).model_dump_json()

@@ -49,6 +49,16 @@ def serve(
 
 
 @app.command()
+def rebuild(
+    data_dir: Annotated[Path | None, typer.Option(help="Jobs and results; DEEPLIMIT_DATA_DIR, deeplimit-data.")] = None,
+) -> None:
+    """Bring back what a lost or damaged job store knew of jobs that have ended and of data sets, from the objects."""
+    from service.cli.rebuild import run
+
+    raise typer.Exit(run(_settings(data_dir=data_dir)))
+
+
+@app.command()
 def worker() -> None:
     """Run one more worker, here, for the service whose Redis and object store the settings name."""
     from service.runtime import supervisor

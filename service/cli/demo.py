@@ -15,7 +15,8 @@ from service.cli.output import FAILED, messages, standard_output
 from service.cli.progress import watch
 from service.cli.show import job_lines, show_results
 from service.config import Settings
-from service.runtime.supervisor import ServeError, embedded_service
+from service.runtime.data_directory import ServeError
+from service.runtime.supervisor import embedded_service
 
 if TYPE_CHECKING:
     from types import FrameType

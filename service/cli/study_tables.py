@@ -175,7 +175,8 @@ def _advice(advice: Json, *, full: bool) -> list[str]:
 
 def withheld(diagnostics: Json) -> list[str]:
     """Why a value is not given, by part and row."""
-    return [
+    parts = [f"{part} withheld: {reason}" for part, reason in (diagnostics.get("withheld") or {}).items()]
+    return parts + [
         f"{part}{place}: {field} withheld: {reason}"
         for part in _PARTS
         for place, found in [

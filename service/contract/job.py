@@ -39,12 +39,35 @@ TRANSITIONS: Final[Mapping[JobStatus, frozenset[JobStatus]]] = {
 """The legal moves. The job store's scripts are given this table and refuse every other move."""
 
 
+Status = Annotated[
+    JobStatus | str,
+    Field(union_mode="left_to_right", description="One of these, or one of a later version that runs beside this one."),
+]
+"""Status of a record: another text is one of a later version, to be shown as it is and never to be changed."""
+
+SCHEMA_VERSION: Final = 1
+"""Version of the record. A field or a state may be added without a new one: versions keep what they do not know. It is
+raised where an earlier version would do wrong by a job. That one shows what it can read of such a record, neither
+cancels nor deletes the job, and its workers leave it in the queue."""
+
+
+def is_done(status: JobStatus | str) -> bool:
+    """Return whether a status is known, and one of a job that has ended."""
+    return isinstance(status, JobStatus) and status.done
+
+
 class _Frozen(BaseModel):
     # non-finite numbers are a legitimate finding (a diverged depth) and JSON has no other way to write them
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
-class Progress(_Frozen):
+class _Carried(_Frozen):
+    """Part of a record that keeps the fields which a later version wrote."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Progress(_Carried):
     """How far a running job has come; null until the first iteration."""
 
     phase: str = Field(
@@ -73,7 +96,7 @@ class Loss(StrEnum):
     """Its worker gave it back in good order: nothing is counted."""
 
 
-class JobError(_Frozen):
+class JobError(_Carried):
     """Why a job failed."""
 
     code: str
@@ -82,7 +105,7 @@ class JobError(_Frozen):
     origin: Literal["user", "system"]
 
 
-class ArtifactRef(_Frozen):
+class ArtifactRef(_Carried):
     """An object that was written once: where it is, and what it holds."""
 
     path: str
@@ -96,7 +119,8 @@ class JobRecord(_Frozen):
 
     id: str
     kind: str
-    status: JobStatus
+    status: Status
+    schema_version: int = SCHEMA_VERSION
     revision: int = Field(description="Rises by one with every change; the ETag.")
     attempt: int = Field(description="Number of the current attempt, from 1.")
     crashes: int = Field(default=0, description="Attempts whose trainer died of itself; a few, and the job fails.")
@@ -116,8 +140,13 @@ class JobRecord(_Frozen):
 
     @property
     def done(self) -> bool:
-        """Whether the job has ended."""
-        return self.status.done
+        """Whether the job has ended, as far as this version knows."""
+        return is_done(self.status)
+
+    @property
+    def understood(self) -> bool:
+        """Whether this version may change the record: it knows its state, and no later version keeps it away."""
+        return isinstance(self.status, JobStatus) and self.schema_version <= SCHEMA_VERSION
 
 
 class NewJob(_Frozen):
@@ -141,11 +170,18 @@ class Revision(_Frozen):
 
     job_id: str
     revision: int
-    status: JobStatus
+    status: Status
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended, as far as this version knows."""
+        return is_done(self.status)
 
 
 class WorkerInfo(_Frozen):
     """What a live worker says of itself."""
+
+    model_config = ConfigDict(extra="ignore")  # one of a later version may say more
 
     id: str
     hostname: str

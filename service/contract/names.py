@@ -9,7 +9,12 @@ TASK_HINT: Final = "deeplimit.hint"
 QUEUE: Final = "deeplimit"
 """Celery queue, and so the Redis list, that hints go through."""
 
+JOBS: Final = "jobs"
+DATASETS: Final = "datasets"
+"""Folders of all objects of jobs and of data sets."""
+
 DATA: Final = "data"
+FIXED: Final = "fixed"
 RESULTS: Final = "results"
 LOSSES: Final = "losses"
 PLOTS: Final = "plots"
@@ -49,7 +54,12 @@ def plot_key(plot: str, form: str) -> str:
 
 def job_prefix(job_id: str) -> str:
     """Folder of all that belongs to one job."""
-    return f"jobs/{job_id}"
+    return f"{JOBS}/{job_id}"
+
+
+def record_path(job_id: str) -> str:
+    """Object that holds the record of a job which has ended."""
+    return f"{job_prefix(job_id)}/record.json"
 
 
 def data_path(job_id: str) -> str:
@@ -62,9 +72,24 @@ def source_path(job_id: str, key: str) -> str:
     return f"{job_prefix(job_id)}/given/{key}.safetensors"
 
 
+def dataset_prefix(dataset_id: str) -> str:
+    """Folder of all that belongs to one data set."""
+    return f"{DATASETS}/{dataset_id}"
+
+
+def checkpoints_prefix(job_id: str) -> str:
+    """Folder of what attempts at a job leave for the next one."""
+    return f"{job_prefix(job_id)}/checkpoints"
+
+
+def checkpoint_path(job_id: str, fence: int, name: str) -> str:
+    """Object that one attempt leaves for the next one."""
+    return f"{checkpoints_prefix(job_id)}/{fence}-{name}"
+
+
 def dataset_path(dataset_id: str, upload: str) -> str:
     """Object that holds an uploaded data set; each upload has its own, so that none can delete another's."""
-    return f"datasets/{dataset_id}/{upload}.safetensors"
+    return f"{dataset_prefix(dataset_id)}/{upload}.safetensors"
 
 
 def preview_path(dataset: str) -> str:
@@ -80,6 +105,11 @@ def results_prefix(job_id: str) -> str:
 def attempt_prefix(job_id: str, fence: int) -> str:
     """Folder of what one attempt wrote."""
     return f"{results_prefix(job_id)}/{fence}"
+
+
+def dataset_record_path(dataset: str) -> str:
+    """Object that holds the record of the data set whose own object this is; likewise."""
+    return f"{dataset.removesuffix('.safetensors')}.record.json"
 
 
 def results_path(job_id: str, fence: int, key: str = RESULTS) -> str:

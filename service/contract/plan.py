@@ -28,8 +28,15 @@ class InlineSamples:
     target_kind: TargetKind
 
 
-Given = ArtifactRef | InlineSamples
-"""What a job is given: an object that exists already, or samples that become one."""
+@dataclass(frozen=True, slots=True)
+class InlineArrays:
+    """Other arrays of a body, by name."""
+
+    arrays: Mapping[str, Table]
+
+
+Given = ArtifactRef | InlineSamples | InlineArrays
+"""What a job is given: an object that exists already, or what becomes one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ import hashlib
 import logging
 import re
 import secrets
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import redis
@@ -20,15 +18,20 @@ import redis
 from service.artifacts import StorageError
 from service.contract import names
 from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
+from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, SAFETENSORS
-from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate
+from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate, fields_of
 from service.datasets.uploads.child import look_at, read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
+from service.sealed import seal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from service.artifacts import ArtifactStore
     from service.contract.values.limits import Limits
     from service.jobstore import Page
+    from service.scratch import Scratch
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +51,10 @@ class NoPreviewError(Exception):
 class Datasets:
     """The data sets of the service: records in Redis, and objects in the artifact store."""
 
-    def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits) -> None:
+    def __init__(self, store: DatasetStore, artifacts: ArtifactStore, limits: Limits, scratch: Scratch) -> None:
         self._store = store
         self._artifacts = artifacts
+        self._scratch = scratch
         self.limits = limits
 
     def create(self, upload: Path, kind: UploadFormat, choice: Choice, name: str | None) -> tuple[DatasetRecord, bool]:
@@ -73,8 +77,8 @@ class Datasets:
         limits = self.limits
         same = limits.model_dump(include=UploadLimits.model_fields.keys() - {"numbers"})
         bounds = UploadLimits(numbers=limits.upload_numbers, **same)
-        with tempfile.TemporaryDirectory(prefix="deeplimit-upload-") as folder:
-            canonical = Path(folder) / "canonical.safetensors"
+        with self._scratch.folder() as folder:
+            canonical = folder / "canonical.safetensors"
             request = UploadRequest(
                 format=kind, source=str(upload), destination=str(canonical), choice=choice, limits=bounds
             )
@@ -88,19 +92,20 @@ class Datasets:
                 shown = None
                 if preview is not None:
                     shown = self._artifacts.put(names.preview_path(path), preview.model_dump_json().encode(), JSON)
+                record = DatasetRecord(
+                    id=dataset_id,
+                    name=name,
+                    format=kind,
+                    uploaded_bytes=upload.stat().st_size,
+                    created_at=datetime.now(UTC),
+                    facts=facts,
+                    object=stored,
+                    preview=shown,
+                )
+                self._write_record(record)
             except StorageError:
                 self._discard(path)
                 raise
-        record = DatasetRecord(
-            id=dataset_id,
-            name=name,
-            format=kind,
-            uploaded_bytes=upload.stat().st_size,
-            created_at=datetime.now(UTC),
-            facts=facts,
-            object=stored,
-            preview=shown,
-        )
         try:
             kept, existing = self._store.create(record, limits.uploads)
         except TooManyDatasets:
@@ -119,8 +124,8 @@ class Datasets:
 
         Raises
         ------
-        DatasetNotFoundError
-            There is none, or the id cannot be one.
+        DatasetNotFoundError, RecordNotUnderstood
+            There is none, or the id cannot be one; or its record is damaged or a later version's.
         """
         record = self.find(dataset_id)
         if record is None:
@@ -159,8 +164,8 @@ class Datasets:
         record = self.get(dataset_id)
         if not isinstance(record.facts, SampleFacts):
             raise NoPreviewError("The data set holds weights, which have no columns to look at.")
-        with tempfile.TemporaryDirectory(prefix="deeplimit-preview-") as folder:
-            canonical = Path(folder) / "canonical.safetensors"
+        with self._scratch.folder() as folder:
+            canonical = folder / "canonical.safetensors"
             self._artifacts.get_file(record.object, canonical)
             try:
                 return look_at(canonical, record.facts).model_dump_json().encode()
@@ -183,10 +188,11 @@ class Datasets:
 
         Raises
         ------
-        DatasetNotFoundError
-            There is none.
+        DatasetNotFoundError, RecordNotUnderstood
+            Nothing was deleted.
         """
-        record = self._store.delete(dataset_id) if _ID.fullmatch(dataset_id) else None
+        self.get(dataset_id)  # one that cannot be read is not deleted: nobody would know its objects
+        record = self._store.delete(dataset_id)
         if record is None:
             raise DatasetNotFoundError
         self._discard(record.object.path)
@@ -204,9 +210,37 @@ class Datasets:
             deleted += 1
         return deleted
 
+    def write_records(self) -> None:
+        """Write the records that an earlier version kept in Redis alone beside their objects, once.
+
+        Raises ``redis.RedisError`` where the server cannot be reached.
+        """
+        if self._store.all_written():
+            return
+        cursor = None
+        try:
+            while True:
+                page = self._store.list(limit=LIMITS.page, cursor=cursor)
+                for record in page.items:
+                    if names.dataset_record_path(record.object.path) not in self._artifacts.sizes(
+                        names.dataset_prefix(record.id)
+                    ):
+                        self._write_record(record)
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+        except StorageError as failure:
+            LOG.warning("records of data sets are written later: %s", failure)
+        else:
+            self._store.note_all_written()
+
+    def _write_record(self, record: DatasetRecord) -> None:
+        self._artifacts.put(names.dataset_record_path(record.object.path), seal(fields_of(record)), JSON)
+
     def _discard(self, path: str) -> bool:
         """Delete an object that no record refers to and its preview, or leave it to `sweep`; return if it is gone."""
         try:
+            self._artifacts.delete(names.dataset_record_path(path))  # first: half a data set is not to be brought back
             self._artifacts.delete(names.preview_path(path))
             self._artifacts.delete(path)
             self._store.settle(path)

@@ -6,21 +6,34 @@ import hashlib
 import logging
 import re
 import secrets
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import redis
+from pydantic import ValidationError
 
 from service.artifacts import ArtifactNotFoundError, StorageError
 from service.contract import names
 from service.contract.job import ArtifactRef, JobRecord, JobStatus
+from service.contract.kinds import KINDS
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.media_types import SAFETENSORS
-from service.jobstore import IdempotencyKeyReused, JobActive, JobLate, JobNotFound, JobStore, QueueFull, Unsettled
+from service.jobstore import (
+    IdempotencyKeyReused,
+    JobActive,
+    JobLate,
+    JobNotFound,
+    JobStore,
+    QueueFull,
+    RecordNotUnderstood,
+    Unsettled,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from service.artifacts import ArtifactStore
+    from service.contract.kinds import Kind
     from service.jobs.dispatch import Dispatcher
     from service.jobs.planning.prepared import Prepared
     from service.jobs.plans import Planner
@@ -28,6 +41,31 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _ID = re.compile(r"[a-z0-9-]{8,64}")
+
+
+@contextmanager
+def stored() -> Iterator[None]:
+    """Around the reading of what a job left behind: raise `RecordNotUnderstood` where a later version wrote it.
+
+    This version refuses fields that it does not know there, as their meaning may change that of the others.
+    """
+    try:
+        yield
+    except ValidationError as failure:
+        raise RecordNotUnderstood from failure
+
+
+def kind_of(record: JobRecord) -> Kind[Any]:
+    """Return the kind of a job.
+
+    Raises
+    ------
+    RecordNotUnderstood
+        It is one that only a later version knows.
+    """
+    if record.kind not in KINDS:
+        raise RecordNotUnderstood(record)
+    return KINDS[record.kind]
 
 
 class ResultsNotReadyError(Exception):
@@ -100,8 +138,8 @@ class Jobs:
 
         Raises
         ------
-        JobNotFound
-            There is none, or the id cannot be one.
+        JobNotFound, RecordNotUnderstood
+            There is none, or the id cannot be one; or its record is damaged or a later version's.
         """
         record = self.store.get(job_id) if _ID.fullmatch(job_id) else None
         if record is None:
@@ -130,7 +168,7 @@ class Jobs:
 
         Raises
         ------
-        JobNotFound, JobFinished
+        JobNotFound, JobFinished, RecordNotUnderstood
             There is nothing to cancel.
         """
         self._check_id(job_id)
@@ -141,14 +179,17 @@ class Jobs:
 
         Raises
         ------
-        JobNotFound, JobActive
+        JobNotFound, JobActive, RecordNotUnderstood
             Nothing was deleted.
         StorageError
             Not all objects could be deleted. Another call deletes the rest.
         """
         record = self.kept(job_id).record
+        if not record.understood:
+            raise RecordNotUnderstood(record)
         if not record.done:
             raise JobActive(record)
+        self.artifacts.delete(names.record_path(job_id))  # first: half a job is not to be brought back
         self.artifacts.delete_prefix(names.job_prefix(job_id))
         self.store.delete(job_id)
 
@@ -161,10 +202,12 @@ class Jobs:
 
         Raises
         ------
-        JobNotFound, ResultsNotReadyError, ResultsUnavailableError, ModelNotFoundError
+        JobNotFound, RecordNotUnderstood, ResultsNotReadyError, ResultsUnavailableError, ModelNotFoundError
             There is nothing to read.
         """
         record = self.kept(job_id).record
+        if not record.understood:
+            raise RecordNotUnderstood(record)
         if not record.done:
             raise ResultsNotReadyError
         if record.status is not JobStatus.SUCCEEDED or names.RESULTS not in record.artifacts:

@@ -49,7 +49,7 @@ class Planner:
         return self._datasets.find(dataset_id)
 
     def job(self, job_id: str) -> JobRecord | None:
-        """Return a job's record."""
+        """Return a job's record, if there is one."""
         return self._store.get(job_id)
 
     def results(self, record: JobRecord) -> dict[str, Any]:

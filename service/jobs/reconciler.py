@@ -9,10 +9,13 @@ import redis
 from redis.exceptions import LockError
 
 from service.artifacts import ArtifactStore, StorageError
+from service.contract.names import checkpoints_prefix
 from service.datasets.datasets import Datasets
+from service.jobs.beside import name_stores, write_records
 from service.jobs.dispatch import Dispatcher
 from service.jobs.leftovers import Leftovers
-from service.jobstore import JobStore, StoresApartError, check_together, keys
+from service.jobstore import JobStore, StoresApartError, keys
+from service.scratch import Scratch
 
 LOG = logging.getLogger(__name__)
 
@@ -33,12 +36,14 @@ class Reconciler:
         datasets: Datasets,
         *,
         objects: ArtifactStore | None = None,
+        scratch: Scratch | None = None,
         interval_s: float = 1.0,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._datasets = datasets
         self._objects = objects
+        self._scratch = scratch
         self._leftovers = None if objects is None else Leftovers(store.redis, objects)
         self._interval_s = interval_s
         self._strays = 0
@@ -71,10 +76,7 @@ class Reconciler:
         try:
             self._name_stores()
             lost = self._store.reconcile()
-            strays = sum(self._store.strays().values())
-            if strays > self._strays:
-                LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
-            self._strays = strays
+            self._count_strays()
             if lost.requeued or lost.cancelled:
                 LOG.warning("workers were lost: %d jobs requeued, %d cancelled", lost.requeued, lost.cancelled)
             for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
@@ -83,6 +85,10 @@ class Reconciler:
             for _ in range(MOST_STEPS):
                 if self._store.index():
                     break
+            if self._objects is not None:
+                write_records(self._store, self._objects)
+            self._datasets.write_records()
+            self._delete_checkpoints()
             self._sweep()
         finally:
             try:
@@ -97,18 +103,38 @@ class Reconciler:
         if self._leftovers is not None and (swept := self._leftovers.sweep()):
             LOG.warning("deleted what %d jobs left that no record refers to", swept)
 
+    def _count_strays(self) -> None:
+        strays = sum(self._store.strays().values())
+        if strays > self._strays:
+            LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
+        self._strays = strays
+
+    def _delete_checkpoints(self) -> None:
+        """Delete what attempts at jobs that have ended have left."""
+        if self._objects is None:
+            return
+        for job_id in self._store.abandoned():
+            try:
+                self._objects.delete_prefix(checkpoints_prefix(job_id))
+            except StorageError as failure:
+                LOG.warning("checkpoints of job %s cannot be deleted: %s", job_id, failure)
+                return
+            self._store.swept(job_id)
+
     def _name_stores(self) -> None:
         """Give the stores the id that workers wait for: one was away when this process started, or was lost."""
         if self._objects is None or self._store.redis.exists(keys.STORE):
             return
         try:
-            check_together(self._store.redis, self._objects, name=True)
+            name_stores(self._store.redis, self._objects)
         except (StorageError, StoresApartError) as failure:
             LOG.warning("the objects have no id yet, so that no worker takes a job: %s", failure)
 
     def _run(self) -> None:
         away = False
         while True:
+            if self._scratch is not None:  # each process for its machine, and without Redis as well
+                self._scratch.sweep()
             try:
                 self.once()
                 away = False
@@ -116,5 +142,7 @@ class Reconciler:
                 if not away:
                     LOG.warning("the reconciler cannot reach Redis: %s", failure)
                 away = True
+            except Exception:  # whatever it is, the next pass may do what this one could not
+                LOG.exception("a pass of the reconciler failed")
             if self._stopping.wait(self._interval_s):
                 return

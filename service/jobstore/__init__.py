@@ -8,6 +8,7 @@ cluster.
 
 from service.jobstore.broker import broker_url
 from service.jobstore.connection import connect, connect_in_loop
+from service.jobstore.endings import check_ended
 from service.jobstore.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
@@ -18,6 +19,7 @@ from service.jobstore.errors import (
     JobNotFound,
     JobStoreError,
     QueueFull,
+    RecordNotUnderstood,
     StaleFence,
 )
 from service.jobstore.feed import RevisionFeed
@@ -45,12 +47,14 @@ __all__ = [
     "Page",
     "QueueFull",
     "ReconcileReport",
+    "RecordNotUnderstood",
     "RevisionFeed",
     "StaleFence",
     "StoresApartError",
     "StoresUnnamedError",
     "Unsettled",
     "broker_url",
+    "check_ended",
     "check_together",
     "connect",
     "connect_in_loop",

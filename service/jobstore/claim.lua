@@ -9,10 +9,15 @@ if id then -- the reply to a first call was lost
 end
 local now = now_us()
 queue_due(now)
+local place = 0 -- behind those that wait for a worker of a later version
 repeat
-  id = redis.call('ZRANGE', QUEUED, 0, 0)[1]
+  id = redis.call('ZRANGE', QUEUED, place, place)[1]
   if not id then return { 'none' } end
-until fits(id, QUEUED, now)
+  local ours = fits(id, QUEUED, now)
+  if ours and not_ours(id) then
+    ours, place = false, place + 1
+  end
+until ours
 local job = JOB .. id
 redis.call('HINCRBY', job, 'fence', 1)
 redis.call('HSET', job, 'worker', worker, 'operation', operation)

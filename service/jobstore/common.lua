@@ -1,6 +1,6 @@
 -- Shared by every script, those of the data sets too: time, the indices, and the one way in which a job changes its state.
--- The names in capitals are keys, spelt in keys.py; they and LEGAL, the contract's table of moves, are put before this
--- text when the scripts are loaded. Times are whole microseconds; they fit a double exactly, and '%.0f' writes them
+-- The names in capitals are keys, spelt in keys.py; they, LEGAL, the contract's table of moves, and SCHEMA, its version of
+-- the record, are put before this text when the scripts are loaded. Times are whole microseconds; they fit a double exactly, and '%.0f' writes them
 -- without an exponent.
 
 local MICROSECONDS = 1e6
@@ -19,6 +19,9 @@ local function next_time(index)
   local newest = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')[2]
   return text(math.max(now_us(), newest and tonumber(newest) + 1 or 0))
 end
+
+-- Is it a state that never changes?
+local function ends(status) return LEGAL[status] and next(LEGAL[status]) == nil end
 
 -- The sets that hold a job for each choice of filters with its status among them, and for each without.
 local function by_status(status, kind, external_id)
@@ -74,8 +77,10 @@ local function move(id, to, now)
     redis.call('ZREM', LEASES, id)
     redis.call('HDEL', job, 'worker')
   end
-  if next(LEGAL[to]) == nil then
+  if ends(to) then
     redis.call('HSET', job, 'finished', text(now))
+    redis.call('HDEL', job, 'checkpoints')
+    redis.call('ZADD', UNWRITTEN, text(now), id)
     local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
     if attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
   end
@@ -96,14 +101,29 @@ local PLACES = {
   [LEASES] = { 'leases', { running = true, cancelling = true } },
 }
 
+-- Fields that are counted with: one that holds no number would stop the script halfway.
+local COUNTS = { 'created', 'schema_version', 'revision', 'fence', 'attempt', 'crashes', 'outages', 'deferrals' }
+
+local function set_aside(id, index, now)
+  redis.call('ZREM', index, id)
+  redis.call('ZADD', STRAYS .. PLACES[index][1], text(now), id)
+end
+
 -- Does the record of an entry of an index fit it? One without such a record is set aside: it would stop all others.
 local function fits(id, index, now)
-  local name, states = unpack(PLACES[index])
-  local job = redis.pcall('HMGET', JOB .. id, 'status', 'created', 'kind')
-  if not job.err and job[1] and job[2] and job[3] and states[job[1]] then return true end
-  redis.call('ZREM', index, id)
-  redis.call('ZADD', STRAYS .. name, text(now), id)
-  return false
+  local job = redis.pcall('HMGET', JOB .. id, 'status', 'kind', unpack(COUNTS))
+  local fitting = not job.err and job[2] and job[3] and PLACES[index][2][job[1]]
+  for place = 3, fitting and #job or 0 do
+    fitting = fitting and (not job[place] or string.match(job[place], '^%d+$'))
+  end
+  if not fitting then set_aside(id, index, now) end
+  return fitting
+end
+
+-- Is the record one that this version must not change: of a later version, or in a state that this one does not know?
+local function not_ours(id)
+  local job = redis.call('HMGET', JOB .. id, 'schema_version', 'status')
+  return (job[1] and (tonumber(job[1]) or math.huge) > SCHEMA) or not LEGAL[job[2]]
 end
 
 -- Put the jobs into the queue whose time has come.
@@ -138,7 +158,10 @@ local function give_up(id, loss, max_crashes, lost_error, now)
     if loss == 'outage' then redis.call('HINCRBY', job, 'outages', 1) end
     redis.call('HINCRBY', job, 'attempt', 1)
   end
-  if to == 'queued' then redis.call('HDEL', job, 'progress', 'fraction') end
+  -- What an attempt has left is gone on from, so that its progress counts.
+  if to == 'queued' and redis.call('HEXISTS', job, 'checkpoints') == 0 then
+    redis.call('HDEL', job, 'progress', 'fraction')
+  end
   if move(id, to, now) and to == 'queued' and loss == 'unstored' then
     local pause = DEFER_US * 2 ^ math.min(redis.call('HINCRBY', job, 'deferrals', 1) - 1, 30)
     redis.call('ZREM', QUEUED, id)

@@ -9,6 +9,8 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 ANSWER_S: Final = 3.0
+DAMAGED: Final = "backslashreplace"
+"""What becomes of bytes that are no text: something readable, which fits no field, rather than an error."""
 RETRIES: Final = 4
 """With their pauses they outlast a restart of the server. A server that hangs is not asked again."""
 
@@ -21,6 +23,7 @@ def connect(url: str) -> redis.Redis:
     client: redis.Redis = redis.Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors=DAMAGED,
         protocol=2,  # plain replies: nothing here needs RESP3, and older servers lack it
         socket_timeout=ANSWER_S,
         socket_connect_timeout=2.0,
@@ -39,6 +42,7 @@ def connect_in_loop(url: str) -> redis.asyncio.Redis:
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors=DAMAGED,
         protocol=2,
         socket_connect_timeout=2.0,
         health_check_interval=15,

@@ -18,14 +18,14 @@ local created = next_time(JOBS)
 redis.call('ZREM', UNSETTLED_JOBS, id)
 if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end
 redis.call('HSET', job, 'id', id, 'kind', kind, 'status', 'queued', 'revision', 0, 'attempt', 1, 'fence', 0,
-  'created', created, unpack(ARGV, 10))
+  'schema_version', SCHEMA, 'created', created, unpack(ARGV, 10))
 redis.call('SADD', KINDS, kind)
 redis.call('ZADD', QUEUED, created, id)
 if external_id ~= '' then redis.call('HSET', job, 'external_id', external_id) else external_id = nil end
 put(for_good(kind, external_id), created, id)
 put(by_status('queued', kind, external_id), created, id)
 if digest ~= '' then
-  redis.call('HSET', job, 'idempotency', digest)
+  redis.call('HSET', job, 'idempotency', digest, 'idempotency_body', body)
   redis.call('HSET', IDEMPOTENCY .. digest, 'id', id, 'body', body)
 end
 if hint ~= '' then redis.call('LPUSH', hints, hint) end

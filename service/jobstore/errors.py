@@ -43,6 +43,10 @@ class QueueFull(JobStoreError):
     """As many jobs wait as may."""
 
 
+class RecordNotUnderstood(JobStoreError):
+    """The record is damaged, or a later version wrote it; nothing was changed."""
+
+
 class JobLate(JobStoreError):
     """Making the job took so long that the objects it was given were taken for nobody's, and are gone."""
 

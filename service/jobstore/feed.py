@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import redis
 
-from service.contract.job import JobStatus, Revision
+from service.contract.job import Revision
 from service.jobstore import keys
 
 LOG = logging.getLogger(__name__)
@@ -72,8 +72,10 @@ class RevisionFeed:
                         message = subscription.get_message(timeout=WAKE_S)
                         if message is not None and not self._stopping.is_set():
                             self._hear(message)
-            except (redis.RedisError, UnicodeDecodeError):
-                # The server is away, or somebody announced what is no text; a new subscription tells the listener.
+            except redis.RedisError:  # the server is away; a new subscription tells the listener
+                self._stopping.wait(RECONNECT_S)
+            except Exception:  # whatever it is, those who wait need this thread
+                LOG.exception("an announcement was not passed on")
                 self._stopping.wait(RECONNECT_S)
 
     def _is_wanted(self) -> bool:
@@ -92,8 +94,8 @@ class RevisionFeed:
         elif message["type"] == "message":
             try:
                 job_id, revision, status = message["data"].split(" ")
-                heard = Revision(job_id=job_id, revision=int(revision), status=JobStatus(status))
-            except ValueError:  # somebody else's, or a later version's
+                heard = Revision(job_id=job_id, revision=int(revision), status=status)
+            except ValueError:  # somebody else's
                 LOG.warning("an announcement cannot be read: %.100r", message["data"])
                 heard = None
             self._listener(heard)

@@ -5,7 +5,7 @@ if not held then
   if current == fence and status == to then return answer('ok', id) end -- a repeated call
   return { 'stale' }
 end
-if next(LEGAL[to]) or not LEGAL[status][to] then return answer('illegal', id) end
+if not ends(to) or not LEGAL[status][to] then return answer('illegal', id) end
 local job = JOB .. id
 if ARGV[4] then redis.call('HSET', job, unpack(ARGV, 4)) end
 if to == 'succeeded' and redis.call('HEXISTS', job, 'progress') == 1 then redis.call('HSET', job, 'fraction', '1') end

@@ -28,7 +28,7 @@ class Objects(Protocol):
         """Have it hold an id unless it has one, and return the one that it holds."""
 
 
-def check_together(client: redis.Redis, objects: Objects, *, name: bool) -> None:
+def check_together(client: redis.Redis, objects: Objects, *, name: bool) -> bool:
     """Compare the ids of job store and objects.
 
     Parameters
@@ -37,6 +37,11 @@ def check_together(client: redis.Redis, objects: Objects, *, name: bool) -> None
         Whether to give them an id where neither has any, and to give that of the objects to a job store without one,
         which is new or was lost. It is for the API, whose objects are the right ones: a worker on another directory
         would have the API refused if it came first.
+
+    Returns
+    -------
+    bool
+        Whether the job store was given the id of objects that were there before it.
 
     Raises
     ------
@@ -49,6 +54,7 @@ def check_together(client: redis.Redis, objects: Objects, *, name: bool) -> None
     """
     known = client.get(keys.STORE)
     found = objects.identity()
+    anew = known is None and found is not None
     if known is None:
         if not name:
             raise StoresUnnamedError("the job store has no id yet, which an API gives it that is started")
@@ -61,3 +67,4 @@ def check_together(client: redis.Redis, objects: Objects, *, name: bool) -> None
             " must have the same DEEPLIMIT_ARTIFACTS_URL or DEEPLIMIT_DATA_DIR. If they are the right ones all the"
             f" same, put their object store-id back, or delete the key {keys.STORE} in Redis and start the API first"
         )
+    return anew

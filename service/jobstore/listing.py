@@ -73,4 +73,5 @@ def list_jobs(client: redis.Redis, query: JobQuery) -> Page[JobRecord]:
         after=query.created_after,
         chunk=query.limit + 1,
     )
-    return page_of(filter(query.fits, map(records.decode, listed)), query.limit)
+    read = (None if fields is None else records.decode_if_understood(fields) for fields in listed)
+    return page_of((record for record in read if record is None or query.fits(record)), query.limit)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Final, Generic, Protocol, TypeVar
 
 import redis
 
+from service.jobstore.calls import is_of_another_type
 from service.jobstore.errors import InvalidCursor
 from service.jobstore.times import to_microseconds
 
@@ -28,18 +28,29 @@ Record = TypeVar("Record", bound=Dated)
 
 @dataclass(frozen=True)
 class Page(Generic[Record]):
-    """Part of a listing, and where the next part starts: None where there is none."""
+    """Part of a listing, where the next part starts, None where there is none, and how many cannot be read in it."""
 
     items: list[Record]
     next_cursor: str | None
+    left_out: int = 0
 
 
-def page_of(records: Iterable[Record], limit: int) -> Page[Record]:
-    """Take a page. Its cursor is the time of creation of the last record on it, in microseconds."""
-    items = list(islice(records, limit + 1))
-    if len(items) <= limit:
-        return Page(items, None)
-    return Page(items[:limit], str(to_microseconds(items[limit - 1].created_at)))
+def page_of(records: Iterable[Record | None], limit: int) -> Page[Record]:
+    """Take a page. Its cursor is the time of creation of the last record on it, in microseconds.
+
+    None stands for a record that cannot be read. Each is counted on one page: that of the record after it.
+    """
+    items: list[Record] = []
+    left_out = behind = 0
+    for record in records:
+        if record is None:
+            behind += 1
+        elif len(items) == limit:
+            return Page(items, str(to_microseconds(items[-1].created_at)), left_out)
+        else:
+            items.append(record)
+            left_out, behind = left_out + behind, 0
+    return Page(items, None, left_out + behind)
 
 
 def newest_first(
@@ -51,8 +62,8 @@ def newest_first(
     cursor: str | None,
     after: datetime | None = None,
     chunk: int,
-) -> Iterator[Mapping[str, str]]:
-    """Yield the fields of each record in an index, and of its hash's fields those that it has.
+) -> Iterator[Mapping[str, str] | None]:
+    """Yield the fields of each record in an index, of its hash's fields those that it has; None for what is no hash.
 
     Parameters
     ----------
@@ -79,7 +90,12 @@ def newest_first(
         pipeline = client.pipeline(transaction=False)
         for entry_id, _ in entries:
             pipeline.hmget(family + entry_id, fields)
-        for values in pipeline.execute():
+        for values in pipeline.execute(raise_on_error=False):
+            if isinstance(values, redis.RedisError):
+                if not is_of_another_type(values):
+                    raise values
+                yield None
+                continue
             held = {name: value for name, value in zip(fields, values, strict=True) if value is not None}
             if held:  # empty: deleted between the two reads
                 yield held

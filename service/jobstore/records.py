@@ -1,19 +1,22 @@
 """Between the fields of a Redis hash and the contract's record."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic_core import from_json
 
-from service.contract.job import ArtifactRef, JobRecord, JobStatus, NewJob
+from service.contract.job import SCHEMA_VERSION, ArtifactRef, JobRecord, JobStatus, NewJob
+from service.jobstore.errors import RecordNotUnderstood
 from service.jobstore.times import from_microseconds
 
 PLAIN: Final = (
     "id",
     "kind",
     "status",
+    "schema_version",
     "revision",
     "attempt",
     "crashes",
@@ -28,7 +31,13 @@ MOMENTS: Final = ("created", "started", "finished", "updated")
 LISTED: Final = (*PLAIN, *WRITTEN_AS_JSON[:-1], "fraction", *MOMENTS)
 """Fields a listing reads: all that a record shows but its specification."""
 
+CHECKED: Final = 2**17
+"""Characters of a specification that are decoded on each read, to see that they can be."""
+UNREADABLE: Final = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading a text raises that does not hold what it should: pydantic's and JSON's errors are of the first kind."""
+
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
+_CHECKPOINTS: Final = TypeAdapter(list[ArtifactRef])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,30 @@ def to_flat(fields: Mapping[str, str]) -> list[str]:
 
 
 def decode(fields: Mapping[str, str]) -> JobRecord:
-    """Record of the fields of a job's hash; its progress and the fraction of it are fields of their own."""
+    """Record of the fields of a job's hash; its progress and the fraction of it are fields of their own.
+
+    A field that is not there has its default, as an earlier version had none; one that is not known is left alone.
+
+    Raises
+    ------
+    RecordNotUnderstood
+        A field is missing that every record has, or does not hold what it should.
+    """
+    try:
+        return _decode(fields)
+    except UNREADABLE as failure:
+        raise RecordNotUnderstood from failure
+
+
+def decode_if_understood(fields: Mapping[str, str]) -> JobRecord | None:
+    """Read a record as `decode` does, or return None where it cannot be read."""
+    try:
+        return decode(fields)
+    except RecordNotUnderstood:
+        return None
+
+
+def _decode(fields: Mapping[str, str]) -> JobRecord:
     record: dict[str, Any] = {name: fields[name] for name in PLAIN if name in fields}
     record |= {name: json.loads(fields[name]) for name in WRITTEN_AS_JSON if name in fields}
     record |= {f"{name}_at": from_microseconds(fields[name]) for name in MOMENTS if name in fields}
@@ -66,8 +98,27 @@ def decode(fields: Mapping[str, str]) -> JobRecord:
     return JobRecord.model_validate(record)
 
 
+def whole(fields: Mapping[str, str]) -> JobRecord:
+    """Record of all fields of a job's hash, the specification among them; otherwise as `decode`."""
+    if "spec" not in fields:
+        raise RecordNotUnderstood
+    return decode(fields)
+
+
 def kept(fields: Mapping[str, str]) -> KeptJob:
-    """Read the fields of a job's hash without looking into its specification."""
+    """Read all fields of a job's hash, the specification as text; otherwise as `decode`.
+
+    That is passed on as it is, so it is looked at whether it can be read. Of a long one only the ends are: to decode it
+    would hold up everybody else.
+    """
+    spec = fields.get("spec", "")
+    if not (spec.startswith("{") and spec.endswith("}")):
+        raise RecordNotUnderstood
+    try:
+        if len(spec) <= CHECKED:
+            from_json(spec, allow_inf_nan=True, cache_strings="none")
+    except ValueError as failure:
+        raise RecordNotUnderstood from failure
     return KeptJob(decode({name: value for name, value in fields.items() if name != "spec"}), fields["spec"])
 
 
@@ -78,6 +129,7 @@ def created(job: NewJob, moment: str) -> KeptJob:
         id=job.id,
         kind=job.kind,
         status=JobStatus.QUEUED,
+        schema_version=SCHEMA_VERSION,
         revision=1,
         attempt=1,
         crashes=0,
@@ -106,6 +158,16 @@ def encode(model: BaseModel) -> str:
 def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:
     """JSON of a record's objects."""
     return _ARTIFACTS.dump_json(dict(artifacts)).decode()
+
+
+def encode_checkpoints(checkpoints: Sequence[ArtifactRef]) -> str:
+    """JSON of what an attempt has left."""
+    return _CHECKPOINTS.dump_json(list(checkpoints)).decode()
+
+
+def checkpoints(fields: Mapping[str, str]) -> Sequence[ArtifactRef]:
+    """Return what earlier attempts at a job have left."""
+    return _CHECKPOINTS.validate_json(fields.get("checkpoints", "[]"))
 
 
 def fields_of(job: NewJob) -> dict[str, str]:

@@ -6,20 +6,20 @@ from typing import Final
 import redis
 from redis.commands.core import Script
 
-from service.contract.job import TRANSITIONS
+from service.contract.job import SCHEMA_VERSION, TRANSITIONS
 from service.jobstore import keys
 
 COMMON: Final = "common.lua"
 
 
 def _prelude() -> str:
-    """The keys under their names in Python, and the contract's table of moves."""
+    """The keys under their names in Python, and the contract's table of moves and version of the record."""
     moves = ", ".join(
         f"{status.value} = {{ {', '.join(f'{to.value} = true' for to in sorted(after))} }}"
         for status, after in TRANSITIONS.items()
     )
     spelt = (f"local {name} = '{key}'\n" for name, key in vars(keys).items() if name.isupper())
-    return f"local LEGAL = {{ {moves} }}\n{''.join(spelt)}"
+    return f"local SCHEMA, LEGAL = {SCHEMA_VERSION}, {{ {moves} }}\n{''.join(spelt)}"
 
 
 def load(client: redis.Redis, package: str) -> dict[str, Script]:

@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 import redis
@@ -15,44 +15,24 @@ from redis.exceptions import NoScriptError
 
 from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, Loss, NewJob, Progress, WorkerInfo
 from service.contract.names import QUEUE
-from service.jobstore import keys, records, scripts
+from service.jobstore import keys, records
+from service.jobstore.calls import Calls, refuse
 from service.jobstore.connection import ANSWER_S
-from service.jobstore.errors import (
-    IdempotencyKeyReused,
-    IllegalTransition,
-    JobActive,
-    JobFinished,
-    JobLate,
-    JobNotFound,
-    JobStoreError,
-    QueueFull,
-    StaleFence,
-)
+from service.jobstore.endings import Endings
+from service.jobstore.errors import RecordNotUnderstood, StaleFence
 from service.jobstore.listing import JobQuery, list_jobs
 from service.jobstore.pages import Page
 from service.jobstore.records import KeptJob
 from service.jobstore.times import GRAVE_MS, seconds_to_microseconds
 from service.jobstore.workers import WorkerRegistry
 
+LOG = logging.getLogger(__name__)
+
 PROGRESS_INTERVAL_S: Final = 0.5
 PLACES: Final = ("queue", "deferred", "leases")
 """The indices that are worked through, as ``common.lua`` names them."""
 INDEX_BATCH: Final = 200
 READY_S: Final = 60
-
-REFUSALS: Final[Mapping[str, type[JobStoreError]]] = MappingProxyType(
-    {
-        "unknown": JobNotFound,
-        "finished": JobFinished,
-        "active": JobActive,
-        "stale": StaleFence,
-        "illegal": IllegalTransition,
-        "reused": IdempotencyKeyReused,
-        "full": QueueFull,
-        "late": JobLate,
-    }
-)
-"""What a script answers instead of a change, and how it is raised."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +41,8 @@ class Claim:
 
     record: JobRecord
     fence: int
+    checkpoints: Sequence[ArtifactRef] = ()
+    """What earlier attempts have left, the newest first."""
 
 
 class LeaseState(StrEnum):
@@ -83,7 +65,8 @@ class ReconcileReport:
 class JobStore:
     """Job records, the queue, leases and live workers in one Redis server.
 
-    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write.
+    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write, and one that
+    returns a job ``RecordNotUnderstood`` where its record is damaged or a later version's.
 
     Parameters
     ----------
@@ -104,7 +87,8 @@ class JobStore:
         self.lease_s = lease_s
         self.max_crashes = max_crashes
         self.max_queued = max_queued
-        self._scripts = scripts.load(redis, __package__)
+        self._scripts = Calls(redis)
+        self.endings = Endings(redis, self._scripts)
         self._workers = WorkerRegistry(redis)
 
     # clients -------------------------------------------------------------------------------------------------------
@@ -167,18 +151,18 @@ class JobStore:
         IdempotencyKeyReused
             The key was used with another body.
         """
-        _, fields = self._change("replayed", _digest(idempotency_key), body_sha256)
+        _, fields = self._scripts.change("replayed", _digest(idempotency_key), body_sha256)
         return records.kept(fields) if fields else None
 
     def kept(self, job_id: str) -> KeptJob | None:
         """Read one job without a look at its specification."""
-        fields: dict[str, str] = self.redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
+        fields = self._scripts.fields(job_id)
         return records.kept(fields) if fields else None
 
     def get(self, job_id: str) -> JobRecord | None:
         """Read one job."""
-        fields: dict[str, str] = self.redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
-        return records.decode(fields) if fields else None
+        fields = self._scripts.fields(job_id)
+        return records.whole(fields) if fields else None
 
     def list(self, query: JobQuery) -> Page[JobRecord]:
         """Read a page of jobs, newest first, without their specifications.
@@ -195,27 +179,39 @@ class JobStore:
 
         Raises
         ------
-        JobNotFound, JobFinished
-            There is no such job, or it succeeded or failed.
+        JobNotFound, JobFinished, RecordNotUnderstood
+            There is no such job, it succeeded or failed, or this version must not change it.
         """
-        return records.kept(self._change("cancel", job_id)[1])
+        self.kept(job_id)  # one that cannot be read is not changed
+        return records.kept(self._scripts.change("cancel", job_id)[1])
 
     def delete(self, job_id: str) -> JobRecord:
         """Forget a job that has ended; its objects are the caller's to delete.
 
         Raises
         ------
-        JobNotFound, JobActive
-            There is no such job, or it has not ended.
+        JobNotFound, JobActive, RecordNotUnderstood
+            There is no such job, it has not ended, or this version must not change it.
         """
         return self._changed("delete", job_id, secrets.token_hex(8), GRAVE_MS)
 
     # workers -------------------------------------------------------------------------------------------------------
 
     def claim(self, worker_id: str) -> Claim | None:
-        """Take the job that has waited longest, with a lease on it; None where none waits."""
-        _, fields = self._change("claim", worker_id, secrets.token_hex(8), seconds_to_microseconds(self.lease_s))
-        return Claim(records.decode(fields), int(fields["fence"])) if fields else None
+        """Take the job that has waited longest, with a lease on it; None where none waits.
+
+        One whose record cannot be read is set aside, and the next is taken.
+        """
+        while True:
+            operation = secrets.token_hex(8)
+            _, fields = self._scripts.change("claim", worker_id, operation, seconds_to_microseconds(self.lease_s))
+            try:
+                if not fields:
+                    return None
+                return Claim(records.whole(fields), int(fields["fence"]), records.checkpoints(fields))
+            except RecordNotUnderstood as failure:
+                job_id = self._scripts["set_aside"](args=[operation])
+                LOG.error("job %s is set aside: its record cannot be read: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
 
     def renew(self, job_id: str, fence: int) -> LeaseState:
         """Lengthen the lease."""
@@ -237,6 +233,19 @@ class JobStore:
                 ]
             )
         )
+
+    def keep_checkpoints(self, job_id: str, fence: int, checkpoints: Sequence[ArtifactRef]) -> LeaseState:
+        """Record what another attempt can go on from, the newest first, in place of what was recorded before."""
+        kept = records.encode_checkpoints(checkpoints)
+        return LeaseState(self._scripts["checkpoint"](args=[job_id, fence, kept]))
+
+    def abandoned(self) -> Sequence[str]:
+        """Return some of the jobs that have ended, or are gone, and whose checkpoints may still be there."""
+        return list(self._scripts["abandoned"](args=[]))
+
+    def swept(self, job_id: str) -> None:
+        """Note that a job has no checkpoints any more."""
+        self.redis.srem(keys.CHECKPOINTED, job_id)
 
     def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
@@ -362,23 +371,13 @@ class JobStore:
         """
         self.redis.set(keys.READY, "1", ex=READY_S)
 
-    def _change(self, script: str, *args: str | int) -> tuple[str, Mapping[str, str]]:
-        """Run a script, and return its answer and the fields of the job's hash, if it gave any; raise a refusal."""
-        code, *flat = self._scripts[script](args=list(args))
-        fields = records.from_flat(flat[0]) if flat else {}
-        if code in REFUSALS:
-            raise REFUSALS[code](records.decode(fields) if fields else None)
-        return code, fields
-
     def _changed(self, script: str, *args: str | int) -> JobRecord:
-        _, fields = self._change(script, *args)
-        return records.decode(fields)
+        return records.decode(self._scripts.change(script, *args)[1])
 
 
 def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:
     code, *found = reply
-    if code in REFUSALS:
-        raise REFUSALS[code]
+    refuse(code)
     if code == "new":
         return records.created(job, found[0]), False
     return records.kept(records.from_flat(found[0])), code == "replayed"

@@ -51,4 +51,12 @@ class WorkerRegistry:
         for worker_id in set(ids) - set(silent):
             pipeline.expire(keys.WORKER + worker_id, LONGEST_S, lt=True)
         pipeline.execute()
-        return [WorkerInfo.model_validate_json(text) for text in texts if text is not None]
+        return [worker for worker in map(_read, texts) if worker is not None]
+
+
+def _read(text: str | None) -> WorkerInfo | None:
+    """Read what a worker says of itself; None where it is silent, or cannot be read."""
+    try:
+        return None if text is None else WorkerInfo.model_validate_json(text)
+    except ValueError:  # a later version's, or damaged
+        return None

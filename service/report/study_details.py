@@ -185,7 +185,7 @@ def _checks(found: Json) -> list[tuple[str, str]]:
 
 
 def _withheld(found: Json) -> list[tuple[str, str]]:
-    facts = []
+    facts = [(part.replace("_", " "), str(reason)) for part, reason in (found.get("withheld") or {}).items()]
     for part in PARTS:
         whole = found.get(part) or {}
         rows = [{"depth": "all depths", "withheld": whole.get("withheld")}, *(whole.get("depths") or ())]

@@ -1,7 +1,6 @@
 """``deeplimit serve``: the whole service on one machine, started, kept alive and stopped together."""
 
 import contextlib
-import fcntl
 import ipaddress
 import logging
 import os
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import httpx
 import redis
@@ -22,8 +21,8 @@ import redis
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.jobstore import JobStore, StoresApartError, StoresUnnamedError, check_together, connect
+from service.runtime.data_directory import ServeError, open_directory, start_valkey
 from service.runtime.processes import Crew, Role
-from service.runtime.valkey import ValkeyError, ValkeyServer
 from service.runtime.watchdog import (
     LONGEST_ANSWER_S,
     MISSED_BY_WORKER,
@@ -46,17 +45,10 @@ ANSWER_S: Final = 5.0
 LOOK_S: Final = 0.05
 BACKLOG: Final = 2048
 
-WORKERS, API, VALKEY = range(3)
-"""Ranks: the order in which they are stopped."""
+WORKERS, API = range(2)
+"""Ranks: the order in which they are stopped; Valkey comes last."""
 
-_OURS: Final = frozenset({"artifacts", "serve.lock", "valkey"})
-"""What a data directory of a service holds."""
-
-STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0, VALKEY: 2.0}
-
-
-class ServeError(Exception):
-    """The service cannot or may not start; the text says why."""
+STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0}
 
 
 def serve(settings: Settings) -> int:
@@ -146,20 +138,11 @@ def _assemble(
     """Start everything. What is opened, processes included, is closed by `opened` in the right order."""
     _check_address(settings)
     listening = opened.enter_context(_listen(settings.host, settings.port))
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keep_others_out(settings.data_dir)
-    except OSError as error:
-        raise ServeError(f"cannot keep data in {settings.data_dir}: {error.strerror}") from error
-    valkey = None
-    if settings.redis_url is None:
-        opened.enter_context(_own(settings.data_dir))
-        valkey = _prepare_valkey(settings.data_dir)
-        opened.callback(valkey.tidy)
+    valkey = open_directory(settings, opened)
     if handle_signals:
         _stop_on_signals(crew)
     opened.callback(crew.stop)
-    redis_url = str(settings.redis_url) if valkey is None else _start_valkey(crew, valkey)
+    redis_url = str(settings.redis_url) if valkey is None else start_valkey(crew, valkey)
     _check_stores(settings, redis_url)
     name = _name_of(settings)
     if settings.redis_url is None:  # else nobody knows which workers of others are dead
@@ -249,34 +232,6 @@ def _bury(pulses: int, redis_url: str, holder: str) -> None:
     _release(redis_url, holder)
 
 
-def keep_others_out(data_dir: Path) -> None:
-    """Let nobody else into a data directory that is ours alone; one that is not, its owner has opened to us."""
-    held = {entry.name for entry in data_dir.iterdir()}
-    if data_dir.stat().st_uid != os.geteuid() or (held and not held & _OURS):
-        LOG.warning("%s is not this service's alone, so it stays as it is: see who can read it", data_dir)
-        return
-    try:
-        data_dir.chmod(0o700)
-    except OSError as failure:
-        LOG.warning("%s cannot be closed to others: %s", data_dir, failure.strerror)
-
-
-def _prepare_valkey(data_dir: Path) -> ValkeyServer:
-    try:
-        return ValkeyServer.prepare(data_dir / "valkey")
-    except OSError as error:
-        raise ServeError(f"cannot keep Valkey's files in {data_dir / 'valkey'}: {error.strerror}") from error
-
-
-def _start_valkey(crew: Crew, server: ValkeyServer) -> str:
-    member = crew.start(Role(name="valkey", command=server.command, rank=VALKEY, stop_within=STOP_WITHIN[VALKEY]))
-    try:
-        server.wait_ready(member.process)
-    except ValkeyError as failure:
-        raise ServeError(str(failure)) from failure
-    return server.url
-
-
 def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     threads = settings.torch_threads or max(1, cores // max(1, workers))
@@ -334,22 +289,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _own(data_dir: Path) -> Iterator[IO[str]]:
-    """Hold the lock of a data directory; the system frees it when this process ends, however it does."""
-    with (data_dir / "serve.lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            owner = lock.read().strip()
-            raise ServeError(f"the data directory {data_dir} is in use by process {owner}") from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield lock
 
 
 def _stop_on_signals(crew: Crew) -> None:

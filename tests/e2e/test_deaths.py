@@ -49,24 +49,24 @@ def test_a_service_that_starts_again_frees_what_it_held(lasting: Service) -> Non
 
 def test_a_worker_on_other_objects_takes_no_job(tmp_path: Path) -> None:
     with running_valkey(tmp_path / "valkey") as valkey:
-        environment = {**LASTING, "DEEPLIMIT_REDIS_URL": valkey.url}
-        service = Service(tmp_path / "data", environment, workers=0)
+        service = Service(tmp_path / "data", {**LASTING, "DEEPLIMIT_REDIS_URL": valkey.url}, workers=0)
         service.start()
-        job_id = service.submit(slow_job())
-        apart = {**os.environ, **environment, "DEEPLIMIT_DATA_DIR": str(tmp_path / "elsewhere")}
-        for command in (["worker"], ["serve", "--port", "0"]):
-            ended = subprocess.run(
-                [str(Path(sys.executable).parent / "deeplimit"), *command],
-                env=apart,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert ended.returncode in {2, os.EX_UNAVAILABLE}, ended.stderr
-            assert "are not those of the jobs in Redis" in ended.stderr
-            assert "Traceback" not in ended.stderr
-        assert service.job(job_id)["status"] == "queued"
-        pids = {service.process.pid: ""}
-        service.stop()
-        assert gone(pids)
+        try:
+            job_id = service.submit(slow_job())
+            apart = service.whole_environment | {"DEEPLIMIT_DATA_DIR": str(tmp_path / "elsewhere")}
+            for command in (["worker"], ["serve", "--port", "0"]):
+                ended = subprocess.run(
+                    [str(Path(sys.executable).parent / "deeplimit"), *command],
+                    env=apart,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                assert ended.returncode in {2, os.EX_UNAVAILABLE}, ended.stderr
+                assert "are not those of the jobs in Redis" in ended.stderr
+                assert "Traceback" not in ended.stderr
+            assert service.job(job_id)["status"] == "queued"
+        finally:
+            service.stop()
+        assert gone({service.process.pid: ""})

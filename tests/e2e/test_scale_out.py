@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from service.config import Settings
-from service.runtime.supervisor import ServeError, embedded_service
+from service.runtime.data_directory import ServeError
+from service.runtime.supervisor import embedded_service
 from tests.e2e.conftest import QUICK
 from tests.support.service import ROOT, SLOW, Service, descendants, gone, running_valkey, slow_job
 

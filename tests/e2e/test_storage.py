@@ -1,6 +1,8 @@
 """Storage that is full, read-only or broken for a while: nothing is spent, nothing fails, and it is said."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.scratch import PLACE
 from tests.e2e.conftest import QUICK
 from tests.support.faults.disk import full_for, may_mount, read_only, small_disk
 from tests.support.service import ROOT, Service, descendants, pause, slow_job
@@ -149,6 +152,22 @@ def test_a_disk_that_is_full_or_read_only_for_all_processes(tmp_path: Path, own_
         assert {(job["attempt"], job["crashes"], job["outages"]) for job in ended} == {(1, 0, 0)}
         assert own_service.client.get("/readyz").is_success
         own_service.stop()
+
+
+def test_what_a_killed_api_has_of_an_upload_is_swept(own_service: Service) -> None:
+    own_service.start()
+    scratch = own_service.data_dir / PLACE
+    head = "POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", own_service.port)) as client:
+        client.sendall(head.encode() + CSV * 1000)
+        while not sum(path.stat().st_size for path in scratch.rglob("upload")):
+            pause(0.02)
+        (left,) = scratch.iterdir()
+        os.kill(own_service.pid_of("service.api.server"), signal.SIGKILL)
+        while left.exists():
+            pause(0.02)
+    assert own_service.client.get("/livez").is_success
+    assert upload(own_service).status_code == 201
 
 
 def test_a_disk_that_is_full_for_the_job_store_too(tmp_path: Path) -> None:

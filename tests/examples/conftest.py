@@ -17,6 +17,7 @@ from service.datasets.uploads.request import Choice
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
+from service.scratch import Scratch
 from tests.support.markdown import ROOT
 from worker.execution import execute
 from worker.executor import JobInput
@@ -84,7 +85,7 @@ class Service:
 @pytest.fixture
 def service(store: JobStore, redis_url: str, tmp_path: Path) -> Iterator[Service]:
     artifacts = ArtifactStore(tmp_path / "artifacts")
-    datasets = Datasets(DatasetStore(store.redis), artifacts, LIMITS)
+    datasets = Datasets(DatasetStore(store.redis), artifacts, LIMITS, Scratch(tmp_path))
     dispatcher = Dispatcher(redis_url, store.redis)
     planner = Planner(store, artifacts, datasets, LIMITS)
     yield Service(store, artifacts, datasets, Jobs(store, artifacts, dispatcher, planner), planner)

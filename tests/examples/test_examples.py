@@ -131,7 +131,7 @@ def test_two_moons_are_trained_evaluated_and_diagnosed(service: Service, tmp_pat
     for depth in (16, 32, 64):
         stored = service.artifacts.get(trained.artifacts[parameters_key(f"discrete-{depth}")])
         ids[f"ID-{depth}"] = service.upload(
-            parameters.read(stored).to_npz(), tmp_path / f"net-{depth}.npz", UploadFormat.NPZ
+            b"".join(parameters.read(stored).to_npz().read()), tmp_path / f"net-{depth}.npz", UploadFormat.NPZ
         )
     networks = [{"dataset_id": ids[network["dataset_id"]]} for network in body["networks"]]
     diagnosed = service.results(service.run(body | {"networks": networks}))

@@ -82,6 +82,7 @@ def test_the_names_of_keys_do_not_change(used: JobStore) -> None:
         "deeplimit:jobs:status-kind:running:train",
         "deeplimit:jobs:status:queued",
         "deeplimit:jobs:status:running",
+        "deeplimit:jobs:unwritten",
         "deeplimit:leases",
         "deeplimit:queue",
         "deeplimit:ready",

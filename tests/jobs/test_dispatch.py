@@ -17,6 +17,7 @@ from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
 from service.jobs.reconciler import LOCK_S, Reconciler
 from service.jobstore import JobStore, QueueFull, check_together, connect, keys
+from service.scratch import Scratch
 from tests.support.faults.disk import full_for
 from tests.support.job_records import claimed, expire_lease, new_job, submit
 from tests.support.service import pause
@@ -26,7 +27,7 @@ UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 @pytest.fixture
 def datasets(store: JobStore, tmp_path: Path) -> Datasets:
-    return Datasets(DatasetStore(store.redis), ArtifactStore(tmp_path), LIMITS)
+    return Datasets(DatasetStore(store.redis), ArtifactStore(tmp_path), LIMITS, Scratch(tmp_path))
 
 
 def pending(store: JobStore, expected: int) -> int:

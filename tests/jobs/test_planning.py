@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from safetensors.numpy import load
 
 from service.artifacts import ArtifactStore
 from service.contract import names
@@ -20,6 +21,7 @@ from service.jobs.jobs import Jobs
 from service.jobs.planning.child import LARGE, prepare_large
 from service.jobs.planning.prepared import prepare
 from service.jobs.plans import Planner
+from service.scratch import Scratch
 from tests.support.api import HandWorker
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
 
 
 @pytest.fixture
-def planner(store: JobStore, artifacts: ArtifactStore) -> Planner:
-    return Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, LIMITS), LIMITS)
+def planner(store: JobStore, artifacts: ArtifactStore, tmp_path: Path) -> Planner:
+    return Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, LIMITS, Scratch(tmp_path)), LIMITS)
 
 
 def train(**parts: Any) -> bytes:
@@ -50,6 +52,7 @@ def train(**parts: Any) -> bytes:
         train(name="n ☾", external_id="x", metadata={"plate": "A-17", "π": 3}),
         train(data={"source": "builtin", "name": "moons"}, training={"device": "cuda"}),
         train(network={"fixed": {"K": [[1.0, 0.25], [0.0, 1e-8]]}}),
+        train(network={"state_dim": 9, "fixed": {"K": [[1.0, 0.25, *[0.0] * 7]] * 9, "W": [[2.5] * 9] * 2}}),
     ],
 )
 def test_the_other_process_comes_to_the_same(planner: Planner, body: bytes) -> None:
@@ -73,6 +76,24 @@ def test_the_other_process_asks_for_what_a_body_refers_to(
     for unknown in ({**evaluate, "job_id": "f" * 32}, {"kind": "train", "data": {"source": "dataset", "id": "e" * 64}}):
         body = json.dumps(unknown).encode()
         assert refusal_of(prepare_large, body, planner) == refusal_of(prepare, body, planner)
+
+
+def test_large_fixed_arrays_are_objects_of_the_job_and_of_its_evaluations(
+    redis_url: str, store: JobStore, artifacts: ArtifactStore, planner: Planner
+) -> None:
+    K = [[row + column / 8 for column in range(9)] for row in range(9)]
+    dispatcher = Dispatcher(redis_url, store.redis)
+    jobs = Jobs(store, artifacts, dispatcher, planner)
+    train_id = jobs.submit(train(network={"state_dim": 9, "fixed": {"K": K, "c": [0.5, 1]}}), None)[0].record.id
+    assert HandWorker(store, artifacts).succeed(d=9).id == train_id
+    evaluate_id = jobs.submit(json.dumps({"kind": "evaluate", "job_id": train_id}).encode(), None)[0].record.id
+    dispatcher.close()
+    jobs.delete(train_id)
+    record = jobs.get(evaluate_id)
+    shown = record.spec["trained"]["network"]["fixed"]
+    assert (shown["K"]["shape"], shown["c"]) == ([9, 9], [0.5, 1])
+    arrays = load(artifacts.get(record.artifacts[names.FIXED]))
+    assert {name: array.tolist() for name, array in arrays.items()} == {"K": K}
 
 
 HOSTILE = {
@@ -131,8 +152,9 @@ def test_a_process_that_dies_refuses_its_body_alone(
     assert prepare_large(train(), planner).kind == "train"
 
 
-def test_limits_hold_in_the_other_process(store: JobStore, artifacts: ArtifactStore) -> None:
+def test_limits_hold_in_the_other_process(store: JobStore, artifacts: ArtifactStore, tmp_path: Path) -> None:
     limits = Limits(samples=1)
-    strict = Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, limits), limits)
+    datasets = Datasets(DatasetStore(store.redis), artifacts, limits, Scratch(tmp_path))
+    strict = Planner(store, artifacts, datasets, limits)
     (error, *_) = refusal_of(prepare_large, train(), strict)
     assert (error.pointer, error.code) == ("/data/inputs", "too_many")

@@ -21,6 +21,7 @@ from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
 from service.jobs.quick import LARGEST, QuickJobs
 from service.jobstore import JobQuery, JobStore, QueueFull, connect_in_loop
+from service.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,8 @@ INLINE = {"kind": "train", "data": {"source": "inline", "inputs": [[1.0], [2.0]]
 @pytest.fixture
 def jobs(store: JobStore, redis_url: str, tmp_path: Path) -> Iterator[Jobs]:
     artifacts, dispatcher = ArtifactStore(tmp_path), Dispatcher(redis_url, store.redis)
-    planner = Planner(store, artifacts, Datasets(DatasetStore(store.redis), artifacts, LIMITS), LIMITS)
+    datasets = Datasets(DatasetStore(store.redis), artifacts, LIMITS, Scratch(tmp_path))
+    planner = Planner(store, artifacts, datasets, LIMITS)
     yield Jobs(store, artifacts, dispatcher, planner)
     dispatcher.close()
 

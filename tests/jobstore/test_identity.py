@@ -10,7 +10,7 @@ from service.jobstore import JobStore, StoresApartError, StoresUnnamedError, che
 
 def test_they_are_given_one_id_and_known_by_it(store: JobStore, tmp_path: Path) -> None:
     ours, others = ArtifactStore(tmp_path / "ours"), ArtifactStore(tmp_path / "others")
-    check_together(store.redis, ours, name=True)
+    assert not check_together(store.redis, ours, name=True)
     identity = ours.identity()
     assert identity
     check_together(store.redis, ours, name=True)
@@ -28,7 +28,8 @@ def test_a_job_store_that_was_lost_takes_the_id_of_its_objects(store: JobStore, 
     check_together(store.redis, ours, name=True)
     identity = ours.identity()
     store.redis.flushall()
-    check_together(store.redis, ours, name=True)
+    assert check_together(store.redis, ours, name=True), "it is told"
+    assert not check_together(store.redis, ours, name=True)
     assert ours.identity() == identity
     with pytest.raises(StoresApartError):
         check_together(store.redis, ArtifactStore(tmp_path / "others"), name=True)

@@ -75,10 +75,16 @@ class OneJob(RuleBasedStateMachine):
             self.store.requeue(self.last.id, self.fence - age, loss, "…")
         except StaleFence:
             assert age or self.deleted
+        self.store.redis.zadd(keys.DEFERRED, {self.last.id: 0}, xx=True)  # where it waits its time, that has come
 
     @rule(age=st.integers(0, 1), end=st.sampled_from(ENDS))
     def finish(self, age: int, end: JobStatus) -> None:
-        legal = not age and not self.deleted and self.last.status in ACTIVE and end in TRANSITIONS[self.last.status]
+        legal = (
+            not age
+            and not self.deleted
+            and self.last.status in ACTIVE
+            and end in TRANSITIONS[JobStatus(self.last.status)]
+        )
         try:
             record = self.store.finish(self.last.id, self.fence - age, end, error=ERROR)
         except (StaleFence, IllegalTransition):
@@ -126,7 +132,7 @@ class OneJob(RuleBasedStateMachine):
         if record == before:
             return
         assert record.revision > before.revision
-        assert record.status is before.status or record.status in TRANSITIONS[before.status]
+        assert record.status is before.status or record.status in TRANSITIONS[JobStatus(before.status)]
         assert before.attempt <= record.attempt
         assert before.crashes <= record.crashes <= self.store.max_crashes
         assert before.outages <= record.outages

@@ -165,10 +165,12 @@ def test_a_file_is_chosen_by_keyboard_and_what_is_no_table_refused(browser: Brow
     (tmp_path / "plain.csv").write_text(BIRDS)
     with tab(browser, url) as watched:
         page = watched.page
+        page.on("filechooser", lambda _: None)  # the browser hands choosers over from here on, well before the key
         watched.open("#/new")
         page.get_by_role("button", name="My own table").click()
         chooser = page.get_by_label("Drop a CSV here")
         chooser.focus()
+        page.locator("#upload-file:focus").wait_for()
         with page.expect_file_chooser() as chosen:
             page.keyboard.press("Space")
         chosen.value.set_files(tmp_path / "table.xlsx")

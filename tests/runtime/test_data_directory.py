@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from service.runtime.supervisor import keep_others_out
+from service.runtime.data_directory import keep_others_out
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,10 @@
 """The server of our own keeps what it was told, and tells nobody else."""
 
 import os
+import shlex
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,11 +72,87 @@ def test_a_path_too_long_for_a_socket_is_left_for_a_short_one(tmp_path: Path) ->
     assert tmp_path.exists()
 
 
+def started(server: ValkeyServer) -> Exception | int:
+    """Start a server; return what is said where it does not start, and else how many keys it holds."""
+    with (
+        subprocess.Popen(server.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        connect(server.url) as client,
+    ):
+        try:
+            server.wait_ready(process)
+            return int(client.dbsize())
+        except ValkeyError as error:
+            return error
+        finally:
+            process.kill()
+
+
 def test_a_server_that_cannot_start_is_told(tmp_path: Path) -> None:
     server = ValkeyServer.prepare(tmp_path)
     server.configuration.write_text("no such setting\n")
-    with (
-        subprocess.Popen(server.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
-        pytest.raises(ValkeyError),
-    ):
+    said = started(server)
+    assert isinstance(said, ValkeyError)
+    assert "rebuild" not in str(said), "nothing is damaged"
+
+
+def torn(log: bytes) -> bytes:
+    return log[: len(log) // 2] + log[len(log) // 2 + 100 :]
+
+
+def flipped(log: bytes) -> bytes:
+    place = log.index(b"*4", len(log) // 2)
+    return log[:place] + bytes([log[place] ^ 1]) + log[place + 1 :]
+
+
+def with_nulls(log: bytes) -> bytes:
+    return log + bytes(4096)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> ValkeyServer:
+    """A server that holds twenty keys and was killed, in a directory with a name to be quoted."""
+    server = ValkeyServer.prepare(tmp_path / "a data 'directory'" / "valkey")
+    with subprocess.Popen(server.command) as process, connect(server.url) as client:
         server.wait_ready(process)
+        for number in range(20):
+            client.hset(f"key-{number}", "field", "text")
+        process.kill()
+    return server
+
+
+def log_of(server: ValkeyServer) -> Path:
+    (log,) = server.directory.glob("appendonlydir/*.incr.aof")
+    return log
+
+
+@pytest.mark.parametrize(("damage", "left"), [(torn, 8), (flipped, 8), (with_nulls, 20)])
+def test_a_damaged_log_is_told_with_two_ways_on_that_work(
+    written: ValkeyServer, damage: Callable[[bytes], bytes], left: int
+) -> None:
+    log = log_of(written)
+    log.write_bytes(damage(log.read_bytes()))
+    said = str(started(written))
+    assert "Bad file format reading the append only file" in said
+    assert said.startswith(f"the Valkey server in {written.directory} did not start: ")
+    away, rebuild, keep, again = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+    assert rebuild == again == f"deeplimit rebuild --data-dir {shlex.quote(str(written.directory.parent))}"
+    subprocess.run(keep, shell=True, check=True, capture_output=True)  # noqa: S602 - what a user is told to type
+    kept = started(written)
+    assert isinstance(kept, int)
+    assert left <= kept <= 20
+    subprocess.run(away, shell=True, check=True)  # noqa: S602 - likewise
+    assert started(written) == 0
+
+
+def test_a_log_whose_file_is_gone_is_told(written: ValkeyServer) -> None:
+    log_of(written).unlink()
+    said = str(started(written))
+    assert "No such file" in said
+    assert "deeplimit rebuild" in said
+    assert "--fix" not in said, "there is nothing to mend"
+
+
+def test_a_log_that_only_ends_early_is_loaded(written: ValkeyServer) -> None:
+    log = log_of(written)
+    log.write_bytes(log.read_bytes()[:-3])
+    assert started(written) == 19

@@ -75,6 +75,8 @@ BAD: list[tuple[str, bytes, str, str]] = [
     ("csv too large", b"a,b\n1,2\n1e300,3\n", CSV, "too_large"),
     ("csv header alone", b"a,b\n", CSV, "empty"),
     ("csv blank", b"\n\n", CSV, "empty"),
+    ("csv newlines", b"\n" * 2**22, CSV, "too_many_samples"),
+    ("csv newlines below a row", b"a,b\n1,2,3\n" + b"\n" * 2**22, CSV, "too_many_samples"),
     ("csv one column", b"a\n1\n2\n", CSV, "no_inputs"),
     ("csv in Latin-1", b"a,b\n1,\xe9\n", CSV, "wrong_encoding"),
     ("csv nul", b"a,b\n1,\0\n", CSV, "malformed"),

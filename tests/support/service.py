@@ -69,7 +69,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment},
+                env=self.whole_environment,
                 start_new_session=True,
             )
         self.connect()
@@ -83,6 +83,11 @@ class Service:
 
     def connect(self) -> None:
         self.client = checked(f"http://127.0.0.1:{self.port}", timeout=40, trust_env=False)
+
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """What it is started with: executors of tests are found as well."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
 
     @property
     def started(self) -> bool:

@@ -29,6 +29,12 @@ from tests.support.slow_executor import execute
 """
 
 
+@pytest.fixture(autouse=True)
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers are processes of their own, which find the executors of tests nowhere else."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "START_PAUSES_S", (0.01, 0.02))

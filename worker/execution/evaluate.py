@@ -10,6 +10,7 @@ from deeplimit.mathematics.evaluation.metrics import EVEN, NO_TARGETS, metrics_o
 from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
 from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
 from deeplimit.mathematics.evaluation.solvers import solver_consistency
+from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.study.threads import suited_threads
 from service.contract.evaluate import results as contract
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
@@ -53,7 +54,7 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     ticker = Ticker(len(models) * (3 + draws) + 1, "evaluation", report, should_stop, spec.limits.wall_time_s)
     evaluator = ModelEvaluator(job, spec, data, ticker)
     more: dict[str, Any] = {}
-    with suited_threads(data.problem) as threads:
+    with suited_threads(data.problem) as threads, watched(ticker.check):
         entries = [evaluator.evaluate(model) for model in models]
         if sampled:
             rows = sampling_errors(fitted[CONTINUUM], sampled, data.problem.x, data.scale)

@@ -132,7 +132,8 @@ def load_evaluation_data(job: JobInput, spec: ResolvedEvaluateSpec, model: Store
             targets = 2 * targets - 1
         if not with_targets:
             targets = _made_up(len(inputs), model.outputs, loss)
-        problem = problem_of(_in_float64(spec), inputs, targets, model.outputs if loss == "cross_entropy" else None)
+        classes = model.outputs if loss == "cross_entropy" else None
+        problem = problem_of(job, _in_float64(spec), inputs, targets, classes)
     except ValueError as error:
         raise UserError("unusable_data", str(error)) from error
     scale = None if scaling is None or scaling.target_scale is None else problem.tensor(scaling.target_scale)

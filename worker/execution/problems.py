@@ -28,11 +28,11 @@ from deeplimit.mathematics.kernels.choice import KernelChoice, why_not_fused
 from deeplimit.mathematics.problem.datasets import Dataset, Standardisation, load, split
 from deeplimit.mathematics.problem.memory import Memory
 from service.contract.estimate import Sizes
-from service.contract.names import DATA
+from service.contract.names import DATA, FIXED
 from service.contract.train.depths import WantedGap, WantedPredictionError
 from service.contract.train.estimate import deepest_affordable, memory_of
 from service.contract.train.request import AUTO
-from service.contract.train.resolved import ResolvedBuiltin, ResolvedTrainSpec
+from service.contract.train.resolved import KeptArray, ResolvedBuiltin, ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from worker.execution.arrays import read_arrays
 from worker.execution.provenance import samples_sha256
@@ -84,7 +84,7 @@ def prepare_problem(job: JobInput, spec: ResolvedTrainSpec) -> PreparedProblem:
             inputs, targets = scaling.inputs(inputs), scaling.targets(np.asarray(targets))
         if spec.objective.loss.value == "logistic" and data.classes is not None:
             targets = 2 * targets - 1  # the classes 0 and 1 of a built-in set
-        problem = problem_of(spec, inputs[training], targets[training], data.classes)
+        problem = problem_of(job, spec, inputs[training], targets[training], data.classes)
         memory = _memory(spec, Sizes(len(data.targets), problem.output_dim))
         problem.memory = memory.smaller() if job.frugal else memory
     except ValueError as error:
@@ -174,7 +174,7 @@ def _scaling(spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.ge
 
 
 def problem_of(
-    spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None
+    job: JobInput, spec: ResolvedTrainSpec, inputs: Floats, targets: npt.NDArray[np.generic], classes: int | None
 ) -> Problem:
     """Return the learning problem of scaled data."""
     loss = spec.objective.loss.value
@@ -188,7 +188,7 @@ def problem_of(
         regime=_regime(spec),
         state_dim=spec.network.state_dim,
         classes=classes if loss == "cross_entropy" else None,
-        fixed=_fixed(spec, outputs),
+        fixed=_fixed(job, spec, outputs),
         device=_device(spec.training.device.value),
         dtype=torch.float32 if spec.training.dtype.value == "float32" else torch.float64,
         kernel=KernelChoice.TORCH if _why_not_fused(spec) else KernelChoice(spec.training.kernel.value),
@@ -222,10 +222,11 @@ def _regime(spec: ResolvedTrainSpec) -> Regime:
     )
 
 
-def _fixed(spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
+def _fixed(job: JobInput, spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
     d, asked = spec.network.state_dim, spec.network.fixed
     width = spec.network.width or d
     shapes: dict[str, tuple[int, ...]] = {"K": (d, d), "b": (width,), "W": (outputs, d), "c": (outputs,)}
+    kept = read_arrays(job, FIXED) if FIXED in job.given else {}
     values: dict[str, Floats] = {}
     for name, shape in shapes.items():
         value = getattr(asked, name)
@@ -233,6 +234,8 @@ def _fixed(spec: ResolvedTrainSpec, outputs: int) -> Mapping[str, Floats]:
             values[name] = np.zeros(shape)
         elif value == "identity":
             values[name] = np.eye(shape[0], shape[1])
+        elif isinstance(value, KeptArray):
+            values[name] = np.asarray(kept[name], np.float64)
         elif value is not None:
             values[name] = np.asarray(value, np.float64)
     return values

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics.report import GRACE
+from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.study.threads import suited_threads
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
@@ -18,6 +20,7 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
+from worker.execution.journal import JobJournal, holds_for
 from worker.execution.plots import StudyPlots, prepare_to_draw
 from worker.execution.problems import continuum_of, kernel_note, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
@@ -50,17 +53,18 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         if should_stop():
             raise Stopped
 
+    remaining = Remaining(started)
+
     def observe(at: StudyProgress) -> None:
         check()
-        fraction, elapsed = of_study * at.fraction, time.monotonic() - started
+        fraction = of_study * at.fraction
         report(
             Progress(
                 phase=at.phase,
                 model=at.model,
                 fraction=fraction,
                 part=at.part or None,
-                # What was set up in the first moments is no measure of what is left.
-                eta_s=elapsed * (1.0 - fraction) / fraction if fraction >= TOLD_FROM else None,
+                eta_s=remaining.seconds(fraction, time.monotonic(), journal.recalled),
                 objective=at.objective,
                 gradient_norm=at.gradient_norm,
             )
@@ -70,10 +74,13 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         check()
         report(Progress(phase="plots", part="drawing", fraction=1.0 - OF_PLOTS * (1.0 - done / of)))
 
+    deadline = started + spec.limits.wall_time_s
     prepared = prepare_problem(job, spec)
-    with suited_threads(prepared.problem) as threads:
-        trained = _trained(spec, prepared, observe)
-        models = trained_models(prepared, trained.study.verdict_branch)
+    with suited_threads(prepared.problem) as threads, watched(check):
+        journal = JobJournal(job, holds_for(job, prepared.problem, threads))
+        with journal.kept():
+            trained = _trained(spec, prepared, observe)
+        models = trained_models(prepared, trained.study.verdict_branch, deadline + GRACE)
     if not any(model.usable for model in models):
         raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
     artifacts: dict[str, ArtifactRef] = {}
@@ -107,11 +114,27 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     artifacts[RESULTS] = job.write(RESULTS, to_json(results), JSON)
     artifacts[LOSSES] = job.write(LOSSES, to_json(losses), JSON)
-    deadline = started + spec.limits.wall_time_s
     with suited_threads(prepared.problem):
         plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
         artifacts |= plots.write(trained, prepared)
     return Outcome(artifacts)
+
+
+class Remaining:
+    """Tells the seconds that are left, by those that the fraction has risen in since nothing was recalled any more."""
+
+    def __init__(self, started: float) -> None:
+        self._since, self._from, self._recalled = started, 0.0, 0
+
+    def seconds(self, fraction: float, now: float, recalled: int) -> float | None:
+        """Return the estimate, or None until enough was done to tell.
+
+        What was set up in the first moments is no measure of what is left.
+        """
+        if recalled != self._recalled:
+            self._since, self._from, self._recalled = now, fraction, recalled
+        risen = fraction - self._from
+        return (now - self._since) * (1.0 - fraction) / risen if risen >= TOLD_FROM else None
 
 
 def _trained(spec: ResolvedTrainSpec, prepared: PreparedProblem, observe: ProgressObserver) -> TrainedStudy:

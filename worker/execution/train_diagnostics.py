@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 BY_DEPTH: Final = ("states", "recovery", "lift", "compactness")
 """Parts that are a list of rows there, and an answer with the rows as ``depths``."""
 
+WITHIN: Final = {"consecutive": "minimisers"}
+"""Parts that are a piece of another one here."""
+
 Model = TypeVar("Model", bound="BaseModel")
 
 
 def diagnostics_of(trained: TrainedStudy) -> diagnostics.Diagnostics:
-    """Return the diagnostics; parts that do not apply are left out."""
+    """Return the diagnostics; parts that do not apply are left out, and those are null that there was no time for."""
     measured = trained.diagnostics
     parts: dict[str, Any] = {
         name: getattr(measured, name) for name in diagnostics.Diagnostics.model_fields if hasattr(measured, name)
@@ -39,6 +42,9 @@ def diagnostics_of(trained: TrainedStudy) -> diagnostics.Diagnostics:
     parts["regularity"] = measured.regularity and {"depths": [_regularity(row) for row in measured.regularity]}
     parts["certificates"] = _certificates(measured.certificates)
     given = {name: part for name, part in parts.items() if part}
+    withheld = {WITHIN.get(name, name): reason for name, reason in measured.withheld.items()}
+    withheld = {name: reason for name, reason in withheld.items() if name in parts and name != "verdict"}
+    given |= dict.fromkeys(withheld) | ({"withheld": withheld} if withheld else {})
     branches = [_branch(trained, index, branch) for index, branch in enumerate(trained.study.branches)]
     given |= {"branches": branches, "unseen_minima": trained.study.unseen}
     return diagnostics.Diagnostics.model_validate(given, from_attributes=True)

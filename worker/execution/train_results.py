@@ -15,6 +15,7 @@ from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.model.blocks import apart
 from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.model.residual_network import DiscreteParameters
+from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import PARAMETERS
 from deeplimit.mathematics.study.branches import BranchPoint
 from service.contract.names import parameters_key
@@ -46,9 +47,13 @@ class TrainedModel:
         What it was trained on.
     point
         The minimiser at one depth, or the continuum's.
+    deadline
+        In seconds of ``time.monotonic``: how many steps resolve the continuum is not sought for longer.
     """
 
-    def __init__(self, prepared: PreparedProblem, point: BranchPoint | ContinuumFit) -> None:
+    def __init__(
+        self, prepared: PreparedProblem, point: BranchPoint | ContinuumFit, deadline: float | None = None
+    ) -> None:
         self._prepared, self._problem = prepared, prepared.problem
         self.name, self._objective, self._solution = point.name, point.model, point.solution
         parameters = point.parameters
@@ -66,7 +71,11 @@ class TrainedModel:
             K, b = point.parameters.coefficients()
         tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
         self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-        self._resolved_steps = self._resolving_steps(parameters)
+        try:
+            with until(deadline):
+                self._resolved_steps = self._resolving_steps(parameters)
+        except OutOfTimeError:
+            self._resolved_steps = None
         self._metrics: dict[str, Any] = {"train": self._measured(self._problem.x, self._problem.y)}
         if prepared.validation is not None:
             inputs, targets = prepared.validation
@@ -150,12 +159,12 @@ class TrainedModel:
         return metrics_of(self._problem.loss, self._objective.output(self._solution.u, x), y)
 
 
-def trained_models(prepared: PreparedProblem, branch: Branch) -> list[TrainedModel]:
+def trained_models(prepared: PreparedProblem, branch: Branch, deadline: float | None = None) -> list[TrainedModel]:
     """Return every model of the verdict branch, by depth, the continuum last."""
     points: Sequence[BranchPoint | ContinuumFit] = [point for _, point in sorted(branch.points.items())]
     if branch.continuum is not None:
         points = [*points, branch.continuum]
-    return [TrainedModel(prepared, point) for point in points]
+    return [TrainedModel(prepared, point, deadline) for point in points]
 
 
 def _standardisation(prepared: PreparedProblem) -> dict[str, list[float] | None]:

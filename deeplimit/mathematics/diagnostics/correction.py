@@ -10,6 +10,7 @@ direction (compare the dual-weighted residuals of Becker and Rannacher 2001, whi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
 from deeplimit.mathematics.diagnostics.errors import Errors
+from deeplimit.mathematics.journal import begin_step
 from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
@@ -28,7 +30,7 @@ from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncr
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.problem.learning_problem import LAYERED
-from deeplimit.mathematics.study.branches import BranchPoint
+from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 
 PRODUCTS: Final = 12
@@ -145,7 +147,7 @@ def correct_network(
 def correct_limit(fit: ContinuumFit, certificate: Certificate | None) -> Correction:
     """Return the same for the continuum, in a finer basis and with finer steps; without a step nothing is known."""
     unknown, lower = Errors(math.inf), _certified(certificate)
-    refined = Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
+    refined = refined_flow(fit)
     start = refined.encode(fit.parameters)
     if lower is None:
         return without_step(refined, start, unknown)
@@ -159,6 +161,24 @@ def correct_limit(fit: ContinuumFit, certificate: Certificate | None) -> Correct
     step, left = solved
     found = _corrected(refined, step, start, gradient, left / lower)
     return replace(found, distance=_by_source(fit, refined, gradient).scaled(found.distance.total))
+
+
+def refined_flow(fit: ContinuumFit) -> Flow:
+    """Return the flow that the continuum's step is one of: in a finer basis, with finer steps."""
+    return Flow(fit.flow.problem, _finer(fit.flow.basis), _FINER * fit.flow.steps)
+
+
+def kept_correction(
+    objective: DiscretisedObjective, point: StationaryPoint, make: Callable[[], Correction]
+) -> Correction:
+    """Return the correction of a point, in the coordinates of an objective, from the journal or by making it."""
+    step = begin_step("correction", point.solution.u, point.solution.evaluation.gradient)
+    if step.done is not None:
+        return Correction(objective, **{**step.done, "distance": Errors(**step.done["distance"])})
+    found = make()
+    value = {name: each for name, each in vars(found).items() if name != "objective"}
+    step.ended({**value, "distance": dict(vars(found.distance))})
+    return found
 
 
 def _refined_gradient(refined: Flow, own: int, start: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ not text, because `measure` reads them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_origin, get_type_hints
 
 from deeplimit.mathematics.diagnostics.measure.assumptions import Assumption, check_assumptions
 from deeplimit.mathematics.diagnostics.measure.bracket import ExcessRow, lift_excess, recovery_excess
@@ -26,8 +26,12 @@ from deeplimit.mathematics.diagnostics.measure.performance import Performance, m
 from deeplimit.mathematics.diagnostics.measure.regularity import RegularityRow, regularity_rows
 from deeplimit.mathematics.diagnostics.measure.states import SupErrorRow, prediction_errors, state_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.model.watch import OutOfTimeError
 from deeplimit.mathematics.study.branch_certificates import Certificates
 from deeplimit.mathematics.study.progress import begin_part
+
+OUT_OF_TIME: Final = "the time limit was reached before it was measured; raise limits.wall_time_s"
+"""Why a part is withheld that was not reached, or was broken off."""
 
 
 class Needs(Flag):
@@ -45,22 +49,37 @@ class Needs(Flag):
 
 @dataclass(frozen=True)
 class MeasuredBy:
-    """How a part is measured, from the subject and the parts before it; it is None where what it needs is missing."""
+    """How a part is measured, from the subject and the parts before it; it is None where what it needs is missing.
+
+    Attributes
+    ----------
+    free
+        Whether it takes no time, so that it is there after every deadline.
+    """
 
     measure: Callable[[Subject, Mapping[str, Any]], object]
     needs: Needs = Needs.NOTHING
+    free: bool = False
 
 
 _LIMIT: Final = Needs.DEPTHS | Needs.CONTINUUM
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasuredStudy:
-    """What was measured. Parts that need a continuum are None without one; those by depth are empty without depths."""
+    """What was measured. Parts that need a continuum are None without one; those by depth are empty without depths.
 
-    data: Annotated[str, MeasuredBy(lambda subject, _: subject.data)]
-    assumptions: Annotated[list[Assumption], MeasuredBy(lambda subject, _: check_assumptions(subject.problem))]
-    certificates: Annotated[Certificates, MeasuredBy(lambda subject, _: subject.certificates)]
+    Attributes
+    ----------
+    withheld
+        The parts that there was no time for, which are None or empty, with the reason.
+    """
+
+    data: Annotated[str, MeasuredBy(lambda subject, _: subject.data, free=True)]
+    assumptions: Annotated[
+        list[Assumption], MeasuredBy(lambda subject, _: check_assumptions(subject.problem), free=True)
+    ]
+    certificates: Annotated[Certificates, MeasuredBy(lambda subject, _: subject.certificates, free=True)]
     performance: Annotated[Performance | None, MeasuredBy(lambda subject, _: measure_performance(subject))]
     minima: Annotated[Minima | None, MeasuredBy(lambda subject, _: measure_minima(subject), Needs.DEPTHS)]
     minimisers: Annotated[list[MinimisersRow] | None, MeasuredBy(lambda subject, _: against_continuum(subject), _LIMIT)]
@@ -84,16 +103,30 @@ class MeasuredStudy:
     independent_check: Annotated[
         IndependentCheck | None, MeasuredBy(lambda subject, _: check_independently(subject), Needs.CONTINUUM)
     ]
+    withheld: dict[str, str] = field(default_factory=dict)
 
 
 Measured = TypeVar("Measured", bound=MeasuredStudy)
 
 
 def measure(subject: Subject, kind: type[Measured]) -> Measured:
-    """Measure every part that ``kind`` declares, in its order; the subject's checkpoint is called before each."""
+    """Measure every part that ``kind`` declares, in its order, as far as the watches allow.
+
+    The subject's checkpoint is called before each.
+    """
     parts: dict[str, Any] = {}
+    withheld: dict[str, str] = {}
     for name, declared in get_type_hints(kind, include_extras=True).items():
+        if get_origin(declared) is not Annotated:
+            continue
         (by,) = declared.__metadata__
-        begin_part(subject.checkpoint, name)
-        parts[name] = by.measure(subject, parts) if by.needs.met_by(subject) else None
-    return kind(**parts)
+        try:
+            begin_part(subject.checkpoint, name)
+            parts[name] = by.measure(subject, parts) if by.needs.met_by(subject) else None
+        except OutOfTimeError:
+            if by.free:
+                parts[name] = by.measure(subject, parts)
+                continue
+            parts[name] = [] if get_origin(declared.__origin__) is list else None
+            withheld[name] = OUT_OF_TIME
+    return kind(**parts, withheld=withheld)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,14 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.coarse_inverse import CoarseInverse
-from deeplimit.mathematics.diagnostics.correction import Correction, correct_limit, correct_network, without_step
+from deeplimit.mathematics.diagnostics.correction import (
+    Correction,
+    correct_limit,
+    correct_network,
+    kept_correction,
+    refined_flow,
+    without_step,
+)
 from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.certificate import Certificate, Kind
@@ -54,7 +62,8 @@ class Subject:
     checkpoint
         What every diagnostic calls now and then, once for each depth at least; what it raises is passed on.
     deadline
-        In seconds of ``time.monotonic``: what is long and optional is withheld from then on.
+        In seconds of ``time.monotonic``: what is long and optional is withheld from then on, and errors are bounded
+        without Newton steps.
     tolerances
         What the branch was minimised to, where that is known.
     kept
@@ -92,6 +101,11 @@ class Subject:
     def left_by_halving(self) -> float:
         """Share of a change by halving the flow's steps that is left after it, 1/(2^p − 1) for order p."""
         return 1.0 / 15.0 if self.problem.smooth else 1.0 / 3.0
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     @property
     def limit(self) -> ContinuumFit:
@@ -154,7 +168,10 @@ class Subject:
         def correct() -> Correction:
             certificate = self.certificates.depths.get(point.depth)
             known = Errors(_distance(certificate, point.solution, self.problem.curvature_floor))
-            return correct_network(point, certificate, known, self._coarse_inverse(point))
+            if self.late:
+                return without_step(point.network, point.solution.u, known)
+            coarse = self._coarse_inverse(point)
+            return kept_correction(point.network, point, lambda: correct_network(point, certificate, known, coarse))
 
         return self.once("correction", point, correct, point.certificate)
 
@@ -168,7 +185,10 @@ class Subject:
         fit, certificate, floor = self.limit, self.certificates.continuum, self.problem.curvature_floor
 
         def correct() -> Correction:
-            found = correct_limit(fit, certificate)
+            if self.late:
+                found = correct_limit(fit, None)
+            else:
+                found = kept_correction(refined_flow(fit), fit, lambda: correct_limit(fit, certificate))
             if found.step is not None:
                 return found
             known = Errors(

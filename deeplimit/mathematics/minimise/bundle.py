@@ -17,6 +17,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Value
 from deeplimit.mathematics.model.objective import Evaluation
 
 SIZE: Final = 24
@@ -34,6 +35,16 @@ class Bundle:
     def add(self, u: Tensor, evaluation: Evaluation) -> None:
         """Take a point in."""
         self._points.append((u, evaluation))
+
+    def value(self) -> Value:
+        """Return the points, as a journal keeps them."""
+        return [[u, dict(vars(evaluation))] for u, evaluation in self._points]
+
+    def restore(self, value: Value) -> None:
+        """Take the points over."""
+        self._points.clear()
+        for u, evaluation in value:
+            self.add(u, Evaluation(**evaluation))
 
     def gap(self, u: Tensor, now: Evaluation, curvature: float) -> float:
         """Return E(u) minus the lower bound, for a curvature λ > 0 of E."""

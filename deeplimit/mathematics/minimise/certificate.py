@@ -19,6 +19,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Step, Value, begin_step
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.minimise.davidson import LEAST, RitzPair, smallest_eigenvalue
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
@@ -167,27 +168,79 @@ def certify(
     draw = _unit(torch.randn(length, generator=generator, dtype=torch.float64).to(solution.u))
     if near is not None:
         draw = near.mixed(draw, precondition)
-    hessian = (cheaper or objective).linearise(solution.u)
     tolerance = max(tolerance, math.sqrt(torch.finfo(draw.dtype).eps))
-    enough = _SETTLED * _flat(problem, solution)
-    pair = smallest_eigenvalue(
-        hessian.hessian_product,
-        draw,
-        precondition=precondition,
-        tolerance=tolerance,
-        absolute=enough,
-        least_products=LEAST if inverse is None else _LEAST_WARM,
-        max_products=most,
-        kept=_kept(problem, length),
-        stop=stop,
-    )
-    if cheaper is not None and math.isfinite(pair.value):
-        pair = _rayleigh(objective, solution.u, pair)
-    if not math.isfinite(pair.value):
-        return _null("a product with the Hessian is not finite")
-    if near is not None:
-        pair = replace(pair, largest=max(pair.largest, near.largest))
-    return judge(problem, solution, pair)
+    least = LEAST if inverse is None else _LEAST_WARM
+    search = _Search(objective, cheaper, solution, draw, near, precondition, (tolerance, most, least))
+    step = begin_step("certify", solution.u, draw)
+    return search.certificate(step, stop) if step.done is None else _certificate_of(step.done)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A search for the least curvature, with its tolerance, and the most and the least products."""
+
+    objective: DiscretisedObjective
+    cheaper: DiscretisedObjective | None
+    solution: Solution
+    draw: Tensor
+    near: NearbyEigenvector | None
+    precondition: Callable[[Tensor], Tensor] | None
+    limits: tuple[float, int, int]
+
+    def certificate(self, step: Step, stop: Callable[[], bool] | None) -> Certificate:
+        """Search, and say what it found; the step is told, too, unless it was stopped."""
+        pair, whole = self._pair(step, stop)
+        if self.cheaper is not None and math.isfinite(pair.value):
+            pair = _rayleigh(self.objective, self.solution.u, pair)
+        if not math.isfinite(pair.value):
+            return _null("a product with the Hessian is not finite")
+        if self.near is not None:
+            pair = replace(pair, largest=max(pair.largest, self.near.largest))
+        found = judge(self.objective.problem, self.solution, pair)
+        if whole:
+            step.ended(_value_of(found))
+        return found
+
+    def _pair(self, step: Step, stop: Callable[[], bool] | None) -> tuple[RitzPair, bool]:
+        """Return the pair, and whether the search went to its end."""
+        stopped = False
+
+        def asked() -> bool:
+            nonlocal stopped
+            stopped = stop is not None and stop()
+            return stopped
+
+        tolerance, most, least = self.limits
+        problem = self.objective.problem
+        pair = smallest_eigenvalue(
+            (self.cheaper or self.objective).linearise(self.solution.u).hessian_product,
+            self.draw,
+            precondition=self.precondition,
+            tolerance=tolerance,
+            absolute=_SETTLED * _flat(problem, self.solution),
+            least_products=least,
+            max_products=most,
+            kept=_kept(problem, len(self.draw)),
+            stop=asked,
+            kept_by=step,
+        )
+        return pair, not stopped
+
+
+def _value_of(found: Certificate) -> Value:
+    """Return a certificate as a journal keeps it."""
+    kind, searched = found.kind, found.searched
+    return {
+        **vars(found),
+        "kind": None if kind is None else kind.value,
+        "searched": None if searched is None else [searched.vectors, searched.products],
+    }
+
+
+def _certificate_of(value: Value) -> Certificate:
+    kind, searched = value["kind"], value["searched"]
+    kind = None if kind is None else Kind(kind)
+    return Certificate(**{**value, "kind": kind, "searched": None if searched is None else Searched(*searched)})
 
 
 def carried_over(certificate: Certificate | None, solution: Solution) -> Certificate | None:

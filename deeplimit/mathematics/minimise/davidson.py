@@ -22,6 +22,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Step
 from deeplimit.mathematics.minimise.searched import Searched
 
 _EVERY: Final = 4
@@ -74,6 +75,7 @@ def smallest_eigenvalue(
     max_products: int = 100,
     kept: int = 0,
     stop: Callable[[], bool] | None = None,
+    kept_by: Step | None = None,
 ) -> RitzPair:
     """Return the smallest Ritz pair of H.
 
@@ -93,12 +95,18 @@ def smallest_eigenvalue(
         How many of the lowest Ritz vectors are returned, at most.
     stop
         Asked before every product after the first; ends with what there is. May raise, to be rid of all.
+    kept_by
+        A journal's step, which keeps the products, in their order.
     """
+    step = kept_by or Step()
+    made = () if step.begun is None else step.begun
     space = _Space(start, min(max_products, len(start)))
     new: Tensor | None = start / torch.linalg.vector_norm(start)
     while True:
         assert new is not None  # noqa: S101 - for the type checker: the search ends where no direction is left
-        if not space.extend(new, product(new)):
+        of_new = made[space.size] if space.size < len(made) else product(new)
+        step.going(space.made)
+        if not space.extend(new, of_new):
             return RitzPair(math.nan, start, math.inf, math.nan, space.size, converged=False)
         last = space.full or (stop is not None and stop())
         look = precondition is not None or (space.size >= least_products and space.size % _EVERY == 0)
@@ -140,6 +148,10 @@ class _Space:
         self._projected[k, : k + 1] = self._projected[: k + 1, k] = row
         self.size, self._ritz = k + 1, None
         return math.isfinite(float(self._projected[k, k]))
+
+    def made(self) -> Tensor:
+        """Return the products (k, length) so far."""
+        return self.products[: self.size]
 
     def ritz(self) -> tuple[Tensor, Tensor]:
         """Return the Ritz values, ascending, and the weights of the smallest one's vector."""

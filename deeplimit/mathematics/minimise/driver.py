@@ -10,8 +10,17 @@ from typing import Final
 
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Step, Value, begin_step
 from deeplimit.mathematics.minimise.bundle import Bundle
 from deeplimit.mathematics.minimise.course import Course, Descent, Heading, Inverse, Reached, Trial, run
+from deeplimit.mathematics.minimise.kept import (
+    evaluation_of,
+    evaluation_value,
+    history_of,
+    history_value,
+    solution_of,
+    solution_value,
+)
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.minimise.line_search import search
 from deeplimit.mathematics.minimise.newton_cg import newton_direction
@@ -26,6 +35,7 @@ from deeplimit.mathematics.minimise.solution import (
     rounding,
 )
 from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.model.watch import OutOfTimeError
 
 _WINDOW: Final = 50
 """Iterations over which a non-smooth E must still decrease."""
@@ -83,8 +93,19 @@ def minimise(
     Solution
         Whatever happened, with its status. Exceptions come only from the observer.
     """
-    own = course(objective, start, budget, observer, curvature_floor=curvature_floor, inverse=inverse, other=other)
-    return run(own, objective.evaluate)
+    inverse = InverseHessian() if inverse is None else inverse
+    step = begin_step("minimise", start, *([] if other is None else [other.u]))
+    if step.done is not None:
+        return solution_of(step.done, inverse)
+    own = _Minimisation(objective, start, budget, observer or _unobserved, curvature_floor, inverse, step)
+    solution = run(own.course(other), objective.evaluate)
+    if solution.status is not Status.TIME_LIMIT:
+        step.ended(solution_value(solution))
+    return solution
+
+
+def _unobserved(_: HistoryRow) -> None:
+    """Let a minimisation go on."""
 
 
 def course(
@@ -98,9 +119,8 @@ def course(
     other: OtherStart | None = None,
 ) -> Course[Solution]:
     """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
-    observer = observer or (lambda _: None)
     inverse = InverseHessian() if inverse is None else inverse
-    return _Minimisation(objective, start, budget, observer, curvature_floor, inverse).course(other)
+    return _Minimisation(objective, start, budget, observer or _unobserved, curvature_floor, inverse).course(other)
 
 
 class _Minimisation:
@@ -112,6 +132,7 @@ class _Minimisation:
         observer: Observer,
         curvature_floor: float,
         inverse: Inverse,
+        kept: Step | None = None,
     ) -> None:
         self.objective, self.budget, self.observer = objective, budget, observer
         self.curvature_floor = curvature_floor
@@ -122,8 +143,12 @@ class _Minimisation:
         self.bundle = Bundle()
         self.u = start.clone()
         self.now: Evaluation
+        self.kept = kept or Step()
+        self.newton_steps: int | None = None
 
     def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
+        if self.history and self.budget.out_of_time():
+            raise OutOfTimeError
         self.evaluations += 1
         reached: Reached = yield Trial(self.u, direction, step)
         if not self.budget.smooth:
@@ -135,6 +160,24 @@ class _Minimisation:
         return heading
 
     def course(self, other: OtherStart | None) -> Course[Solution]:
+        if self.kept.begun is not None:
+            self.restore(self.kept.begun)
+        else:
+            early = yield from self.begin(other)
+            if early is not None:
+                return self.end(early)
+        try:
+            status = Status.STALLED
+            if self.newton_steps is None:
+                status = yield from self.quasi_newton()
+            if status is Status.STALLED and self.budget.smooth:
+                status = yield from self.newton()
+        except OutOfTimeError:
+            status = Status.TIME_LIMIT
+        return self.end(status)
+
+    def begin(self, other: OtherStart | None) -> Course[Status | None]:
+        """Evaluate the start; return how the minimisation ends where nothing can be done from there."""
         self.now = (yield from self.trial()).evaluation
         if other is not None and not gradient_norm(self.now) <= other.enough:
             first, self.u = Reached(self.u, self.now, 0.0), other.u.clone()
@@ -142,12 +185,9 @@ class _Minimisation:
             if _lower(first.evaluation, self.now):
                 self.u, self.now = first.u, first.evaluation
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
-            return self.end(Status.DIVERGED)
+            return Status.DIVERGED
         self.record()
-        status = yield from self.quasi_newton()
-        if status is Status.STALLED and self.budget.smooth:
-            status = yield from self.newton()
-        return self.end(status)
+        return None
 
     def quasi_newton(self) -> Course[Status]:
         """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
@@ -163,6 +203,7 @@ class _Minimisation:
                 if not self.inverse.known:
                     return Status.STALLED if self.budget.smooth else Status.STATIONARY_NONSMOOTH
                 self.inverse.clear()
+                self.keep()
                 continue
             self.inverse.learn((self.u, self.now.gradient), (step.u, step.evaluation.gradient))
             self.inverse.took(self.evaluations - before)
@@ -171,10 +212,12 @@ class _Minimisation:
 
     def newton(self) -> Course[Status]:
         """Run Newton-CG from where E's differences are rounding; steps are judged by the gradient."""
-        for _ in range(_NEWTON_STEPS):
+        for done in range(self.newton_steps or 0, _NEWTON_STEPS):
+            self.newton_steps = done
             early = self.stop()
             if early is not None:
                 return early
+            self.keep()  # what quasi-Newton tried in vain counts as well
             hessian = self.objective.linearise(self.u)
             limit = self.budget.max_iterations - self.iterations - self.products
             product, precondition = self.guarded(hessian.hessian_product), self.preconditioner()
@@ -182,6 +225,7 @@ class _Minimisation:
             trial = yield from self.trial(newton.direction)
             evaluation = trial.evaluation
             shrinks = gradient_norm(evaluation) < _SHRINKS * gradient_norm(self.now)
+            self.newton_steps = done + 1
             if shrinks and not newton.negative_curvature and evaluation.objective <= self.ceiling():
                 self.move(trial)
                 continue
@@ -201,9 +245,11 @@ class _Minimisation:
         return self.inverse.apply if isinstance(self.inverse, InverseHessian) and self.inverse.initial else None
 
     def guarded(self, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """Count products and let the observer interrupt a long solve."""
+        """Count products and let the observer, or the deadline, interrupt a long solve."""
 
         def counted(v: Tensor) -> Tensor:
+            if self.budget.out_of_time():
+                raise OutOfTimeError
             self.products += 1
             self.observer(self.history[-1])
             return product(v)
@@ -246,7 +292,41 @@ class _Minimisation:
     def record(self) -> None:
         row = HistoryRow(self.iterations, self.now.objective, self.now.terms, gradient_norm(self.now))
         self.history.append(row)
+        self.keep()
         self.observer(row)
+
+    def keep(self) -> None:
+        """Let the journal keep what is known now; of the rest nothing changes before this is called again."""
+        counts, newton, tried = (
+            [self.iterations, self.evaluations, self.products],
+            self.newton_steps,
+            self.bundle.value(),
+        )
+
+        def value() -> Value:
+            inverse = self.inverse
+            return {
+                "u": self.u,
+                "now": evaluation_value(self.now),
+                "counts": counts,
+                "newton": newton,
+                "seconds": time.monotonic() - self.started,
+                "history": history_value(self.history),
+                "bundle": tried,
+                "inverse": inverse.value() if isinstance(inverse, InverseHessian) else None,
+            }
+
+        self.kept.going(value)
+
+    def restore(self, value: Value) -> None:
+        """Go on from what was known in another attempt."""
+        self.u, self.now = value["u"], evaluation_of(value["now"])
+        self.iterations, self.evaluations, self.products = value["counts"]
+        self.newton_steps, self.history = value["newton"], history_of(value["history"])
+        self.started -= value["seconds"]
+        self.bundle.restore(value["bundle"])
+        if isinstance(self.inverse, InverseHessian):
+            self.inverse.restore(value["inverse"])
 
     def end(self, status: Status) -> Solution:
         return Solution(

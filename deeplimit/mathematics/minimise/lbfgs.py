@@ -20,6 +20,8 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Value
+
 MEMORY: Final = 20
 """Pairs kept."""
 _FIRST_ROOM: Final = 20
@@ -118,6 +120,28 @@ class InverseHessian:
             self._S, self._Y = self._S[: len(self)].clone(), self._Y[: len(self)].clone()
             self._products = self._products[: len(self), : len(self)].clone()
         return self
+
+    def value(self) -> Value:
+        """Return what was learnt, as a journal keeps it; whatever H₀ it began with is left out."""
+        rows = slice(len(self))
+        return {
+            "S": self._S[rows],
+            "Y": self._Y[rows],
+            "products": self._products[rows, rows],
+            "memory": self.memory,
+            "taken": self._taken,
+            "scale": self._scale,
+            "share": self.share,
+            "trials": self._trials,
+            "on": self.initial is not None,
+        }
+
+    def restore(self, value: Value) -> None:
+        """Take over what was learnt, on the H₀ that is there unless that had been given up."""
+        self._S, self._Y, self._products = value["S"], value["Y"], value["products"]
+        self.memory, self._taken, self._scale = value["memory"], value["taken"], value["scale"]
+        self.share, self._trials = value["share"], list(value["trials"])
+        self.initial = self.initial if value["on"] else None
 
     def on(self, initial: InitialInverse) -> InverseHessian:
         """Return the same pairs on another H₀."""

@@ -10,11 +10,13 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import begin_step
 from deeplimit.mathematics.minimise.course import Ask, Course, Descent, Heading, Reached, Trial
 from deeplimit.mathematics.minimise.driver import course
 from deeplimit.mathematics.minimise.inverse_hessians import InverseHessians, Row
-from deeplimit.mathematics.minimise.lbfgs import MEMORY
-from deeplimit.mathematics.minimise.solution import Budget, Objective, Observer, Solution
+from deeplimit.mathematics.minimise.kept import solution_of, solution_value
+from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
+from deeplimit.mathematics.minimise.solution import Budget, Objective, Observer, Solution, Status
 from deeplimit.mathematics.model.objective import Evaluation
 
 
@@ -52,13 +54,19 @@ def minimise_together(
     """
     if not starts:
         return []
+    step = begin_step("minimise_together", *starts)
+    if step.done is not None:
+        return [solution_of(value, InverseHessian()) for value in step.done]
     watching: Sequence[Observer | None] = observers or [None] * len(starts)
     inverses = InverseHessians(len(starts), starts[0], memory)
     courses = {
         row: course(objective.single, start, budget, observer, curvature_floor=curvature_floor, inverse=row)
         for row, start, observer in zip(inverses.rows, starts, watching, strict=True)
     }
-    return _Together(objective, inverses, courses).run()
+    solutions = _Together(objective, inverses, courses).run()
+    if all(solution.status is not Status.TIME_LIMIT for solution in solutions):
+        step.ended([solution_value(solution) for solution in solutions])
+    return solutions
 
 
 _Ask = TypeVar("_Ask", Trial, Descent)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.kernels.batched import BatchedRungeKutta, Trajectories, batched
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Evaluation, samples_at_once
+from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS
 
 WORTH_BATCHING: Final = 2**17
@@ -67,6 +68,7 @@ class BatchedObjective:
 
     def evaluate(self, U: Tensor) -> list[Evaluation]:
         """Return E, its terms, ∂E/∂u and its norm at each row of U."""
+        look()
         if self._kernel is None:
             return self._in_one_go(U) or _with_norms([self.single.evaluate(u) for u in U.unbind(0)])
         theta = self._stage_values(U)
@@ -95,6 +97,7 @@ class BatchedObjective:
         sets = len(theta["c"])
         terminal, running = theta["c"].new_zeros(sets), theta["c"].new_zeros(sets)
         for x, y in self._chunks(sets):
+            look()
             run = kernel.forward(theta["K"], theta["b"], x)
             if self.problem.regime.running_cost:
                 running += kernel.running_cost(run)

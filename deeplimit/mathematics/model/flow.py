@@ -16,6 +16,7 @@ from deeplimit.mathematics.kernels.checkpoints import nodes
 from deeplimit.mathematics.kernels.tableau import RK4, Tableau
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, PiecewiseLinearIncrements, stages_of
 from deeplimit.mathematics.model.objective import DiscretisedObjective
+from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 
 
@@ -111,6 +112,7 @@ def integrate(
     The stages sample K(t) and b(t) themselves, not a lift of their nodal values, so a smooth flow is integrated at the
     method's full order.
     """
+    look()
     times = stage_times(steps, tableau).to(x)
     kernel, allowed = problem.kernel(tableau, steps), problem.memory.of_forward
     return nodes(kernel, lambda part: parameters.sample(times[part]), x, every, allowed)

@@ -21,6 +21,7 @@ from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Adjoint, Increments, Kernel, Trajectory
 from deeplimit.mathematics.model.coordinates import DiscreteIncrements, StageMap
 from deeplimit.mathematics.model.parts import cheapest_parts
+from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
 
 _ARRAYS: Final = 13
@@ -101,6 +102,7 @@ class DiscretisedObjective:
 
     def evaluate(self, u: Tensor) -> Evaluation:
         """Return E, its terms and ∂E/∂u."""
+        look()
         if self.layout is not None:
             found = self.kernel.objective(self.layout, u, self.problem.x, self.problem.y, self.problem.loss.name)
             if found is not None:
@@ -115,6 +117,7 @@ class DiscretisedObjective:
         for x, y in zip(
             *(torch.split(part, self.parts.samples) for part in (self.problem.x, self.problem.y)), strict=True
         ):
+            look()
             of_loss, of_states = add(theta, x, y, gradient)
             terminal += of_loss
             running += of_states
@@ -129,6 +132,7 @@ class DiscretisedObjective:
             z = read_out(theta, self._final(theta, self.problem.x))
             return total + float(self.problem.loss.total(z, self.problem.y)) / self.problem.samples
         for x, y in self.chunks():
+            look()
             run = self.kernel.forward(theta["K"], theta["b"], x)
             z = read_out(theta, run.states[-1])
             total += float(self.problem.loss.total(z, y)) / self.problem.samples
@@ -181,6 +185,7 @@ class DiscretisedObjective:
 
     def sweep(self, theta: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Trajectory, Adjoint]:
         """Return trajectory and adjoint of some samples; costates are derivatives of the mean over all samples."""
+        look()
         self.problem.workspace.release()
         run = self.kernel.forward(theta["K"], theta["b"], x)
         r = self.problem.loss.gradient(read_out(theta, run.states[-1]), y).div_(self.problem.samples)
@@ -230,6 +235,7 @@ class DiscretisedObjective:
         return torch.cat([self._nodes(theta, part, self.kernel.steps)[-1] for part in parts])
 
     def _nodes(self, theta: dict[str, Tensor], x: Tensor, every: int) -> Tensor:
+        look()
         self.problem.workspace.release()
         allowed = self.problem.memory.of_forward
         return nodes(self.kernel, lambda part: (theta["K"][part], theta["b"][part]), x, every, allowed)
@@ -298,6 +304,7 @@ class Linearisation:
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Return ∇²E(u) v for a flat direction v."""
+        look()
         objective = self._objective
         problem, direction = objective.problem, objective.directions(v)
         whole = objective.kernel.hessian_product(self._theta, direction, problem.x, problem.y, problem.loss.name)
@@ -305,6 +312,7 @@ class Linearisation:
             return objective.by_coordinates({name: whole[name] for name in problem.trained}, v)
         gradient = {name: torch.zeros_like(self._theta[name]) for name in problem.trained}
         for index, (x, y) in enumerate(objective.chunks()):
+            look()
             run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
             self._add(direction, run, adjoint, y, gradient)
         return objective.by_coordinates(gradient, v)

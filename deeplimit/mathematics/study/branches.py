@@ -112,6 +112,8 @@ class Branch:
         How many starts led to it.
     points
         By depth.
+    followed
+        Whether there was the time to find out which depths are on the branch of its limit.
     left
         Depths that continuation from the limit does not reach: their minimisers are not on the branch.
     merged_into
@@ -126,6 +128,7 @@ class Branch:
     status: BranchStatus = BranchStatus.PERSISTS
     merged_into: int | None = None
     left: list[int] = field(default_factory=list)
+    followed: bool = True
     left_saddles: dict[str, StationaryPoint] = field(default_factory=dict)
 
     def bifurcate(self, saddle: StationaryPoint) -> None:

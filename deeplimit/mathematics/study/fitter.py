@@ -108,6 +108,7 @@ class Fitter:
         budget = replace(self.budget, gradient_tolerance=max(tolerance, self.budget.gradient_tolerance))
         observer = self._meter.fit(phase, f"discrete-{network.depth}", work, budget.gradient_tolerance)
         inverse = self._inverse(network, near)
+        other = None if self.budget.out_of_time() else other
         solution = minimise(network, start, budget, observer, curvature_floor=self._floor, inverse=inverse, other=other)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)

@@ -12,6 +12,7 @@ from typing import Final
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.model.transfer import lift, prolong
+from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.study.branches import EQUAL, Branch, BranchPoint, point_facts, same_minimum
 from deeplimit.mathematics.study.continuation import (
     Anchor,
@@ -35,23 +36,28 @@ def hold_together(branch: Branch, fitter: Fitter) -> Branch:
 
     What is reached at a depth replaces its point where that is another minimum. A point below what replaced it is
     followed to its own limit, and where this is lower, a branch from there is followed in its place.
-    Depths that the branch does not reach are noted in ``left``.
+    Depths that the branch does not reach are noted in ``left``; that the time was up before that was known, in
+    ``followed``.
 
     Returns
     -------
     Branch
         The one that was given, or a new one, which no start led to, with a lower limit.
     """
-    for _ in range(_MOST_ROUNDS):
-        limit = branch.limit
-        if limit is None or not limit.solution.status.optimised:
-            break
-        before = dict(branch.points)
-        _follow(branch, limit, fitter)
-        lower = None if fitter.budget.out_of_time() else _lower_limit(branch, before, fitter)
-        if lower is None:
-            break
-        branch = lower
+    try:
+        with until(fitter.budget.deadline):
+            for _ in range(_MOST_ROUNDS):
+                limit = branch.limit
+                if limit is None or not limit.solution.status.optimised:
+                    break
+                before = dict(branch.points)
+                _follow(branch, limit, fitter)
+                lower = _lower_limit(branch, before, fitter)
+                if lower is None:
+                    break
+                branch = lower
+    except OutOfTimeError:
+        branch.followed = False
     return branch
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from deeplimit.mathematics.minimise import HistoryRow, Solution
+from deeplimit.mathematics.model.watch import look
 
 _BEGUN: Final = 1e-4
 """The fraction before any iterate, which is above 0 to tell it from a study that waits."""
@@ -184,7 +185,8 @@ class DiagnosticsProgress:
             self._part = ""
 
     def __call__(self) -> None:
-        """Report one more step of the part; what the observer raises is passed on."""
+        """Report one more step of the part; what the observer, or a watch, raises is passed on."""
+        look()
         # The end of a part is not reached before it is told: how many steps there will be is not known.
         fraction = self._meter.advance(self._begun + self._share * self._count / (self._count + _HALFWAY))
         self._count, self._calls = self._count + 1, self._calls + 1

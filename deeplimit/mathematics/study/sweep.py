@@ -320,6 +320,7 @@ class _Sweep:
         return unseen_minima([len(group) for group in groups]).interval[1] <= self.training.most_unseen
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
+        self._hurry(branches)
         network = ResidualNetwork(self.problem, depth)
         carried = [branch for branch in branches if branch.status.carried]
         if self.training.depth_start is DepthStart.INDEPENDENT:
@@ -329,6 +330,13 @@ class _Sweep:
         else:
             self._train(carried, network)
         merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
+
+    def _hurry(self, branches: list[Branch]) -> None:
+        """Carry only the lowest branch on when the time is up."""
+        carried = [branch for branch in branches if branch.status.carried]
+        if self.fitter.budget.out_of_time():
+            for branch in sorted(carried, key=lambda each: each.last[1].objective)[1:]:
+                branch.status = BranchStatus.NOT_CARRIED
 
     def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
         """Train a network along every branch, from what it is transferred to there."""
@@ -342,6 +350,7 @@ class _Sweep:
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
+        self._hurry(branches)
         for branch in branches:
             if branch.status.carried:
                 fit = self.along.limit(branch)

@@ -1,8 +1,7 @@
-"""Arrays as JSON and as NPZ, whatever they are of."""
+"""Arrays as JSON, whatever they are of."""
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +39,3 @@ def _spelt(value: Any) -> Any:
     if np.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
-
-
-def to_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Write arrays as NPZ."""
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()

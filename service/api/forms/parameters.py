@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,21 +10,23 @@ import numpy as np
 import safetensors.numpy
 
 from service.api.forms import arrays as forms
+from service.api.forms.pieces import of_npz, of_open
 from service.contract.train.results import METADATA_KEY, LegendreBasis, ParametersMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from service.api.forms.pieces import Pieces
+    from service.scratch import Scratch
 
 LAYERED = ("K", "b", "V")
 """What depends on the layer; V in two-layer blocks only."""
 MOST_GRID_NUMBERS = 20_000_000
 """Values on a grid in any form: 160 MB."""
-
-
-class GridTooLargeError(Exception):
-    """The values on the grid would not fit."""
+GRIDS_AT_ONCE = 2
+"""Grids of more numbers than JSON may have, computed at the same time by one process of the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,6 @@ class FittedParameters:
 
     Attributes
     ----------
-    content
-        The safetensors file that they were read from.
     metadata
         What they belong to.
     arrays
@@ -43,7 +44,6 @@ class FittedParameters:
         Values of the continuum on a grid: t (G,), K (G, d, d), b (G, d); empty unless asked for.
     """
 
-    content: bytes
     metadata: ParametersMetadata
     arrays: Mapping[str, NDArray[Any]]
     grid: Mapping[str, NDArray[Any]]
@@ -64,16 +64,17 @@ class FittedParameters:
             body["grid"] = forms.as_lists(self.grid)
         return forms.to_json(body | metadata.model_dump(include={"input_dim", "state_dim", "standardisation"}))
 
-    def to_safetensors(self) -> bytes:
-        """Return the file as it is kept, or one with the values on the grid as well."""
-        if not self.grid:
-            return self.content
+    def to_safetensors(self, scratch: Scratch) -> Pieces:
+        """Write them, with the values on the grid, as the file that is kept has them; it is sent from the disk."""
         arrays = {name: np.ascontiguousarray(array) for name, array in self.named.items()}
-        return safetensors.numpy.save(arrays, {METADATA_KEY: self._metadata_text()})
+        with scratch.folder() as folder:
+            path = folder / "grid.safetensors"
+            safetensors.numpy.save_file(arrays, path, {METADATA_KEY: self._metadata_text()})
+            return of_open(path.open("rb"))
 
-    def to_npz(self) -> bytes:
+    def to_npz(self) -> Pieces:
         """Write them as NPZ, the metadata as a JSON text ``deeplimit``."""
-        return forms.to_npz({METADATA_KEY: np.array(self._metadata_text()), **self.named})
+        return of_npz({METADATA_KEY: np.array(self._metadata_text()), **self.named})
 
     def _metadata_text(self) -> str:
         return self.metadata.model_dump_json(exclude_none=True)
@@ -88,22 +89,19 @@ def read(content: bytes, grid: int | None = None) -> FittedParameters:
         A safetensors file whose metadata hold `ParametersMetadata` as JSON.
     grid
         Points to evaluate the continuum on, at least 2; ``None`` for no grid.
-
-    Raises
-    ------
-    GridTooLargeError
-        There would be more than `MOST_GRID_NUMBERS`.
     """
     metadata = ParametersMetadata.of_file(content)
     arrays = forms.of_file(content)
     values: dict[str, NDArray[Any]] = {}
     if grid is not None and metadata.basis is not None:
-        layered = [name for name in LAYERED if name in arrays]
-        if grid * (sum(arrays[name][0].size for name in layered) + 1) > MOST_GRID_NUMBERS:
-            raise GridTooLargeError
         t = np.linspace(0.0, 1.0, grid)
-        values = {"t": t, **{name: _on_grid(metadata.basis, arrays[name], t) for name in layered}}
-    return FittedParameters(content, metadata, arrays, values)
+        values = {"t": t, **{name: _on_grid(metadata.basis, arrays[name], t) for name in LAYERED if name in arrays}}
+    return FittedParameters(metadata, arrays, values)
+
+
+def numbers_on(grid: int, shapes: Mapping[str, Sequence[int]]) -> int:
+    """Count the values of a continuum of such arrays on so many points, these included."""
+    return grid * (1 + sum(math.prod(shapes[name][1:]) for name in LAYERED if name in shapes))
 
 
 def _on_grid(basis: Any, coefficients: NDArray[Any], t: NDArray[np.float64]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import tempfile
 import zlib
 from dataclasses import dataclass
@@ -57,7 +58,12 @@ def of_npz(arrays: Mapping[str, NDArray[Any]]) -> Pieces:
     """Return arrays as NPZ, written to a file that nobody else sees."""
     file = tempfile.SpooledTemporaryFile(PIECE)  # noqa: SIM115 - `_read_once` closes it
     np.savez(file, allow_pickle=False, **arrays)
-    size = file.tell()
+    return of_open(file)
+
+
+def of_open(file: IO[bytes]) -> Pieces:
+    """Return the content of a file, which is closed once it is read."""
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     digest = hashlib.sha256()
     while part := file.read(PIECE):
@@ -83,9 +89,14 @@ def compressed(pieces: Iterable[bytes], level: int) -> Iterator[bytes]:
 
 def numbers_in(artifacts: ArtifactStore, reference: ArtifactRef) -> int:
     """Count the numbers of a stored safetensors file by its header alone."""
+    return sum(map(math.prod, shapes_in(artifacts, reference).values()))
+
+
+def shapes_in(artifacts: ArtifactStore, reference: ArtifactRef) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of a stored safetensors file's arrays, by name, in its header alone."""
     length = int.from_bytes(artifacts.part(reference, 0, _LENGTH), "little")
     header = json.loads(artifacts.part(reference, _LENGTH, _LENGTH + length))
-    return sum(math.prod(said["shape"]) for name, said in header.items() if name != "__metadata__")
+    return {name: tuple(said["shape"]) for name, said in header.items() if name != "__metadata__"}
 
 
 def mapped(path: Path) -> dict[str, NDArray[Any]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -74,6 +72,12 @@ def _header(request: Request, named: HeaderRow | None, kind: UploadFormat) -> He
     if header not in set(HeaderRow):
         raise invalid_parameter("header", f"is {' or '.join(HeaderRow)}, in the Content-Type too")
     return HeaderRow(header)
+
+
+_PROBLEMS = problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+"""Of one data set."""
 
 
 @router.post(
@@ -170,12 +174,14 @@ async def create_dataset(
     )
     if targets and inputs_only:
         raise invalid_parameter("inputs_only", "cannot be true where targets are named")
-    with tempfile.NamedTemporaryFile(prefix="deeplimit-upload-") as file:
-        await receive(request, datasets.limits.upload_bytes, file.write)
-        file.flush()
+    with service.scratch.folder() as folder:
+        upload = folder / "upload"
+        with upload.open("wb") as file:
+            await receive(request, datasets.limits.upload_bytes, file.write)
         # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
-        create = partial(datasets.create, Path(file.name), kind, choice, name)
-        record, existing = await anyio.to_thread.run_sync(create, limiter=service.upload_turns)
+        turns = service.upload_turns.of(upload.stat().st_size)
+        create = partial(datasets.create, upload, kind, choice, name)
+        record, existing = await anyio.to_thread.run_sync(create, limiter=turns)
     headers = {"Location": service.links.dataset(record.id)}
     status = HTTPStatus.OK if existing else HTTPStatus.CREATED
     return json_response(dataset_of(record, service.links).model_dump_json(), status, headers)
@@ -202,8 +208,7 @@ def list_datasets(
     "/{dataset_id}",
     response_model=None,
     summary="Read a data set",
-    responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.OK, "What is known of it.", "Dataset") | _PROBLEMS,
 )
 def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Response:
     """Read what is known of a data set: its size, and what its targets are."""
@@ -214,15 +219,14 @@ def get_dataset(dataset_id: str, datasets: DatasetsOf, links: LinksOf) -> Respon
     "/{dataset_id}/preview",
     response_model=None,
     summary="Look at a data set",
-    responses=answers(HTTPStatus.OK, "Its columns and its first rows.", "DatasetPreview")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.OK, "Its columns and its first rows.", "DatasetPreview") | _PROBLEMS,
 )
 async def preview_dataset(dataset_id: str, service: State) -> Response:
     """Look at the columns of a data set, with their ranges and classes, and at its first rows; weights have none."""
     datasets = service.datasets
     content = await anyio.to_thread.run_sync(datasets.preview, dataset_id)
     if content is None:  # uploaded by an earlier version: it is read again, which waits its turn as an upload does
-        content = await anyio.to_thread.run_sync(datasets.look, dataset_id, limiter=service.upload_turns)
+        content = await anyio.to_thread.run_sync(datasets.look, dataset_id, limiter=service.upload_turns.large)
     return json_response(content)
 
 
@@ -231,8 +235,7 @@ async def preview_dataset(dataset_id: str, service: State) -> Response:
     response_model=None,
     status_code=HTTPStatus.NO_CONTENT,
     summary="Delete a data set",
-    responses=answers(HTTPStatus.NO_CONTENT, "It is gone; jobs that were given it keep their own copy.")
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=answers(HTTPStatus.NO_CONTENT, "It is gone; jobs that were given it keep their own copy.") | _PROBLEMS,
 )
 def delete_dataset(dataset_id: str, datasets: DatasetsOf) -> Response:
     """Delete a data set. It does not matter which jobs use it."""

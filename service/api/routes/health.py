@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from service.api.routes.common import Responses, answers, json_response, problems
 from service.api.state import JobsOf, State
 from service.api.views import Health
-from service.jobstore import check_together
+from service.jobs.beside import name_stores
 
 router = APIRouter(tags=["service"])
 
@@ -39,7 +39,7 @@ def readyz(jobs: JobsOf) -> Response:
     """Write to the job store and to the store of objects, and look whether these belong together."""
     jobs.store.ready()
     jobs.artifacts.probe()
-    check_together(jobs.store.redis, jobs.artifacts, name=True)
+    name_stores(jobs.store.redis, jobs.artifacts)
     return json_response(Health(status="ready").model_dump_json())
 
 

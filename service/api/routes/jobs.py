@@ -37,6 +37,7 @@ _SPECIFICATION: Final[dict[str, Any]] = {
 }
 _REFUSED = problems(
     HTTPStatus.BAD_REQUEST,
+    HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -115,7 +116,7 @@ async def create_job(
     seconds = wait_of(prefer, jobs.limits.wait_s)
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
-        job = await service.waiters.wait(record.id, seconds, lambda latest: latest.status.done)
+        job = await service.waiters.wait(record.id, seconds, lambda latest: latest.done)
         record = job.record
     status = HTTPStatus.OK if seconds and record.done else HTTPStatus.ACCEPTED
     return json_response(job_json(job, service.links), status, headers | _headers(record))
@@ -174,7 +175,9 @@ def list_jobs(
     summary="Read a job",
     responses=answers(HTTPStatus.OK, "The job.", "Job", ("ETag", "Retry-After"))
     | answers(HTTPStatus.NOT_MODIFIED, "The revision is the one named.", None, ("ETag", "Retry-After"))
-    | problems(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    | problems(
+        HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
 )
 async def get_job(
     job_id: str,
@@ -185,7 +188,7 @@ async def get_job(
     """Read a job; with `Prefer: wait=N` once its revision differs from `If-None-Match`, or without that once done."""
 
     def enough(latest: Revision) -> bool:
-        if latest.status.done:
+        if latest.done:
             return True
         return if_none_match is not None and not matches(if_none_match, etag_of(latest.revision))
 

@@ -22,12 +22,11 @@ from service.contract.plots.data import PLOT_DATA
 from service.contract.plots.index import RENDERED_FORMS, STORED_FORMS, PlotName, PlotsFile
 from service.contract.values.errors import ErrorCode
 from service.contract.values.media_types import JSON, PDF, PNG, SVG, VEGA_LITE
+from service.jobs.jobs import Jobs, stored
 from service.rendering.child import RenderingFailedError, installed, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from service.jobs.jobs import Jobs
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/plots", tags=["plots"], route_class=Route)
 
@@ -56,7 +55,9 @@ def _forms() -> tuple[str, ...]:
 
 
 def _plots_of(jobs: Jobs, job_id: str) -> PlotsFile:
-    return PlotsFile.model_validate_json(jobs.artifact(job_id, PLOTS))
+    content = jobs.artifact(job_id, PLOTS)
+    with stored():
+        return PlotsFile.model_validate_json(content)
 
 
 @router.get(

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Query
 from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.forms import arrays as forms
 from service.api.forms import parameters
-from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_object
+from service.api.forms.pieces import Pieces, mapped, numbers_in, of_npz, of_object, shapes_in
 from service.api.problems import invalid_parameter
 from service.api.routes.common import Responses, Route, answers, choose_form, problems, ref
 from service.api.routes.finished import HEADERS, Finished, FinishedOf
-from service.api.state import JobsOf, LinksOf
+from service.api.state import JobsOf, LinksOf, ScratchOf, ServiceState, State
 from service.contract import names
+from service.contract.job import ArtifactRef
 from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
 from service.contract.train.data_names import DataNames
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, NPZ, SAFETENSORS
-from service.jobs.jobs import Jobs, ResultsUnavailableError
+from service.jobs.jobs import Jobs, ResultsUnavailableError, kind_of, stored
+from service.scratch import Scratch
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/results", tags=["results"], route_class=Route)
 
@@ -81,7 +85,7 @@ def _send(
 def get_results(job_id: str, jobs: JobsOf, links: LinksOf, finished: FinishedOf) -> Response:
     """Read every model's fit, the convergence diagnostics and the provenance; or what another kind of job found."""
     results, path = _results(jobs, job_id), links.results(job_id)
-    kind = KINDS[jobs.get(job_id).kind]
+    kind = kind_of(jobs.get(job_id))
     for model in results[kind.models] if kind.models is not None else ():
         for part in kind.arrays:
             if model.get(part) is not None:
@@ -121,9 +125,10 @@ def get_diagnostics(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response
     summary="Read fitted parameters",
     responses=_array_answers("The parameters of one model", "DiscreteParameters", "ContinuumParameters"),
 )
-def get_parameters(
+async def get_parameters(
+    *,
     job_id: str,
-    jobs: JobsOf,
+    service: State,
     finished: FinishedOf,
     model: Annotated[str, Query(max_length=100, description="`discrete-64`, or `continuum`.")],
     grid: Annotated[
@@ -132,27 +137,57 @@ def get_parameters(
     ] = None,
 ) -> Response:
     """Read the fitted parameters of one model as JSON, safetensors or NPZ."""
+    jobs = service.jobs
+    if grid is None:
+        return await run_in_threadpool(_send_parameters, finished, jobs, job_id, model)
+    kept, numbers, on_grid = await run_in_threadpool(_sizes, jobs, job_id, model, grid)
+    send = partial(_send_grid, finished, service, model, grid, kept, numbers)
+    turns = service.grid_turns if on_grid > jobs.limits.json_numbers else None
+    return await anyio.to_thread.run_sync(send, limiter=turns)
+
+
+def _send_parameters(finished: Finished, jobs: Jobs, job_id: str, model: str) -> Response:
     kept = jobs.reference(job_id, names.parameters_key(model))
-    if grid is not None and model != CONTINUUM:
-        raise invalid_parameter("grid", "is for the continuum")
 
     def fitted() -> parameters.FittedParameters:
-        return parameters.read(jobs.artifacts.get(kept), grid)
+        return parameters.read(jobs.artifacts.get(kept))
 
-    if grid is None:
-        forms_of: dict[str, Callable[[], bytes | Pieces]] = {
-            JSON: lambda: fitted().to_json(),
-            SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
-            NPZ: lambda: fitted().to_npz(),
-        }
-        return _send(finished, jobs, model, numbers_in(jobs.artifacts, kept), forms_of)
-    try:
-        on_grid = fitted()
-    except parameters.GridTooLargeError:
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: lambda: fitted().to_json(),
+        SAFETENSORS: lambda: of_object(jobs.artifacts, kept),
+        NPZ: lambda: fitted().to_npz(),
+    }
+    return _send(finished, jobs, model, numbers_in(jobs.artifacts, kept), forms_of)
+
+
+def _sizes(jobs: Jobs, job_id: str, model: str, grid: int) -> tuple[ArtifactRef, int, int]:
+    """Return the parameters of a continuum, how many numbers an answer with them on a grid has, and the grid alone."""
+    kept = jobs.reference(job_id, names.parameters_key(model))
+    if model != CONTINUUM:
+        raise invalid_parameter("grid", "is for the continuum")
+    shapes = shapes_in(jobs.artifacts, kept)
+    on_grid = parameters.numbers_on(grid, shapes)
+    if on_grid > parameters.MOST_GRID_NUMBERS:
         detail = f"gives more than {parameters.MOST_GRID_NUMBERS} numbers"
-        raise invalid_parameter("grid", detail, "too_large") from None
-    forms_of = {JSON: on_grid.to_json, SAFETENSORS: on_grid.to_safetensors, NPZ: on_grid.to_npz}
-    return _send(finished, jobs, model, sum(array.size for array in on_grid.named.values()), forms_of)
+        raise invalid_parameter("grid", detail, "too_large")
+    return kept, on_grid + sum(map(math.prod, shapes.values())), on_grid
+
+
+def _send_grid(
+    finished: Finished, service: ServiceState, model: str, grid: int, kept: ArtifactRef, numbers: int
+) -> Response:
+    jobs = service.jobs
+
+    def fitted() -> parameters.FittedParameters:
+        with stored():
+            return parameters.read(jobs.artifacts.get(kept), grid)
+
+    forms_of: dict[str, Callable[[], bytes | Pieces]] = {
+        JSON: lambda: fitted().to_json(),
+        SAFETENSORS: lambda: fitted().to_safetensors(service.scratch),
+        NPZ: lambda: fitted().to_npz(),
+    }
+    return _send(finished, jobs, model, numbers, forms_of)
 
 
 EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`, `continuum`, or `sampled-256`.")]
@@ -164,9 +199,11 @@ EvaluatedName = Annotated[str, Query(max_length=100, description="`discrete-64`,
     summary="Read predictions",
     responses=_array_answers("Predictions of one model", "ModelPredictions"),
 )
-def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
+def get_predictions(
+    job_id: str, jobs: JobsOf, scratch: ScratchOf, finished: FinishedOf, model: EvaluatedName
+) -> Response:
     """Read the predictions of one evaluated model, in the user's units, as JSON, safetensors or NPZ."""
-    return _send_output(finished, jobs, job_id, "predictions", model, _names_of_classes(jobs, job_id))
+    return _send_output(finished, jobs, scratch, job_id, "predictions", model, _names_of_classes(jobs, job_id))
 
 
 @router.get(
@@ -175,15 +212,16 @@ def get_predictions(job_id: str, jobs: JobsOf, finished: FinishedOf, model: Eval
     summary="Read states",
     responses=_array_answers("Trajectories of one model", "ModelStates"),
 )
-def get_states(job_id: str, jobs: JobsOf, finished: FinishedOf, model: EvaluatedName) -> Response:
+def get_states(job_id: str, jobs: JobsOf, scratch: ScratchOf, finished: FinishedOf, model: EvaluatedName) -> Response:
     """Read the trajectories of one evaluated model, in its own units, as JSON, safetensors or NPZ."""
-    return _send_output(finished, jobs, job_id, "states", model)
+    return _send_output(finished, jobs, scratch, job_id, "states", model)
 
 
 def _names_of_classes(jobs: Jobs, job_id: str) -> Callable[[Mapping[str, NDArray[Any]]], dict[str, Any]]:
     """Return what names the classes and the labels of an evaluation's predictions."""
     trained = jobs.get(job_id).spec.get("trained")
-    classes = None if trained is None else DataNames.of(ResolvedTrainSpec.model_validate(trained)).classes
+    with stored():
+        classes = None if trained is None else DataNames.of(ResolvedTrainSpec.model_validate(trained)).classes
 
     def named(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         labels = arrays.get("labels")
@@ -203,6 +241,7 @@ def _no_names(_: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 def _send_output(
     finished: Finished,
     jobs: Jobs,
+    scratch: Scratch,
     job_id: str,
     output: str,
     model: str,
@@ -216,9 +255,10 @@ def _send_output(
         return forms.to_json({"model": model, **forms.as_lists(arrays), **named(arrays)})
 
     def to_npz() -> Pieces:
-        with tempfile.NamedTemporaryFile() as copy:
-            jobs.artifacts.get_file(kept, Path(copy.name))
-            return of_npz(mapped(Path(copy.name)))
+        with scratch.folder() as folder:
+            copy = folder / "copy.safetensors"
+            jobs.artifacts.get_file(kept, copy)
+            return of_npz(mapped(copy))
 
     forms_of: dict[str, Callable[[], bytes | Pieces]] = {
         JSON: to_json,

@@ -17,7 +17,6 @@ from service.api.routes.common import Route, answers, problems
 from service.api.routes.finished import HEADERS, FinishedOf
 from service.api.state import JobsOf, State
 from service.contract import names
-from service.contract.kinds import KINDS
 from service.contract.model_name import CONTINUUM
 from service.contract.values.errors import ErrorCode
 from service.contract.values.media_types import BYTES, HTML, ZIP
@@ -25,7 +24,7 @@ from service.export.archive import archive, exported_parameters
 from service.export.choice import chosen_model
 from service.export.onnx_child import OnnxUnavailableError, to_onnx
 from service.export.onnx_size import TooLargeError
-from service.jobs.jobs import Jobs, ResultsUnavailableError
+from service.jobs.jobs import Jobs, ResultsUnavailableError, kind_of, stored
 from service.report.render import SECURITY, Source, render
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], route_class=Route)
@@ -120,7 +119,7 @@ async def get_export(
 def _taken(jobs: Jobs, job_id: str, model: str | None, form: Format, steps: int | None) -> tuple[str, bytes]:
     """Return which model is taken away, and its zip, or the parameters file that ONNX is written from."""
     source = _source(jobs, job_id)
-    if not KINDS[source.record.kind].exported:
+    if not kind_of(source.record).exported:
         raise ResultsUnavailableError
     models = names.models_with_parameters(source.record.artifacts)
     if model is None:
@@ -128,7 +127,8 @@ def _taken(jobs: Jobs, job_id: str, model: str | None, form: Format, steps: int 
     if steps is not None and (form is not Format.ONNX or model != CONTINUUM):
         raise invalid_parameter("steps", "is for the continuum in ONNX")
     parameters = jobs.artifact(job_id, names.parameters_key(model))
-    return model, archive(source, parameters) if form is Format.ZIP else exported_parameters(source, parameters)[1]
+    with stored():
+        return model, archive(source, parameters) if form is Format.ZIP else exported_parameters(source, parameters)[1]
 
 
 def _onnx(model: str, parameters: bytes, steps: int | None) -> bytes:

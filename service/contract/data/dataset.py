@@ -38,7 +38,7 @@ MEDIA_TYPES: Mapping[str, UploadFormat] = MappingProxyType(
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)  # the record of a later version may hold more
 
 
 class EncodedColumn(_Frozen):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
 
 from service.contract import names
 from service.contract.evaluate.request import DatasetEvaluationData, InlineEvaluationData
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from service.contract.plan import Given, References
 
 
+_NOT_UNDERSTOOD: Final = FieldError(
+    "/job_id", ErrorCode.RECORD_NOT_UNDERSTOOD, "is a job of a later version of the service, or its record is damaged"
+)
+
+
 def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
     """Look up the trained job and the data set that are named, and resolve.
 
@@ -29,7 +36,7 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
         There is no such job or it has no models, or as `resolve_evaluate`.
     """
     record = _with_results(references.job(spec.job_id))
-    trained = ResolvedTrainSpec.model_validate(record.spec)
+    trained = _specification(record)
     fits = references.results(record)["models"]
     outputs = next((fit["parameters"]["arrays"]["W"]["shape"][0] for fit in fits if fit.get("parameters")), 1)
     models = names.models_with_parameters(record.artifacts)
@@ -41,6 +48,8 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
     given: dict[str, Given] = {
         names.trained_key(model): record.artifacts[names.parameters_key(model)] for model in needed
     }
+    if names.FIXED in record.artifacts:
+        given[names.FIXED] = record.artifacts[names.FIXED]
     if isinstance(data, InlineEvaluationData):
         targets = None if data.targets is None else inline_targets(data.targets, job)
         given[names.DATA] = InlineSamples(data.inputs, targets, trained.objective.loss.target_kind)
@@ -51,9 +60,18 @@ def plan_evaluate(spec: EvaluateSpec, references: References) -> Plan:
     return Plan(resolved, estimate, given, "/device" if spec.device is Device.CUDA else None)
 
 
+def _specification(record: JobRecord) -> ResolvedTrainSpec:
+    try:
+        return ResolvedTrainSpec.model_validate(record.spec)
+    except ValidationError as error:
+        raise SpecInvalidError((_NOT_UNDERSTOOD,)) from error
+
+
 def _with_results(record: JobRecord | None) -> JobRecord:
     if record is None:
         problem = ("job_not_found", "there is no such job")
+    elif not record.understood:
+        raise SpecInvalidError((_NOT_UNDERSTOOD,))
     elif record.kind != "train":
         problem = ("wrong_kind", "is not a train job")
     elif not record.done:

@@ -227,7 +227,7 @@ class Verdict(Answer):
 
 
 class Diagnostics(Answer):
-    """The convergence diagnostics; parts that need a continuum are absent without one."""
+    """The convergence diagnostics; parts that need a continuum are absent without one, and null where withheld."""
 
     assumptions: list[Assumption]
     minima: Minima | None = None
@@ -246,3 +246,4 @@ class Diagnostics(Answer):
     compactness: Compactness | None = None
     independent_check: IndependentCheck | None = None
     verdict: Verdict
+    withheld: Withheld = Field(default={})

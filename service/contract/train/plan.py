@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.contract import names
 from service.contract.data.sources import DatasetData, InlineData
-from service.contract.plan import InlineSamples, Plan
+from service.contract.plan import InlineArrays, InlineSamples, Plan
 from service.contract.request import Device
 from service.contract.train.resolve import resolve_train
 from service.contract.train.samples import targets_for
@@ -27,5 +27,7 @@ def plan_train(spec: TrainSpec, references: References) -> Plan:
         given[names.DATA] = InlineSamples(data.inputs, targets_for(loss, data.targets), loss.target_kind)
     elif dataset is not None:
         given[names.DATA] = dataset.object
+    if resolution.fixed:
+        given[names.FIXED] = InlineArrays(resolution.fixed)
     cuda_at = "/training/device" if spec.training.device is Device.CUDA else None
     return Plan(resolution.spec, resolution.estimate, given, cuda_at)

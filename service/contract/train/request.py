@@ -103,10 +103,10 @@ class _FixedArray(ArrayOf):
         return {"anyOf": [{"enum": list(self.words())}, super().schema()]}
 
 
-_FixedMatrix = Annotated[
+FixedMatrix = Annotated[
     list[list[float]] | Literal["identity", "zero"], _FixedArray((2,), rows="fixed_rows", columns="state_dim")
 ]
-_FixedVector = Annotated[list[float] | Literal["zero"], _FixedArray((1,), rows="fixed_rows")]
+FixedVector = Annotated[list[float] | Literal["zero"], _FixedArray((1,), rows="fixed_rows")]
 Positive = Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)]
 """A finite number greater than 0, and not so small that digits of it are lost."""
 
@@ -114,10 +114,10 @@ Positive = Annotated[float, Real(gt=0, ge=LEAST_POSITIVE)]
 class Fixed(Strict):
     """Parameters held constant; they add nothing to the objective. ``null`` is trained."""
 
-    K: _FixedMatrix | None = Field(default=None, description="(d, d), one for all layers; or a word.")
-    b: _FixedVector | None = Field(default=None, description="(d,), one for all layers; or 'zero'.")
-    W: _FixedMatrix | None = Field(default=None, description="(m, d); 'identity' has ones on its main diagonal.")
-    c: _FixedVector | None = Field(default=None, description="(m,); or 'zero'.")
+    K: FixedMatrix | None = Field(default=None, description="(d, d), one for all layers; or a word.")
+    b: FixedVector | None = Field(default=None, description="(d,), one for all layers; or 'zero'.")
+    W: FixedMatrix | None = Field(default=None, description="(m, d); 'identity' has ones on its main diagonal.")
+    c: FixedVector | None = Field(default=None, description="(m,); or 'zero'.")
 
 
 class Network(Strict):

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from service.contract.data.dataset import SampleFacts
-from service.contract.data.sources import BUILTINS, BuiltinData, DatasetData, InlineData, TargetKind, validation_sizes
+from service.contract.data.sources import (
+    BUILTINS,
+    BuiltinData,
+    DatasetData,
+    InlineData,
+    TargetKind,
+    sha256_of,
+    validation_sizes,
+)
 from service.contract.estimate import Estimate, Sizes, check_cost, check_memory
 from service.contract.train.estimate import estimate_train, memory_of
-from service.contract.train.request import Dtype, Loss, Output, TrainSpec
-from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.train.request import Dtype, Fixed, Loss, Output, TrainSpec
+from service.contract.train.resolved import KeptArray, ResolvedFixed, ResolvedTrainSpec
 from service.contract.train.rules import has_continuum, resolved_width, rule_errors
 from service.contract.train.samples import SampleSizes, Source, generated_options, sizes_for, uploaded_samples
+from service.contract.values.arrays import Table
 from service.contract.values.errors import FieldError, SpecInvalidError
 from service.contract.values.limits import LIMITS, Limits
 from service.contract.values.pointers import field_errors
@@ -41,13 +52,21 @@ NAMES = ("class_names", "columns", "target_columns")
 """What a resolved specification keeps of an upload's names, as far as it has them."""
 
 
+LARGEST_SHOWN: Final = 64
+"""Numbers of a fixed array that is kept in the specification; a larger one becomes an object of the job."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A specification with every default filled in, the sizes of its data, which it need not hold, and its cost."""
+    """A specification with every default filled in, the sizes of its data, which it need not hold, and its cost.
+
+    `fixed` are the arrays of the body's ``network.fixed`` that the specification names by their digests alone.
+    """
 
     spec: ResolvedTrainSpec
     sizes: Sizes
     estimate: Estimate
+    fixed: Mapping[str, Table]
 
 
 def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetRecord | None = None) -> Resolution:
@@ -82,9 +101,16 @@ def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetReco
         raise SpecInvalidError(tuple(errors))
     if dataset is not None and dataset.name is not None:
         data["name"] = dataset.name
+    kept = _large(spec.network.fixed)
+    fixed = {name: KeptArray(shape=list(table.shape), sha256=sha256_of([table])) for name, table in kept.items()}
     defaults = {
         "data": data,
-        "network": {"state_dim": d, "output": output, "width": resolved_width(spec, d)},
+        "network": {
+            "state_dim": d,
+            "output": output,
+            "width": resolved_width(spec, d),
+            "fixed": ResolvedFixed(**{**vars(spec.network.fixed), **fixed}),
+        },
         "objective": {"loss": loss},
         "training": {
             "gradient_tolerance": spec.training.gradient_tolerance or GRADIENT_TOLERANCES[spec.training.dtype]
@@ -97,7 +123,19 @@ def resolve_train(spec: TrainSpec, limits: Limits = LIMITS, dataset: DatasetReco
     )
     cost = estimate_train(resolved, sizes, limits, memory)
     check_cost(cost, limits)
-    return Resolution(resolved, sizes, cost)
+    return Resolution(resolved, sizes, cost, kept)
+
+
+def _large(fixed: Fixed) -> dict[str, Table]:
+    """Return the fixed arrays that are not kept in the specification."""
+    found = {}
+    for name, value in vars(fixed).items():
+        if isinstance(value, list):
+            rows = isinstance(value[0], list)
+            numbers = array("d", chain.from_iterable(value) if rows else value)
+            if len(numbers) > LARGEST_SHOWN:
+                found[name] = Table((len(value), len(value[0])) if rows else (len(value),), numbers)
+    return found
 
 
 def _output_and_loss(spec: TrainSpec, source: Source) -> tuple[Output, Loss]:

@@ -12,7 +12,17 @@ from service.contract.data.dataset import EncodedColumn  # noqa: TC001 - pydanti
 from service.contract.data.sources import BUILTINS, BuiltinName, DataOptions
 from service.contract.request import JobLimits, ResolvedRequest, Strict
 from service.contract.train.depths import LADDER, WantedGap, WantedPredictionError
-from service.contract.train.request import Continuum, Discrete, Loss, Network, Objective, Output, Training
+from service.contract.train.request import (
+    Continuum,
+    Discrete,
+    FixedMatrix,
+    FixedVector,
+    Loss,
+    Network,
+    Objective,
+    Output,
+    Training,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,11 +85,28 @@ class ResolvedBuiltin(ChosenBuiltin, ResolvedDataOptions):
 ResolvedData = ResolvedInline | ResolvedBuiltin | ResolvedDataset
 
 
+class KeptArray(Strict):
+    """An array of a specification that is kept as an artifact of the job."""
+
+    shape: list[int]
+    sha256: str = Field(description="Over its numbers as little-endian doubles in row-major order.")
+
+
+class ResolvedFixed(Strict):
+    """Parameters held constant, as they were given; an array of more than 64 numbers by its shape and digest."""
+
+    K: KeptArray | FixedMatrix | None
+    b: KeptArray | FixedVector | None
+    W: KeptArray | FixedMatrix | None
+    c: KeptArray | FixedVector | None
+
+
 class ResolvedNetwork(Network):
     """The network, filled in."""
 
     state_dim: int
     output: Output
+    fixed: ResolvedFixed  # type: ignore[assignment]  # what a request gives and what is kept differ
 
 
 class ResolvedObjective(Objective):

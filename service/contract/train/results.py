@@ -182,7 +182,7 @@ class ParametersMetadata(Answer):
     resolved_steps: int | None = Field(
         default=None,
         description="Runge-Kutta steps that resolve the continuum on all of the job's data, as evaluations find them;"
-        " null for networks and where the activation is not smooth.",
+        " null for networks, where the activation is not smooth, and where the time limit came before.",
     )
 
     @classmethod

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     NOT_ACCEPTABLE = "not_acceptable"
     JOB_FINISHED = "job_finished"
     JOB_ACTIVE = "job_active"
+    RECORD_NOT_UNDERSTOOD = "record_not_understood"
     RESULTS_NOT_READY = "results_not_ready"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"

@@ -4,6 +4,6 @@ Every change is one Lua script, as in the job store. A record's key is the hash 
 again finds it there.
 """
 
-from service.datasets.store.store import DatasetStore, TooManyDatasets, UploadLate
+from service.datasets.store.store import DatasetStore, TooManyDatasets, UploadLate, decode, fields_of
 
-__all__ = ["DatasetStore", "TooManyDatasets", "UploadLate"]
+__all__ = ["DatasetStore", "TooManyDatasets", "UploadLate", "decode", "fields_of"]

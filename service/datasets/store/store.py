@@ -11,15 +11,17 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Final
 
+import redis
+
 from service.contract.data.dataset import DatasetRecord
-from service.jobstore import Page, keys, scripts
+from service.jobstore import Page, RecordNotUnderstood, keys, scripts
+from service.jobstore.calls import is_of_another_type
 from service.jobstore.pages import newest_first, page_of
-from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds
+from service.jobstore.records import UNREADABLE
+from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds, to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import redis
+    from collections.abc import Mapping, Sequence
 
 LEFTOVERS: Final = 100
 FIELDS: Final = ("record", "created")
@@ -37,8 +39,9 @@ class UploadLate(Exception):  # noqa: N818 - likewise
 class DatasetStore:
     """Records of data sets in one Redis server.
 
-    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write. The client is one
-    of :func:`service.jobstore.connect`.
+    Every method may raise ``redis.RedisError`` where the server cannot be reached or refuses a write, and one that
+    returns a record ``RecordNotUnderstood`` where that is damaged or a later version's. The client is one of
+    :func:`service.jobstore.connect`.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -64,23 +67,41 @@ class DatasetStore:
         TooManyDatasets, UploadLate
             Nothing was kept.
         """
-        text = record.model_dump_json(exclude={"created_at"})
+        text = fields_of(record)["record"]
         reply: list[str] = self._scripts["create"](args=[record.id, text, most, record.object.path])
         if reply[0] == "full":
             raise TooManyDatasets
         if reply[0] == "late":
             raise UploadLate
-        return _decode(reply[1], reply[2]), reply[0] == "existing"
+        return _decode_parts(reply[1], reply[2]), reply[0] == "existing"
+
+    def restore(self, fields: Mapping[str, str]) -> bool:
+        """Put back a record, as `fields_of` gave it, unless one is there; return if it was put back."""
+        record = decode(fields)
+        return bool(self._scripts["restore"](args=[record.id, fields["record"], fields["created"]]))
+
+    def all_written(self) -> bool:
+        """Whether the record of every data set is beside its object, as it is from its upload on in this version."""
+        return bool(self._redis.exists(keys.DATASETS_WRITTEN))
+
+    def note_all_written(self) -> None:
+        """Note that it is."""
+        self._redis.set(keys.DATASETS_WRITTEN, "1")
 
     def get(self, dataset_id: str) -> DatasetRecord | None:
         """Read one record."""
-        fields: dict[str, str] = self._redis.hgetall(keys.DATASET + dataset_id)  # type: ignore[assignment]  # sync client
-        return _decode(**fields) if fields else None
+        try:
+            fields: dict[str, str] = self._redis.hgetall(keys.DATASET + dataset_id)  # type: ignore[assignment]  # sync client
+        except redis.ResponseError as failure:
+            if not is_of_another_type(failure):
+                raise
+            raise RecordNotUnderstood from failure
+        return decode(fields) if fields else None
 
     def delete(self, dataset_id: str) -> DatasetRecord | None:
         """Forget a record and return it, or None where there is none; its object is the caller's to delete."""
         reply: list[str] = self._scripts["delete"](args=[dataset_id, secrets.token_hex(8), GRAVE_MS])
-        return _decode(reply[1], reply[2]) if reply[0] == "ok" else None
+        return _decode_parts(reply[1], reply[2]) if reply[0] == "ok" else None
 
     def leftovers(self, lost_after_s: float) -> Sequence[str]:
         """Paths of objects that belong to no record, some of them; none of these can get one any more.
@@ -103,8 +124,36 @@ class DatasetStore:
             `cursor` is not the ``next_cursor`` of a page.
         """
         listed = newest_first(self._redis, keys.DATASETS, keys.DATASET, FIELDS, cursor=cursor, chunk=limit + 1)
-        return page_of((_decode(**fields) for fields in listed), limit)
+        return page_of(map(_decode_if_understood, listed), limit)
 
 
-def _decode(record: str, created: str) -> DatasetRecord:
-    return DatasetRecord.model_validate(json.loads(record) | {"created_at": from_microseconds(created)})
+def _decode_parts(record: str, created: str) -> DatasetRecord:
+    return decode({"record": record, "created": created})
+
+
+def fields_of(record: DatasetRecord) -> dict[str, str]:
+    """Fields of a record's hash."""
+    text = record.model_dump_json(exclude={"created_at"})
+    return {"record": text, "created": str(to_microseconds(record.created_at))}
+
+
+def decode(fields: Mapping[str, str]) -> DatasetRecord:
+    """Record of the fields of a data set's hash.
+
+    Raises
+    ------
+    RecordNotUnderstood
+        It is damaged or a later version's.
+    """
+    try:
+        record = json.loads(fields["record"]) | {"created_at": from_microseconds(fields["created"])}
+        return DatasetRecord.model_validate(record)
+    except UNREADABLE as failure:
+        raise RecordNotUnderstood from failure
+
+
+def _decode_if_understood(fields: Mapping[str, str] | None) -> DatasetRecord | None:
+    try:
+        return None if fields is None else decode(fields)
+    except RecordNotUnderstood:
+        return None

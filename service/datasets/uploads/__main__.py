@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from service.bounds import bound
 from service.contract.data.dataset import SampleFacts
 from service.datasets.uploads.request import (
+    CPU_S,
     PreviewRequest,
     Refusal,
     UploadAnswer,
@@ -22,7 +23,6 @@ from service.datasets.uploads.request import (
 
 ADDRESS_SPACE: Final = 2 * 2**30
 """Bytes of memory that reading an upload may take, the libraries' own included."""
-CPU_S: Final = 60
 FILE_BYTES: Final = 2**30
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 """Errors of the disk, for which the upload is not at fault; EFBIG is the bound above."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from service.artifacts import StorageError
 from service.bounds import starting
 from service.config import environment_of_a_child
-from service.datasets.uploads.request import PreviewRequest, UploadAnswer, UploadRefusedError
+from service.datasets.uploads.request import CPU_S, PreviewRequest, UploadAnswer, UploadRefusedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,10 @@ LOG = logging.getLogger(__name__)
 LONGEST_S: Final = 120.0
 AT_ONCE: Final = 2
 """Uploads read at the same time by one process of the API; more wait, so that their memory is bounded together."""
+SMALL: Final = 2**20
+"""Bytes of an upload that waits for small ones only: any of them is read in seconds."""
+SMALL_AT_ONCE: Final = 1
+"""Small ones read at the same time, beside the others."""
 
 
 def read_upload(request: UploadRequest) -> tuple[SampleFacts | WeightFacts, DatasetPreview | None]:
@@ -73,6 +78,8 @@ def _ask(request: UploadRequest | PreviewRequest) -> UploadAnswer:
             )
     except subprocess.TimeoutExpired:
         raise UploadRefusedError("took_too_long", f"could not be read within {LONGEST_S:g} s") from None
+    if done.returncode == -signal.SIGXCPU:
+        raise UploadRefusedError("took_too_long", f"could not be read within {CPU_S} s of processor time")
     if done.returncode == os.EX_IOERR:
         raise StorageError("the disk of temporary files is full, read-only or broken")
     try:

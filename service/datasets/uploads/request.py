@@ -15,6 +15,8 @@ from service.contract.values.labels import is_plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CPU_S: Final = 20
+"""Seconds of processor time that reading an upload may take."""
 LONGEST_NAME: Final = 1000
 """Characters of a column's name."""
 _SHOWN: Final = 60

@@ -12,6 +12,7 @@ import safetensors.numpy
 from service.contract.data.sources import TargetKind
 from service.contract.job import ArtifactRef, NewJob
 from service.contract.kinds import KINDS, parse
+from service.contract.plan import InlineArrays
 from service.contract.train.resolved import spec_sha256
 from service.contract.values.strict_json import decode
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from service.contract.plan import InlineSamples, References
+    from service.contract.values.arrays import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +92,23 @@ def prepare(body: bytes, references: References) -> Prepared:
     )
 
 
-def encode(samples: InlineSamples) -> bytes:
-    """Write inline samples as a safetensors file.
+def encode(given: InlineSamples | InlineArrays) -> bytes:
+    """Write arrays of a body as a safetensors file, in float64.
 
-    It has ``inputs`` (S, features) float64, and ``targets``, if any, (S,) int64 for classes, else (S, m) float64.
+    Of samples it has ``inputs`` (S, features) and ``targets``, if any, (S,) int64 for classes, else (S, m) float64.
     """
-    inputs, targets = samples.inputs, samples.targets
-    arrays: dict[str, NDArray[np.generic]] = {"inputs": np.frombuffer(inputs.values).reshape(inputs.shape)}
+    if isinstance(given, InlineArrays):
+        return safetensors.numpy.save({name: _array(table) for name, table in given.arrays.items()})
+    samples, targets = given, given.targets
+    arrays: dict[str, NDArray[np.generic]] = {"inputs": _array(samples.inputs)}
     if targets is not None:
-        values = np.frombuffer(targets.values).reshape(targets.shape)
+        values = _array(targets)
         if samples.target_kind is TargetKind.CLASSES:
             arrays["targets"] = values.astype(np.int64)
         else:
             arrays["targets"] = values[:, None] if values.ndim == 1 else values
     return safetensors.numpy.save(arrays)
+
+
+def _array(table: Table) -> NDArray[np.float64]:
+    return np.frombuffer(table.values).reshape(table.shape)

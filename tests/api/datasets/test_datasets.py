@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ import safetensors.numpy
 
 from service.api.main import create_app
 from service.contract.values.limits import LIMITS
+from service.datasets.uploads.child import AT_ONCE, SMALL, read_upload
+from service.scratch import PLACE
 from tests.support.api import serving
 from tests.support.hostile import BAD
 from tests.support.http.published import checked
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from service.artifacts import ArtifactStore
     from service.config import Settings
+    from service.datasets.uploads.request import UploadRequest
 
 
 def upload(api: httpx.Client, content: bytes, media_type: str, **params: Any) -> httpx.Response:
@@ -332,6 +336,39 @@ def test_the_same_upload_at_once_is_kept_once(api: httpx.Client, artifacts: Arti
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert set(kept(artifacts, answers[0].json()["id"])) == {"inputs", "targets"}
+
+
+LARGE = b"x,y\n" + b"0.25252525252525252525252525252525252525,1\n" * 30_000
+
+
+def test_small_uploads_do_not_wait_for_large_ones(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, done = threading.Semaphore(0), threading.Event()
+
+    def slow(request: UploadRequest) -> Any:
+        if Path(request.source).stat().st_size > SMALL:
+            begun.release()
+            assert done.wait(60)
+        return read_upload(request)
+
+    monkeypatch.setattr("service.datasets.datasets.read_upload", slow)
+    with ThreadPoolExecutor(AT_ONCE + 2) as pool:
+        waiting = [pool.submit(upload, api, LARGE, CSV) for _ in range(AT_ONCE + 2)]
+        try:
+            for _ in range(AT_ONCE):
+                assert begun.acquire(timeout=30)
+            assert upload(api, b"a,y\n1,0\n2,1\n", CSV).status_code == 201
+            assert upload(api, b"a,y\n\n\n", CSV).status_code == 422
+            assert not any(answer.done() for answer in waiting)
+            assert not begun.acquire(blocking=False)
+        finally:
+            done.set()
+        assert {answer.result().status_code for answer in waiting} == {200, 201}
+
+
+def test_nothing_of_an_upload_stays(api: httpx.Client, settings: Settings) -> None:
+    for content in (b"a,y\n1,0\n2,1\n", b"a,y\n1,0\n2\n", b""):
+        upload(api, content, CSV)
+    assert [path.name for path in (settings.data_dir / PLACE).rglob("*") if path.is_file()] == ["lock"]
 
 
 def test_columns_of_one_name(api: httpx.Client) -> None:

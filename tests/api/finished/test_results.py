@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from service.api.forms.parameters import GRIDS_AT_ONCE, FittedParameters, read
 from service.contract.train.results import ContinuumParameters, DiscreteParameters, Losses, Results
 from tests.support.api import MOONS, continuum_arrays, discrete_arrays, discrete_file, losses, results
 
@@ -33,6 +36,46 @@ def path(api: httpx.Client, worker: HandWorker) -> str:
 def parameters(api: httpx.Client, path: str, model: str, accept: str | None = None, **query: Any) -> httpx.Response:
     headers = {} if accept is None else {"Accept": accept}
     return api.get(path + "/parameters", params={"model": model, **query}, headers=headers)
+
+
+def test_two_large_grids_at_once_and_small_ones_beside(
+    api: httpx.Client, worker: HandWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More are asked for than there are threads, so that those which wait must not wait in one."""
+    d, large = 60, 100
+    path = api.post("/v1/jobs", json=MOONS).json()["links"]["results"]
+    worker.succeed(d=d)
+    begun, done, running, most = threading.Semaphore(0), threading.Event(), list[int](), list[int]()
+
+    def slow(content: bytes, grid: int | None = None) -> FittedParameters:
+        if grid == large:
+            running.append(1)
+            most.append(len(running))
+            begun.release()
+            assert done.wait(60)
+            running.pop()
+        return read(content, grid)
+
+    monkeypatch.setattr("service.api.forms.parameters.read", slow)
+    with ThreadPoolExecutor(60) as pool:
+        forms = [SAFETENSORS, NPZ] * 30
+        asked = [pool.submit(parameters, api, path, "continuum", form, grid=large) for form in forms]
+        try:
+            for _ in range(GRIDS_AT_ONCE):
+                assert begun.acquire(timeout=30)
+            assert api.get("/readyz").status_code == 200
+            assert parameters(api, path, "continuum", grid=2).status_code == 200
+            assert parameters(api, path, "continuum", NPZ).status_code == 200
+            assert not any(answer.done() for answer in asked)
+        finally:
+            done.set()
+        answers = [answer.result() for answer in asked]
+    assert {answer.status_code for answer in answers} == {200}
+    assert max(most) == GRIDS_AT_ONCE == 2
+    found = safetensors.numpy.load(answers[0].content)
+    with np.load(io.BytesIO(answers[1].content)) as file:
+        assert file["grid_K"].shape == (large, d, d)
+        np.testing.assert_array_equal(file["grid_K"], found["grid_K"])
 
 
 def test_results(api: httpx.Client, path: str) -> None:

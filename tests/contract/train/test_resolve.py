@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.contract.data.sources import BUILTINS, BuiltinName, validation_sizes
 from service.contract.job import JobRecord
 from service.contract.train.request import Activation
-from service.contract.train.resolve import resolve_train
+from service.contract.train.resolve import LARGEST_SHOWN, resolve_train
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.errors import SpecInvalidError
 from tests.support.specs import parse_train
@@ -123,6 +123,30 @@ def test_fixed_parameters_are_kept_as_written() -> None:
     assert resolved(body)["network"]["fixed"] == fixed
     fixed = {"K": [[1, 2], [3, 4]], "b": [1, 2], "W": [[1, 2], [3, 4.5]], "c": None}
     assert resolved(inline([[1, 2], [2, 3]], [0, 1]) | {"network": {"fixed": fixed}})["network"]["fixed"] == fixed
+
+
+def test_large_fixed_arrays_are_shown_by_their_digests() -> None:
+    d = 1024
+    K = [[row - column / 7 for column in range(d)] for row in range(d)]
+    body = inline([[1, 2], [2, 3]], [0, 1]) | {"network": {"state_dim": d, "fixed": {"K": K, "c": [1, 2]}}}
+    resolution = resolve_train(parse_train(body))
+    shown = resolution.spec.model_dump(mode="json")["network"]["fixed"]
+    numbers = [number for row in K for number in row]
+    digest = hashlib.sha256(struct.pack(f"<{d * d}d", *numbers)).hexdigest()
+    assert shown == {"K": {"shape": [d, d], "sha256": digest}, "b": None, "W": None, "c": [1, 2]}
+    assert len(resolution.spec.model_dump_json()) < 4000
+    assert {name: (kept.shape, list(kept.values)) for name, kept in resolution.fixed.items()} == {
+        "K": ((d, d), numbers)
+    }
+    assert ResolvedTrainSpec.model_validate_json(resolution.spec.model_dump_json()) == resolution.spec
+
+
+@pytest.mark.parametrize(("size", "kept"), [(LARGEST_SHOWN, False), (LARGEST_SHOWN + 1, True)])
+def test_what_is_large(size: int, *, kept: bool) -> None:
+    body = inline([[1, 2], [2, 3]], [0, 1]) | {"network": {"state_dim": size, "fixed": {"b": [0.5] * size}}}
+    resolution = resolve_train(parse_train(body))
+    assert (list(resolution.fixed) == ["b"]) is kept
+    assert (resolution.spec.network.fixed.b == [0.5] * size) is not kept
 
 
 @pytest.mark.parametrize("loss", [None, "cross_entropy", "logistic", "squared_error"])

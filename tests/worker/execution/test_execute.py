@@ -14,10 +14,10 @@ from deeplimit.mathematics import Problem
 from deeplimit.mathematics.study.threads import WORTH_SHARING, suited_threads
 from service.artifacts import ArtifactStore
 from service.contract.job import Progress
-from service.contract.names import DATA, LOSSES, RESULTS, data_path, parameters_key
-from service.contract.plan import InlineSamples
+from service.contract.names import DATA, FIXED, LOSSES, RESULTS, parameters_key, source_path
+from service.contract.plan import InlineArrays, InlineSamples
 from service.contract.train.resolve import resolve_train
-from service.contract.train.resolved import ResolvedTrainSpec
+from service.contract.train.resolved import KeptArray, ResolvedTrainSpec
 from service.contract.train.results import Losses, ResultsFile
 from service.jobs.planning.prepared import encode
 from tests.support.specs import parse_train
@@ -38,13 +38,17 @@ def job_of(place: Path, **spec: Any) -> JobInput:
     parsed = parse_train({"kind": "train", **spec})
     resolution = resolve_train(parsed)
     store = ArtifactStore(place)
-    data = None
+    arrays: dict[str, InlineSamples | InlineArrays] = {}
     if parsed.data.source == "inline":
-        content = encode(
-            InlineSamples(parsed.data.inputs, parsed.data.targets, resolution.spec.objective.loss.target_kind)
-        )
-        data = store.put(data_path(JOB), content, "application/vnd.safetensors")
-    return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, {} if data is None else {DATA: data})
+        loss = resolution.spec.objective.loss
+        arrays[DATA] = InlineSamples(parsed.data.inputs, parsed.data.targets, loss.target_kind)
+    if resolution.fixed:
+        arrays[FIXED] = InlineArrays(resolution.fixed)
+    given = {
+        key: store.put(source_path(JOB, key), encode(value), "application/vnd.safetensors")
+        for key, value in arrays.items()
+    }
+    return JobInput(JOB, 1, json.loads(resolution.spec.model_dump_json()), store, given)
 
 
 def run(job: JobInput, reports: list[Progress] | None = None) -> Outcome:
@@ -133,6 +137,19 @@ def test_words_for_fixed_parameters(tmp_path: Path) -> None:
     np.testing.assert_array_equal(arrays["b"], [[0.5, -0.5]] * 4)
     regularisation = results_of(job, outcome)["models"][0]["regularisation"]
     assert [regularisation[name] for name in ("b", "W", "c")] == [0.0, 0.0, 0.0]
+
+
+def test_large_fixed_arrays_are_read_from_their_object(tmp_path: Path) -> None:
+    K = [[(row - column) / 16 for column in range(9)] for row in range(9)]
+    job = job_of(
+        tmp_path,
+        data=inline([[1.0, 2.0], [3.0, -1.0]], [[1.0], [0.5]]),
+        network={"state_dim": 9, "fixed": {"K": K}},
+        **TINY,
+    )
+    assert isinstance(_resolved(job).network.fixed.K, KeptArray)
+    arrays = load(job.artifacts.get(run(job).artifacts["parameters/discrete-4"]))
+    np.testing.assert_array_equal(arrays["K"], [K] * 4)
 
 
 def test_single_precision_is_single_to_the_file(tmp_path: Path) -> None:

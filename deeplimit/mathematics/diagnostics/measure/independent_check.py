@@ -29,6 +29,7 @@ from scipy.integrate import solve_bvp
 from deeplimit.mathematics.diagnostics.measure.boundary_value_problem import BoundaryValueProblem
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import MOST_FUNCTIONS, unknown_functions
+from deeplimit.mathematics.journal import begin_step
 from deeplimit.mathematics.model.flow import integrate
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.problem.regime import Integrator, Regime
@@ -138,7 +139,13 @@ def solve_independently(
 def check_independently(subject: Subject) -> IndependentCheck:
     """Solve the boundary-value problem of a study's continuum model, within what is left of its time."""
     left = _SECONDS if subject.deadline is None else min(_SECONDS, subject.deadline - time.monotonic())
-    return solve_independently(subject.problem, subject.limit, subject.checkpoint, seconds=left)
+    step = begin_step("independent check", subject.limit.solution.u)
+    if step.done is not None:
+        return IndependentCheck(**step.done)
+    found = solve_independently(subject.problem, subject.limit, subject.checkpoint, seconds=left)
+    if found.objective is not None:
+        step.ended(dict(vars(found)))
+    return found
 
 
 def _inapplicable(problem: Problem, fit: ContinuumFit, count: int) -> str | None:

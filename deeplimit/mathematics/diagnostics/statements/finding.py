@@ -44,6 +44,7 @@ TOPICS: Final[Mapping[str, Topic]] = MappingProxyType(
         "optima_checked": Topic("certificates", _READING),
         "limit_checked": Topic("independent_check", _READING),
         "unfinished": Topic("models", _READING),
+        "not_measured": Topic("verdict", _READING),
         "not_covered": Topic("assumptions", _READING),
         # details: the verdict's head
         "minima_converge": Topic("minima", _VERDICT),

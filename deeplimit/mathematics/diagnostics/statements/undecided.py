@@ -65,6 +65,8 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
     """
     if ended := list(unfinished(subject)):
         return ended
+    if measured.withheld or not subject.study.verdict_branch.followed:
+        return [out_of_time(subject.study)]
     if indistinct(subject) and not collapsed(subject):
         statement = f"{_NOTHING} E_n is the same at every depth to rounding, and there is no rate to measure."
         reason = "the optimum is the same at every depth, to rounding, and there is nothing to compare"
@@ -144,15 +146,28 @@ def unfinished(subject: Subject) -> Iterator[Undecided]:
         )
 
 
+def out_of_time(study: Study) -> Undecided:
+    """Return what would decide a study that there was not the time to measure."""
+    time, longer = _time(study)
+    because = f"{time} came before everything was measured"
+    return Undecided(f"To decide, raise limits.wall_time_s: {because}.", because, longer, trusted=True)
+
+
+def _time(study: Study) -> tuple[str, str]:
+    """Return the time limit in words, and how to have more time."""
+    seconds = study.wall_time_s
+    if seconds is None:
+        return "the time limit", "Raise limits.wall_time_s, or train fewer depths."
+    return f"the time limit of {seconds:g} s", f"Raise limits.wall_time_s above {seconds:g}, or train fewer depths."
+
+
 def _remedies(study: Study) -> dict[Status, tuple[str, str, str | None]]:
     """Return what to change by how a minimisation ended, why in plain words, and the change with its numbers."""
-    iterations, seconds = study.max_iterations, study.wall_time_s
+    iterations, (time, longer) = study.max_iterations, _time(study)
     limit = "its limit of iterations" if iterations is None else f"its limit of {iterations} iterations"
     more = (
         None if iterations is None else f"Raise training.max_iterations above {iterations}, or raise objective.alpha."
     )
-    time = "the time limit" if seconds is None else f"the time limit of {seconds:g} s"
-    longer = None if seconds is None else f"Raise limits.wall_time_s above {seconds:g}, or train fewer depths."
     return {
         Status.MAX_ITERATIONS: (
             "raise training.max_iterations or objective.alpha",

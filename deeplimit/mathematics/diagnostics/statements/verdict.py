@@ -20,7 +20,7 @@ from deeplimit.mathematics.diagnostics.statements.summary import (
     summarise,
     without_theorem,
 )
-from deeplimit.mathematics.diagnostics.statements.undecided import what_would_decide
+from deeplimit.mathematics.diagnostics.statements.undecided import out_of_time, what_would_decide
 from deeplimit.mathematics.diagnostics.statements.without_theorem import weigh_without_theorem
 from deeplimit.mathematics.diagnostics.statements.wording import listed, places
 from deeplimit.mathematics.diagnostics.subject import Subject
@@ -45,6 +45,14 @@ _IDENTITY_NETWORK: Final = (
 )
 
 
+_WEIGHED: Final = {
+    "minima": "the order of the minima",
+    "minimisers": "the order of the minimisers",
+    "consecutive": "the order of the minimisers",
+    "states": "the order of the states",
+    "classification": "what the weights tend to",
+}
+"""Parts without which nothing is decided, in words."""
 _SHARPER_LIMIT: Final = "To decide, lower training.gradient_tolerance and continuum.tolerance."
 
 
@@ -145,6 +153,7 @@ def reach_verdict(
     findings = [
         Finding("summary", summary, outcome.converges, Level.MAIN, change),
         *about_depth,
+        *_not_measured(subject, measured),
         *reasons_to_believe(subject, measured, covered=not broken, summarised=outcome.doubt),
         head,
         *(
@@ -174,6 +183,11 @@ def _weigh(
     if against:
         head = f"The study speaks against convergence: {listed([each.words for each in against])}."
         return failed(against), Finding("convergence_fails", head, holds=False), []
+    if late := _not_known(subject, measured):
+        reason = out_of_time(subject.study)
+        head = f"Undecided: the time limit was reached before this was known: {listed(late)}."
+        told = Finding("what_would_decide", reason.statement, advice=reason.change)
+        return Outcome(None, [reason]), Finding("not_measured", head), [told]
     compared = agreement(subject, measured)
     if orders and all(order.near for order in orders):
         if compared is None or compared.agrees:
@@ -198,6 +212,24 @@ def _converging(subject: Subject, orders: Sequence[_Order], *, covered: bool) ->
     what = "lowest minima found, and their minimisers," if subject.study.lowest_found else "minima and minimisers"
     text = f"The {what} converge {limit}at {rate} {first} to {last}{doubt}."
     return Finding("minima_converge", text, holds=True)
+
+
+def _not_known(subject: Subject, measured: MeasuredStudy) -> list[str]:
+    """Return, in words, what there was no time for and nothing is decided without."""
+    late = dict.fromkeys(words for part, words in _WEIGHED.items() if part in measured.withheld)
+    on = "which depths are on the branch of the limit"
+    return [*late] if subject.study.verdict_branch.followed else [*late, on]
+
+
+def _not_measured(subject: Subject, measured: MeasuredStudy) -> list[Finding]:
+    """Say which parts there was no time for."""
+    if not measured.withheld:
+        return []
+    reason = out_of_time(subject.study)
+    named = {"verdict": "what would decide"}
+    parts = listed([named.get(part, part.replace("_", " ")) for part in measured.withheld])
+    text = f"{reason.reason[0].upper()}{reason.reason[1:]}; withheld are: {parts}."
+    return [Finding("not_measured", text, level=Level.MAIN, advice=reason.change)]
 
 
 def _undecided(subject: Subject, orders: Sequence[_Order]) -> Finding:

@@ -39,27 +39,36 @@ _CAUSES: Final = {
 """What the errors of the csv module mean, by a part of their words."""
 
 
-def read_rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+def read_rows(file: TextIO, most: int) -> Iterator[tuple[int, list[str]]]:
     """Yield rows that are not blank with the line each ends on, from 1.
+
+    Parameters
+    ----------
+    most
+        Rows that there may be. It is for the reader to count them; here blank lines count as well.
 
     Raises
     ------
     UploadRefusedError
-        ``wrong_encoding`` or ``malformed``.
+        ``wrong_encoding``, ``malformed`` or ``too_many_samples``.
     """
     csv.field_size_limit(LONGEST_LINE)
     reader = csv.reader(_lines(file), strict=True, skipinitialspace=True)
     try:
-        for cells in reader:
+        for count, cells in enumerate(reader):
             if cells:
                 yield reader.line_num, cells
+            elif count > most + 1:  # a header, and a blank line at the end, are beside
+                raise UploadRefusedError("too_many_samples", f"must have at most {most} rows, blank lines included")
     except csv.Error as error:
         cause = next((f": {cause}" for words, cause in _CAUSES.items() if words in str(error)), "")
         raise malformed(f"line {reader.line_num} cannot be read{cause}") from None
 
 
-def check_table(path: Path) -> None:
+def check_table(path: Path, most: int) -> None:
     """Refuse a file whose lines are separated otherwise, are comments, or of which one differs from all others.
+
+    Only its first lines are looked at; ``most`` is as in `read_rows`.
 
     Raises
     ------
@@ -71,9 +80,10 @@ def check_table(path: Path) -> None:
             detail = "line 1 is a note for Excel on the separator (sep=), which a CSV cannot have; leave it out"
             raise UploadRefusedError("comment_line", detail)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        _check_separator([line.strip() for line in islice(filter(str.strip, _lines(file)), 3)])
+        lines = islice(_lines(file), _LOOKED_AT)
+        _check_separator([line.strip() for line in islice(filter(str.strip, lines), 3)])
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(islice(read_rows(file), _LOOKED_AT))
+        rows = list(islice(read_rows(file, most), _LOOKED_AT))
     counts = Counter(len(cells) for _, cells in rows)
     usual = max(counts, key=lambda count: (counts[count], count))
     for line, cells in rows:

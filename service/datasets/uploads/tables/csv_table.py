@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from service.contract.data.reading import Categorical, HeaderRow
-from service.contract.values.labels import BOOLEANS, is_missing
+from service.contract.values.labels import BOOLEANS, MARKERS, is_missing
 from service.datasets.uploads.request import Choice, Refusal, UploadLimits, UploadRefusedError, quoted
 from service.datasets.uploads.settle import Named, Unsettled, settle
 from service.datasets.uploads.tables.categories import Category
@@ -49,14 +50,14 @@ def read_csv(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
         return _read(path, choice, limits)
     except UploadRefusedError as refusal:
         if not UNLIKE_A_TABLE.isdisjoint(reason.code for reason in refusal.refusals):
-            check_table(path)
+            check_table(path, limits.samples)
         raise
 
 
 def _read(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     """Read the file twice where text first shows below the rows that are surveyed: its column is then kept as text."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = read_rows(file)
+        rows = read_rows(file, limits.samples)
         first = next(rows, None)
         if first is None:
             raise UploadRefusedError("empty", "has no rows")
@@ -69,7 +70,7 @@ def _read(path: Path, choice: Choice, limits: UploadLimits) -> Samples:
     while True:
         table = _Table(chosen, names, options, texts)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, cells in islice(read_rows(file), int(headed), None):
+            for line, cells in islice(read_rows(file, limits.samples), int(headed), None):
                 table.add(line, cells)
                 check_rows(len(table.lines), chosen, limits)
         check_rows(len(table.lines), chosen, limits)
@@ -184,12 +185,15 @@ class _Table:
         )
 
     def _read(self, cells: list[str], line: int) -> Iterable[float]:
-        try:
-            values = [float(cells[place]) for place in self._numeric]
-        except ValueError:
-            values = [math.nan]
-        if math.isfinite(sum(values)) and not any("_" in cells[k] or not cells[k].isascii() for k in self._numeric):
-            return values
+        row = [cells[place] for place in self._numeric]
+        with suppress(ValueError):
+            # what is missing counts as 0 in the sum, which a NaN or an infinity would spoil
+            values = [0.0 if cell in MARKERS else float(cell) for cell in row]
+            text = "".join(row)
+            if math.isfinite(sum(values)) and text.isascii() and "_" not in text:
+                if MARKERS.isdisjoint(row):
+                    return values
+                return [math.nan if cell in MARKERS else value for cell, value in zip(row, values, strict=True)]
         return [self._number(cells[place], line, place) for place in self._numeric]  # slower: it says which is wrong
 
     def _number(self, cell: str, line: int, place: int) -> float:
@@ -198,6 +202,7 @@ class _Table:
             return math.nan
         if place in self._inputs and self._options.is_text(cell):
             self.found.add(place)
+            self._numeric = [other for other in self._numeric if other != place]  # for this reading is in vain
             return math.nan
         if (truth := BOOLEANS.get(cell.strip())) is not None:
             return truth

@@ -99,7 +99,7 @@ def test_the_diagnostics_say_which_part_is_under_way(recorder: Recorder) -> None
 
 
 def test_every_part_of_the_diagnostics_has_work() -> None:
-    assert set(MeasuredStudy.__dataclass_fields__) - {"data", "assumptions"} <= set(
+    assert set(MeasuredStudy.__dataclass_fields__) - {"data", "assumptions", "withheld"} <= set(
         diagnostics_work((8,), continuum=True)
     )
     work = diagnostics_work((8, 16), continuum=True)

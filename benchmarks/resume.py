@@ -1,0 +1,124 @@
+"""What a killed job costs: work that is done twice, and what its checkpoints take of one that nobody kills.
+
+A trainer is killed at 10, 50 and 90 % of the processor time of an undisturbed run, and another one goes on. Times are
+of the processor: those of both attempts, less the undisturbed one, were repeated. Parameters must be the very same.
+
+Run from the project's root:  .venv/bin/python -m benchmarks.resume
+``--quick`` takes a job of seconds, to see that it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from service.contract.train.request import TrainSpec
+from service.contract.train.resolve import resolve_train
+from service.contract.values.limits import LIMITS
+from worker.trainer_process import Event, Said, TrainerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+JOB: Mapping[str, Any] = {
+    "data": {"source": "builtin", "name": "digits"},
+    "discrete": {"depths": [4, 8]},
+    "training": {"starts": 2},
+}
+QUICK: Mapping[str, Any] = {
+    "data": {"source": "builtin", "name": "breast_cancer"},
+    "discrete": {"depths": [8, 16]},
+    "training": {"starts": 2},
+}
+SHARES = (0.1, 0.5, 0.9)
+NEVER_S = 1e6
+LOOK_S = 0.02
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Attempt:
+    """One attempt of a fresh trainer."""
+
+    def __init__(self, order: Mapping[str, Any], every_s: float, checkpoints: Sequence[Any] = ()) -> None:
+        os.environ["DEEPLIMIT_CHECKPOINT_S"] = str(every_s)
+        self.checkpoints = list(checkpoints)
+        self.hashes: dict[str, str] | None = None
+        self.seconds = 0.0
+        self._order = {**order, "checkpoints": self.checkpoints}
+
+    def run(self, until: float = float("inf")) -> Attempt:
+        """Have it go on to its end, or until it has taken so many seconds of the processor."""
+        events: SimpleQueue[Event] = SimpleQueue()
+        with TrainerProcess("worker.execution:execute", events.put) as trainer:
+            begun = None
+            while self.hashes is None and self.seconds < until:
+                with suppress(Empty):
+                    begun = self._hear(events.get(timeout=LOOK_S), trainer, begun)
+                if begun is not None:
+                    self.seconds = _processor(trainer.pid) - begun
+        return self
+
+    def _hear(self, event: Event, trainer: TrainerProcess, begun: float | None) -> float | None:
+        if not isinstance(event, Said):
+            raise TypeError(event)
+        match event.message["type"]:
+            case "ready":
+                begun = _processor(trainer.pid)
+                trainer.say(self._order)
+            case "checkpoint":
+                self.checkpoints = event.message["checkpoints"]
+            case "done":
+                refs = event.message["artifacts"]
+                self.hashes = {key: ref["sha256"] for key, ref in refs.items() if key.startswith("parameters/")}
+            case "progress" | "tick":
+                pass
+            case other:
+                raise RuntimeError(other, event.message)
+        return begun
+
+
+def _processor(pid: int) -> float:
+    """Return the seconds that a process has had of the processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def main() -> None:
+    """Print what was repeated, and what checkpoints take."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a job of seconds")
+    quick = parser.parse_args().quick
+    every_s = 0.5 if quick else 5.0
+    body = {"kind": "train", "plots": False, **(QUICK if quick else JOB)}
+    spec = resolve_train(TrainSpec.model_validate(body, context=LIMITS)).spec
+    with tempfile.TemporaryDirectory() as place:
+        os.environ |= {"DEEPLIMIT_DATA_DIR": place, "DEEPLIMIT_LOG_LEVEL": "error"}
+        ordered = {"type": "run", "spec": json.loads(spec.model_dump_json()), "given": {}}
+
+        def attempt(job: str, fence: int, every_s: float, checkpoints: Sequence[Any] = ()) -> Attempt:
+            return Attempt({**ordered, "job_id": job, "fence": fence}, every_s, checkpoints)
+
+        begun = time.monotonic()
+        without = attempt("without", 1, NEVER_S).run()
+        whole = attempt("undisturbed", 1, every_s).run()
+        wall = (time.monotonic() - begun) / 2.0
+        print(f"undisturbed: {whole.seconds:.1f} s of the processor, {wall:.1f} s of wall time")
+        print(f"without checkpoints: {without.seconds:.1f} s; with them {whole.seconds / without.seconds:.3f} of that")
+        for share in SHARES:
+            job = f"killed-{share:g}"
+            killed = attempt(job, 1, every_s).run(share * whole.seconds)
+            again = attempt(job, 2, every_s, killed.checkpoints).run()
+            repeated = killed.seconds + again.seconds - whole.seconds
+            same = "the same" if again.hashes == whole.hashes else "OTHER"
+            print(f"killed at {share:.0%}: {repeated:.1f} s were repeated; {same} parameters", flush=True)
+
+
+if __name__ == "__main__":
+    main()

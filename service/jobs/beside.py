@@ -1,0 +1,59 @@
+"""Records of jobs that have ended, beside their objects, so that losing the job store loses no results."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from service.artifacts import StorageError
+from service.contract import names
+from service.contract.values.media_types import JSON
+from service.jobstore import RecordNotUnderstood, check_together
+from service.sealed import seal
+
+if TYPE_CHECKING:
+    import redis
+
+    from service.artifacts import ArtifactStore
+    from service.jobstore import JobStore
+
+LOG = logging.getLogger(__name__)
+
+MOST: Final = 100
+"""Records that one call writes."""
+
+
+def name_stores(client: redis.Redis, objects: ArtifactStore) -> None:
+    """Have job store and objects hold one id, and say so where a job store is new and its objects are not.
+
+    Raises as `check_together`.
+    """
+    if check_together(client, objects, name=True):
+        LOG.warning(
+            "the job store is new, or was lost, and the objects in %s are not: it knows none of their jobs and data"
+            " sets. `deeplimit rebuild` brings back the jobs that have ended, and data sets",
+            objects.location,
+        )
+
+
+def write_records(store: JobStore, artifacts: ArtifactStore) -> None:
+    """Write the records of jobs that have ended since the last call.
+
+    The script that ends a job notes that its record is to be written, and that which deletes one that the record must
+    not be there: a crash at any point leaves the note. An object that was written while its job was being deleted is
+    deleted by the next call.
+    """
+    for job_id, since in store.endings.unwritten(MOST):
+        path = names.record_path(job_id)
+        try:
+            fields = store.endings.fields(job_id)
+            if fields is None:
+                artifacts.delete(path)
+            else:
+                artifacts.put(path, seal(fields), JSON)
+        except RecordNotUnderstood as failure:
+            LOG.error("the record of job %s cannot be read, so it is not kept: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
+        except StorageError as failure:
+            LOG.warning("records of jobs that have ended are written later: %s", failure)
+            return
+        store.endings.written(job_id, since)

@@ -1,0 +1,130 @@
+"""The wall-time limit is kept by everything: after it little is evaluated, and what is missing is said to be."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deeplimit.mathematics import ContinuumOptions, TrainedStudy, Training, train
+from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
+from deeplimit.mathematics.diagnostics.measured import OUT_OF_TIME
+from deeplimit.mathematics.diagnostics.report import GRACE
+from deeplimit.mathematics.minimise import Status
+from deeplimit.mathematics.model.batched_objective import BatchedObjective
+from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
+from deeplimit.mathematics.model.watch import OutOfTimeError, look, until, watched
+from tests.support.small_problems import odd_pair
+from worker.execution.train_diagnostics import diagnostics_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deeplimit.mathematics.study.branches import StationaryPoint
+
+DEPTHS = (8, 16, 32)
+A_MODEL = 3
+"""Evaluations that a model may take after the limit: that of its start, and those that a limit's errors are told by."""
+NEVER = 1e9
+
+STUDIES: dict[str, Callable[[float], TrainedStudy]] = {
+    "smooth": lambda limit: train(
+        odd_pair("tanh"), DEPTHS, ContinuumOptions(), Training(starts=2, wall_time_s=limit, gradient_tolerance=1e-10)
+    ),
+    "without a continuum": lambda limit: train(
+        odd_pair("tanh"), DEPTHS, None, Training(starts=2, wall_time_s=limit, carry_curvature=False)
+    ),
+    "with kinks": lambda limit: train(odd_pair("relu"), DEPTHS, None, Training(starts=2, wall_time_s=limit)),
+    "search": lambda limit: train_for_error(
+        odd_pair("tanh"), Wanted(Quantity.GAP, 1e-3), DEPTHS, training=Training(starts=2, wall_time_s=limit)
+    ),
+}
+
+
+class Clock:
+    """A clock that goes on by a second with every evaluation, product and forward map."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        for owner, name in (
+            (DiscretisedObjective, "evaluate"),
+            (DiscretisedObjective, "value"),
+            (DiscretisedObjective, "sweep"),
+            (DiscretisedObjective, "output"),
+            (Linearisation, "hessian_product"),
+            (BatchedObjective, "evaluate"),
+        ):
+            monkeypatch.setattr(owner, name, self._counted(getattr(owner, name)))
+
+    def _counted(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: object) -> Any:
+            found = method(*arguments)
+            self.now += 1.0
+            return found
+
+        return counted
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_little_is_evaluated_after_the_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    whole = STUDIES[name](NEVER)
+    assert not whole.diagnostics.withheld
+    total, seen = clock.now, set[str]()
+    for part in range(1, 8):
+        clock.now, limit = 0.0, float(round(part / 8 * total))
+        found = STUDIES[name](limit)
+        branch = found.study.verdict_branch
+        points: list[StationaryPoint] = [
+            *branch.points.values(),
+            *([branch.continuum] if branch.continuum is not None else []),
+        ]
+        left = [point for point in points if point.solution.status is Status.TIME_LIMIT]
+        assert clock.now - limit <= GRACE + 2 + A_MODEL * (len(left) + 1), (part, limit)
+        assert all(point.solution.status.optimised for point in points if point not in left)
+        withheld = found.diagnostics.withheld
+        assert set(withheld.values()) <= {OUT_OF_TIME}
+        seen |= withheld.keys()
+        # What was not measured is null, and nothing is decided by it.
+        answer = diagnostics_of(found).model_dump(exclude_unset=True)
+        assert all(answer[part] is None for part in answer.get("withheld", {}))
+        if left or withheld.keys() & {"minima", "minimisers", "consecutive", "states", "classification"}:
+            assert found.diagnostics.verdict.converges is None
+            assert "limit" in found.diagnostics.verdict.summary
+            assert found.diagnostics.verdict.answer.depth is None
+    assert {"minima", "minimisers", "classification", "depth_advice", "compactness"} <= seen
+
+
+def test_what_is_withheld_is_said_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    STUDIES["smooth"](NEVER)
+    limit, clock.now = 0.75 * clock.now, 0.0
+    found = STUDIES["smooth"](limit)
+    assert all(point.solution.status is Status.CONVERGED for point in found.study.verdict_branch.points.values())
+    verdict, advice = found.diagnostics.verdict, f"Raise limits.wall_time_s above {limit:g}, or train fewer depths."
+    assert verdict.summary == f"Cannot tell: the time limit of {limit:g} s came before everything was measured."
+    assert verdict.answer.change == advice
+    told = [finding for finding in verdict.findings if finding.code == "not_measured"]
+    assert [finding.level for finding in told] == ["main", "detail"]
+    assert "withheld are: " in told[0].text
+    assert "depth advice" in told[0].text
+    assert told[0].advice == advice
+    assert "Undecided: the time limit was reached before this was known: " in told[1].text
+
+
+def test_a_watch_breaks_off_what_is_inside_it_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    calls: list[float] = []
+    with watched(lambda: calls.append(now)), until(1.0):
+        look()
+        now = 2.0
+        with pytest.raises(OutOfTimeError):
+            look()
+    look()
+    with until(None):
+        look()
+    assert calls == [0.0, 2.0]

@@ -1,0 +1,186 @@
+"""A job that was killed goes on from its newest checkpoint that can be read, and ends with the very same parameters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.artifacts import ArtifactStore, StorageError
+from service.contract.names import checkpoints_prefix
+from tests.worker.execution.test_execute import JOB, job_of
+from worker.execution.journal import KEPT
+from worker.execution.train import execute
+from worker.executor import JobInput, Keeping, Outcome, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from service.contract.job import ArtifactRef
+
+SPEC: dict[str, Any] = {
+    "data": {"source": "builtin", "name": "moons", "samples": 40},
+    "discrete": {"depths": [4, 8]},
+    "training": {"starts": 2, "gradient_tolerance": 1e-6},
+    "plots": False,
+}
+
+
+class Killed(BaseException):
+    """Ends an attempt at once, as SIGKILL would."""
+
+
+class Attempts:
+    """Attempts at one job, each with the checkpoints that the one before has had named."""
+
+    def __init__(self, place: Path, **options: Any) -> None:
+        self.job = job_of(place, **SPEC)
+        self.options = {"every_s": 0.0, **options}
+        self.fences = count(1)
+        self.named: list[list[ArtifactRef]] = []
+        self.evaluations = 0
+
+    def attempt(self, *, kill: int | None = None, leave: int | None = None) -> Outcome:
+        """Make one, which is killed, or told to leave, at an evaluation, by number."""
+        self.evaluations = 0
+
+        def should_stop() -> bool:
+            self.evaluations += 1
+            if self.evaluations == kill:
+                raise Killed
+            return leave is not None and self.evaluations >= leave
+
+        keeping = Keeping(commit=self.commit, leaving=lambda: leave is not None, **self.options)
+        job = replace(self.job, fence=next(self.fences), checkpoints=self.checkpoints, keeping=keeping)
+        return execute(job, lambda _: None, should_stop)
+
+    @property
+    def checkpoints(self) -> Sequence[ArtifactRef]:
+        return self.named[-1] if self.named else []
+
+    def commit(self, refs: Sequence[ArtifactRef]) -> None:
+        self.named.append([*refs])
+
+    def segments(self) -> list[str]:
+        head, _, _ = self.job.artifacts.get(self.checkpoints[0]).partition(b"\n")
+        return [segment["path"] for segment in json.loads(head)["segments"]]
+
+
+def hashes(outcome: Outcome) -> dict[str, str]:
+    return {key: ref.sha256 for key, ref in outcome.artifacts.items() if key.startswith("parameters/")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], int]:
+    attempts = Attempts(tmp_path_factory.mktemp("whole"))
+    outcome = attempts.attempt()
+    assert attempts.named
+    return hashes(outcome), attempts.evaluations
+
+
+def killed_at(share: float, place: Path, undisturbed: tuple[dict[str, str], int], **options: Any) -> Attempts:
+    attempts = Attempts(place, **options)
+    with pytest.raises(Killed):
+        attempts.attempt(kill=int(share * undisturbed[1]))
+    return attempts
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.9])
+def test_one_that_was_killed_goes_on(share: float, tmp_path: Path, undisturbed: tuple[dict[str, str], int]) -> None:
+    attempts = killed_at(share, tmp_path, undisturbed)
+    assert all(1 <= len(named) <= KEPT for named in attempts.named)
+    assert hashes(attempts.attempt()) == undisturbed[0]
+    assert attempts.evaluations < undisturbed[1] * (1.0 - 0.2 * share)
+
+
+def test_one_that_is_told_to_leave_keeps_what_it_knows_first(
+    tmp_path: Path, undisturbed: tuple[dict[str, str], int]
+) -> None:
+    attempts = Attempts(tmp_path, every_s=1e6)
+    with pytest.raises(Stopped):
+        attempts.attempt(leave=undisturbed[1] // 2)
+    assert len(attempts.named) == 1
+    assert hashes(attempts.attempt()) == undisturbed[0]
+    assert attempts.evaluations < undisturbed[1] * 0.75
+
+
+def torn(attempts: Attempts) -> None:
+    path = attempts.checkpoints[0].path
+    attempts.job.artifacts.put(path, attempts.job.artifacts.get(path)[:-1], "")
+
+
+def gone(attempts: Attempts) -> None:
+    attempts.job.artifacts.delete(attempts.checkpoints[0].path)
+
+
+def with_a_torn_segment(attempts: Attempts) -> None:
+    attempts.job.artifacts.put(attempts.segments()[-1], b"torn", "")
+
+
+@pytest.mark.parametrize("fault", [torn, gone, with_a_torn_segment])
+def test_what_is_torn_falls_back(
+    fault: Callable[[Attempts], None],
+    tmp_path: Path,
+    undisturbed: tuple[dict[str, str], int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts = killed_at(0.6, tmp_path, undisturbed)
+    fault(attempts)
+    assert hashes(attempts.attempt()) == undisturbed[0]
+    assert "torn" in caplog.text
+    assert attempts.evaluations < undisturbed[1]
+
+
+def test_steps_of_another_version_are_not_gone_on_from(
+    tmp_path: Path,
+    undisturbed: tuple[dict[str, str], int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts = killed_at(0.6, tmp_path, undisturbed)
+    monkeypatch.setattr("worker.execution.journal.version", lambda _: "another")
+    assert hashes(attempts.attempt()) == undisturbed[0]
+    assert attempts.evaluations == undisturbed[1]
+    assert "begins anew" in caplog.text
+
+
+def test_no_more_is_kept_than_may_be(
+    tmp_path: Path, undisturbed: tuple[dict[str, str], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts = killed_at(0.6, tmp_path, undisturbed, most_bytes=20_000)
+    assert "larger than" in caplog.text
+    kept = [entry["size"] for batch in attempts.job.artifacts._store.list(checkpoints_prefix(JOB)) for entry in batch]
+    assert sum(kept) <= 20_000 * (KEPT + 1)
+    assert hashes(attempts.attempt()) == undisturbed[0]
+
+
+def test_a_store_that_takes_nothing_fails_no_job(
+    tmp_path: Path,
+    undisturbed: tuple[dict[str, str], int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("no space left")
+
+    attempts = Attempts(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(JobInput, "checkpoint", full)
+        with pytest.raises(Killed):
+            attempts.attempt(kill=undisturbed[1] // 3)
+    assert not attempts.named
+    assert "no space left" in caplog.text
+    assert hashes(attempts.attempt()) == undisturbed[0]
+
+
+def test_few_objects_are_left(tmp_path: Path, undisturbed: tuple[dict[str, str], int]) -> None:
+    attempts = killed_at(0.9, tmp_path, undisturbed)
+    store: ArtifactStore = attempts.job.artifacts
+    left = {entry["path"] for batch in store._store.list(checkpoints_prefix(JOB)) for entry in batch}
+    named = {ref.path for ref in attempts.checkpoints}
+    assert named <= left
+    assert len(left - named - set(attempts.segments())) <= 1
