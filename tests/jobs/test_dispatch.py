@@ -145,6 +145,29 @@ def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobS
     dispatcher.close()
 
 
+def test_the_thread_outlives_a_pass_that_fails_as_nobody_foresaw(
+    redis_url: str, store: JobStore, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [ValueError("unforeseen"), TypeError("neither")]
+    recovered = threading.Event()
+
+    def sweep(*_: object) -> int:
+        if faults:
+            raise faults.pop()
+        recovered.set()
+        return 0
+
+    monkeypatch.setattr(datasets, "sweep", sweep)
+    dispatcher = Dispatcher(redis_url, store.redis)
+    reconciler = Reconciler(store, dispatcher, datasets, interval_s=0.01)
+    reconciler.start()
+    assert recovered.wait(20)
+    submit(store)
+    assert pending(store, 1) == 1
+    reconciler.stop()
+    dispatcher.close()
+
+
 def test_a_broker_that_hangs_is_given_up(store: JobStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes connections and never answers
         url = f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"
