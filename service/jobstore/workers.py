@@ -1,9 +1,14 @@
 """Which workers live: one key each, which runs out when its worker falls silent."""
 
+from typing import Final
+
 import redis
 
 from service.contract.job import WorkerInfo
 from service.jobstore import keys
+
+LONGEST_S: Final = 60
+"""Time after which a silent worker is forgotten in any case: its key may be from before the clock was set back."""
 
 
 class WorkerRegistry:
@@ -13,7 +18,7 @@ class WorkerRegistry:
         self._redis = client
 
     def register(self, worker: WorkerInfo, ttl_s: float) -> None:
-        """Keep `worker` for `ttl_s` seconds."""
+        """Keep `worker` for `ttl_s` seconds, at most `LONGEST_S` of which count from when somebody looks."""
         pipeline = self._redis.pipeline()
         pipeline.set(keys.WORKER + worker.id, worker.model_dump_json(), px=round(ttl_s * 1000))
         pipeline.sadd(keys.WORKERS, worker.id)
@@ -42,6 +47,10 @@ class WorkerRegistry:
         silent = [i for i, text in zip(ids, texts, strict=True) if text is None]
         if silent:
             self._redis.srem(keys.WORKERS, *silent)
+        pipeline = self._redis.pipeline(transaction=False)
+        for worker_id in set(ids) - set(silent):
+            pipeline.expire(keys.WORKER + worker_id, LONGEST_S, lt=True)
+        pipeline.execute()
         return [worker for worker in map(_read, texts) if worker is not None]
 
 

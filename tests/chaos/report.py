@@ -19,6 +19,8 @@ def lines(outcome: Outcome, control: str | None, command: str) -> Iterator[str]:
         yield f"  {count:4d}  {name}"
     for name, why in outcome.left_out.items():
         yield f"  none  {name}: {why}"
+    if outcome.calm_s is not None:
+        yield f"  {outcome.calm_s:4.0f}  seconds from the last fault until all had ended"
     if outcome.restarts:
         yield f"  {outcome.restarts:4d}  times serve ended by itself or refused to start, and was started again"
     for rule, found in outcome.violations.items():

@@ -74,6 +74,8 @@ class Outcome:
     faults: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
+    calm_s: float | None = None
+    """Seconds from the last fault to the end of the last job; None where that did not come."""
     violations: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -121,13 +123,15 @@ def _weather(target: Target, faults: Sequence[Fault], outcome: Outcome, say: Cal
     finally:
         for client in clients:
             client.stopping.set()
+    quiet = time.monotonic()
     target.ensure()
     target.set_clock(0)
     give_back(target)
     for thread in threads:
         thread.join(plan.drain_s)
-    done = evidence.drained(target, plan.drain_s)
-    say("all jobs have ended" if done else f"not all jobs have ended in {plan.drain_s:g} s")
+    if evidence.drained(target, plan.drain_s):
+        outcome.calm_s = time.monotonic() - quiet
+    say("quiet")
     evidence.cleared(target, plan.clear_s)
 
 

@@ -98,3 +98,12 @@ def test_a_record_of_an_earlier_version_has_lost_nothing(store: JobStore) -> Non
     job = submit(store)
     assert store.redis.hexists(f"deeplimit:job:{job.id}", "crashes") == 0
     assert (job.crashes, job.outages) == (0, 0)
+
+
+def test_a_dead_worker_is_forgotten_in_time_though_the_clock_was_set_back(store: JobStore) -> None:
+    """The server's clock was a day ahead when the worker said that it lives."""
+    worker = WorkerInfo(id="w", hostname="h", pid=1, devices=("cpu",))
+    store.register_worker(worker, 86_400)
+    assert store.workers() == [worker], "it may be alive, and will say so again"
+    left = store.redis.pttl("deeplimit:worker:w")
+    assert 0 < left <= 60_000
