@@ -17,13 +17,12 @@ import redis
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
 from service.contract.job import JobStatus, Revision, WorkerInfo
-from service.contract.names import attempt_prefix
 from service.jobstore import (
-    Claim,
     JobStore,
     RevisionFeed,
     StoresApartError,
     StoresUnnamedError,
+    Unsettled,
     check_together,
     connect,
 )
@@ -117,20 +116,13 @@ class Station:
             trainer.signal(signal.SIGKILL)  # nobody watches it any more
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
-        if attempt.superseded:
-            self._discard(claim)
+        if attempt.superseded:  # the job may have ended, and been cleared up after, before the last of it was written
+            Unsettled(self._store.redis).announce(claim.record.id)
         if end is End.UNSTORED:
             self._await_storage(lambda: self._artifacts.probe(attempt.unstored))
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end
-
-    def _discard(self, claim: Claim) -> None:
-        """Delete what a superseded attempt wrote: the job may have ended, and been cleared up after, long ago."""
-        try:
-            self._artifacts.delete_prefix(attempt_prefix(claim.record.id, claim.fence))
-        except StorageError as failure:
-            LOG.warning("job %s: what a late attempt wrote is still there: %s", claim.record.id, failure)
 
     def _is_together(self) -> bool:
         """Whether job store and objects belong together, so that what this worker writes will be found."""

@@ -9,7 +9,7 @@ What is kept are plain values: numbers, texts, tensors, and lists and dictionari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
@@ -66,3 +66,13 @@ def begin_step(name: str, *of: Tensor) -> Step:
     """Begin a step in the journal that is in force."""
     journal = _JOURNAL.get()
     return _NOTHING if journal is None else journal.step(name, *of)
+
+
+def kept(name: str, of: Sequence[Tensor], make: Callable[[], Value]) -> Value:
+    """Return what a step comes to that cannot be gone on with: what is known of it, or what ``make`` gives."""
+    step = begin_step(name, *of)
+    if step.done is not None:
+        return step.done
+    value = make()
+    step.ended(value)
+    return value

@@ -271,7 +271,7 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
             "estimate": {"parameters": 36, "memory_bytes": 48466880, "work_flops": 2037600.0},
         },
         "Job": {**_LISTED, "spec": _RESOLVED},
-        "JobPage": {"items": [_LISTED], "next_cursor": None},
+        "JobPage": {"items": [_LISTED], "next_cursor": None, "left_out": 0},
         "Results": _RESULTS,
         "Diagnostics": _DIAGNOSTICS,
         "EvaluationResults": _EVALUATION_RESULTS,
@@ -367,7 +367,7 @@ EXAMPLES: Mapping[str, Json] = MappingProxyType(
         },
         "Dataset": DATASET,
         "DatasetPreview": PREVIEW,
-        "DatasetPage": {"items": [DATASET], "next_cursor": None},
+        "DatasetPage": {"items": [DATASET], "next_cursor": None, "left_out": 0},
         "Capabilities": {
             "version": VERSION,
             "kinds": {"train": {"type": "object"}},

@@ -36,7 +36,8 @@ class Leftovers:
                 if fence is None:
                     deleted = self._artifacts.delete_prefix(names.job_prefix(job_id))
                 else:
-                    deleted = self._artifacts.delete_folders(names.results_prefix(job_id), but=str(fence))
+                    deleted = self._artifacts.delete_prefix(names.checkpoints_prefix(job_id))
+                    deleted += self._artifacts.delete_folders(names.results_prefix(job_id), but=str(fence))
             except StorageError as failure:
                 LOG.warning("objects that are not needed are still there, to be deleted later: %s", failure)
                 break  # the others would fare no better; there is a next time

@@ -9,7 +9,6 @@ import redis
 from redis.exceptions import LockError
 
 from service.artifacts import ArtifactStore, StorageError
-from service.contract.names import checkpoints_prefix
 from service.datasets.datasets import Datasets
 from service.jobs.beside import name_stores, write_records
 from service.jobs.dispatch import Dispatcher
@@ -88,7 +87,6 @@ class Reconciler:
             if self._objects is not None:
                 write_records(self._store, self._objects)
             self._datasets.write_records()
-            self._delete_checkpoints()
             self._sweep()
         finally:
             try:
@@ -108,18 +106,6 @@ class Reconciler:
         if strays > self._strays:
             LOG.error("%d entries of queue and leases are set aside: no record fits them", strays)
         self._strays = strays
-
-    def _delete_checkpoints(self) -> None:
-        """Delete what attempts at jobs that have ended have left."""
-        if self._objects is None:
-            return
-        for job_id in self._store.abandoned():
-            try:
-                self._objects.delete_prefix(checkpoints_prefix(job_id))
-            except StorageError as failure:
-                LOG.warning("checkpoints of job %s cannot be deleted: %s", job_id, failure)
-                return
-            self._store.swept(job_id)
 
     def _name_stores(self) -> None:
         """Give the stores the id that workers wait for: one was away when this process started, or was lost."""

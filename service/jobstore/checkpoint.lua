@@ -3,5 +3,4 @@ local id, fence, checkpoints = unpack(ARGV)
 local held, status = holds(id, fence)
 if not held then return 'lost' end
 redis.call('HSET', JOB .. id, 'checkpoints', checkpoints)
-redis.call('SADD', CHECKPOINTED, id)
 return status == 'cancelling' and 'cancel_requested' or 'held'

@@ -79,10 +79,10 @@ local function move(id, to, now)
   end
   if ends(to) then
     redis.call('HSET', job, 'finished', text(now))
-    redis.call('HDEL', job, 'checkpoints')
     redis.call('ZADD', UNWRITTEN, text(now), id)
     local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
-    if attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
+    local kept = redis.call('HDEL', job, 'checkpoints') == 1
+    if kept or attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
   end
   revise(id, now)
   return true

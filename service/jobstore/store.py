@@ -239,14 +239,6 @@ class JobStore:
         kept = records.encode_checkpoints(checkpoints)
         return LeaseState(self._scripts["checkpoint"](args=[job_id, fence, kept]))
 
-    def abandoned(self) -> Sequence[str]:
-        """Return some of the jobs that have ended, or are gone, and whose checkpoints may still be there."""
-        return list(self._scripts["abandoned"](args=[]))
-
-    def swept(self, job_id: str) -> None:
-        """Note that a job has no checkpoints any more."""
-        self.redis.srem(keys.CHECKPOINTED, job_id)
-
     def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
 

@@ -8,7 +8,7 @@ local entries = redis.call('ZRANGE', UNSETTLED_JOBS, 0, ARGV[2] - 1, 'WITHSCORES
 for place = 1, #entries, 2 do
   local id, since = entries[place], tonumber(entries[place + 1])
   local status, fence = unpack(redis.call('HMGET', JOB .. id, 'status', 'fence'))
-  if status and next(LEGAL[status] or {}) == nil then
+  if status and ends(status) then
     found[#found + 1] = { id, status == 'succeeded' and fence or '0' }
   elseif not status and since <= lost then
     redis.call('ZADD', UNSETTLED_JOBS, 0, id)

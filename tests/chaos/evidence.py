@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import redis
 
+from service.contract import names
 from service.contract.job import JobStatus
 from service.contract.names import QUEUE
 from service.jobstore import keys
@@ -122,8 +123,10 @@ def lives(target: Target) -> Mapping[str, aof.Life] | str:
 def unreferenced(evidence: Evidence) -> list[str]:
     """Files that nothing refers to."""
     known = {ref["path"] for fields in evidence.records.values() for ref in json.loads(fields["artifacts"]).values()}
+    known |= {names.record_path(job_id) for job_id in evidence.records}
     for record in evidence.datasets:
         known |= {record[part]["path"] for part in ("object", "preview") if record.get(part)}
+        known.add(names.dataset_record_path(record["object"]["path"]))
     return [*sorted(set(evidence.objects) - known), *evidence.temporary]
 
 

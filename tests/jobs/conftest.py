@@ -12,6 +12,7 @@ from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
 from service.jobs.jobs import Jobs
 from service.jobs.plans import Planner
+from service.scratch import Scratch
 from tests.jobs.ended import Objects
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def objects(tmp_path: Path) -> Objects:
 
 
 @pytest.fixture
-def datasets(store: JobStore, objects: Objects) -> Datasets:
-    return Datasets(DatasetStore(store.redis), objects, LIMITS)
+def datasets(store: JobStore, objects: Objects, tmp_path: Path) -> Iterator[Datasets]:
+    scratch = Scratch(tmp_path)
+    yield Datasets(DatasetStore(store.redis), objects, LIMITS, scratch)
+    scratch.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from service.artifacts import ArtifactStore
 from service.contract import names
 from service.contract.job import ArtifactRef, JobStatus, Loss
-from service.contract.values.media_types import JSON, SAFETENSORS
+from service.contract.values.media_types import BYTES, JSON, SAFETENSORS
 from service.jobs.leftovers import Leftovers
 from service.jobstore import JobLate, JobStore, Unsettled, keys
 from tests.support.job_records import claimed, expire_lease, new_job
@@ -67,6 +67,22 @@ def test_a_job_that_succeeds_at_once_is_not_looked_through(store: JobStore, arti
     claim = claimed(store)
     results = {names.RESULTS: write(artifacts, claim.record.id, claim.fence)}
     store.finish(claim.record.id, claim.fence, JobStatus.SUCCEEDED, artifacts=results)
+    assert announced(store) == 0
+
+
+def test_checkpoints_go_when_the_job_has_ended(
+    store: JobStore, artifacts: ArtifactStore, leftovers: Leftovers, tmp_path: Path
+) -> None:
+    claim = claimed(store)
+    job_id, fence = claim.record.id, claim.fence
+    checkpoint = artifacts.put(names.checkpoint_path(job_id, fence, "1"), b"what is known", BYTES)
+    store.keep_checkpoints(job_id, fence, [checkpoint])
+    assert leftovers.sweep() == 0
+    assert files(tmp_path) == {checkpoint.path}
+    kept = write(artifacts, job_id, fence)
+    store.finish(job_id, fence, JobStatus.SUCCEEDED, artifacts={names.RESULTS: kept})
+    assert leftovers.sweep() == 1
+    assert files(tmp_path) == {kept.path}
     assert announced(store) == 0
 
 

@@ -11,13 +11,15 @@ import pytest
 
 from service.artifacts import ArtifactStore
 from service.config import Settings
-from service.contract.job import JobStatus
-from service.jobstore import JobStore, check_together, connect
+from service.contract.job import JobError, JobStatus
+from service.jobs.leftovers import Leftovers
+from service.jobstore import JobStore, check_together, connect, keys
 from tests.support.job_records import expire_lease, submit
 from tests.support.service import ROOT, SLOW, slow_job
 from worker import station as module
 from worker.station import Station
 
+ERROR = JobError(code="internal_error", detail="…", retryable=False, origin="system")
 NOWHERE = "tests.support.no_such_module:execute"
 MENDED = """
 import pathlib
@@ -150,14 +152,18 @@ def test_what_a_superseded_attempt_wrote_goes(redis_url: str, store: JobStore, t
         expire_lease(store, job.id)
         store.reconcile()
         claim = store.claim("another")
-        taken.append(0 if claim is None else claim.fence)
+        assert claim is not None
+        store.finish(job.id, claim.fence, JobStatus.FAILED, error=ERROR)
+        taken.append(Leftovers(store.redis, ArtifactStore(tmp_path / "artifacts")).sweep())
 
     with opened(redis_url, tmp_path, SLOW, []) as station:
         another = threading.Thread(target=supersede)
         another.start()
         station.take()
         another.join()
-    assert taken == [2]
+    assert taken == [0]
+    assert store.redis.zrange(keys.UNSETTLED_JOBS, 0, -1) == [job.id]
+    Leftovers(store.redis, ArtifactStore(tmp_path / "artifacts")).sweep()
     assert [path for path in (tmp_path / "artifacts" / "jobs").rglob("*") if path.is_file()] == []
 
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import kept
 from deeplimit.mathematics.kernels.tableau import RK4
 from deeplimit.mathematics.minimise import Budget, HistoryRow, Observer, Solution, minimise
 from deeplimit.mathematics.minimise.carried_inverse import KnownCurvature, inverse_hessian_of
@@ -202,7 +204,8 @@ def fit_continuum(
         found = minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor, inverse=inverse, other=other)
         solution = merged.add(found)
         near, other = KnownCurvature(flow, found.inverse), None
-        step_error, basis_error = _discretisation_errors(flow, solution)
+        errors = kept("discretisation errors", [solution.u], partial(_discretisation_errors, flow, solution))
+        step_error, basis_error = errors
         fit = ContinuumFit(flow, flow.parameters(solution.u), solution, step_error, basis_error)
         target = options.tolerance * _scale(solution)
         if fit.error <= target:

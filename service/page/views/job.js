@@ -31,7 +31,7 @@ export async function jobView({ body, say, route, signal }) {
     badge.className = `badge ${job.status}`;
     badge.textContent = STATUS[job.status] ?? job.status;
     facts.textContent = factsOf(job);
-    if (before !== null && before !== job.status) announce(`${nameOf(job)} is ${STATUS[job.status]}`);
+    if (before !== null && before !== job.status) announce(`${nameOf(job)} is ${STATUS[job.status] ?? job.status}`);
     if (before === null || before !== job.status) {
       showActions(actions, job, trouble, signal);
       clear(specification).append(specificationPart(job));
@@ -68,7 +68,7 @@ function showActions(place, job, trouble, signal) {
   };
   const stillHere = place.contains(document.activeElement);
   clear(place);
-  if (!job.done && job.status !== "cancelling") {
+  if (job.links.cancel && job.status !== "cancelling") {
     place.append(button("Cancel", attempt(() => post(`v1/jobs/${job.id}/cancel`, undefined, { signal })), { class: "danger" }));
   }
   place.append(el("a", { class: "button", href: withQuery("#/new", { from: job.id }) }, "New study like this"));

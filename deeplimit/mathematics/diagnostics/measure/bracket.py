@@ -21,6 +21,7 @@ from deeplimit.mathematics.diagnostics.errors import Errors
 from deeplimit.mathematics.diagnostics.measure.error_budget import ErrorBudget, with_orders
 from deeplimit.mathematics.diagnostics.measure.orders import Observation, too_noisy
 from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
+from deeplimit.mathematics.journal import Value, kept
 from deeplimit.mathematics.minimise.certificate import Certificate
 from deeplimit.mathematics.minimise.solution import gradient_norm, rounding
 from deeplimit.mathematics.model.coordinates import LegendreIncrements, PiecewiseLinearIncrements
@@ -178,6 +179,18 @@ def _beyond(fit: ContinuumFit, point: BranchPoint, v: Tensor) -> list[tuple[floa
 
 
 def _integrated(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
+    """Return E_∞ of a depth's lift and its errors, from the journal where it has them."""
+    subject.network_correction(point)  # a step of its own, which this one takes
+
+    def made() -> Value:
+        objective, errors = _along_cells(subject, point)
+        return [objective, dict(vars(errors))]
+
+    objective, errors = kept("lift", [point.solution.u, subject.limit.solution.u], made)
+    return objective, Errors(**errors)
+
+
+def _along_cells(subject: Subject, point: BranchPoint) -> tuple[float, Errors]:
     """Return E_∞ of a depth's lift and its errors by steps along its cells: the lift has kinks at the nodes only.
 
     The steps are as many as it takes, but no more than the limit's, or two a layer.
