@@ -16,7 +16,7 @@ SEEDS: Final = (1, 2, 3, 4, 5)
 JOBS: Final = 200
 FAULTS_A_SEED: Final = 30
 FULL_S: Final = 240.0
-CONTROL_S: Final = 45.0
+CONTROL_S: Final = 60.0
 
 
 def main() -> int:

@@ -88,7 +88,7 @@ class Client:
     def _submit(self, http: httpx.Client) -> None:
         (behaviour,) = self.random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))
         long = behaviour is Behaviour.KEEPING or self.random.random() < self.long
-        seconds = self.random.uniform(1.5, 4.0) if long else self.random.uniform(0.02, 0.4)
+        seconds = self.random.uniform(1.5, 5.0) if long else self.random.uniform(0.02, 0.4)
         body = slow_job(seconds=seconds, behaviour=behaviour)
         fails = FAILURES.get(behaviour)
         draw = self.random.random()

@@ -1,15 +1,18 @@
 """The executor that keeps checkpoints goes on from the newest whole one, so that a torn one costs what lies between."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from service.artifacts import ArtifactStore
-from service.contract.job import ArtifactRef, Progress
 from tests.support import slow_executor
 from tests.support.service import slow_job
 from tests.support.slow_executor import KEEP_STEPS, Behaviour
 from worker.executor import JobInput, Keeping
+
+if TYPE_CHECKING:
+    from service.contract.job import ArtifactRef, Progress
 
 
 @pytest.mark.parametrize(("torn", "begun"), [(0, 2 * KEEP_STEPS), (1, KEEP_STEPS), (2, 0)])

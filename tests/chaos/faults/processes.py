@@ -71,7 +71,7 @@ def stall(target: Target, random: Random) -> None:
     """Stop a process that runs tasks until its lease has run out, and wake it when its job may be another's."""
     pid = one(target, random, "pool")
     send(target, signal.SIGSTOP, pid)
-    pause(random.uniform(1.1, 1.8) * LEASE_S)  # as long as the fault is to last
+    pause(random.uniform(1.4, 2.4) * LEASE_S)  # as long as the fault is to last
     send(target, signal.SIGCONT, pid)
 
 
