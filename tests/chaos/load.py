@@ -20,7 +20,8 @@ TIMEOUT_S: Final = 8.0
 MOST_OPEN: Final = 8
 """Jobs of one client that are under way; it waits for some of them before it submits another."""
 BEHAVIOURS: Final = {
-    Behaviour.POLITE: 80,
+    Behaviour.POLITE: 65,
+    Behaviour.KEEPING: 15,
     Behaviour.DEAF: 4,
     Behaviour.SILENT: 4,
     Behaviour.LARGE: 4,
@@ -86,7 +87,8 @@ class Client:
 
     def _submit(self, http: httpx.Client) -> None:
         (behaviour,) = self.random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))
-        seconds = self.random.uniform(1.5, 5.0) if self.random.random() < self.long else self.random.uniform(0.02, 0.4)
+        long = behaviour is Behaviour.KEEPING or self.random.random() < self.long
+        seconds = self.random.uniform(1.5, 5.0) if long else self.random.uniform(0.02, 0.4)
         body = slow_job(seconds=seconds, behaviour=behaviour)
         fails = FAILURES.get(behaviour)
         draw = self.random.random()

@@ -3,14 +3,17 @@
 ``training.max_iterations`` is the number of steps of 10 ms; ``training.seed`` says how it behaves.
 """
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 
+from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError
 from service.contract.job import Progress
 from service.contract.names import RESULTS
 from service.contract.values.media_types import JSON
@@ -18,6 +21,7 @@ from worker.executor import JobInput, Outcome, Stopped, UserError
 
 STEP_S = 0.01
 LARGE_BYTES = 2**20
+KEEP_STEPS = 20
 NOTHING = {
     "models": [],
     "diagnostics": {
@@ -40,6 +44,7 @@ class Behaviour(IntEnum):
     HUNG = 5  # deaf, and holds the interpreter's lock against SIGTERM's handler
     SILENT = 6  # reports nothing until its last step
     LARGE = 7  # leaves results of LARGE_BYTES
+    KEEPING = 8  # keeps a checkpoint every KEEP_STEPS, and goes on from the newest that is whole
 
 
 def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Outcome:
@@ -48,12 +53,16 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
     sys.stdout.write("a library that prints\n")
     if behaviour is Behaviour.HUNG:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for step in range(1, steps + 1):
+    kept = deque(job.checkpoints, maxlen=2)
+    for step in range(_begin(job) + 1, steps + 1):
         time.sleep(STEP_S)
+        if behaviour is Behaviour.KEEPING and step % KEEP_STEPS == 0:
+            kept.appendleft(job.checkpoint(str(step), json.dumps({"step": step}).encode()))
+            job.keeping.commit(list(kept))
         if behaviour is Behaviour.SILENT and step < steps:
             continue
         report(Progress(phase="discrete", model="discrete-8", fraction=step / steps, objective=1.0 / step))
-        if behaviour is Behaviour.POLITE and should_stop():
+        if behaviour in {Behaviour.POLITE, Behaviour.KEEPING} and should_stop():
             raise Stopped
     if behaviour is Behaviour.DYING:
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -63,3 +72,12 @@ def execute(job: JobInput, report: Callable[[Progress], None], should_stop: Call
         raise UserError("nothing_usable", "Every depth diverged.")
     results = json.dumps(NOTHING).encode().ljust(LARGE_BYTES if behaviour is Behaviour.LARGE else 0)
     return Outcome({RESULTS: job.write(RESULTS, results, JSON)})
+
+
+def _begin(job: JobInput) -> int:
+    """Return the step that an earlier attempt came to."""
+    for reference in job.checkpoints:
+        with contextlib.suppress(ArtifactCorruptError, ArtifactNotFoundError):
+            step: int = json.loads(job.artifacts.get(reference))["step"]
+            return step
+    return 0

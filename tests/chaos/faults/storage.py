@@ -1,11 +1,14 @@
 """Disks that are full or read-only for a while."""
 
 import contextlib
+import os
 import resource
+import signal
 import subprocess
 from pathlib import Path
 from random import Random
 
+from tests.chaos.faults.processes import send
 from tests.chaos.faults.registry import MissedError, fault
 from tests.chaos.target import Target
 from tests.support.faults.disk import read_only
@@ -89,6 +92,22 @@ def objects_read_only(target: Target, random: Random) -> None:
         pause(_seconds(random))  # as long as the fault is to last
     finally:
         read_only(disk, ro=False)
+
+
+@fault("torn-checkpoint")
+def tear_checkpoint(target: Target, _random: Random) -> None:
+    """Cut the newest checkpoint of a job in half, and kill its worker, so that another attempt goes on from it."""
+    for _ in range(200):
+        written = [path for path in target.objects.glob("jobs/*/checkpoints/*") if "#" not in path.name]
+        if written:
+            break
+        pause(0.05)  # until a job keeps one
+    else:
+        raise MissedError("no job keeps checkpoints")
+    newest = max(written, key=lambda path: path.stat().st_mtime)
+    os.truncate(newest, newest.stat().st_size // 2)
+    target.journal.write("chaos", "torn", checkpoint=str(newest))
+    send(target, signal.SIGKILL, *target.pids("pool"))
 
 
 def give_back(target: Target) -> None:
