@@ -17,7 +17,7 @@ class Control:
     patch: str
     faults: tuple[str, ...]
     rules: frozenset[str]
-    long: float = 0.1
+    long: float = 0.05
     settle_s: float = 20.0
     drain_s: float = 60.0
 

@@ -22,9 +22,9 @@ from tests.chaos.target import Target
 from tests.support.service import pause
 
 NO_OBJECT: Final = {"store-id", "ready"}
-NOT_LEFT: Final = re.compile(r"/scratch/\w+/lock$|/tmp/deeplimit-upload-")
-"""Temporary files that are no leftovers: one of a process that lives, and those of uploads, which nobody sweeps."""
-PLACES: Final = (keys.QUEUED, keys.DEFERRED, keys.LEASES, keys.UNSETTLED, keys.UNSETTLED_JOBS)
+OF_THE_LIVING: Final = re.compile(r"/scratch/\w+/lock$")
+"""What a process holds locked while it lives."""
+PLACES: Final = (keys.QUEUED, keys.DEFERRED, keys.LEASES, keys.UNSETTLED, keys.UNSETTLED_JOBS, keys.UNWRITTEN)
 STRAYS: Final = tuple(keys.STRAYS + place for place in ("queue", "deferred", "leases"))
 Fields = Mapping[str, str]
 
@@ -146,7 +146,7 @@ def _entries(valkey: redis.Redis, index: str) -> list[str]:
 def _temporary(target: Target) -> list[str]:
     folders = (target.temporary, target.data / "scratch")
     paths = (str(path) for folder in folders for path in folder.rglob("*") if path.is_file())
-    return [path for path in paths if not NOT_LEFT.search(path)]
+    return [path for path in paths if not OF_THE_LIVING.search(path)]
 
 
 def _files(folder: Path) -> dict[str, tuple[str, int]]:

@@ -20,8 +20,8 @@ TIMEOUT_S: Final = 8.0
 MOST_OPEN: Final = 8
 """Jobs of one client that are under way; it waits for some of them before it submits another."""
 BEHAVIOURS: Final = {
-    Behaviour.POLITE: 65,
-    Behaviour.KEEPING: 15,
+    Behaviour.POLITE: 74,
+    Behaviour.KEEPING: 6,
     Behaviour.DEAF: 4,
     Behaviour.SILENT: 4,
     Behaviour.LARGE: 4,
@@ -55,7 +55,7 @@ class Client:
     address: str
     random: Random
     journal: Journal
-    long: float = 0.1
+    long: float = 0.05
     stopping: threading.Event = field(default_factory=threading.Event)
     _open: list[str] = field(default_factory=list)
     _done: list[str] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Client:
     def _submit(self, http: httpx.Client) -> None:
         (behaviour,) = self.random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))
         long = behaviour is Behaviour.KEEPING or self.random.random() < self.long
-        seconds = self.random.uniform(1.5, 5.0) if long else self.random.uniform(0.02, 0.4)
+        seconds = self.random.uniform(1.5, 4.0) if long else self.random.uniform(0.02, 0.4)
         body = slow_job(seconds=seconds, behaviour=behaviour)
         fails = FAILURES.get(behaviour)
         draw = self.random.random()

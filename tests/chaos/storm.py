@@ -57,7 +57,7 @@ class Plan:
     seconds: float
     faults: tuple[str, ...] = ()
     patches: tuple[str, ...] = ()
-    long: float = 0.1
+    long: float = 0.05
     settle_s: float = 2.0
     drain_s: float = 150.0
     clear_s: float = 60.0
