@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 ARGS ?=
-# Tests run in as many processes as there are cores, four at most; a file stays in one, whose fixtures it shares.
+# Tests run in one process more than there are cores, four at most; a file stays in one, whose fixtures it shares.
 SPREAD = -n auto --maxprocesses 4 --dist loadfile
 
 # Stamps: what was installed, as of these two files. Installing for development or benchmarks covers the worker as well.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 JOB: Mapping[str, Any] = {
     "data": {"source": "builtin", "name": "digits"},
     "discrete": {"depths": [4, 8]},
+    "continuum": None,
     "training": {"starts": 2},
 }
 QUICK: Mapping[str, Any] = {

@@ -18,6 +18,11 @@ from tests.support.service import Service, running_valkey
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: many tests wait for processes that they have started."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the fused kernel before the first test, if that has not been done here: or it would turn up halfway."""
     of_xdist = hasattr(session.config, "workerinput")

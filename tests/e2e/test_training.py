@@ -120,10 +120,6 @@ def test_a_running_fit_is_cancelled_within_two_seconds(training: Service) -> Non
     training.wait_for(job_id, "cancelled", within=2)
 
 
-def kill_the_trainer(training: Service) -> None:
-    os.kill(training.pid_of("worker.trainer"), signal.SIGKILL)
-
-
 def kill_the_worker(training: Service) -> None:
     trainer = training.pid_of("worker.trainer")
     os.killpg(training.pid_of("-m worker.start"), signal.SIGKILL)
@@ -140,7 +136,7 @@ def kill_valkey(training: Service) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "attempts"),
-    [(kill_the_trainer, {2}), (kill_the_worker, {2}), (kill_the_api, {1}), (kill_valkey, {1, 2})],
+    [(kill_the_worker, {2}), (kill_the_api, {1}), (kill_valkey, {1, 2})],
 )
 def test_a_fit_is_finished_in_spite_of_a_death(
     training: Service, fault: Callable[[Service], None], attempts: set[int]

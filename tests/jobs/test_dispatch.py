@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.artifacts import ArtifactStore
-from service.contract.job import JobStatus, Loss
-from service.contract.names import QUEUE, checkpoint_path, results_path
+from service.contract.names import QUEUE
 from service.contract.values.limits import LIMITS
 from service.datasets.datasets import Datasets
 from service.datasets.store import DatasetStore
@@ -180,28 +179,4 @@ def test_a_broker_that_hangs_is_given_up(store: JobStore) -> None:
 def test_a_broker_that_is_away_is_no_error(store: JobStore) -> None:
     dispatcher = Dispatcher("redis://127.0.0.1:1/0", store.redis)
     assert not dispatcher.send()
-    dispatcher.close()
-
-
-def test_checkpoints_are_deleted_once_the_job_has_ended_and_not_before(
-    redis_url: str, store: JobStore, datasets: Datasets, tmp_path: Path
-) -> None:
-    objects, dispatcher = ArtifactStore(tmp_path / "objects"), Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets, objects=objects)
-    ended, cancelled, running = (claimed(store) for _ in range(3))
-    refs = {}
-    for claim in (ended, cancelled, running):
-        job_id = claim.record.id
-        refs[job_id] = objects.put(checkpoint_path(job_id, claim.fence, "0"), b"so far", "")
-        objects.put(results_path(job_id, claim.fence), b"{}", "")
-        store.keep_checkpoints(job_id, claim.fence, [refs[job_id]])
-    store.finish(ended.record.id, ended.fence, JobStatus.SUCCEEDED)
-    store.requeue(cancelled.record.id, cancelled.fence, Loss.RETURNED, "…")
-    store.request_cancel(cancelled.record.id)
-    assert reconciler.once()
-    paths = {entry["path"] for batch in objects._store.list("jobs/") for entry in batch}
-    kept = {refs[running.record.id].path}
-    assert paths == kept | {results_path(claim.record.id, claim.fence) for claim in (ended, cancelled, running)}
-    assert store.redis.smembers(keys.CHECKPOINTED) == {running.record.id}
-    assert store.redis.hexists(keys.JOB + ended.record.id, "checkpoints") == 0
     dispatcher.close()

@@ -84,6 +84,7 @@ def test_checkpoints_go_when_the_job_has_ended(
     assert leftovers.sweep() == 1
     assert files(tmp_path) == {kept.path}
     assert announced(store) == 0
+    assert not store.redis.hexists(keys.JOB + job_id, "checkpoints")
 
 
 def test_a_job_without_results_keeps_what_it_was_given_and_no_more(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from safetensors.numpy import load
 
-from service.artifacts import ArtifactStore
+from service.artifacts import ArtifactStore, StorageError
 from service.contract import names
 from service.contract.job import JobStatus
 from service.contract.values.errors import ErrorCode, SpecInvalidError
@@ -23,6 +24,7 @@ from service.jobs.planning.prepared import prepare
 from service.jobs.plans import Planner
 from service.scratch import Scratch
 from tests.support.api import HandWorker
+from tests.support.faults.disk import full_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +96,14 @@ def test_large_fixed_arrays_are_objects_of_the_job_and_of_its_evaluations(
     assert (shown["K"]["shape"], shown["c"]) == ([9, 9], [0.5, 1])
     arrays = load(artifacts.get(record.artifacts[names.FIXED]))
     assert {name: array.tolist() for name, array in arrays.items()} == {"K": K}
+
+
+def test_a_device_is_not_said_to_be_missing_while_workers_cannot_store(planner: Planner) -> None:
+    body = train(training={"device": "cuda"})
+    with full_for(os.getpid()), pytest.raises(StorageError):
+        planner.prepare(body)
+    with pytest.raises(SpecInvalidError, match="no worker has a CUDA device"):
+        planner.prepare(body)
 
 
 HOSTILE = {

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from service.jobstore import connect
-from service.runtime.valkey import LONGEST_SOCKET, ValkeyError, ValkeyServer
+from service.runtime.valkey import LONGEST_SOCKET, SHORT, ValkeyError, ValkeyServer
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
@@ -54,6 +54,25 @@ def test_a_directory_that_was_open_is_closed(tmp_path: Path) -> None:
     server = ValkeyServer.prepare(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o700
     assert server.socket.parent == tmp_path
+
+
+def test_the_place_of_a_socket_whose_server_was_killed_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    directory = tmp_path / ("a" * 60) / ("b" * 60)
+    killed = ValkeyServer.prepare(directory)
+    killed.socket.touch()
+    following = ValkeyServer.prepare(directory)
+    assert not killed.socket.parent.exists()
+    assert following.socket.parent.is_dir()
+    following.tidy()
+
+
+def test_a_directory_that_is_called_like_such_a_place_is_not_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    server = ValkeyServer.prepare(tmp_path / f"{SHORT}data")
+    ValkeyServer.prepare(server.directory)
+    assert server.directory.is_dir()
 
 
 def test_a_path_too_long_for_a_socket_is_left_for_a_short_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.memory import LOOSE, specification
 from service.contract.train.resolve import resolve_train
 from tests.support.faults.disk import full_for
 from tests.support.service import ROOT, pause
+from worker import trainer_process as module
 from worker.trainer_process import Died, Event, Said, TrainerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and bounds the address space")
@@ -124,3 +126,17 @@ def test_results_that_do_not_fit_leave_nothing_and_their_size_is_said(
     assert isinstance(answer, Said)
     assert answer.message == {"type": "unstored", "bytes": 14000}
     assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
+
+
+def test_one_that_takes_no_orders_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TAKEN_S", 0.1)
+    events: SimpleQueue[Event] = SimpleQueue()
+    with TrainerProcess("tests.support.slow_executor:execute", events.put) as trainer:
+        ready = events.get(timeout=60)
+        assert isinstance(ready, Said), ready
+        os.kill(trainer.pid, signal.SIGSTOP)
+        trainer.say({"type": "run", "job_id": "long", "fence": 1, "spec": "x" * 2**20, "given": {}})  # no pipe holds it
+        died = events.get(timeout=30)
+        assert isinstance(died, Died), died
+        assert died.returncode == -signal.SIGKILL
+        trainer.dismiss()

@@ -71,6 +71,13 @@ class JobJournal:
         What must be the same for steps to be the same to the last bit: versions, kernel, threads.
     clock
         In seconds.
+
+    Attributes
+    ----------
+    recalled
+        Steps that were known from earlier attempts, or begun there.
+    spent
+        Seconds of the processor that checkpoints have taken.
     """
 
     def __init__(
@@ -91,6 +98,7 @@ class JobJournal:
         self._writer: threading.Thread | None = None
         self._full = False
         self.recalled = 0
+        self.spent = 0.0
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -141,6 +149,7 @@ class JobJournal:
         """Wait for the checkpoint that is being written."""
         if self._writer is not None:
             self._writer.join()
+            LOG.info("job %s: %d checkpoints took %.2f s", self._job.job_id, self._written, self.spent)
 
     def _write_if_due(self) -> None:
         if self._clock() >= self._due and (self._writer is None or not self._writer.is_alive()):
@@ -185,6 +194,7 @@ class JobJournal:
             LOG.warning("job %s: its checkpoint was not written: %s", self._job.job_id, failure)
         self._unwritten = new
         spent += time.thread_time() - begun
+        self.spent += spent
         self._due = self._clock() + max(self._job.keeping.every_s, spent / SHARE)
 
 

@@ -74,6 +74,8 @@ class PatientProtocol(H11Protocol):
         """Wait for the next request."""
         super().on_response_complete()
         self._idle_since = self.loop.time()
+        if self.conn.trailing_data[0]:  # the next request came behind the last one, and as yet in part
+            self._unset_keepalive_if_required()
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:

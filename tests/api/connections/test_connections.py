@@ -75,6 +75,14 @@ def test_headers_that_break_off_are_answered_408(address: tuple[str, int], befor
     assert b'"code":"request_timeout"' in body
 
 
+def test_half_a_request_behind_another_is_answered_408(address: tuple[str, int]) -> None:
+    with connected(address) as connection:
+        connection.sendall(REQUEST + b"\r\n" + REQUEST)
+        answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 408" in answer
+
+
 def test_a_body_that_trickles_is_not_waited_for(address: tuple[str, int]) -> None:
     with connected(address) as connection:
         connection.sendall(UPLOAD)

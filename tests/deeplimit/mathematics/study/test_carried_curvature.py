@@ -79,7 +79,8 @@ PROBLEMS = {
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_it_is_never_more_work_than_without_and_the_same_minimum(name: str) -> None:
-    problem, depths = PROBLEMS[name], (4, 8, 16, 32)
+    problem = PROBLEMS[name]
+    depths = (4, 8, 16) if name == "two_layer" else (4, 8, 16, 32)  # whose plain minimisations take thousands of steps
     with_it = run_study(problem, depths, None, ONE_START)
     without = run_study(problem, depths, None, replace(ONE_START, carry_curvature=False))
     assert equivalents(with_it) <= equivalents(without)
