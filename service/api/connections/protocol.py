@@ -78,6 +78,11 @@ class PatientProtocol(H11Protocol):
             self._unset_keepalive_if_required()
         self._look()
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which say no more
+        """Refuse what cannot be read as a request in the form of every other refusal."""
+        detail = "This is no HTTP/1.1 request that can be read; its first line and headers may be 64 KiB long together."
+        self._refuse(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, detail)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._await(None)

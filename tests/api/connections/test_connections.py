@@ -75,6 +75,20 @@ def test_headers_that_break_off_are_answered_408(address: tuple[str, int], befor
     assert b'"code":"request_timeout"' in body
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [b"\x16\x03\x01 hello\r\n\r\n", b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n"],
+    ids=["TLS", "long"],
+)
+def test_what_is_no_request_is_refused_like_all_else(address: tuple[str, int], request_line: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(request_line)
+        head, _, body = rest(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in head
+    assert b'"code":"invalid_request"' in body
+
+
 def test_half_a_request_behind_another_is_answered_408(address: tuple[str, int]) -> None:
     with connected(address) as connection:
         connection.sendall(REQUEST + b"\r\n" + REQUEST)
