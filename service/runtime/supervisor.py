@@ -52,7 +52,7 @@ WORKERS, API, VALKEY = range(3)
 _OURS: Final = frozenset({"artifacts", "serve.lock", "valkey"})
 """What a data directory of a service holds."""
 
-STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0, VALKEY: 2.0}
+STOP_WITHIN: Final = {WORKERS: 5.0, API: 3.0, VALKEY: 2.0}
 
 
 class ServeError(Exception):
