@@ -48,7 +48,7 @@ BACKLOG: Final = 2048
 WORKERS, API = range(2)
 """Ranks: the order in which they are stopped; Valkey comes last."""
 
-STOP_WITHIN: Final = {WORKERS: 4.0, API: 3.0}
+STOP_WITHIN: Final = {WORKERS: 5.0, API: 3.0}
 
 
 def serve(settings: Settings) -> int:

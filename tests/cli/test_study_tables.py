@@ -74,6 +74,14 @@ def test_without_a_continuum_the_columns_that_need_it_are_left_out() -> None:
     assert "E_∞ = 0.070097049 ± 1.7e-05  Richardson" in text
 
 
+def test_a_part_that_is_withheld_is_said_and_nothing_else_of_it() -> None:
+    found = results()
+    parts = ("minima", "minimisers", "states", "lift", "classification", "depth_advice")
+    found["diagnostics"] |= dict.fromkeys(parts) | {"withheld": dict.fromkeys(parts, "no time was left")}
+    lines = printed(found, terminal=True)
+    assert all(f"{part} withheld: no time was left" in lines for part in parts)
+
+
 def test_what_is_withheld_or_fails_is_said() -> None:
     found = results()
     diagnostics = found["diagnostics"]

@@ -84,6 +84,17 @@ def test_a_study_answers_in_words(sources: Mapping[str, Source]) -> None:
     assert "docs/mathematics.md#words" in text
 
 
+def test_a_part_that_is_withheld_has_its_reason(sources: Mapping[str, Source]) -> None:
+    parts = ("minima", "minimisers", "states", "predictions", "recovery", "lift", "certificates", "regularity")
+    found = dict.fromkeys((*parts, "classification", "depth_advice", "independent_check", "euler_lagrange"))
+
+    results = json.loads(sources["train"].results)
+    results["diagnostics"] |= found | {"withheld": dict.fromkeys(found, "no time was left")}
+    text = Text(render(altered(sources["train"], results=results))).text
+    assert "Values that are withheld" in text
+    assert text.count("no time was left") == len(found)
+
+
 def test_a_gap_that_is_withheld_has_its_reason_below_the_table(sources: Mapping[str, Source]) -> None:
     results = json.loads(sources["train"].results)
     row = results["diagnostics"]["minima"]["depths"][0]
