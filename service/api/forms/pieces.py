@@ -32,11 +32,12 @@ _DTYPES: Final[Mapping[str, str]] = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Content with its digest and its bytes, and what reads it, once."""
+    """Content with its digest and its bytes, what reads it, once, and what gives it up where nobody does."""
 
     sha256: str
     size: int
     read: Callable[[], Iterator[bytes]]
+    give_up: Callable[[], None] = lambda: None
 
 
 def of_bytes(content: bytes) -> Pieces:
@@ -69,7 +70,7 @@ def of_open(file: IO[bytes]) -> Pieces:
     while part := file.read(PIECE):
         digest.update(part)
     file.seek(0)
-    return Pieces(digest.hexdigest(), size, lambda: _read_once(file))
+    return Pieces(digest.hexdigest(), size, lambda: _read_once(file), file.close)
 
 
 def _read_once(file: IO[bytes]) -> Iterator[bytes]:

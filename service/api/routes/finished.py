@@ -51,6 +51,7 @@ class Finished:
             compress = takes_gzip(self.accept_encoding)
         sent["ETag"] = f'"{tag}-gzip"' if compress else f'"{tag}"'  # a strong tag is of the bytes on the wire
         if matches(self.if_none_match, sent["ETag"]):
+            pieces.give_up()
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
         if compress:
             sent["Content-Encoding"] = "gzip"

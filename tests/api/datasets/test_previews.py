@@ -72,7 +72,7 @@ def test_a_preview_goes_with_its_data_set(api: httpx.Client, artifacts: Artifact
     choice = CHOICE | {"targets": "island"}  # content that no other test has
     found = upload(api, penguins.raw(), **choice).json()
     assert upload(api, penguins.raw(), **choice).status_code == 200
-    assert kept(artifacts, found["id"]) == [".preview.json", ".safetensors"]
+    assert kept(artifacts, found["id"]) == [".preview.json", ".record.json", ".safetensors"]
     assert api.get(found["links"]["preview"]).status_code == 200
     assert api.delete(found["links"]["self"]).status_code == 204
     assert kept(artifacts, found["id"]) == []
