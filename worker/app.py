@@ -5,6 +5,7 @@ import importlib
 import logging
 import os
 import signal
+import threading
 from types import FrameType, ModuleType
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from kombu import Queue
 
 from service.config import Settings
 from service.contract.names import QUEUE
-from service.jobstore import broker_url
+from service.jobstore import broker_url, release, worker_prefix
 
 LOG = logging.getLogger(__name__)
 
@@ -77,7 +78,9 @@ class Pulse(_EachPulse):
 class PoolWatch(_EachPulse):
     """Kills a process that runs tasks and gives no sign of life any more: Celery starts another.
 
-    Pulses are counted and not seconds, so that nothing is held against it where this process itself was stopped.
+    What one that died held is free at once: the one that comes after it takes its time to start, and another worker may
+    have nothing to do. Pulses are counted and not seconds, so that nothing is held against it where this process itself
+    was stopped.
     """
 
     def __init__(self, consumer: Consumer, **options: Any) -> None:
@@ -89,9 +92,12 @@ class PoolWatch(_EachPulse):
 
     def beat(self, consumer: Consumer) -> None:
         """Count one more pulse without a sign."""
-        del consumer
         pid = next((child.pid for child in billiard.active_children()), None)
         if pid != self._pid:
+            if self._pid is not None:
+                conf = consumer.app.conf
+                dead = worker_prefix(conf.worker_name, self._pid)
+                threading.Thread(target=release, args=(conf.redis_url, dead), name="release").start()  # it may wait
             self._pid, self._silent, self._most = pid, 0, START_PULSES
         self._silent += 1
         if pid is not None and self._silent > self._most:
@@ -141,6 +147,8 @@ def create_app(settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
     )
+    app.conf.redis_url = settings.redis_url or DEFAULT_REDIS_URL
+    app.conf.worker_name = settings.worker_name
     app.steps["consumer"].add(PoolWatch)
     if settings.pulse_fd is not None:
         app.conf.pulse_fd = settings.pulse_fd

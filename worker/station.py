@@ -25,6 +25,7 @@ from service.jobstore import (
     Unsettled,
     check_together,
     connect,
+    worker_prefix,
 )
 from worker.supervision import Attempt, End
 from worker.trainer_process import Announced, Died, Event, Said, StopAsked, TrainerProcess
@@ -57,7 +58,7 @@ class Station:
         self._give_up = give_up
         self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_crashes=settings.max_crashes)
         self._name = settings.worker_name
-        self._id = f"{self._name or socket.gethostname()}/{os.getpid()}-{secrets.token_hex(3)}"
+        self._id = worker_prefix(self._name, os.getpid()) + secrets.token_hex(3)
         self._together = False
         self._artifacts = ArtifactStore.of(settings)
         self._unready = False

@@ -27,8 +27,9 @@ from service.jobstore.identity import StoresApartError, StoresUnnamedError, chec
 from service.jobstore.listing import JobQuery
 from service.jobstore.pages import Page
 from service.jobstore.records import KeptJob
-from service.jobstore.store import Claim, JobStore, LeaseState, ReconcileReport
+from service.jobstore.store import Claim, JobStore, LeaseState, ReconcileReport, release
 from service.jobstore.unsettled import Unsettled
+from service.jobstore.workers import worker_prefix
 
 __all__ = [
     "Claim",
@@ -58,4 +59,6 @@ __all__ = [
     "check_together",
     "connect",
     "connect_in_loop",
+    "release",
+    "worker_prefix",
 ]

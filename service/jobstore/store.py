@@ -17,7 +17,7 @@ from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, Lo
 from service.contract.names import QUEUE
 from service.jobstore import keys, records
 from service.jobstore.calls import Calls, refuse
-from service.jobstore.connection import ANSWER_S
+from service.jobstore.connection import ANSWER_S, connect
 from service.jobstore.endings import Endings
 from service.jobstore.errors import RecordNotUnderstood, StaleFence
 from service.jobstore.listing import JobQuery, list_jobs
@@ -377,3 +377,15 @@ def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def release(redis_url: str, holder: str) -> None:
+    """Free at once what the workers held whose ids begin like this: they are dead. It is no error if that fails."""
+    with connect(redis_url) as client:
+        try:
+            released = JobStore(client).release(holder)
+        except redis.RedisError as failure:
+            LOG.warning("Redis cannot be reached, leases run out by themselves: %s", failure)
+        else:
+            if released:
+                LOG.warning("%d jobs of a dead worker wait again", released)

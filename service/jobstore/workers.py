@@ -1,5 +1,6 @@
 """Which workers live: one key each, which runs out when its worker falls silent."""
 
+import socket
 from typing import Final
 
 import redis
@@ -9,6 +10,11 @@ from service.jobstore import keys
 
 LONGEST_S: Final = 60
 """Time after which a silent worker is forgotten in any case: its key may be from before the clock was set back."""
+
+
+def worker_prefix(name: str | None, pid: int) -> str:
+    """Return what the id of a worker begins with: its name or the machine's, and the process that takes its jobs."""
+    return f"{name or socket.gethostname()}/{pid}-"
 
 
 class WorkerRegistry:

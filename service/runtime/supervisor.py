@@ -20,7 +20,7 @@ import redis
 
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
-from service.jobstore import JobStore, StoresApartError, StoresUnnamedError, check_together, connect
+from service.jobstore import StoresApartError, StoresUnnamedError, check_together, connect, release
 from service.runtime.data_directory import ServeError, open_directory, start_valkey
 from service.runtime.processes import Crew, Role
 from service.runtime.watchdog import (
@@ -146,7 +146,7 @@ def _assemble(
     _check_stores(settings, redis_url)
     name = _name_of(settings)
     if settings.redis_url is None:  # else nobody knows which workers of others are dead
-        _release(redis_url, f"{name}/")
+        release(redis_url, f"{name}/")
     children = _for_children(settings, redis_url, settings.workers)
     descriptor = listening.fileno()
     crew.start(
@@ -214,22 +214,10 @@ def _check_stores(settings: Settings, redis_url: str) -> None:
             LOG.warning("one of the stores does not answer yet: %s", failure)
 
 
-def _release(redis_url: str, holder: str) -> None:
-    """Free at once what the workers held whose names begin like this: they are dead."""
-    with connect(redis_url) as client:
-        try:
-            released = JobStore(client).release(holder)
-        except redis.RedisError as failure:
-            LOG.warning("Redis cannot be reached, leases run out by themselves: %s", failure)
-        else:
-            if released:
-                LOG.warning("%d jobs of a dead worker wait again", released)
-
-
 def _bury(pulses: int, redis_url: str, holder: str) -> None:
     """Clear up after a dead worker: what it held is free, and its pulses are no sign of its successor's life."""
     take_pulses(pulses)
-    _release(redis_url, holder)
+    release(redis_url, holder)
 
 
 def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:

@@ -33,6 +33,7 @@ def test_a_job_of_a_process_that_dies_is_free_at_once(lasting: Service, process:
     os.kill(lasting.pid_of(process), signal.SIGKILL)
     job = lasting.wait_for(job_id, "succeeded")
     assert (job["attempt"], job["crashes"], job["outages"]) == (2, 0, 1)
+    assert "1 jobs of a dead worker wait again" in lasting.log, "by whoever saw it, and not by its successor"
 
 
 def test_a_service_that_starts_again_frees_what_it_held(lasting: Service) -> None:
