@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from deeplimit.mathematics.journal import Step, Value, journaled
-from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, StorageError
+from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError
 from service.contract.job import ArtifactRef
 from worker.executor import Stopped
 
@@ -92,8 +92,8 @@ class JobJournal:
         self._unwritten: list[_Entry] = []
         self._at: tuple[_Entry, Callable[[], Value]] | None = None
         self._bytes = sum(ref.bytes for ref in found.segments)
-        self._named = deque(job.checkpoints, maxlen=KEPT + 1)
-        self._written = 0
+        self._named = deque(job.checkpoints, maxlen=KEPT + 2)
+        self._tried = self._written = 0
         self._due = clock() + job.keeping.every_s
         self._writer: threading.Thread | None = None
         self._full = False
@@ -121,7 +121,7 @@ class JobJournal:
         self._at = None
         if self._known:
             known = self._known.popleft()
-            if (known.name, known.digest) == (name, entry.digest):
+            if (known.number, known.name, known.digest) == (self._number, name, entry.digest):
                 self._number, self.recalled = self._number + 1, self.recalled + 1
                 step.done = known.value
                 return step
@@ -178,20 +178,21 @@ class JobJournal:
     def _to_store(self, new: list[_Entry], segment: bytes | None, running: bytes, spent: float) -> None:
         """Write the objects, and name the checkpoint; what cannot be written is tried again with the next."""
         begun = time.thread_time()
+        self._tried += 1  # so that nothing is written in the place of what another checkpoint names
         try:
             if segment is not None:
-                ref = self._job.checkpoint(f"{self._written}-steps", segment)
+                ref = self._job.checkpoint(f"{self._tried}-steps", segment)
                 self._segments, self._bytes = [*self._segments, ref], self._bytes + ref.bytes
                 new = []
             head = {"holds_for": self._holds_for, "segments": [ref.model_dump() for ref in self._segments]}
             whole = json.dumps(head).encode() + b"\n" + running
-            self._named.appendleft(self._job.checkpoint(f"{self._written}", whole))
+            self._named.appendleft(self._job.checkpoint(f"{self._tried}", whole))
             self._written += 1
             self._job.keeping.commit(list(self._named)[:KEPT])
-            if len(self._named) > KEPT:
+            if len(self._named) > KEPT + 1:  # the record may not name the last one yet
                 self._job.artifacts.delete(self._named[-1].path)
-        except StorageError as failure:
-            LOG.warning("job %s: its checkpoint was not written: %s", self._job.job_id, failure)
+        except Exception as failure:  # whatever it is, the job itself does not need what was to be written  # noqa: BLE001
+            LOG.warning("job %s: its checkpoint was not written: %r", self._job.job_id, failure)
         self._unwritten = new
         spent += time.thread_time() - begun
         self.spent += spent
@@ -260,12 +261,15 @@ def _read(job: JobInput, holds_for: Mapping[str, Any]) -> _Earlier:
             LOG.warning("job %s: a checkpoint is torn, the one before is tried: %r", job.job_id, torn)
             continue
         if told["holds_for"] != holds_for:
-            LOG.warning("job %s: its checkpoints are of %s, it begins anew", job.job_id, told["holds_for"])
-            break
+            LOG.warning("job %s: a checkpoint is of %s and not gone on from", job.job_id, told["holds_for"])
+            continue
         found, segments = _Earlier(), [ArtifactRef.model_validate(each) for each in told["segments"]]
         for segment, entries in _segments(job, segments):
             found.segments.append(segment)
             for entry in entries:  # a step that was another later on counts as that
+                if entry.number > len(found.entries):
+                    LOG.warning("job %s: steps before %d are missing", job.job_id, entry.number)
+                    return found
                 found.entries[entry.number :] = [entry]
         if running and len(found.segments) == len(segments):
             found.running = _Entry(**_loaded(running))

@@ -144,7 +144,8 @@ class _Space:
         """Take in a unit vector that is orthogonal to the others; give whether its product is finite."""
         k = self.size
         self.basis[k], self.products[k] = v, product
-        row = (self.basis[: k + 1] @ product).to(self._projected)
+        # Of the copy, whose place in memory is the same when the search is gone on with: rounding may depend on it.
+        row = (self.basis[: k + 1] @ self.products[k]).to(self._projected)
         self._projected[k, : k + 1] = self._projected[: k + 1, k] = row
         self.size, self._ritz = k + 1, None
         return math.isfinite(float(self._projected[k, k]))

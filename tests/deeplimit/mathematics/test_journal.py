@@ -12,6 +12,7 @@ import torch
 from deeplimit.mathematics import ContinuumOptions, TrainedStudy, Training, train
 from deeplimit.mathematics.journal import Step, Value, begin_step, journaled, kept
 from deeplimit.mathematics.model.watch import watched
+from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
 from tests.support.small_problems import bifurcating, odd_pair
 
 if TYPE_CHECKING:
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
 
     from deeplimit.mathematics.study.branches import StationaryPoint
 
+
+def wave(samples: int) -> Problem:
+    """A problem whose vectors are so long that sums of their products are rounded by where these lie in memory."""
+    x = torch.randn(samples, 2, generator=torch.Generator().manual_seed(0)).double()
+    y = torch.sin(2.0 * x[:, :1]) + x[:, 1:].square()
+    return Problem(x.numpy(), y.numpy(), state_dim=2, regularisation=Regularisation(dict.fromkeys("KbWc", 1e-2)))
+
+
 STUDIES: dict[str, Callable[[], TrainedStudy]] = {
     "smooth": lambda: train(odd_pair("tanh"), (4, 8), ContinuumOptions(), Training(starts=2)),
+    "with long vectors": lambda: train(wave(40), (4, 8, 16), ContinuumOptions(), Training(starts=1)),
     "with kinks": lambda: train(odd_pair("relu"), (4, 8), ContinuumOptions(), Training(starts=1)),
     "without carried curvature, to Newton's steps": lambda: train(
         odd_pair("tanh"), (4, 8), None, Training(gradient_tolerance=1e-15, starts=1, carry_curvature=False)
@@ -90,6 +100,7 @@ def numbers(found: TrainedStudy) -> str:
             digest.update(repr((counts, solution.error_estimate, solution.history, point.certificate)).encode())
     told = found.diagnostics
     digest.update(repr((told.minima, told.minimisers, told.consecutive, told.states, told.lift, told.verdict)).encode())
+    digest.update(repr((told.classification, told.independent_check)).encode())
     return digest.hexdigest()
 
 
