@@ -115,17 +115,17 @@ def test_jobs_that_ended_before_this_version_are_written_too(store: JobStore, ob
     assert store.endings.unwritten(10) == []
 
 
-@pytest.mark.parametrize("change", [{"artifacts": "{"}, {"schema_version": "2"}, {"error": '{"later": 1}'}])
+@pytest.mark.parametrize(("field", "text"), [("artifacts", "{"), ("schema_version", "2"), ("error", '{"later": 1}')])
 def test_a_record_that_cannot_be_read_is_kept_as_it_is_and_replaces_none(
-    store: JobStore, objects: Objects, change: dict[str, str]
+    store: JobStore, objects: Objects, field: str, text: str
 ) -> None:
     """A later version can read what it wrote; what was written before the damage is better than what is left."""
     anew, again = end(store, objects).id, end(store, objects).id
-    store.redis.hset(keys.JOB + anew, mapping=change)
+    store.redis.hset(keys.JOB + anew, field, text)
     write_records(store, objects)
     assert record_of(objects, anew) == store.redis.hgetall(keys.JOB + anew)
     before = record_of(objects, again)
-    store.redis.hset(keys.JOB + again, mapping=change)
+    store.redis.hset(keys.JOB + again, field, text)
     store.redis.zadd(keys.UNWRITTEN, {again: 1})
     write_records(store, objects)
     assert record_of(objects, again) == before
