@@ -36,6 +36,7 @@ class Scratch:
         self._place = data_dir.absolute() / PLACE
         self._own: Path | None = None
         self._locked = -1
+        self._blind = False
         self._guard = threading.Lock()
 
     @contextmanager
@@ -53,10 +54,19 @@ class Scratch:
     def sweep(self) -> int:
         """Delete what processes left that are dead, and return how many had."""
         swept = 0
-        with suppress(FileNotFoundError):
-            for folder in sorted(self._place.iterdir()):
-                with suppress(OSError):  # somebody else sweeps it, or nobody can now
-                    swept += folder != self._own and _sweep(folder)
+        try:
+            folders = sorted(self._place.iterdir())
+        except FileNotFoundError:
+            return 0
+        except OSError as failure:
+            if not self._blind:  # said once, not every second
+                LOG.warning("temporary files of dead processes are deleted later: %s", failure)
+            self._blind = True
+            return 0
+        self._blind = False
+        for folder in folders:
+            with suppress(OSError):  # somebody else sweeps it, or nobody can now
+                swept += folder != self._own and _sweep(folder)
         if swept:
             LOG.warning("deleted temporary files of %d processes that are dead", swept)
         return swept

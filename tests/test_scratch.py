@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from tests.support.service import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 HOLDS = """
 import sys
@@ -96,3 +99,14 @@ def test_a_folder_that_was_never_locked_is_swept(tmp_path: Path) -> None:
     (tmp_path / PLACE / "killed-at-once").mkdir(parents=True)
     assert Scratch(tmp_path).sweep() == 1
     assert Scratch(tmp_path / "nowhere").sweep() == 0
+
+
+def test_a_folder_that_cannot_be_read_is_swept_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scratch = Scratch(tmp_path)
+    (tmp_path / PLACE).write_text("no folder")
+    with caplog.at_level(logging.WARNING):
+        assert scratch.sweep() == scratch.sweep() == 0
+    assert len(caplog.records) == 1, "it is said once"
+    (tmp_path / PLACE).unlink()
+    (tmp_path / PLACE / "dead").mkdir(parents=True)
+    assert scratch.sweep() == 1

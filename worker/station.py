@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -16,9 +17,11 @@ import redis
 
 from service.artifacts import ArtifactStore, StorageError
 from service.config import Settings
-from service.contract.job import JobStatus, Revision, WorkerInfo
+from service.contract.job import JobStatus, Loss, Revision, WorkerInfo
 from service.jobstore import (
+    Claim,
     JobStore,
+    JobStoreError,
     RevisionFeed,
     StoresApartError,
     StoresUnnamedError,
@@ -110,11 +113,13 @@ class Station:
             return None
         LOG.info("job %s: attempt %d, trainer %d", claim.record.id, claim.record.attempt, trainer.pid)
         trainer.jobs += 1
-        attempt = Attempt(claim, trainer, self._events, self._store, self._settings)
         try:
+            attempt = Attempt(claim, trainer, self._events, self._store, self._settings)
             end = attempt.run()
-        except BaseException:
+        except BaseException as failure:
             trainer.signal(signal.SIGKILL)  # nobody watches it any more
+            if isinstance(failure, Exception) and not isinstance(failure, redis.RedisError):
+                self._count_crash(claim, failure)
             raise
         LOG.info("job %s: %s", claim.record.id, end.name.lower())
         if attempt.superseded:  # the job may have ended, and been cleared up after, before the last of it was written
@@ -124,6 +129,12 @@ class Station:
         if end is End.BROKEN or trainer.jobs >= self._settings.jobs_per_trainer or not trainer.alive:
             self._replace_trainer()
         return end
+
+    def _count_crash(self, claim: Claim, failure: Exception) -> None:
+        """Give a job up over which this worker failed itself: with its lease to run out, it would be tried for ever."""
+        with suppress(JobStoreError):  # it is somebody else's by now
+            reason = f"its worker failed with {type(failure).__name__}"
+            self._store.requeue(claim.record.id, claim.fence, Loss.CRASH, reason)
 
     def _is_together(self) -> bool:
         """Whether job store and objects belong together, so that what this worker writes will be found."""

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 
 import redis
 
-from service.artifacts import StorageError
+from service.artifacts import ArtifactNotFoundError, StorageError
 from service.contract import names
 from service.contract.data.dataset import DatasetRecord, SampleFacts, UploadFormat
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON, SAFETENSORS
-from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate, fields_of
+from service.datasets.store import DatasetStore, TooManyDatasets, UploadLate, decode, fields_of
 from service.datasets.uploads.child import look_at, read_upload
 from service.datasets.uploads.request import Choice, UploadLimits, UploadRefusedError, UploadRequest
-from service.sealed import seal
+from service.jobstore import RecordNotUnderstood
+from service.sealed import SealBrokenError, seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,15 +201,36 @@ class Datasets:
     def sweep(self, lost_after_s: float = LOST_AFTER_S) -> int:
         """Delete objects that uploads and deletions left behind when they were cut off, and return how many.
 
-        An object without a record counts as left behind `lost_after_s` seconds after its announcement. Raises
+        An object without a record counts as left behind `lost_after_s` seconds after its announcement. One that is
+        whole stays: it may be a data set that was there, of a job store that has lost the end of its log. Raises
         ``redis.RedisError`` where the server cannot be reached.
         """
         deleted = 0
-        for path in self._store.leftovers(lost_after_s):
-            if not self._discard(path):
-                break  # the others would fare no better; there is a next time
-            deleted += 1
+        for path, given_up in self._store.leftovers(lost_after_s).items():
+            try:
+                whole = not given_up and self._is_whole(path)
+            except StorageError as failure:
+                LOG.warning("objects of data sets are looked through later: %s", failure)
+                break
+            if whole:
+                LOG.error("the job store does not know a data set that is whole, %s: `deeplimit rebuild` adds it", path)
+                self._store.settle(path)
+            elif given_up or self._store.give_up(path):
+                if not self._discard(path):
+                    break  # the others would fare no better; there is a next time
+                deleted += 1
         return deleted
+
+    def _is_whole(self, path: str) -> bool:
+        """Whether the record of a data set is beside its object, and there is no other object of this content."""
+        try:
+            record = decode(unseal(self._artifacts.get(names.dataset_record_path(path))))
+            kept = self._store.get(record.id)
+        except (ArtifactNotFoundError, SealBrokenError):
+            return False
+        except RecordNotUnderstood:  # a later version knows what it is
+            return True
+        return kept is None or kept.object.path == path
 
     def write_records(self) -> None:
         """Write the records that an earlier version kept in Redis alone beside their objects, once.

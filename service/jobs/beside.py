@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 from service.artifacts import StorageError
 from service.contract import names
 from service.contract.values.media_types import JSON
-from service.jobstore import RecordNotUnderstood, check_together
+from service.jobstore import RecordNotUnderstood, check_ended, check_together
 from service.sealed import seal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import redis
 
     from service.artifacts import ArtifactStore
@@ -41,7 +43,8 @@ def write_records(store: JobStore, artifacts: ArtifactStore) -> None:
 
     The script that ends a job notes that its record is to be written, and that which deletes one that the record must
     not be there: a crash at any point leaves the note. An object that was written while its job was being deleted is
-    deleted by the next call.
+    deleted by the next call. A record that this version cannot read is written as it is, for the version that can, but
+    not in place of another: that may be the one from before it was damaged.
     """
     for job_id, since in store.endings.unwritten(MOST):
         path = names.record_path(job_id)
@@ -49,11 +52,19 @@ def write_records(store: JobStore, artifacts: ArtifactStore) -> None:
             fields = store.endings.fields(job_id)
             if fields is None:
                 artifacts.delete(path)
-            else:
+            elif _is_understood(fields) or path not in artifacts.sizes(names.job_prefix(job_id)):
                 artifacts.put(path, seal(fields), JSON)
         except RecordNotUnderstood as failure:
-            LOG.error("the record of job %s cannot be read, so it is not kept: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
+            LOG.error("job %s has no record, so that none is kept: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
         except StorageError as failure:
             LOG.warning("records of jobs that have ended are written later: %s", failure)
             return
         store.endings.written(job_id, since)
+
+
+def _is_understood(fields: Mapping[str, str]) -> bool:
+    try:
+        check_ended(fields)
+    except RecordNotUnderstood:
+        return False
+    return True

@@ -34,7 +34,7 @@ class Leftovers:
         for job_id, fence in self._unsettled.entries(lost_after_s):
             try:
                 if fence is None:
-                    deleted = self._artifacts.delete_prefix(names.job_prefix(job_id))
+                    deleted = self._delete(job_id)
                 else:
                     deleted = self._artifacts.delete_prefix(names.checkpoints_prefix(job_id))
                     deleted += self._artifacts.delete_folders(names.results_prefix(job_id), but=str(fence))
@@ -44,3 +44,11 @@ class Leftovers:
             self._unsettled.settle(job_id)
             swept += deleted > 0
         return swept
+
+    def _delete(self, job_id: str) -> int:
+        """Delete the objects of a job that was never made, and return how many; not those of one that is lost."""
+        prefix = names.job_prefix(job_id)
+        if names.record_path(job_id) in self._artifacts.sizes(prefix):  # a deleted one has none: it goes first
+            LOG.error("the job store has lost job %s, which has ended: `deeplimit rebuild` brings it back", job_id)
+            return 0
+        return self._artifacts.delete_prefix(prefix)

@@ -119,8 +119,11 @@ class Reconciler:
     def _run(self) -> None:
         away = False
         while True:
-            if self._scratch is not None:  # each process for its machine, and without Redis as well
-                self._scratch.sweep()
+            try:
+                if self._scratch is not None:  # each process for its machine, and without Redis as well
+                    self._scratch.sweep()
+            except Exception:  # whatever it is, jobs that were lost are not to wait for it
+                LOG.exception("temporary files could not be swept")
             try:
                 self.once()
                 away = False

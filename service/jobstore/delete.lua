@@ -10,7 +10,9 @@ if not ends(fields[1]) then return answer('active', id) end
 take(by_status(fields[1], fields[2], fields[3]), id)
 take(for_good(fields[2], fields[3]), id)
 redis.call('ZREM', UNSETTLED_JOBS, id)
-if fields[4] then redis.call('DEL', IDEMPOTENCY .. fields[4]) end
+if fields[4] and redis.call('HGET', IDEMPOTENCY .. fields[4], 'id') == id then -- else it means another job by now
+  redis.call('DEL', IDEMPOTENCY .. fields[4])
+end
 redis.call('SREM', WRITTEN, id)
 redis.call('ZADD', UNWRITTEN, text(now_us()), id)
 redis.call('RENAME', job, grave)

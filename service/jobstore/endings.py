@@ -23,20 +23,14 @@ class Endings:
         return found
 
     def fields(self, job_id: str) -> Mapping[str, str] | None:
-        """Read the fields of a record that has ended, those that this version does not know among them.
-
-        None where the job was deleted.
+        """Read the fields of a record as they are; it may be damaged, or a later version's. None where there is none.
 
         Raises
         ------
         RecordNotUnderstood
-            The record is damaged or a later version's, or not one of a job that has ended.
+            What is there is no record at all.
         """
-        fields = self._scripts.fields(job_id)
-        if not fields:
-            return None
-        check_ended(fields)
-        return fields
+        return self._scripts.fields(job_id) or None
 
     def written(self, job_id: str, since: float) -> None:
         """Note that what `unwritten` named is done."""
@@ -53,7 +47,7 @@ class Endings:
         Raises
         ------
         RecordNotUnderstood
-            As :meth:`fields`.
+            The record is damaged or a later version's, or not one of a job that has ended.
         """
         ended = check_ended(fields)
         old: Mapping[str, str] = {}

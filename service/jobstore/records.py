@@ -166,8 +166,11 @@ def encode_checkpoints(checkpoints: Sequence[ArtifactRef]) -> str:
 
 
 def checkpoints(fields: Mapping[str, str]) -> Sequence[ArtifactRef]:
-    """Return what earlier attempts at a job have left."""
-    return _CHECKPOINTS.validate_json(fields.get("checkpoints", "[]"))
+    """Return what earlier attempts at a job have left, as far as it can be read."""
+    try:
+        return _CHECKPOINTS.validate_json(fields.get("checkpoints", "[]"))
+    except ValueError:  # damaged, or of a later version: the job begins anew
+        return []
 
 
 def fields_of(job: NewJob) -> dict[str, str]:

@@ -7,6 +7,8 @@ if old.err then
   old = {} -- something else is there
 elseif (old[4] or '') ~= seen then
   return 'changed'
+elseif redis.call('EXISTS', job) == 0 and redis.call('ZSCORE', UNWRITTEN, id) then
+  return 'deleted' -- since its record was read
 end
 if old[1] and old[2] then
   take(by_status(old[1], old[2], old[3]), id)

@@ -127,6 +127,16 @@ def unreferenced(evidence: Evidence) -> list[str]:
     for record in evidence.datasets:
         known |= {record[part]["path"] for part in ("object", "preview") if record.get(part)}
         known.add(names.dataset_record_path(record["object"]["path"]))
+    listed = {record["id"] for record in evidence.datasets}
+    for path in evidence.objects:  # a whole upload whose commit was cut off stays, for a rebuild
+        folder, _, upload = path.rpartition("/")
+        if (
+            upload.endswith(".record.json")
+            and folder.startswith(f"{names.DATASETS}/")
+            and Path(folder).name not in listed
+        ):
+            dataset = path.removesuffix(".record.json") + ".safetensors"
+            known |= {path, dataset, names.preview_path(dataset)}
     return [*sorted(set(evidence.objects) - known), *evidence.temporary]
 
 

@@ -10,9 +10,7 @@ from service.artifacts import StorageError
 from service.contract import names
 from service.contract.job import JobStatus
 from service.jobs.beside import write_records
-from service.jobs.rebuild import (
-    NO_RECORD,
-)
+from service.jobs.rebuild import LATER, NO_RECORD, RESTORED
 from service.jobstore import JobStore, keys
 from tests.jobs.ended import Objects, end, lose, rebuilt, record_of
 from tests.support.job_records import submit
@@ -117,9 +115,29 @@ def test_jobs_that_ended_before_this_version_are_written_too(store: JobStore, ob
     assert store.endings.unwritten(10) == []
 
 
-def test_a_damaged_record_is_not_kept(store: JobStore, objects: Objects) -> None:
+@pytest.mark.parametrize(("field", "text"), [("artifacts", "{"), ("schema_version", "2"), ("error", '{"later": 1}')])
+def test_a_record_that_cannot_be_read_is_kept_as_it_is_and_replaces_none(
+    store: JobStore, objects: Objects, field: str, text: str
+) -> None:
+    """A later version can read what it wrote; what was written before the damage is better than what is left."""
+    anew, again = end(store, objects).id, end(store, objects).id
+    store.redis.hset(keys.JOB + anew, field, text)
+    write_records(store, objects)
+    assert record_of(objects, anew) == store.redis.hgetall(keys.JOB + anew)
+    before = record_of(objects, again)
+    store.redis.hset(keys.JOB + again, field, text)
+    store.redis.zadd(keys.UNWRITTEN, {again: 1})
+    write_records(store, objects)
+    assert record_of(objects, again) == before
+    assert store.endings.unwritten(10) == []
+    lose(store)
+    assert rebuilt(store, objects).counts == {LATER: 1, RESTORED: 1}
+
+
+def test_what_is_no_record_is_not_kept(store: JobStore, objects: Objects) -> None:
     job_id = end(store, objects).id
-    store.redis.hset(keys.JOB + job_id, "artifacts", "{")
+    store.redis.delete(keys.JOB + job_id)
+    store.redis.set(keys.JOB + job_id, "not a hash")
     write_records(store, objects)
     assert record_of(objects, job_id) is None
     assert store.endings.unwritten(10) == []

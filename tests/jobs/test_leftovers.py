@@ -6,10 +6,13 @@ import pytest
 
 from service.artifacts import ArtifactStore
 from service.contract import names
-from service.contract.job import ArtifactRef, JobStatus, Loss
+from service.contract.job import SCHEMA_VERSION, ArtifactRef, JobStatus, Loss
 from service.contract.values.media_types import BYTES, JSON, SAFETENSORS
+from service.jobs.beside import write_records
 from service.jobs.leftovers import Leftovers
-from service.jobstore import JobLate, JobStore, Unsettled, keys
+from service.jobs.rebuild import RESTORED
+from service.jobstore import JobLate, JobStore, Unsettled, keys, unsettled
+from tests.jobs.ended import end, lose, rebuilt
 from tests.support.job_records import claimed, expire_lease, new_job
 
 
@@ -146,3 +149,40 @@ def test_objects_that_cannot_be_deleted_are_deleted_later(
     (tmp_path / "away").rename(objects)
     assert leftovers.sweep(lost_after_s=0.0) == 1
     assert files(tmp_path) == set()
+
+
+def test_a_job_that_the_store_has_lost_stays_for_a_rebuild(
+    store: JobStore, artifacts: ArtifactStore, leftovers: Leftovers, tmp_path: Path
+) -> None:
+    """As where the end of the log was lost, and what is left of it announces the job."""
+    job_id = end(store, artifacts).id
+    write_records(store, artifacts)
+    before = files(tmp_path)
+    lose(store)
+    Unsettled(store.redis).announce(job_id)
+    assert leftovers.sweep(lost_after_s=0.0) == 0
+    assert announced(store) == 0
+    assert files(tmp_path) == before
+    assert rebuilt(store, artifacts).counts == {RESTORED: 1}
+
+
+def test_a_job_of_a_later_version_is_not_looked_through(
+    store: JobStore, artifacts: ArtifactStore, leftovers: Leftovers, tmp_path: Path
+) -> None:
+    claim = claimed(store)
+    kept = write(artifacts, claim.record.id, claim.fence)
+    store.finish(claim.record.id, claim.fence, JobStatus.FAILED, artifacts={names.RESULTS: kept})
+    store.redis.hset(keys.JOB + claim.record.id, "schema_version", SCHEMA_VERSION + 1)
+    assert leftovers.sweep() == 0
+    assert files(tmp_path) == {kept.path}
+    assert announced(store) == 1
+
+
+def test_jobs_that_have_not_ended_hold_nobody_up(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsettled, "AT_ONCE", 3)
+    for _ in range(3):
+        Unsettled(store.redis).announce(claimed(store).record.id)
+    ended = claimed(store)
+    store.finish(ended.record.id, ended.fence, JobStatus.FAILED)
+    assert Unsettled(store.redis).entries(0.0) == []
+    assert Unsettled(store.redis).entries(0.0) == [(ended.record.id, 0)]

@@ -11,6 +11,7 @@ import pytest
 from service.artifacts import ArtifactNotFoundError, ArtifactStore
 from service.contract import names
 from service.contract.job import JobRecord, JobStatus
+from service.datasets.store import DatasetStore
 from service.datasets.uploads.request import Choice
 from service.jobs.beside import write_records
 from service.jobs.rebuild import (
@@ -88,6 +89,33 @@ def test_a_key_still_means_its_job(store: JobStore, objects: Objects) -> None:
     assert again.record.id == job.record.id
     with pytest.raises(IdempotencyKeyReused):
         store.replayed("k", "another")
+
+
+def test_a_key_that_means_another_job_by_now_stays(store: JobStore, objects: Objects) -> None:
+    lost, _ = store.create(new_job(), idempotency_key="k", body_sha256="b")
+    store.request_cancel(lost.record.id)
+    write_records(store, objects)
+    lose(store)
+    again, _ = store.create(new_job(), idempotency_key="k", body_sha256="b")
+    rebuilt(store, objects)
+    store.delete(lost.record.id)
+    third, replayed = store.create(new_job(), idempotency_key="k", body_sha256="b")
+    assert (third.record.id, replayed) == (again.record.id, True)
+    store.request_cancel(again.record.id)
+    store.delete(again.record.id)
+    assert store.replayed("k", "b") is None
+
+
+def test_a_job_that_is_deleted_meanwhile_does_not_come_back(store: JobStore, objects: Objects) -> None:
+    job_id = end(store, objects).id
+    write_records(store, objects)
+    record = record_of(objects, job_id)
+    assert record is not None
+    store.delete(job_id)
+    assert not store.endings.restore(record)
+    assert store.get(job_id) is None
+    store.redis.delete(keys.UNWRITTEN)
+    assert store.endings.restore(record)
 
 
 def test_what_does_not_verify_is_left_out_and_counted(store: JobStore, objects: Objects) -> None:
@@ -223,6 +251,43 @@ def test_data_sets_come_back_and_deleted_ones_do_not(
     objects.delete(found[0].object.path)
     lose(store)
     assert Rebuilding(store, objects).datasets(lambda _: None).counts == {RESTORED: 1, INCOMPLETE: 1}
+
+
+def test_the_sweeper_spares_a_data_set_that_came_back(
+    store: JobStore, objects: Objects, datasets: Datasets, tmp_path: Path
+) -> None:
+    """Its announcement outlived the record, whose place in the log was cut off."""
+    dataset_id = upload(datasets, tmp_path, 1)
+    path = datasets.get(dataset_id).object.path
+    lose(store)
+    DatasetStore(store.redis).announce(path)
+    assert Rebuilding(store, objects).datasets(lambda _: None).counts == {RESTORED: 1}
+    assert datasets.sweep(lost_after_s=0) == 0
+    assert objects.get(datasets.get(dataset_id).object)
+
+
+def test_the_sweeper_spares_a_data_set_that_is_to_come_back(
+    store: JobStore, objects: Objects, datasets: Datasets, tmp_path: Path
+) -> None:
+    dataset_id = upload(datasets, tmp_path, 1)
+    path = datasets.get(dataset_id).object.path
+    lose(store)
+    DatasetStore(store.redis).announce(path)
+    assert datasets.sweep(lost_after_s=0) == 0
+    assert store.redis.zcard(keys.UNSETTLED) == 0
+    assert Rebuilding(store, objects).datasets(lambda _: None).counts == {RESTORED: 1}
+    assert objects.get(datasets.get(dataset_id).object)
+
+
+def test_a_data_set_whose_deletion_was_cut_off_does_not_come_back(
+    store: JobStore, objects: Objects, datasets: Datasets, tmp_path: Path
+) -> None:
+    dataset_id = upload(datasets, tmp_path, 1)
+    DatasetStore(store.redis).delete(dataset_id)  # and the API dies before the objects are deleted
+    assert Rebuilding(store, objects).datasets(lambda _: None).counts == {THERE: 1}
+    assert datasets.sweep() == 1
+    assert objects.folders(names.DATASETS) == []
+    assert datasets.find(dataset_id) is None
 
 
 def test_data_sets_of_an_earlier_version_are_written_once(objects: Objects, datasets: Datasets, tmp_path: Path) -> None:

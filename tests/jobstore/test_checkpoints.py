@@ -65,3 +65,13 @@ def test_progress_does_not_fall_where_an_attempt_goes_on(store: JobStore, tmp_pa
         assert now.progress is not None
         assert now.progress.fraction == (fraction or 0.1)
         store.finish(claim.record.id, again.fence, JobStatus.SUCCEEDED)
+
+
+def test_what_cannot_be_read_is_nothing_to_go_on_from(store: JobStore) -> None:
+    job_id = claimed(store).record.id
+    store.redis.hset(keys.JOB + job_id, "checkpoints", '{"version": 2}')
+    expire_lease(store, job_id)
+    store.reconcile()
+    again = store.claim("worker")
+    assert again is not None
+    assert (again.record.id, again.checkpoints) == (job_id, [])

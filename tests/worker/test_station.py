@@ -222,3 +222,17 @@ def test_one_that_comes_before_the_api_waits_for_it(
     assert ended is not None
     assert ended.status is JobStatus.SUCCEEDED
     assert pauses == [0.01, 0.02, 0.04]
+
+
+def test_a_job_over_which_the_worker_itself_fails_ends(redis_url: str, store: JobStore, tmp_path: Path) -> None:
+    job = submit(store, spec=slow_job() | {"limits": None})
+    with opened(redis_url, tmp_path, SLOW, []) as station:
+        for _ in range(3):
+            with pytest.raises(AttributeError):
+                station.take()
+        station.take()  # nothing waits any more
+    ended = store.get(job.id)
+    assert ended is not None
+    assert (ended.status, ended.crashes) == (JobStatus.FAILED, 3)
+    assert ended.error is not None
+    assert (ended.error.code, "AttributeError" in ended.error.detail) == ("worker_lost", True)

@@ -1,7 +1,5 @@
 -- ARGV: microseconds after which an upload counts as lost, most paths to return.
--- What is returned can no longer become a data set: a late `create` finds it marked.
+-- Returns paths, each followed by 0 where it can get no record any more, else by the time of its announcement.
 bring_forward(UNSETTLED, 0, now_us())
 local lost = text(now_us() - tonumber(ARGV[1]))
-local paths = redis.call('ZRANGEBYSCORE', UNSETTLED, '-inf', lost, 'LIMIT', 0, ARGV[2])
-for _, path in ipairs(paths) do redis.call('ZADD', UNSETTLED, 0, path) end
-return paths
+return redis.call('ZRANGEBYSCORE', UNSETTLED, '-inf', lost, 'WITHSCORES', 'LIMIT', 0, ARGV[2])

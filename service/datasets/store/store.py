@@ -17,11 +17,11 @@ from service.contract.data.dataset import DatasetRecord
 from service.jobstore import Page, RecordNotUnderstood, keys, scripts
 from service.jobstore.calls import is_of_another_type
 from service.jobstore.pages import newest_first, page_of
-from service.jobstore.records import UNREADABLE
+from service.jobstore.records import UNREADABLE, from_flat
 from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds, to_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 LEFTOVERS: Final = 100
 FIELDS: Final = ("record", "created")
@@ -76,7 +76,7 @@ class DatasetStore:
         return _decode_parts(reply[1], reply[2]), reply[0] == "existing"
 
     def restore(self, fields: Mapping[str, str]) -> bool:
-        """Put back a record, as `fields_of` gave it, unless one is there; return if it was put back."""
+        """Put back a record, as `fields_of` gave it, unless one is there or its object is given up; return if so."""
         record = decode(fields)
         return bool(self._scripts["restore"](args=[record.id, fields["record"], fields["created"]]))
 
@@ -103,16 +103,20 @@ class DatasetStore:
         reply: list[str] = self._scripts["delete"](args=[dataset_id, secrets.token_hex(8), GRAVE_MS])
         return _decode_parts(reply[1], reply[2]) if reply[0] == "ok" else None
 
-    def leftovers(self, lost_after_s: float) -> Sequence[str]:
-        """Paths of objects that belong to no record, some of them; none of these can get one any more.
+    def leftovers(self, lost_after_s: float) -> Mapping[str, bool]:
+        """Paths of objects that belong to no record, some of them, and whether each can get none any more.
 
         An object without a record counts as left behind `lost_after_s` seconds after its announcement.
         """
-        paths: Sequence[str] = self._scripts["leftovers"](args=[seconds_to_microseconds(lost_after_s), LEFTOVERS])
-        return paths
+        reply = self._scripts["leftovers"](args=[seconds_to_microseconds(lost_after_s), LEFTOVERS])
+        return {path: float(since) == 0 for path, since in from_flat(reply).items()}
+
+    def give_up(self, path: str) -> bool:
+        """Have an object that was announced never get a record; return whether it had none yet."""
+        return bool(self._redis.zadd(keys.UNSETTLED, {path: 0}, xx=True, ch=True))
 
     def settle(self, path: str) -> None:
-        """Withdraw the announcement of an object that has been deleted."""
+        """Withdraw the announcement of an object that has been deleted, or is to stay."""
         self._redis.zrem(keys.UNSETTLED, path)
 
     def list(self, *, limit: int, cursor: str | None) -> Page[DatasetRecord]:
