@@ -10,6 +10,7 @@ from service.contract.job import ArtifactRef, JobStatus, Loss
 from service.contract.values.media_types import BYTES, JSON, SAFETENSORS
 from service.jobs.leftovers import Leftovers
 from service.jobstore import JobLate, JobStore, Unsettled, keys
+from service.jobstore.unsettled import AT_ONCE
 from tests.support.job_records import claimed, expire_lease, new_job
 
 
@@ -146,3 +147,29 @@ def test_objects_that_cannot_be_deleted_are_deleted_later(
     (tmp_path / "away").rename(objects)
     assert leftovers.sweep(lost_after_s=0.0) == 1
     assert files(tmp_path) == set()
+
+
+def test_objects_that_cannot_be_deleted_keep_no_others_there(
+    store: JobStore, artifacts: ArtifactStore, leftovers: Leftovers, tmp_path: Path
+) -> None:
+    """Those of a job that is never made, whose place must stay first."""
+    stuck = [f"{number:016x}" for number in range(AT_ONCE + 4)]
+    folders = [tmp_path / "objects" / names.job_prefix(job_id) for job_id in stuck]
+    for job_id, file in zip(stuck, folders, strict=True):
+        Unsettled(store.redis).announce(job_id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"a file where the folder was")
+    last, data = given(store, artifacts)
+    for _ in range(len(stuck)):  # three more are known to fail after each
+        leftovers.sweep(lost_after_s=0.0)
+        if announced(store) == len(stuck):
+            break
+    assert store.redis.zscore(keys.UNSETTLED_JOBS, last) is None
+    assert not (tmp_path / "objects" / names.job_prefix(last)).exists()
+    with pytest.raises(JobLate):
+        store.create(new_job(id=stuck[0], artifacts={names.DATA: data}), idempotency_key=None, body_sha256="b")
+    for file in folders:
+        file.unlink()
+    while announced(store):
+        leftovers.sweep(lost_after_s=0.0)
+    assert not any(file.exists() for file in folders)
