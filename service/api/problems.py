@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from service.artifacts import ArtifactNotFoundError, StorageError, is_storage_fault
+from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError, StorageError, is_storage_fault
 from service.bounds import NotStartedError
 from service.contract.values.errors import ErrorCode, SpecInvalidError
 from service.contract.values.strict_json import BodyRefusedError
@@ -253,6 +253,12 @@ def _of_missing(error: ArtifactNotFoundError) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, ErrorCode.NOT_FOUND, "The object is gone: its job is being deleted.")
 
 
+def _of_corrupt(error: ArtifactCorruptError) -> ProblemError:
+    LOG.error("an object does not hold what was written: %s", error)
+    detail = "An object of the job or data set does not hold what was written: restore it, or make it again."
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL_ERROR, detail)
+
+
 def _of_not_started(error: NotStartedError) -> ProblemError:
     LOG.warning("the system refused a process: %s", error)
     detail = "The machine is out of processes, memory or descriptors for now."
@@ -273,6 +279,7 @@ _PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = MappingProx
         RequestValidationError: _of_parameters,
         InvalidCursor: lambda _: invalid_parameter("cursor", "must be the next_cursor of a page"),
         redis.RedisError: _of_store,
+        ArtifactCorruptError: _of_corrupt,
         ArtifactNotFoundError: _of_missing,
         StorageError: _of_storage,
         StoresApartError: _of_stores_apart,

@@ -9,6 +9,7 @@ import anyio
 from fastapi import Depends, Request
 
 from service.api.links import Links
+from service.contract.data.dataset import UploadFormat
 from service.datasets.datasets import Datasets
 from service.datasets.uploads import child as uploads
 from service.jobs.jobs import Jobs
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class UploadTurns:
-    """Turns of uploads to be read. Small ones have a turn of their own, so that none waits for large ones."""
+    """Turns of uploads to be read. Small CSVs have turns of their own, so that none waits for what takes long."""
 
     def __init__(self) -> None:
         self.small = anyio.CapacityLimiter(uploads.SMALL_AT_ONCE)
         self.large = anyio.CapacityLimiter(uploads.AT_ONCE)
 
-    def of(self, size: int) -> anyio.CapacityLimiter:
+    def of(self, kind: UploadFormat, size: int) -> anyio.CapacityLimiter:
         """Return whose turns an upload of so many bytes takes."""
-        return self.small if size <= uploads.SMALL else self.large
+        return self.small if kind is UploadFormat.CSV and size <= uploads.SMALL else self.large
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 
 MOST: Final = 100
 """Records that one call writes."""
+IN_A_ROW: Final = 3
+"""Failures of the store of objects, one after another, after which a pass leaves the rest to the next one."""
 
 
 def name_stores(client: redis.Redis, objects: ArtifactStore) -> None:
@@ -43,9 +45,11 @@ def write_records(store: JobStore, artifacts: ArtifactStore) -> None:
 
     The script that ends a job notes that its record is to be written, and that which deletes one that the record must
     not be there: a crash at any point leaves the note. An object that was written while its job was being deleted is
-    deleted by the next call. A record that this version cannot read is written as it is, for the version that can, but
-    not in place of another: that may be the one from before it was damaged.
+    deleted by the next call. One that cannot be written now comes after all others, so that it keeps none of them
+    waiting. A record that this version cannot read is written as it is, for the version that can, but not in place of
+    another: that may be the one from before it was damaged.
     """
+    failures = 0
     for job_id, since in store.endings.unwritten(MOST):
         path = names.record_path(job_id)
         try:
@@ -57,8 +61,13 @@ def write_records(store: JobStore, artifacts: ArtifactStore) -> None:
         except RecordNotUnderstood as failure:
             LOG.error("job %s has no record, so that none is kept: %s", job_id, failure.__cause__)  # noqa: TRY400 - the cause says it
         except StorageError as failure:
-            LOG.warning("records of jobs that have ended are written later: %s", failure)
-            return
+            LOG.warning("the record of job %s is written later: %s", job_id, failure)
+            store.endings.postpone(job_id)
+            failures += 1
+            if failures == IN_A_ROW:
+                return
+            continue
+        failures = 0
         store.endings.written(job_id, since)
 
 

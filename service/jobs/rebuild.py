@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from service.artifacts import ArtifactNotFoundError
+from service.artifacts import ArtifactNotFoundError, StorageError
 from service.contract import names
 from service.datasets.store import DatasetStore, decode
 from service.jobstore import JobStore, RecordNotUnderstood, check_ended, check_together
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from service.artifacts import ArtifactStore
     from service.contract.job import ArtifactRef
 
+LOG = logging.getLogger(__name__)
+
 AT_ONCE: Final = 8
 """Records that are read at the same time: a store that is far away takes its time over each."""
 RESTORED: Final = "restored"
@@ -27,6 +30,7 @@ NO_RECORD: Final = "has no record: it had not ended, or an earlier version kept 
 DAMAGED: Final = "its record is damaged"
 LATER: Final = "its record is of a later version, or not of a job that has ended"
 ANOTHER: Final = "its record is that of another"
+UNREADABLE: Final = "it cannot be read now"
 INCOMPLETE: Final = "not all of its objects are there"
 
 
@@ -45,7 +49,7 @@ class Rebuilt:
 
     @property
     def refused(self) -> int:
-        """Records that are there and do not verify."""
+        """Records that may be there and were not put back."""
         return sum(len(ids) for why, ids in self.left_out.items() if why != NO_RECORD)
 
 
@@ -56,7 +60,8 @@ class Rebuilding:
     there, of their size; their content is checked when it is read, as always. One that is in the store stays, unless it
     cannot be read there, or is an earlier state of the same job.
 
-    Every method may raise ``redis.RedisError`` and `StorageError`.
+    Every method may raise ``redis.RedisError``, and `StorageError` where folders cannot be listed or an id
+    cannot be given.
     """
 
     def __init__(self, store: JobStore, artifacts: ArtifactStore) -> None:
@@ -83,9 +88,16 @@ class Rebuilding:
         return self._all(names.DATASETS, self._dataset, each)
 
     def _all(self, folder: str, one: Callable[[str], str], each: Callable[[int], None]) -> Rebuilt:
+        def of_one(name: str) -> str:
+            try:
+                return one(name)
+            except StorageError as failure:
+                LOG.warning("%s in %s cannot be read: %s", name, folder, failure)
+                return UNREADABLE
+
         found, rebuilt = self._artifacts.folders(folder), Rebuilt()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for name, outcome in zip(found, pool.map(one, found), strict=True):
+            for name, outcome in zip(found, pool.map(of_one, found), strict=True):
                 rebuilt.add(name, outcome)
                 each(len(found))
         return rebuilt

@@ -36,6 +36,10 @@ class Endings:
         """Note that what `unwritten` named is done."""
         self._scripts["written"](args=[job_id, f"{since:.0f}"])
 
+    def postpone(self, job_id: str) -> None:
+        """Put one that `unwritten` named behind all others."""
+        self._scripts["postpone"](args=[job_id])
+
     def restore(self, fields: Mapping[str, str]) -> bool:
         """Put a record back that is missing, cannot be read, or has not ended as this one says it did.
 

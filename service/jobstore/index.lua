@@ -43,5 +43,14 @@ for place = 1, #jobs, 2 do
   indexed = created
 end
 local done = #jobs < 2 * tonumber(limit)
+if done then -- nor in the set of a status, where it would be counted for ever, and nothing of it is to be written
+  for _, status in ipairs(ARGV) do
+    local index = JOBS_BY_STATUS .. status
+    for _, id in ipairs(redis.call('ZDIFF', 2, index, JOBS)) do
+      take({ index, UNWRITTEN }, id)
+      redis.call('SREM', WRITTEN, id)
+    end
+  end
+end
 redis.call('SET', INDEXED, done and '-inf' or indexed)
 return { #jobs / 2, done and 1 or 0 }

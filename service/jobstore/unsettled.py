@@ -27,8 +27,8 @@ class Unsettled:
         """Say that objects are about to be written for a job that is still to be made."""
         self._scripts["announce"](args=[job_id])
 
-    def entries(self, lost_after_s: float) -> Sequence[tuple[str, int | None]]:
-        """Jobs to look through, some of them.
+    def entries(self, lost_after_s: float, *, beside: int = 0) -> Sequence[tuple[str, int | None]]:
+        """Jobs to look through, some of them: a hundred, and `beside` more.
 
         A job without a record counts as one that is never made `lost_after_s` seconds after its announcement.
 
@@ -37,7 +37,7 @@ class Unsettled:
         Sequence
             Ids, each with the fence of the attempt whose results stay, 0 for none; None where there is no such job.
         """
-        reply = self._scripts["unsettled"](args=[seconds_to_microseconds(lost_after_s), AT_ONCE])
+        reply = self._scripts["unsettled"](args=[seconds_to_microseconds(lost_after_s), AT_ONCE + beside])
         return [(job_id, int(fence) if fence else None) for job_id, fence in reply]
 
     def settle(self, job_id: str) -> None:

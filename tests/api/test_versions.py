@@ -226,6 +226,20 @@ def test_results_of_a_later_version_are_told_from_a_failure(
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "record_not_understood")
 
 
+def test_a_specification_that_lost_a_field_is_told_from_a_failure(
+    api: httpx.Client, store: JobStore, worker: HandWorker
+) -> None:
+    api.post("/v1/jobs", json=MOONS)
+    job_id = worker.succeed().id
+    spec = json.loads(str(store.redis.hget(keys.JOB + job_id, "spec")))
+    for lost in ("data", "network"):
+        without = {name: value for name, value in spec.items() if name != lost}
+        store.redis.hset(keys.JOB + job_id, "spec", json.dumps(without))
+        for path in ("report", "export"):
+            answer = api.get(f"/v1/jobs/{job_id}/{path}")
+            assert (answer.status_code, answer.json()["code"]) == (409, "record_not_understood")
+
+
 def test_data_sets_of_later_versions_and_damaged_ones(api: httpx.Client, store: JobStore) -> None:
     ids = []
     for number in range(4):

@@ -23,7 +23,13 @@ class Objects(ArtifactStore):
     """A store of objects that can be made to fail, and in which something happens while an object is written."""
 
     full = False
+    unreadable: str | None = None
     meanwhile: Callable[[], object] | None = None
+
+    def get(self, source: ArtifactRef | str) -> bytes:
+        if source == self.unreadable:
+            raise StorageError("unreadable")
+        return super().get(source)
 
     def put(self, path: str, data: bytes, media_type: str) -> ArtifactRef:
         if self.full:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,25 @@ def test_what_cannot_be_written_is_written_later(store: JobStore, objects: Objec
     objects.full = False
     write_records(store, objects)
     assert all(record_of(objects, job_id) for job_id in ended)
+
+
+def test_records_that_cannot_be_written_keep_no_other_waiting(store: JobStore, objects: Objects) -> None:
+    ended = [end(store, objects).id for _ in range(6)]
+    stuck, others = ended[:4], ended[4:]
+    in_the_way = [Path(objects.location) / names.record_path(job_id) / "folder" for job_id in stuck]
+    for folder in in_the_way:
+        folder.mkdir(parents=True)
+    write_records(store, objects)
+    assert [job_id for job_id, _ in store.endings.unwritten(10)] == [stuck[3], *others, *stuck[:3]], "three in a row"
+    write_records(store, objects)
+    assert all(record_of(objects, job_id) for job_id in others)
+    assert {job_id for job_id, _ in store.endings.unwritten(10)} == set(stuck)
+    for folder in in_the_way:
+        folder.rmdir()
+        folder.parent.rmdir()
+    for _ in range(2):
+        write_records(store, objects)
+    assert all(record_of(objects, job_id) for job_id in stuck)
 
 
 def test_a_crash_after_the_object_and_before_the_note_writes_it_again(

@@ -12,6 +12,7 @@ from service.jobs.beside import write_records
 from service.jobs.leftovers import Leftovers
 from service.jobs.rebuild import RESTORED
 from service.jobstore import JobLate, JobStore, Unsettled, keys, unsettled
+from service.jobstore.unsettled import AT_ONCE
 from tests.jobs.ended import end, lose, rebuilt
 from tests.support.job_records import claimed, expire_lease, new_job
 
@@ -186,3 +187,29 @@ def test_jobs_that_have_not_ended_hold_nobody_up(store: JobStore, monkeypatch: p
     store.finish(ended.record.id, ended.fence, JobStatus.FAILED)
     assert Unsettled(store.redis).entries(0.0) == []
     assert Unsettled(store.redis).entries(0.0) == [(ended.record.id, 0)]
+
+
+def test_objects_that_cannot_be_deleted_keep_no_others_there(
+    store: JobStore, artifacts: ArtifactStore, leftovers: Leftovers, tmp_path: Path
+) -> None:
+    """Those of a job that is never made, whose place must stay first."""
+    stuck = [f"{number:016x}" for number in range(AT_ONCE + 4)]
+    folders = [tmp_path / "objects" / names.job_prefix(job_id) for job_id in stuck]
+    for job_id, file in zip(stuck, folders, strict=True):
+        Unsettled(store.redis).announce(job_id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"a file where the folder was")
+    last, data = given(store, artifacts)
+    for _ in range(len(stuck)):  # three more are known to fail after each
+        leftovers.sweep(lost_after_s=0.0)
+        if announced(store) == len(stuck):
+            break
+    assert store.redis.zscore(keys.UNSETTLED_JOBS, last) is None
+    assert not (tmp_path / "objects" / names.job_prefix(last)).exists()
+    with pytest.raises(JobLate):
+        store.create(new_job(id=stuck[0], artifacts={names.DATA: data}), idempotency_key=None, body_sha256="b")
+    for file in folders:
+        file.unlink()
+    while announced(store):
+        leftovers.sweep(lost_after_s=0.0)
+    assert not any(file.exists() for file in folders)

@@ -22,6 +22,7 @@ from service.jobs.rebuild import (
     NO_RECORD,
     RESTORED,
     THERE,
+    UNREADABLE,
     Rebuilding,
 )
 from service.jobstore import IdempotencyKeyReused, JobQuery, JobStore, StaleFence, StoresApartError, keys
@@ -147,6 +148,18 @@ def test_what_does_not_verify_is_left_out_and_counted(store: JobStore, objects: 
     }
     assert (outcome.counts[RESTORED], outcome.refused) == (1, 7)
     assert [job.id for job in store.list(JobQuery(limit=10)).items] == [good]
+
+
+def test_a_record_that_cannot_be_read_now_stops_no_other(store: JobStore, objects: Objects) -> None:
+    ids = [end(store, objects).id for _ in range(3)]
+    write_records(store, objects)
+    lose(store)
+    objects.unreadable = names.record_path(ids[1])
+    outcome = rebuilt(store, objects)
+    assert outcome.counts == {RESTORED: 2, UNREADABLE: 1}
+    assert (outcome.left_out, outcome.refused) == ({UNREADABLE: [ids[1]]}, 1)
+    objects.unreadable = None
+    assert rebuilt(store, objects).counts == {RESTORED: 1, THERE: 2}
 
 
 def test_an_earlier_state_of_a_job_gives_way(store: JobStore, objects: Objects) -> None:

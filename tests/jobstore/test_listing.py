@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.contract.job import JobStatus
-from service.jobstore import InvalidCursor, JobQuery, JobStore
+from service.jobstore import InvalidCursor, JobQuery, JobStore, keys
 from service.jobstore.store import INDEX_BATCH
 from tests.support.job_records import submit
 
@@ -140,6 +140,27 @@ def test_a_job_that_an_earlier_version_deleted_is_not_looked_for_for_ever(store:
     assert store.index()
     assert "hmget" not in commands(store)
     assert gone not in chain.from_iterable(listed(store, 2, {"status": record.status, "kind": record.kind}))
+
+
+@pytest.mark.parametrize("listed_still", [True, False], ids=["among the jobs", "in the set of its status alone"])
+@pytest.mark.parametrize("lost", [(), ("kind",)], ids=["whole", "kind"])
+def test_a_job_whose_record_was_lost_is_not_looked_for_for_ever(
+    store: JobStore, lost: tuple[str, ...], *, listed_still: bool
+) -> None:
+    ids = filled(store, 6)
+    assert store.index()
+    gone, kept = wanted(store, ids, {"status": JobStatus.CANCELLED})
+    for job_id, fields in ((gone, lost), (ids[1], lost)):  # one that has ended, and one that waits
+        store.redis.hdel(keys.JOB + job_id, *fields) if fields else store.redis.delete(keys.JOB + job_id)
+        if not listed_still:
+            store.redis.zrem(keys.JOBS, job_id)
+    store.redis.delete(keys.INDEXED)  # as when the service has been upgraded
+    assert store.index()
+    commands(store)
+    assert store.index()
+    assert "hmget" not in commands(store)
+    assert store.counts()[JobStatus.CANCELLED] == 1
+    assert [job_id for job_id, _ in store.endings.unwritten(10)] == [kept]
 
 
 def test_pages_hold_every_job_once_newest_first(store: JobStore) -> None:

@@ -15,12 +15,13 @@ from starlette.responses import Response
 
 from service.api.bodies import check_charset, check_encoding, media_type_of, parameters_of, receive
 from service.api.dataset_examples import CSV
-from service.api.problems import invalid_parameter
+from service.api.problems import ProblemError, invalid_parameter
 from service.api.routes.common import Flag, Route, answers, json_response, problems
 from service.api.state import DatasetsOf, LinksOf, State
 from service.api.views import dataset_of, dataset_page_json
 from service.contract.data.dataset import MEDIA_TYPES, UploadFormat
 from service.contract.data.reading import Categorical, HeaderRow, Missing
+from service.contract.values.errors import ErrorCode
 from service.contract.values.labels import is_plain
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import BYTES
@@ -178,10 +179,12 @@ async def create_dataset(
         upload = folder / "upload"
         with upload.open("wb") as file:
             await receive(request, datasets.limits.upload_bytes, file.write)
-        # Not the pool that every other route runs in: uploads that wait for their turn would fill it.
-        turns = service.upload_turns.of(upload.stat().st_size)
         create = partial(datasets.create, upload, kind, choice, name)
-        record, existing = await anyio.to_thread.run_sync(create, limiter=turns)
+        async with service.upload_turns.of(kind, upload.stat().st_size):
+            if await request.is_disconnected():
+                raise ProblemError(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, "The client is gone.")
+            # Not the pool that every other route runs in: uploads that are being read would fill it.
+            record, existing = await anyio.to_thread.run_sync(create, limiter=anyio.CapacityLimiter(1))
     headers = {"Location": service.links.dataset(record.id)}
     status = HTTPStatus.OK if existing else HTTPStatus.CREATED
     return json_response(dataset_of(record, service.links).model_dump_json(), status, headers)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Query
@@ -26,6 +27,9 @@ from service.export.onnx_child import OnnxUnavailableError, to_onnx
 from service.export.onnx_size import TooLargeError
 from service.jobs.jobs import Jobs, ResultsUnavailableError, kind_of, stored
 from service.report.render import SECURITY, Source, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], route_class=Route)
 
@@ -55,6 +59,22 @@ def _source(jobs: Jobs, job_id: str) -> Source:
     return Source(record, results, plots, lambda plot: read(names.plot_key(plot, "svg")))
 
 
+@contextmanager
+def _shown(source: Source) -> Iterator[None]:
+    """Around the making of what shows a job: raise `RecordNotUnderstood` where its record or its results do not fit.
+
+    They are read as they are, so that fields of later versions do no harm, and checked where that fails.
+    """
+    with stored():
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            kind = kind_of(source.record)
+            kind.resolved.model_validate(source.record.spec)
+            kind.results.model_validate_json(source.results)
+            raise
+
+
 @router.get(
     "/report",
     response_model=None,
@@ -69,7 +89,10 @@ def get_report(job_id: str, jobs: JobsOf, finished: FinishedOf) -> Response:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }
-    return finished.answer(render(_source(jobs, job_id)).encode(), HTML, headers)
+    source = _source(jobs, job_id)
+    with _shown(source):
+        page = render(source)
+    return finished.answer(page.encode(), HTML, headers)
 
 
 @router.get(
@@ -127,7 +150,7 @@ def _taken(jobs: Jobs, job_id: str, model: str | None, form: Format, steps: int 
     if steps is not None and (form is not Format.ONNX or model != CONTINUUM):
         raise invalid_parameter("steps", "is for the continuum in ONNX")
     parameters = jobs.artifact(job_id, names.parameters_key(model))
-    with stored():
+    with _shown(source):
         return model, archive(source, parameters) if form is Format.ZIP else exported_parameters(source, parameters)[1]
 
 

@@ -29,9 +29,9 @@ LONGEST_S: Final = 120.0
 AT_ONCE: Final = 2
 """Uploads read at the same time by one process of the API; more wait, so that their memory is bounded together."""
 SMALL: Final = 2**20
-"""Bytes of an upload that waits for small ones only: any of them is read in seconds."""
-SMALL_AT_ONCE: Final = 1
-"""Small ones read at the same time, beside the others."""
+"""Bytes of a CSV that waits for such ones only. Other formats compress: how long one takes, its bytes do not say."""
+SMALL_AT_ONCE: Final = 2
+"""Small CSVs read at the same time, beside the others."""
 
 
 def read_upload(request: UploadRequest) -> tuple[SampleFacts | WeightFacts, DatasetPreview | None]:

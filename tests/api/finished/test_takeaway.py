@@ -8,6 +8,7 @@ import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -22,6 +23,7 @@ from service.export.onnx_child import AT_ONCE
 from tests.support.api import MOONS, results
 
 if TYPE_CHECKING:
+    from service.artifacts import ArtifactStore
     from tests.support.api import HandWorker
 
 HOSTILE = "<script>alert(1)</script>\u202e](http://evil.example)"
@@ -74,6 +76,17 @@ def test_the_zip_is_named_and_whole(api: httpx.Client, path: str) -> None:
         }
         assert file.read("report.html").decode() == api.get(f"{path}/report").text
         assert json.loads(file.read("specification.json")) == api.get(path).json()["spec"]
+
+
+def test_an_object_that_is_not_what_was_written_is_said_to_be(
+    api: httpx.Client, path: str, artifacts: ArtifactStore
+) -> None:
+    file = Path(artifacts.location) / names.results_path(path.rpartition("/")[2], 1)
+    file.write_bytes(file.read_bytes().replace(b"0", b"1", 1))
+    for end in ("report", "results", "export"):
+        answer = api.get(f"{path}/{end}")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "does not hold what was written" in answer.json()["detail"]
 
 
 def test_onnx_with_steps_of_ones_own(api: httpx.Client, path: str) -> None:
