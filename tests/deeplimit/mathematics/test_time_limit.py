@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from deeplimit.mathematics import ContinuumOptions, Problem, TrainedStudy, Training, train
+from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, TrainedStudy, Training, train
 from deeplimit.mathematics.depth_search import train_for_error
 from deeplimit.mathematics.diagnostics import report
 from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
@@ -20,6 +21,8 @@ from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
 from deeplimit.mathematics.model.watch import OutOfTimeError, look, until, watched
 from deeplimit.mathematics.problem.regime import Regime, Scaling
+from deeplimit.mathematics.study.sweep import Study, run_study
+from deeplimit.mathematics.study.training import Follow
 from tests.support.small_problems import odd_pair
 from worker.execution.train_diagnostics import diagnostics_of
 
@@ -141,6 +144,35 @@ def test_a_branch_that_was_not_followed_does_not_fail_without_a_theorem(monkeypa
     for each in found:
         assert each.diagnostics.verdict.converges is None
         assert each.diagnostics.verdict.summary.endswith("s came before everything was measured.")
+
+
+def test_when_time_ends_within_a_model_the_other_branches_are_not_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(1).normal(size=(40, 2))
+    regularisation = Regularisation(alpha=dict.fromkeys("KbWc", 0.01))
+    problem = Problem(x, np.sin(2.0 * x[:, :1]) + 0.3 * x[:, 1:] ** 2, regularisation=regularisation)
+    clock, depths = Clock(monkeypatch), (4, 8)
+
+    def study(limit: float) -> Study:
+        clock.now = 0.0
+        training = Training(starts=6, follow=Follow.ALL, wall_time_s=limit)
+        return run_study(problem, depths, ContinuumOptions(), training)
+
+    whole = study(NEVER)
+    assert len([branch for branch in whole.branches if branch.continuum is not None]) > 1
+    total, seen = clock.now, set[int]()
+    for part in range(1, 12):
+        found = study(float(round(part / 12 * total)))
+        for model in (*depths[1:], None):
+            late = [
+                point
+                for branch in found.branches
+                for point in ([branch.continuum] if model is None else [branch.points.get(model)])
+                if point is not None and point.solution.status is Status.TIME_LIMIT
+            ]
+            # One that was under way, and no other that begins after the limit.
+            assert len(late) <= 1, (part, model)
+            seen |= {model or 0} if late else set()
+    assert seen == {0, *depths[1:]}
 
 
 def test_what_is_withheld_is_said_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
