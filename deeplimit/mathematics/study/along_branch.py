@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -33,12 +33,12 @@ class AlongBranch:
     def __init__(self, fitter: Fitter, training: Training, finest: int) -> None:
         self._fitter, self._training, self._finest = fitter, training, finest
 
-    def networks(self, branches: Sequence[Branch], network: ResidualNetwork) -> list[BranchPoint]:
-        """Train a network along every branch, from what it is transferred to there or predicted."""
+    def networks(self, branches: Sequence[Branch], network: ResidualNetwork) -> Iterator[BranchPoint]:
+        """Train a network along one branch after the other, from what it is transferred to there or predicted."""
         starts = [network.encode(self._transferred(branch, network.depth)) for branch in branches]
         if not self._fitter.carries_curvature:
-            return list(chain.from_iterable(self._fitter.networks(network, starts, _PHASE)))
-        return [self._network(branch, network, start) for branch, start in zip(branches, starts, strict=True)]
+            return chain.from_iterable(self._fitter.networks(network, starts, _PHASE))
+        return (self._network(branch, network, start) for branch, start in zip(branches, starts, strict=True))
 
     def limit(self, branch: Branch) -> ContinuumFit:
         """Fit the continuum model that a branch leads to."""

@@ -8,7 +8,7 @@ to the coarse depths by restriction where they turn out to be on another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -320,29 +320,30 @@ class _Sweep:
         return unseen_minima([len(group) for group in groups]).interval[1] <= self.training.most_unseen
 
     def _carry(self, branches: list[Branch], depth: int) -> None:
-        self._hurry(branches)
         network = ResidualNetwork(self.problem, depth)
-        carried = [branch for branch in branches if branch.status.carried]
+        carried = _lowest_first(branches)
         if self.training.depth_start is DepthStart.INDEPENDENT:
-            for branch in carried:
+            for branch in self._in_time(carried):
                 lowest = self._minima(network)[0][0][0]
                 branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
         else:
             self._train(carried, network)
         merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))
 
-    def _hurry(self, branches: list[Branch]) -> None:
-        """Carry only the lowest branch on when the time is up."""
-        carried = [branch for branch in branches if branch.status.carried]
-        if self.fitter.budget.out_of_time():
-            for branch in sorted(carried, key=lambda each: each.last[1].objective)[1:]:
+    def _in_time(self, carried: Sequence[Branch]) -> Iterator[Branch]:
+        """Yield the first branch, and the others until the time is up; then those are not carried."""
+        for index, branch in enumerate(carried):
+            if index and self.fitter.budget.out_of_time():
                 branch.status = BranchStatus.NOT_CARRIED
+            else:
+                yield branch
 
     def _train(self, branches: list[Branch], network: ResidualNetwork) -> None:
         """Train a network along every branch, from what it is transferred to there."""
-        for branch, point in zip(branches, self.along.networks(branches, network), strict=True):
+        points = self.along.networks(branches, network)
+        for branch in self._in_time(branches):
             branch.points[network.depth], left = self.fitter.settle(
-                point, "discrete", nearby_eigenvector(branch, network)
+                next(points), "discrete", nearby_eigenvector(branch, network)
             )
             if left:
                 branch.bifurcate(left[0])
@@ -350,18 +351,21 @@ class _Sweep:
     def _carry_to_continuum(self, branches: list[Branch]) -> None:
         if self.continuum is None:
             return
-        self._hurry(branches)
-        for branch in branches:
-            if branch.status.carried:
-                fit = self.along.limit(branch)
-                branch.continuum, left = self.fitter.settle_continuum(fit, nearby_eigenvector(branch, fit.flow))
-                if left:
-                    branch.bifurcate(left[0])
+        for branch in self._in_time(_lowest_first(branches)):
+            fit = self.along.limit(branch)
+            branch.continuum, left = self.fitter.settle_continuum(fit, nearby_eigenvector(branch, fit.flow))
+            if left:
+                branch.bifurcate(left[0])
         merge_coinciding(
             self.problem,
             branches,
             lambda branch: None if branch.continuum is None else continuum_facts(branch.continuum),
         )
+
+
+def _lowest_first(branches: Iterable[Branch]) -> list[Branch]:
+    """Return the branches that are carried: the time limit leaves the first."""
+    return sorted((each for each in branches if each.status.carried), key=lambda each: each.last[1].objective)
 
 
 def _forget_curvature(points: Iterable[StationaryPoint]) -> None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
-from deeplimit.mathematics import ContinuumOptions, TrainedStudy, Training, train
+from deeplimit.mathematics import ContinuumOptions, Problem, Regularisation, TrainedStudy, Training, train
 from deeplimit.mathematics.depth_search import train_for_error
+from deeplimit.mathematics.diagnostics import report
 from deeplimit.mathematics.diagnostics.advice.wanted import Quantity, Wanted
 from deeplimit.mathematics.diagnostics.measured import OUT_OF_TIME
 from deeplimit.mathematics.diagnostics.report import GRACE
+from deeplimit.mathematics.diagnostics.statements.answer import Confidence
+from deeplimit.mathematics.diagnostics.statements.finding import Level
 from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.model.batched_objective import BatchedObjective
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
 from deeplimit.mathematics.model.watch import OutOfTimeError, look, until, watched
+from deeplimit.mathematics.problem.regime import Regime, Scaling
+from deeplimit.mathematics.study.sweep import Study, run_study
+from deeplimit.mathematics.study.training import Follow
 from tests.support.small_problems import odd_pair
 from worker.execution.train_diagnostics import diagnostics_of
 
@@ -96,6 +103,76 @@ def test_little_is_evaluated_after_the_limit(name: str, monkeypatch: pytest.Monk
             assert "limit" in found.diagnostics.verdict.summary
             assert found.diagnostics.verdict.answer.depth is None
     assert {"minima", "minimisers", "classification", "depth_advice", "compactness"} <= seen
+
+
+def _not_followed(study: Callable[[float], TrainedStudy], monkeypatch: pytest.MonkeyPatch) -> list[TrainedStudy]:
+    """Return studies whose time ended while their branch was followed, and that all else was measured of."""
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(report, "GRACE", NEVER)
+    assert study(NEVER).study.verdict_branch.followed
+    total, found = clock.now, list[TrainedStudy]()
+    for part in range(6, 15):
+        clock.now = 0.0
+        found.append(study(float(round(part / 16 * total))))
+    return [each for each in found if not each.study.verdict_branch.followed]
+
+
+def test_a_branch_that_was_not_followed_gives_no_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _not_followed(STUDIES["smooth"], monkeypatch)
+    assert any(not each.diagnostics.withheld for each in found)
+    for each in found:
+        verdict = each.diagnostics.verdict
+        assert verdict.converges is None
+        assert (verdict.answer.depth, verdict.answer.confidence) == (None, Confidence.UNDECIDED)
+        told = {finding.code: finding for finding in verdict.findings if finding.level is Level.MAIN}
+        assert "which depths are on the branch of the limit" in told["not_measured"].text
+        assert told["not_measured"].advice == verdict.answer.change
+        # Which depth is near the limit is not to be believed either.
+        assert not told.keys() & {"performance", "optimum"}
+
+
+def test_a_branch_that_was_not_followed_does_not_fail_without_a_theorem(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, regime = odd_pair("tanh"), Regime(scaling=Scaling.UNSCALED)
+    problem = Problem([[1.0], [-1.0]], [[2.0], [-2.0]], regularisation=plain.regularisation, regime=regime)
+
+    def unscaled(limit: float) -> TrainedStudy:
+        return train(problem, (4, 8, 16), None, Training(starts=2, wall_time_s=limit))
+
+    assert unscaled(NEVER).diagnostics.verdict.converges is False
+    found = _not_followed(unscaled, monkeypatch)
+    assert found
+    for each in found:
+        assert each.diagnostics.verdict.converges is None
+        assert each.diagnostics.verdict.summary.endswith("s came before everything was measured.")
+
+
+def test_when_time_ends_within_a_model_the_other_branches_are_not_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(1).normal(size=(40, 2))
+    regularisation = Regularisation(alpha=dict.fromkeys("KbWc", 0.01))
+    problem = Problem(x, np.sin(2.0 * x[:, :1]) + 0.3 * x[:, 1:] ** 2, regularisation=regularisation)
+    clock, depths = Clock(monkeypatch), (4, 8)
+
+    def study(limit: float) -> Study:
+        clock.now = 0.0
+        training = Training(starts=6, follow=Follow.ALL, wall_time_s=limit)
+        return run_study(problem, depths, ContinuumOptions(), training)
+
+    whole = study(NEVER)
+    assert len([branch for branch in whole.branches if branch.continuum is not None]) > 1
+    total, seen = clock.now, set[int]()
+    for part in range(1, 12):
+        found = study(float(round(part / 12 * total)))
+        for model in (*depths[1:], None):
+            late = [
+                point
+                for branch in found.branches
+                for point in ([branch.continuum] if model is None else [branch.points.get(model)])
+                if point is not None and point.solution.status is Status.TIME_LIMIT
+            ]
+            # One that was under way, and no other that begins after the limit.
+            assert len(late) <= 1, (part, model)
+            seen |= {model or 0} if late else set()
+    assert seen == {0, *depths[1:]}
 
 
 def test_what_is_withheld_is_said_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:

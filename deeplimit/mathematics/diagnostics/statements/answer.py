@@ -16,7 +16,7 @@ from deeplimit.mathematics.diagnostics.advice.depth_advice import Bracket
 from deeplimit.mathematics.diagnostics.advice.measured_errors import measured_gaps
 from deeplimit.mathematics.diagnostics.measure.performance import SLIGHT
 from deeplimit.mathematics.diagnostics.statements.finding import Finding, Level
-from deeplimit.mathematics.diagnostics.statements.undecided import out_of_time
+from deeplimit.mathematics.diagnostics.statements.undecided import late, out_of_time
 from deeplimit.mathematics.diagnostics.statements.wording import plain_number
 from deeplimit.mathematics.diagnostics.subject import Subject
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
     from deeplimit.mathematics.diagnostics.statements.summary import Outcome
 
-_CHOSEN_BY: Final = frozenset({"performance", "minima", "depth_advice"})
-"""What a depth is chosen by."""
 NEAR: Final = 1e-2
 """An optimum this near the limit's, relative to it, is near."""
 _METRICS: Final = {"accuracy": "Accuracy", "r2": "R²"}
@@ -101,9 +99,9 @@ def answer_of(
     near = _Nearness.of(subject, measured, advice)
     if not outcome.trusted:
         choice = _Choice(None, Confidence.UNDECIDED, outcome.doubt or "", outcome.change)
-    elif measured.withheld.keys() & _CHOSEN_BY:
-        late = out_of_time(subject.study)
-        choice = _Choice(None, Confidence.UNDECIDED, late.reason, late.change)
+    elif late(subject, measured):
+        ended = out_of_time(subject.study)
+        choice = _Choice(None, Confidence.UNDECIDED, ended.reason, ended.change)
     elif asked is not None:
         choice = _for_error(asked, outcome)
     else:

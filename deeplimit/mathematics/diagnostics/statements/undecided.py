@@ -65,7 +65,7 @@ def what_would_decide(subject: Subject, measured: MeasuredStudy, orders: dict[st
     """
     if ended := list(unfinished(subject)):
         return ended
-    if measured.withheld or not subject.study.verdict_branch.followed:
+    if late(subject, measured):
         return [out_of_time(subject.study)]
     if indistinct(subject) and not collapsed(subject):
         statement = f"{_NOTHING} E_n is the same at every depth to rounding, and there is no rate to measure."
@@ -146,11 +146,21 @@ def unfinished(subject: Subject) -> Iterator[Undecided]:
         )
 
 
+def late(subject: Subject, measured: MeasuredStudy) -> bool:
+    """Whether there was no time for a part, or to find out which depths are on the branch of the limit."""
+    return bool(measured.withheld) or not subject.study.verdict_branch.followed
+
+
 def out_of_time(study: Study) -> Undecided:
-    """Return what would decide a study that there was not the time to measure."""
+    """Return what would decide a study that there was not the time to measure.
+
+    Of a branch that was not followed, depths may be about different minima, and what was measured there says nothing.
+    """
     time, longer = _time(study)
     because = f"{time} came before everything was measured"
-    return Undecided(f"To decide, raise limits.wall_time_s: {because}.", because, longer, trusted=True)
+    return Undecided(
+        f"To decide, raise limits.wall_time_s: {because}.", because, longer, trusted=study.verdict_branch.followed
+    )
 
 
 def _time(study: Study) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from deeplimit.mathematics.diagnostics.statements.summary import (
     summarise,
     without_theorem,
 )
-from deeplimit.mathematics.diagnostics.statements.undecided import out_of_time, what_would_decide
+from deeplimit.mathematics.diagnostics.statements.undecided import late, out_of_time, what_would_decide
 from deeplimit.mathematics.diagnostics.statements.without_theorem import weigh_without_theorem
 from deeplimit.mathematics.diagnostics.statements.wording import listed, places
 from deeplimit.mathematics.diagnostics.subject import Subject
@@ -53,6 +53,7 @@ _WEIGHED: Final = {
     "classification": "what the weights tend to",
 }
 """Parts without which nothing is decided, in words."""
+_ON_BRANCH: Final = "which depths are on the branch of the limit"
 _SHARPER_LIMIT: Final = "To decide, lower training.gradient_tolerance and continuum.tolerance."
 
 
@@ -141,7 +142,9 @@ def reach_verdict(
     """
     broken = [assumption for assumption in measured.assumptions if not assumption.holds]
     orders = _orders(subject, measured)
-    if subject.problem.expected_orders():
+    if missing := _not_known(subject, measured):
+        outcome, head, more = _too_late(subject, missing)
+    elif subject.problem.expected_orders():
         outcome, head, more = _weigh(subject, measured, classification, orders, covered=not broken)
     else:
         weighed = weigh_without_theorem(measured, classification)
@@ -183,11 +186,6 @@ def _weigh(
     if against:
         head = f"The study speaks against convergence: {listed([each.words for each in against])}."
         return failed(against), Finding("convergence_fails", head, holds=False), []
-    if late := _not_known(subject, measured):
-        reason = out_of_time(subject.study)
-        head = f"Undecided: the time limit was reached before this was known: {listed(late)}."
-        told = Finding("what_would_decide", reason.statement, advice=reason.change)
-        return Outcome(None, [reason]), Finding("not_measured", head), [told]
     compared = agreement(subject, measured)
     if orders and all(order.near for order in orders):
         if compared is None or compared.agrees:
@@ -216,19 +214,27 @@ def _converging(subject: Subject, orders: Sequence[_Order], *, covered: bool) ->
 
 def _not_known(subject: Subject, measured: MeasuredStudy) -> list[str]:
     """Return, in words, what there was no time for and nothing is decided without."""
-    late = dict.fromkeys(words for part, words in _WEIGHED.items() if part in measured.withheld)
-    on = "which depths are on the branch of the limit"
-    return [*late] if subject.study.verdict_branch.followed else [*late, on]
+    missing = dict.fromkeys(words for part, words in _WEIGHED.items() if part in measured.withheld)
+    return [*missing] if subject.study.verdict_branch.followed else [*missing, _ON_BRANCH]
+
+
+def _too_late(subject: Subject, missing: Sequence[str]) -> tuple[Outcome, Finding, list[Finding]]:
+    """Return what `_weigh` does where there was no time for what decides: nothing speaks for or against."""
+    reason = out_of_time(subject.study)
+    head = f"Undecided: the time limit was reached before this was known: {listed(missing)}."
+    told = Finding("what_would_decide", reason.statement, advice=reason.change)
+    return Outcome(None, [reason]), Finding("not_measured", head), [told]
 
 
 def _not_measured(subject: Subject, measured: MeasuredStudy) -> list[Finding]:
-    """Say which parts there was no time for."""
-    if not measured.withheld:
+    """Say what there was no time for."""
+    if not late(subject, measured):
         return []
     reason = out_of_time(subject.study)
     named = {"verdict": "what would decide"}
-    parts = listed([named.get(part, part.replace("_", " ")) for part in measured.withheld])
-    text = f"{reason.reason[0].upper()}{reason.reason[1:]}; withheld are: {parts}."
+    parts = [named.get(part, part.replace("_", " ")) for part in measured.withheld]
+    parts += [] if subject.study.verdict_branch.followed else [_ON_BRANCH]
+    text = f"{reason.reason[0].upper()}{reason.reason[1:]}; withheld are: {listed(parts)}."
     return [Finding("not_measured", text, level=Level.MAIN, advice=reason.change)]
 
 
