@@ -271,6 +271,8 @@ class Station:
             self._beat_now.wait(BEAT_S)
             self._beat_now.clear()
             if self._info is None:
+                if self.stopping:
+                    return
                 continue
             try:
                 if self.stopping or self._unready:

@@ -57,6 +57,9 @@ def opened(redis_url: str, folder: Path, executor: str, told: list[str], start_s
             station._trainer.dismiss()
             station._trainer._process.wait(10)
         station._feed.stop()
+        for thread in threading.enumerate():
+            if thread.name == "beat":
+                thread.join(10)
         station._store.redis.close()
 
 
