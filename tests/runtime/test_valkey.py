@@ -91,6 +91,16 @@ def test_a_path_too_long_for_a_socket_is_left_for_a_short_one(tmp_path: Path) ->
     assert tmp_path.exists()
 
 
+def test_nor_is_a_long_place_for_temporary_files_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("b" * 90)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    server = ValkeyServer.prepare(long / "data")
+    assert len(bytes(server.socket)) <= LONGEST_SOCKET
+    server.tidy()
+    assert not server.socket.parent.exists()
+
+
 def started(server: ValkeyServer) -> Exception | int:
     """Start a server; return what is said where it does not start, and else how many keys it holds."""
     with (
