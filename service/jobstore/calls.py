@@ -61,13 +61,24 @@ class Calls:
         RecordNotUnderstood
             What is there is no hash.
         """
-        try:
-            found: Mapping[str, str] = self._redis.hgetall(keys.JOB + job_id)  # type: ignore[assignment]  # sync client
-        except redis.ResponseError as failure:
-            if not is_of_another_type(failure):
-                raise
-            raise RecordNotUnderstood from failure
-        return found
+        return hash_of(self._redis, keys.JOB + job_id)
+
+
+def hash_of(client: redis.Redis, key: str) -> Mapping[str, str]:
+    """Read a hash; it is empty where there is nothing.
+
+    Raises
+    ------
+    RecordNotUnderstood
+        What is there is no hash.
+    """
+    try:
+        found: Mapping[str, str] = client.hgetall(key)  # type: ignore[assignment]  # sync client
+    except redis.ResponseError as failure:
+        if not is_of_another_type(failure):
+            raise
+        raise RecordNotUnderstood from failure
+    return found
 
 
 def refuse(code: str, flat: Sequence[str] = (), *_: Any) -> None:

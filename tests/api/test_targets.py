@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,7 +13,7 @@ from service.api.main import create_app
 from service.api.openapi import document
 from service.config import OWN_PATHS, Settings
 from tests.support.api import MOONS, HandWorker, serving
-from tests.support.http.published import PROBLEM, checked
+from tests.support.http.published import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,16 +195,6 @@ def test_a_preflight_that_is_refused_is_a_problem(settings: Settings, headers: d
         allowed = answer.headers.get("access-control-allow-origin") == headers.get("Origin", ORIGIN["Origin"])
         assert allowed == ("Origin" not in headers)
         assert answer.headers["vary"].startswith("Origin")
-
-
-def test_what_is_no_http_is_answered_in_plain_text(base_url: str) -> None:
-    """By the server, before there is a request, as docs/api.md says; a request that only asks for nothing is one."""
-    host, port = base_url.removeprefix("http://").split(":")
-    for sent, media_type in ((b"no http\r\n\r\n", "text/plain"), (b"GET /nowhere HTTP/1.1\r\n", PROBLEM)):
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(sent + b"Host: localhost\r\nConnection: close\r\n\r\n")
-            answered = connection.makefile("rb").read().decode()
-        assert f"content-type: {media_type}" in answered.lower()
 
 
 def test_a_page_can_read_that_our_own_code_failed(settings: Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,9 +40,7 @@ def checkpoints(service: Service, job_id: str) -> list[Path]:
 
 
 def wait_for_checkpoints(service: Service, job_id: str) -> None:
-    until = time.monotonic() + 60
-    while len(checkpoints(service, job_id)) < 3:
-        assert time.monotonic() < until, service.log[-3000:]
+    while len(checkpoints(service, job_id)) < 3:  # a wait in vain is ended by the time that a test has
         pause(0.02)
 
 
@@ -63,7 +60,5 @@ def test_a_killed_trainer_and_a_stopped_worker_cost_little(training: Service) ->
     assert (job["attempt"], job["crashes"], job["outages"]) == (2, 1, 0)
     assert parameters(training, job) == parameters(training, whole)
     assert "it goes on after" in training.log
-    until = time.monotonic() + 10
-    while checkpoints(training, job_id) or checkpoints(training, whole["id"]):
-        assert time.monotonic() < until, "they are deleted when the job has ended"
+    while checkpoints(training, job_id) or checkpoints(training, whole["id"]):  # they are deleted when it has ended
         pause(0.05)

@@ -11,17 +11,17 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Final
 
-import redis
-
 from service.contract.data.dataset import DatasetRecord
 from service.jobstore import Page, RecordNotUnderstood, keys, scripts
-from service.jobstore.calls import is_of_another_type
+from service.jobstore.calls import hash_of
 from service.jobstore.pages import newest_first, page_of
 from service.jobstore.records import UNREADABLE, from_flat
 from service.jobstore.times import GRAVE_MS, from_microseconds, seconds_to_microseconds, to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import redis
 
 LEFTOVERS: Final = 100
 FIELDS: Final = ("record", "created")
@@ -90,12 +90,7 @@ class DatasetStore:
 
     def get(self, dataset_id: str) -> DatasetRecord | None:
         """Read one record."""
-        try:
-            fields: dict[str, str] = self._redis.hgetall(keys.DATASET + dataset_id)  # type: ignore[assignment]  # sync client
-        except redis.ResponseError as failure:
-            if not is_of_another_type(failure):
-                raise
-            raise RecordNotUnderstood from failure
+        fields = hash_of(self._redis, keys.DATASET + dataset_id)
         return decode(fields) if fields else None
 
     def delete(self, dataset_id: str) -> DatasetRecord | None:
