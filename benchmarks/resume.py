@@ -1,10 +1,11 @@
 """What a killed job costs: work that is done twice, and what its checkpoints take of one that nobody kills.
 
-A trainer is killed at 10, 50 and 90 % of the processor time of an undisturbed run, and another one goes on. Times are
-of the processor: those of both attempts, less the undisturbed one, were repeated. Parameters must be the very same.
+A trainer is killed at 10, 50 and 90 % of the processor time of an undisturbed run, five times each, and another one
+goes on. Times are of the processor: those of both attempts, less the undisturbed one, were repeated. Parameters must be
+the very same. What checkpoints take is the median over pairs of runs with and without them, one after the other.
 
 Run from the project's root:  .venv/bin/python -m benchmarks.resume
-``--quick`` takes a job of seconds, to see that it runs.
+``--quick`` takes a job of seconds and kills it once at each place, to see that it runs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import tempfile
 import time
 from contextlib import suppress
@@ -39,7 +41,7 @@ QUICK: Mapping[str, Any] = {
     "training": {"starts": 2},
 }
 SHARES = (0.1, 0.5, 0.9)
-TURNS = 2
+PAIRS, KILLS = 4, 5
 NEVER_S = 1e6
 LOOK_S = 0.02
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -108,21 +110,31 @@ def main() -> None:
             return Attempt({**ordered, "job_id": job, "fence": fence}, every_s, checkpoints)
 
         begun = time.monotonic()
-        with_them, none = [], []
-        for turn in range(TURNS):  # the first of all compiles and fills caches, so that it counts for nobody
-            none.append(attempt("without", turn, NEVER_S).run())
-            with_them.append(attempt("undisturbed", turn, every_s).run())
-        wall = (time.monotonic() - begun) / (2.0 * TURNS)
-        without, whole = (min(runs, key=lambda run: run.seconds) for runs in (none, with_them))
-        print(f"undisturbed: {whole.seconds:.1f} s of the processor, {wall:.1f} s of wall time")
-        print(f"without checkpoints: {without.seconds:.1f} s; with them {whole.seconds / without.seconds:.3f} of that")
+        attempt("warm", 0, NEVER_S).run()  # compiles and fills caches, so that it counts for nobody
+        wall = time.monotonic() - begun
+        pairs = [
+            (attempt("without", turn, NEVER_S).run(), attempt("undisturbed", turn, every_s).run())
+            for turn in range(1 if quick else PAIRS)
+        ]
+        whole = statistics.median(with_them.seconds for _, with_them in pairs)
+        ratios = [with_them.seconds / without.seconds for without, with_them in pairs]
+        hashes = pairs[0][1].hashes
+        print(f"undisturbed: {whole:.1f} s of the processor, {wall:.1f} s of wall time")
+        print(f"with checkpoints {_listed(ratios, '.3f')} of the time without: median {statistics.median(ratios):.3f}")
         for share in SHARES:
-            job = f"killed-{share:g}"
-            killed = attempt(job, 1, every_s).run(share * whole.seconds)
-            again = attempt(job, 2, every_s, killed.checkpoints).run()
-            repeated = killed.seconds + again.seconds - whole.seconds
-            same = "the same" if again.hashes == whole.hashes else "OTHER"
-            print(f"killed at {share:.0%}: {repeated:.1f} s were repeated; {same} parameters", flush=True)
+            repeated, same = [], 0
+            for turn in range(1 if quick else KILLS):
+                job = f"killed-{share:g}-{turn}"
+                killed = attempt(job, 1, every_s).run(share * whole)
+                again = attempt(job, 2, every_s, killed.checkpoints).run()
+                repeated.append(killed.seconds + again.seconds - whole)
+                same += again.hashes == hashes
+            were = f"{_listed(repeated, '.1f')} s were repeated"
+            print(f"killed at {share:.0%}: {were}; {same} of {len(repeated)} with the same parameters", flush=True)
+
+
+def _listed(values: Sequence[float], form: str) -> str:
+    return ", ".join(format(value, form) for value in values)
 
 
 if __name__ == "__main__":

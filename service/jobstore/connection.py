@@ -37,13 +37,15 @@ def connect(url: str) -> redis.Redis:
 def connect_in_loop(url: str) -> redis.asyncio.Redis:
     """Client of the server at `url` for an event loop; otherwise as `connect`.
 
-    Whoever sends a command bounds its time, to `ANSWER_S`: the client's own bound makes two tasks of each command.
+    Whoever sends a command bounds its time, to `ANSWER_S`. The client would itself, unless told otherwise, but makes a
+    task of each command for that.
     """
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,
         encoding_errors=DAMAGED,
         protocol=2,
+        socket_timeout=None,
         socket_connect_timeout=2.0,
         health_check_interval=15,
         **_keepalive(url),

@@ -115,12 +115,15 @@ def course(
     observer: Observer | None = None,
     *,
     curvature_floor: float = 0.0,
-    inverse: Inverse | None = None,
-    other: OtherStart | None = None,
+    inverse: Inverse,
+    kept: Step,
 ) -> Course[Solution]:
-    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`."""
-    inverse = InverseHessian() if inverse is None else inverse
-    return _Minimisation(objective, start, budget, observer or _unobserved, curvature_floor, inverse).course(other)
+    """Return the course of one minimisation, which asks for the evaluations that it needs; see `minimise`.
+
+    ``kept`` is told how far it has come, but not what it came to; what an ``inverse`` of many has learnt is not part of
+    that.
+    """
+    return _Minimisation(objective, start, budget, observer or _unobserved, curvature_floor, inverse, kept).course(None)
 
 
 class _Minimisation:
@@ -132,7 +135,7 @@ class _Minimisation:
         observer: Observer,
         curvature_floor: float,
         inverse: Inverse,
-        kept: Step | None = None,
+        kept: Step,
     ) -> None:
         self.objective, self.budget, self.observer = objective, budget, observer
         self.curvature_floor = curvature_floor
@@ -143,7 +146,7 @@ class _Minimisation:
         self.bundle = Bundle()
         self.u = start.clone()
         self.now: Evaluation
-        self.kept = kept or Step()
+        self.kept = kept
         self.newton_steps: int | None = None
 
     def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:

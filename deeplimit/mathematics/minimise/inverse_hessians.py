@@ -22,11 +22,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from deeplimit.mathematics.journal import Value
 from deeplimit.mathematics.minimise.course import Heading
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian, Point
 
 _FIRST_ROOM: Final = 20
 """Pairs that room is made for at first."""
+_ARRAYS: Final = ("_S", "_Y", "_M", "_D", "_scale")
 
 Array = npt.NDArray[np.floating]
 
@@ -79,9 +81,7 @@ class InverseHessians:
         index = [row.index for row in rows]
         self._S, self._Y, self._M = self._S[index], self._Y[index], self._M[index]
         self._D, self._scale = self._D[index], self._scale[index]
-        self.rows = list(rows)
-        for place, row in enumerate(self.rows):
-            row.index = place
+        self._renumber(rows)
 
     def clear(self, row: Row) -> None:
         """Forget the pairs of a row."""
@@ -95,6 +95,24 @@ class InverseHessians:
         slots = [(row.taken - kept + age) % self.memory for age in range(kept)]
         S, Y = (torch.from_numpy(part[row.index, slots]).to(self._like) for part in (self._S, self._Y))
         return InverseHessian.of(S, Y, self.memory)
+
+    def value(self, rows: Sequence[Row]) -> Value:
+        """Return the arrays of some rows, as a journal keeps them; what a row knows beside them it tells itself."""
+        index = [row.index for row in rows]
+        whole = len(index) == len(self.rows)
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        return {name: torch.from_numpy(array if whole else array[index]) for name, array in arrays.items()}
+
+    def restore(self, value: Value, rows: Sequence[Row]) -> None:
+        """Take over arrays, of these rows and no others."""
+        for name in _ARRAYS:
+            setattr(self, name, value[name].numpy())
+        self._renumber(rows)
+
+    def _renumber(self, rows: Sequence[Row]) -> None:
+        self.rows = list(rows)
+        for place, row in enumerate(self.rows):
+            row.index = place
 
     def _take_in(self, pairs: Array) -> None:
         """Put pairs (2, B, 1, length) into their slots, but for those whose curvature s·y is not safely positive."""
@@ -169,6 +187,14 @@ class Row:
     def apply(self, g: Tensor) -> Tensor:
         """Return H g."""
         return -self.every.headings([self], [g])[0].direction
+
+    def value(self) -> Value:
+        """Return what is known beside the arrays of all, as a journal keeps it."""
+        return {"taken": self.taken, "ends": None if self.ends is None else list(self.ends)}
+
+    def restore(self, value: Value) -> None:
+        """Take over what was known."""
+        self.taken, self.ends = value["taken"], None if value["ends"] is None else tuple(value["ends"])
 
     def alone(self) -> InverseHessian:
         """Return an inverse Hessian of these pairs alone."""
