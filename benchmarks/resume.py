@@ -1,8 +1,10 @@
 """What a killed job costs: work that is done twice, and what its checkpoints take of one that nobody kills.
 
 A trainer is killed at 10, 50 and 90 % of the processor time of an undisturbed run, five times each, and another one
-goes on. Times are of the processor: those of both attempts, less the undisturbed one, were repeated. Parameters must be
-the very same. What checkpoints take is the median over pairs of runs with and without them, one after the other.
+goes on. Times are of the processor: those of both attempts, less the undisturbed one, were repeated. Where a processor
+is shared that is off by as much as its speed changes, so what lies between the last checkpoint and the kill is shown
+too. Parameters must be the very same. What checkpoints take is the median over pairs of runs with and without them,
+one after the other; what they took by their own count is in the trainer's log, on standard error.
 
 Run from the project's root:  .venv/bin/python -m benchmarks.resume
 ``--quick`` takes a job of seconds and kills it once at each place, to see that it runs.
@@ -54,7 +56,7 @@ class Attempt:
         os.environ["DEEPLIMIT_CHECKPOINT_S"] = str(every_s)
         self.checkpoints = list(checkpoints)
         self.hashes: dict[str, str] | None = None
-        self.seconds = 0.0
+        self.seconds = self.kept_at = 0.0
         self._order = {**order, "checkpoints": self.checkpoints}
 
     def run(self, until: float = float("inf")) -> Attempt:
@@ -78,6 +80,7 @@ class Attempt:
                 trainer.say(self._order)
             case "checkpoint":
                 self.checkpoints = event.message["checkpoints"]
+                self.kept_at = self.seconds
             case "done":
                 refs = event.message["artifacts"]
                 self.hashes = {key: ref["sha256"] for key, ref in refs.items() if key.startswith("parameters/")}
@@ -103,7 +106,7 @@ def main() -> None:
     body = {"kind": "train", "plots": False, **(QUICK if quick else JOB)}
     spec = resolve_train(TrainSpec.model_validate(body, context=LIMITS)).spec
     with tempfile.TemporaryDirectory() as place:
-        os.environ |= {"DEEPLIMIT_DATA_DIR": place, "DEEPLIMIT_LOG_LEVEL": "error"}
+        os.environ |= {"DEEPLIMIT_DATA_DIR": place, "DEEPLIMIT_LOG_LEVEL": "info"}
         ordered = {"type": "run", "spec": json.loads(spec.model_dump_json()), "given": {}}
 
         def attempt(job: str, fence: int, every_s: float, checkpoints: Sequence[Any] = ()) -> Attempt:
@@ -122,14 +125,15 @@ def main() -> None:
         print(f"undisturbed: {whole:.1f} s of the processor, {wall:.1f} s of wall time")
         print(f"with checkpoints {_listed(ratios, '.3f')} of the time without: median {statistics.median(ratios):.3f}")
         for share in SHARES:
-            repeated, same = [], 0
+            repeated, since, same = [], [], 0
             for turn in range(1 if quick else KILLS):
                 job = f"killed-{share:g}-{turn}"
                 killed = attempt(job, 1, every_s).run(share * whole)
                 again = attempt(job, 2, every_s, killed.checkpoints).run()
                 repeated.append(killed.seconds + again.seconds - whole)
+                since.append(killed.seconds - killed.kept_at)
                 same += again.hashes == hashes
-            were = f"{_listed(repeated, '.1f')} s were repeated"
+            were = f"{_listed(repeated, '.1f')} s were repeated, the last checkpoint was {_listed(since, '.1f')} s old"
             print(f"killed at {share:.0%}: {were}; {same} of {len(repeated)} with the same parameters", flush=True)
 
 
