@@ -1,7 +1,8 @@
 """Where the fused kernel's machine code is kept between processes. Numba is not needed to know that.
 
 The folder is named by the sources, because Numba looks at the file of a compiled function alone and not at what the
-function calls, and by the versions of Python and Numba. Numba tells processors apart; the marker does too.
+function calls, by where they lie, because Numba keeps the code of every place apart, and by the versions of Python and
+Numba. Numba tells processors apart; the marker does too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _SOURCES: Final = Path(__file__).parent
 @cache
 def folder() -> Path:
     """Return the folder: below NUMBA_CACHE_DIR if that is set, or else the user's cache."""
-    digest = hashlib.sha256(f"{sys.version} {metadata.version('numba')} {metadata.version('llvmlite')}".encode())
+    versions = f"{sys.version} {metadata.version('numba')} {metadata.version('llvmlite')}"
+    digest = hashlib.sha256(f"{versions} {_SOURCES}".encode())
     for source in sorted(_SOURCES.glob("*.py")):
         digest.update(source.read_bytes())
     given = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
