@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 ARGS ?=
+# Checks that need no more than one core run side by side.
+MAKEFLAGS += --jobs=2
 # Tests run in one process more than there are cores, four at most; a file stays in one, whose fixtures it shares.
 SPREAD = -n auto --maxprocesses 4 --dist loadfile
 
@@ -16,7 +18,8 @@ DEV    := $(VENV)/.installed-dev
 BENCH  := $(VENV)/.installed-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format openapi chaos bench clean
+.PHONY: help demo serve test coverage lint format openapi chaos bench clean
+.PHONY: lint-style lint-types lint-imports lint-openapi lint-docs machine-code
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,16 +30,33 @@ demo: $(WORKER) ## start the service, train on real data, print the convergence 
 serve: $(WORKER) ## run the service on http://127.0.0.1:8000 (ARGS="--port 9000 --workers 2")
 	@$(BIN)/deeplimit serve $(ARGS)
 
-test: lint ## every check: lint, types, imports, OpenAPI, docs, tests with coverage (ARGS="-k moons")
+test: machine-code lint ## every check: lint, types, imports, OpenAPI, docs, tests (ARGS="-k moons")
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+coverage: machine-code ## the tests once more, with what they leave out (ARGS="tests/jobs")
 	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term:skip-covered $(ARGS)
 
-lint: $(DEV) ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date, docs
+lint: lint-style lint-types lint-imports lint-openapi lint-docs ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date, docs
+
+lint-types: $(DEV)
+	$(BIN)/mypy
+
+lint-docs: $(DEV)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
+
+lint-style: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+lint-imports: $(DEV)
 	$(BIN)/lint-imports
+
+lint-openapi: $(DEV)
 	$(BIN)/python -m service.api.write_openapi --check
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
+
+# Tests would otherwise wait for it, each process by itself.
+machine-code: $(DEV)
+	@$(BIN)/python -m tests.support.project.compiled
 
 format: $(DEV) ## rewrite the sources as ruff would have them
 	$(BIN)/ruff check --fix-only .

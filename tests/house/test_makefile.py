@@ -45,7 +45,13 @@ def installs(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("target", "extras"),
-    [("demo", ".[worker]"), ("test", ".[worker,dev]"), ("chaos", ".[worker,dev]"), ("bench", ".[bench]")],
+    [
+        ("demo", ".[worker]"),
+        ("test", ".[worker,dev]"),
+        ("coverage", ".[worker,dev]"),
+        ("chaos", ".[worker,dev]"),
+        ("bench", ".[bench]"),
+    ],
 )
 def test_from_nothing_everything_is_set_up_with_the_constraints(clone: Path, target: str, extras: str) -> None:
     text = plan(target, clone)
@@ -69,9 +75,10 @@ def test_the_test_target_runs_every_check(installed: Path) -> None:
         "ruff check",
         "ruff format --check",
         "mypy",
-        "lint-imports",
+        "bin/lint-imports",
         "service.api.write_openapi --check",
-        "--dist loadfile --cov",
+        "sphinx-build",
+        "--dist loadfile",
     ):
         assert check in text
 
