@@ -38,10 +38,23 @@ def _filled(target: Target, disk: Path, seconds: float) -> None:
     filler = disk / "filler"
     try:
         _fill(filler)
+    except OSError as failure:
+        raise MissedError(f"{disk} is read-only just now") from failure
+    try:
         target.journal.write("chaos", "full", disk=str(disk), seconds=seconds)
         pause(seconds)  # as long as the fault is to last
     finally:
-        filler.unlink(missing_ok=True)
+        _empty(filler)
+
+
+def _empty(filler: Path) -> None:
+    """Give the room back, once another fault lets the disk be written to."""
+    for _ in range(3000):
+        with contextlib.suppress(OSError):
+            filler.unlink(missing_ok=True)
+            return
+        pause(0.01)  # as long as that fault lasts
+    raise RuntimeError(filler)
 
 
 @fault("objects-full", "mount")
