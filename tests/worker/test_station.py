@@ -14,6 +14,7 @@ from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import JobError, JobStatus
 from service.contract.names import checkpoint_path
+from service.contract.train.resolved import spec_sha256
 from service.contract.values.media_types import BYTES
 from service.jobs.leftovers import Leftovers
 from service.jobstore import JobStore, check_together, connect, keys
@@ -21,6 +22,7 @@ from tests.support.faults.disk import hanging
 from tests.support.job_records import expire_lease, submit
 from tests.support.service import ROOT, SLOW, pause, slow_job
 from tests.support.slow_executor import Behaviour
+from tests.worker.foreign import OTHERS
 from worker import station as module
 from worker.station import Station
 
@@ -273,14 +275,35 @@ def test_objects_that_hang_cost_no_lease(
 
 
 def test_a_job_over_which_the_worker_itself_fails_ends(redis_url: str, store: JobStore, tmp_path: Path) -> None:
-    job = submit(store, spec=slow_job() | {"limits": None})
+    job = submit(store, spec=slow_job(wall_time_s=10**400))
     with opened(redis_url, tmp_path, SLOW, []) as station:
         for _ in range(3):
-            with pytest.raises(AttributeError):
+            with pytest.raises(OverflowError):
                 station.take()
         station.take()  # nothing waits any more
     ended = store.get(job.id)
     assert ended is not None
     assert (ended.status, ended.crashes) == (JobStatus.FAILED, 3)
     assert ended.error is not None
-    assert (ended.error.code, "AttributeError" in ended.error.detail) == ("worker_lost", True)
+    assert (ended.error.code, "OverflowError" in ended.error.detail) == ("worker_lost", True)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_a_job_that_it_cannot_read_is_left_to_others(
+    redis_url: str, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    """Whoever can read it finds it as it was; meanwhile it is in nobody's way, for longer each time."""
+    job = submit(store, spec=OTHERS[how], spec_sha256=spec_sha256(OTHERS[how]))
+    with opened(redis_url, tmp_path, SLOW, []) as older, caplog.at_level(logging.WARNING):
+        for deferrals in (1, 2):
+            older.take()
+            left = store.get(job.id)
+            assert left is not None
+            assert (left.status, left.attempt, left.crashes, left.outages) == (JobStatus.QUEUED, 1, 0, 0)
+            assert store.redis.hget(keys.JOB + job.id, "deferrals") == str(deferrals)
+            assert store.redis.zrem(keys.DEFERRED, job.id) == 1
+            store.redis.zadd(keys.QUEUED, {job.id: 0})  # its time has come
+        assert store.queued() == 1
+    said = [record.getMessage() for record in caplog.records if job.id in record.getMessage()]
+    assert len(said) == 2
+    assert all("left to workers of another version" in line for line in said)
