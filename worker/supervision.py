@@ -82,7 +82,7 @@ class Attempt:
         self._latest = LatestProgress()
         self._checkpoints: Sequence[ArtifactRef] | None = None
         self._given = claim.checkpoints if self._record.crashes + 1 < settings.max_crashes else []
-        self._wall_time_s = self._record.spec.get("limits", {}).get("wall_time_s") or math.inf
+        self._wall_time_s = _wall_time_s(self._record.spec)
         now = time.monotonic()
         self._renew_at = now + settings.renew_s
         self._wall_at = now + self._wall_time_s + settings.wall_time_grace_s
@@ -98,6 +98,7 @@ class Attempt:
                 "job_id": self._job_id,
                 "fence": self._fence,
                 "spec": self._record.spec,
+                "spec_sha256": self._record.spec_sha256,
                 "given": {key: ref.model_dump(mode="json") for key, ref in self._record.artifacts.items()},
                 "checkpoints": [ref.model_dump(mode="json") for ref in self._given],
             }
@@ -229,15 +230,19 @@ class Attempt:
                 return self._finish(JobStatus.CANCELLED)
             case "stopped" if self._reason is Reason.STOPPING:
                 self._commit()
-                return self._give_up(Loss.RETURNED, "its worker was stopped")
+                loss, reason = Loss.RETURNED, "its worker was stopped"
             case "unstored":
                 self.unstored = message["bytes"]
                 self._give_up(Loss.UNSTORED, "its results could not be stored")
                 return End.UNSTORED
+            case "not_understood":
+                LOG.warning("job %s is left to workers of another version: %s", self._job_id, message["reason"])
+                loss, reason = Loss.NOT_UNDERSTOOD, "its worker could not read its specification"
             case other:
                 LOG.error("job %s: the trainer said %s unasked", self._job_id, other)
                 self._trainer.signal(signal.SIGKILL)
-                return self._give_up(Loss.CRASH, "its trainer stopped unasked")
+                loss, reason = Loss.CRASH, "its trainer stopped unasked"
+        return self._give_up(loss, reason)
 
     def _died(self, death: Died) -> End:
         match self._reason:
@@ -292,6 +297,13 @@ class Attempt:
                 continue
             if isinstance(event, StopAsked):
                 return  # the lease runs out, and somebody else does the job
+
+
+def _wall_time_s(spec: Mapping[str, Any]) -> float:
+    """Return the limit of a job; none where this version cannot read it, which is for the trainer to say."""
+    limits = spec.get("limits")
+    limit = limits.get("wall_time_s") if isinstance(limits, Mapping) else None
+    return float(limit) if isinstance(limit, int | float) and limit > 0 else math.inf
 
 
 def _quoted(death: Died) -> str:

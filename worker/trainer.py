@@ -4,8 +4,8 @@ It speaks JSON lines. From its standard input it reads ``{"type": "run", …}``,
 ``{"type": "leave"}``, which cancels so that another attempt goes on; it ends when that ends. It writes, to what was its
 standard output: ``ready`` once torch is imported and it can take a job; ``progress``; ``tick`` now and then;
 ``checkpoint`` with what another attempt can go on from; and for each job one of ``done``, ``stopped``, ``failed``,
-``unstored``, the last with the bytes that there must be room for. What libraries print goes to standard error, so it
-cannot break a line.
+``not_understood`` with the reason, ``unstored`` with the bytes that there must be room for. What libraries print goes
+to standard error, so it cannot break a line.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from service.config import Settings
 from service.contract.job import ArtifactRef
 from worker.executor import Executor, JobInput, Keeping, Report, Stopped, UserError, load_executor
 from worker.reporting import ThinnedReport
+from worker.specification import NotUnderstoodError, check_understood
 
 LOG = logging.getLogger("worker.trainer")
 TICKS: Final = 6
@@ -98,6 +99,10 @@ class Trainer:
         os._exit(0)  # the supervisor is gone, or wants no more: nothing here is worth waiting for
 
     def _run(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            check_understood(order["spec"], order.get("spec_sha256", ""))
+        except NotUnderstoodError as reason:
+            return {"type": "not_understood", "reason": str(reason)}
         report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
         answer = self._attempt(order, report, frugal=False)
         if answer.get("code") == OUT_OF_MEMORY:

@@ -15,7 +15,7 @@ from deeplimit.client.records import Dataset
 from deeplimit.client.uploads import upload_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from types import TracebackType
 
     from deeplimit.client.exchange import Call, Outcome
@@ -90,10 +90,14 @@ class AsyncClient:
         kind: str | None = None,
         external_id: str | None = None,
         created_after: str | None = None,
+        left_out: Callable[[int], object] | None = None,
     ) -> AsyncIterator[AsyncJob]:
-        """Yield the jobs, newest first, without their specifications, as they are asked for."""
+        """Yield the jobs, newest first, without their specifications, as they are asked for.
+
+        `left_out` is called with the number of those, in each part of the list, whose records the service cannot read.
+        """
         filters = {"status": status, "kind": kind, "external_id": external_id, "created_after": created_after}
-        async for record in self._pages(lambda cursor: calls.jobs(cursor, filters)):
+        async for record in self._pages(lambda cursor: calls.jobs(cursor, filters), left_out):
             yield AsyncJob(record, self)
 
     async def follow(
@@ -147,9 +151,9 @@ class AsyncClient:
         what = await asyncio.to_thread(upload_of, data, targets, inputs=list(inputs), inputs_only=inputs_only, **said)
         return Dataset(await self.ask(calls.upload(what)))
 
-    async def datasets(self) -> AsyncIterator[Dataset]:
-        """Yield every data set, newest first."""
-        async for record in self._pages(calls.datasets):
+    async def datasets(self, *, left_out: Callable[[int], object] | None = None) -> AsyncIterator[Dataset]:
+        """Yield every data set, newest first; `left_out` as for `jobs`."""
+        async for record in self._pages(calls.datasets, left_out):
             yield Dataset(record)
 
     async def dataset(self, dataset_id: str) -> Dataset:
@@ -168,10 +172,12 @@ class AsyncClient:
         """What can be asked for, and the devices of the workers that are there."""
         return await self.ask(calls.capabilities())
 
-    async def _pages(self, page: Any) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, page: Any, left_out: Callable[[int], object] | None) -> AsyncIterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
             answer = await self.ask(page(cursor))
+            if left_out is not None and (unread := answer.get("left_out", 0)):
+                left_out(unread)
             for record in answer["items"]:
                 yield record
             cursor = answer["next_cursor"]

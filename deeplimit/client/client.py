@@ -16,7 +16,7 @@ from deeplimit.client.records import Dataset
 from deeplimit.client.uploads import upload_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from deeplimit.client.exchange import Call, Outcome
@@ -113,10 +113,14 @@ class Client:
         kind: str | None = None,
         external_id: str | None = None,
         created_after: str | None = None,
+        left_out: Callable[[int], object] | None = None,
     ) -> Iterator[Job]:
-        """Yield the jobs, newest first, without their specifications, as they are asked for."""
+        """Yield the jobs, newest first, without their specifications, as they are asked for.
+
+        `left_out` is called with the number of those, in each part of the list, whose records the service cannot read.
+        """
         filters = {"status": status, "kind": kind, "external_id": external_id, "created_after": created_after}
-        for record in self._pages(lambda cursor: calls.jobs(cursor, filters)):
+        for record in self._pages(lambda cursor: calls.jobs(cursor, filters), left_out):
             yield Job(record, self)
 
     def follow(self, job_id: str, *, timeout: float | None = None) -> Iterator[Job]:
@@ -165,9 +169,9 @@ class Client:
         what = upload_of(data, targets, inputs=list(inputs), inputs_only=inputs_only, **said)
         return Dataset(self.ask(calls.upload(what)))
 
-    def datasets(self) -> Iterator[Dataset]:
-        """Yield every data set, newest first."""
-        for record in self._pages(calls.datasets):
+    def datasets(self, *, left_out: Callable[[int], object] | None = None) -> Iterator[Dataset]:
+        """Yield every data set, newest first; `left_out` as for `jobs`."""
+        for record in self._pages(calls.datasets, left_out):
             yield Dataset(record)
 
     def dataset(self, dataset_id: str) -> Dataset:
@@ -186,10 +190,12 @@ class Client:
         """What can be asked for, and the devices of the workers that are there."""
         return self.ask(calls.capabilities())
 
-    def _pages(self, page: Any) -> Iterator[dict[str, Any]]:
+    def _pages(self, page: Any, left_out: Callable[[int], object] | None) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
             answer = self.ask(page(cursor))
+            if left_out is not None and (unread := answer.get("left_out", 0)):
+                left_out(unread)
             yield from answer["items"]
             cursor = answer["next_cursor"]
             if cursor is None:

@@ -36,6 +36,7 @@ from service.jobs.planning import child as planning
 from service.jobs.plans import Planner
 from service.jobs.quick import QuickJobs
 from service.jobs.reconciler import Reconciler
+from service.jobs.sweeper import Sweeper
 from service.jobstore import JobStore, connect, connect_in_loop
 from service.rendering import child as rendering
 from service.scratch import Scratch
@@ -65,9 +66,8 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         collector = StoreCollector(store)
         scratch = Scratch(settings.data_dir)
         datasets = Datasets(DatasetStore(client), artifacts, limits, scratch)
-        reconciler = Reconciler(
-            store, dispatcher, datasets, objects=artifacts, scratch=scratch, interval_s=settings.reconcile_s
-        )
+        reconciler = Reconciler(store, dispatcher, interval_s=settings.reconcile_s)
+        sweeper = Sweeper(store, artifacts, datasets, scratch, interval_s=settings.reconcile_s)
         kept = Jobs(store, artifacts, dispatcher, Planner(store, artifacts, datasets, limits))
         in_loop = connect_in_loop(redis_url)
         ServiceState(
@@ -88,12 +88,14 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
         ).install(app)
         registry.register(collector)
         reconciler.start()
+        sweeper.start()
         waiters.start(kept)
         try:
             yield
         finally:
             waiters.stop()
             reconciler.stop()
+            sweeper.stop()
             dispatcher.close()
             registry.unregister(collector)
             client.close()

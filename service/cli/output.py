@@ -15,7 +15,7 @@ from deeplimit.client.shown import escaped
 from service.cli.digits import Digits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FAILED: Final = 1
 """Exit status when the job failed or was cancelled, or has no results."""
@@ -68,6 +68,13 @@ def standard_output(digits: Digits = Digits.SHORT, *, stderr: bool = False) -> C
 def messages() -> Console:
     """Standard error, for progress and messages, so that output can be piped."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say_left_out(what: str, numbers: Sequence[int]) -> None:
+    """Say how many records the service left out of a list, if it did."""
+    if count := sum(numbers):
+        things = f"1 {what} is" if count == 1 else f"{count} {what}s are"
+        messages().print(f"{things} left out: damaged, or of a later version of the service", markup=False)
 
 
 def fixed(value: Any, *, full: bool) -> str:

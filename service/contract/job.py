@@ -92,6 +92,8 @@ class Loss(StrEnum):
     """Its worker or host was lost, or its lease ran out: no job fails of these."""
     UNSTORED = "unstored"
     """Objects could not be read or written: nothing is counted, and the job waits a while, longer each time."""
+    NOT_UNDERSTOOD = "not_understood"
+    """Its worker is of a version that cannot read it: likewise."""
     RETURNED = "returned"
     """Its worker gave it back in good order: nothing is counted."""
 

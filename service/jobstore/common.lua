@@ -144,8 +144,8 @@ local function bring_forward(index, longest, now)
 end
 
 -- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or crashed too often.
--- `loss` is one of the contract's; what could not be stored stays away for twice as long each time. Returns the state it
--- is in then.
+-- `loss` is one of the contract's; what could not be stored, or read by this worker's version, stays away for twice as long
+-- each time. Returns the state it is in then.
 local function give_up(id, loss, max_crashes, lost_error, now)
   local job = JOB .. id
   local to = 'queued'
@@ -162,7 +162,7 @@ local function give_up(id, loss, max_crashes, lost_error, now)
   if to == 'queued' and redis.call('HEXISTS', job, 'checkpoints') == 0 then
     redis.call('HDEL', job, 'progress', 'fraction')
   end
-  if move(id, to, now) and to == 'queued' and loss == 'unstored' then
+  if move(id, to, now) and to == 'queued' and (loss == 'unstored' or loss == 'not_understood') then
     local pause = DEFER_US * 2 ^ math.min(redis.call('HINCRBY', job, 'deferrals', 1) - 1, 30)
     redis.call('ZREM', QUEUED, id)
     redis.call('ZADD', DEFERRED, text(now + math.min(pause, LONGEST_DEFER_US)), id)

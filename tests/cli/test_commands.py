@@ -205,6 +205,20 @@ def test_names_of_several_lines_are_on_one(server: ScriptedServer) -> None:
         assert not any(line.startswith("job j2") for line in told.splitlines())
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+@pytest.mark.parametrize(("command", "what"), [(["list"], "jobs"), (["datasets", "list"], "data sets")])
+def test_records_that_are_left_out_of_a_list_are_said(
+    server: ScriptedServer, command: list[str], what: str, more: list[str]
+) -> None:
+    for cursor, left_out in (("5", 1), ("3", 0), (None, 1)):
+        server.say(200, {"items": [], "next_cursor": cursor, "left_out": left_out})
+    told = run(app, [*command, *more, "--url", server.url])
+    assert told.stdout.strip() == ("[]" if more else "")
+    assert told.stderr == f"2 {what} are left out: damaged, or of a later version of the service\n"
+    server.say(200, {"items": [], "next_cursor": None})  # as a service of before answers
+    assert run(app, [*command, *more, "--url", server.url]).stderr == ""
+
+
 def test_refusals_and_tables_steer_no_terminal(server: ScriptedServer) -> None:
     server.say(422, {"code": "invalid_spec", "detail": HOSTILE, "errors": [{"parameter": HOSTILE, "detail": HOSTILE}]})
     refused = run(app, ["results", "j1", "--url", server.url])

@@ -16,8 +16,7 @@ from service.contract.values.media_types import SAFETENSORS
 from service.datasets.datasets import DatasetNotFoundError, Datasets
 from service.datasets.store import DatasetStore
 from service.datasets.uploads.request import Choice, UploadRefusedError
-from service.jobs.dispatch import Dispatcher
-from service.jobs.reconciler import Reconciler
+from service.jobs.sweeper import Sweeper
 from service.jobstore import JobStore, connect, keys
 from service.runtime.valkey import ValkeyServer
 from service.scratch import Scratch
@@ -160,24 +159,22 @@ def test_an_announcement_from_the_future_is_one_of_now(
     assert written(objects) == []
 
 
-def test_a_deletion_that_is_cut_off_is_finished_by_the_reconciler(
-    redis_url: str, store: JobStore, datasets: Datasets, objects: Faulty, tmp_path: Path
+def test_a_deletion_that_is_cut_off_is_finished_by_the_sweeper(
+    store: JobStore, datasets: Datasets, objects: Faulty, tmp_path: Path
 ) -> None:
     kept, other = upload(datasets, tmp_path, 1), upload(datasets, tmp_path, 2)
-    dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets)
+    sweeper = Sweeper(store, objects, datasets, Scratch(tmp_path))
     objects.jammed = True
     datasets.delete(kept.id)
     with pytest.raises(DatasetNotFoundError):
         datasets.get(kept.id)
-    assert reconciler.once()
+    assert sweeper.once()
     assert objects.get(kept.object)  # it still cannot be deleted
     objects.jammed = False
-    assert reconciler.once()
+    assert sweeper.once()
     with pytest.raises(ArtifactNotFoundError):
         objects.get(kept.object)
     assert objects.get(other.object)
-    dispatcher.close()
 
 
 def test_what_is_there_already_and_what_is_too_many_leave_nothing(

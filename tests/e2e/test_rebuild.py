@@ -57,7 +57,7 @@ def do_jobs(service: Service, number: int) -> None:
         else:
             worker.succeed()
     while store.redis.exists(keys.UNWRITTEN):
-        pause(0.05)  # the reconciler writes them in its next pass
+        pause(0.05)  # the sweeper writes them in its next pass
     store.redis.close()
 
 

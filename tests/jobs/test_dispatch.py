@@ -1,33 +1,19 @@
 """Hints reach Celery's queue, are topped up when they are lost, and hold nobody up."""
 
 import json
-import os
 import re
 import socket
 import threading
-from pathlib import Path
 
 import pytest
 
-from service.artifacts import ArtifactStore
 from service.contract.names import QUEUE
-from service.contract.values.limits import LIMITS
-from service.datasets.datasets import Datasets
-from service.datasets.store import DatasetStore
 from service.jobs.dispatch import Dispatcher
-from service.jobs.reconciler import LOCK_S, Reconciler
-from service.jobstore import JobStore, QueueFull, check_together, connect, keys
-from service.scratch import Scratch
-from tests.support.faults.disk import full_for
+from service.jobs.reconciler import Reconciler
+from service.jobstore import JobStore, QueueFull, connect
 from tests.support.job_records import claimed, expire_lease, new_job, submit
-from tests.support.service import pause
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-
-
-@pytest.fixture
-def datasets(store: JobStore, tmp_path: Path) -> Datasets:
-    return Datasets(DatasetStore(store.redis), ArtifactStore(tmp_path), LIMITS, Scratch(tmp_path))
 
 
 def pending(store: JobStore, expected: int) -> int:
@@ -73,9 +59,9 @@ def test_a_job_that_is_refused_leaves_no_hint(redis_url: str) -> None:
         dispatcher.close()
 
 
-def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets)
+    reconciler = Reconciler(store, dispatcher)
     for _ in range(3):
         submit(store)
     dispatcher.send()
@@ -85,86 +71,24 @@ def test_lost_hints_are_topped_up_and_no_more(redis_url: str, store: JobStore, d
     dispatcher.close()
 
 
-def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+def test_expired_leases_are_found_and_hinted_at(redis_url: str, store: JobStore) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
     claim = claimed(store)
     expire_lease(store, claim.record.id)
-    assert Reconciler(store, dispatcher, datasets).once()
+    assert Reconciler(store, dispatcher).once()
     assert (store.queued(), dispatcher.pending()) == (1, 1)
     dispatcher.close()
 
 
-def test_stores_without_an_id_get_one_in_a_pass_once_objects_can_be_written(
-    redis_url: str, store: JobStore, datasets: Datasets, tmp_path: Path
-) -> None:
-    dispatcher, objects = Dispatcher(redis_url, store.redis), ArtifactStore(tmp_path / "named")
-    reconciler = Reconciler(store, dispatcher, datasets, objects=objects)
-    with full_for(os.getpid()):
-        assert reconciler.once()
-    assert objects.identity() is None
-    assert reconciler.once()
-    assert objects.identity()
-    check_together(store.redis, objects, name=False)
-    dispatcher.close()
-
-
-def test_one_reconciler_at_a_time(redis_url: str, store: JobStore, datasets: Datasets) -> None:
+def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobStore) -> None:
     dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets)
-    with store.redis.lock(keys.RECONCILER, timeout=5):
-        assert not reconciler.once()
-    assert reconciler.once()
-    dispatcher.close()
-
-
-def test_a_dead_reconciler_stops_others_for_seconds_though_the_clock_was_set_back(
-    redis_url: str, store: JobStore, datasets: Datasets
-) -> None:
-    """The server's clock was a day ahead when its lock was made."""
-    dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets)
-    store.redis.set(keys.RECONCILER, "of a dead one", ex=86_400)
-    assert not reconciler.once()
-    left = store.redis.pttl(keys.RECONCILER)
-    assert 0 < left <= 1000 * LOCK_S
-    pause(0.01)  # the clock of the server counts milliseconds
-    assert not reconciler.once()
-    assert store.redis.pttl(keys.RECONCILER) < left, "it is not held for longer"
-    dispatcher.close()
-
-
-def test_the_thread_makes_passes_until_it_is_stopped(redis_url: str, store: JobStore, datasets: Datasets) -> None:
-    dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets, interval_s=0.05)
+    reconciler = Reconciler(store, dispatcher, interval_s=0.05)
     reconciler.start()
     submit(store)
     assert pending(store, 1) == 1
     reconciler.stop()
     store.redis.delete(QUEUE)
     assert pending(store, 0) == 0
-    dispatcher.close()
-
-
-def test_the_thread_outlives_a_pass_that_fails_as_nobody_foresaw(
-    redis_url: str, store: JobStore, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faults = [ValueError("unforeseen"), TypeError("neither")]
-    recovered = threading.Event()
-
-    def sweep(*_: object) -> int:
-        if faults:
-            raise faults.pop()
-        recovered.set()
-        return 0
-
-    monkeypatch.setattr(datasets, "sweep", sweep)
-    dispatcher = Dispatcher(redis_url, store.redis)
-    reconciler = Reconciler(store, dispatcher, datasets, interval_s=0.01)
-    reconciler.start()
-    assert recovered.wait(20)
-    submit(store)
-    assert pending(store, 1) == 1
-    reconciler.stop()
     dispatcher.close()
 
 

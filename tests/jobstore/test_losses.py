@@ -9,7 +9,10 @@ from service.jobstore import JobStore, LeaseState, keys
 from tests.support.job_records import claimed, expire_lease, submit
 
 
-def test_what_could_not_be_stored_waits_longer_each_time_and_holds_nobody_up(store: JobStore) -> None:
+@pytest.mark.parametrize("loss", [Loss.UNSTORED, Loss.NOT_UNDERSTOOD])
+def test_what_could_not_be_stored_or_read_waits_longer_each_time_and_holds_nobody_up(
+    store: JobStore, loss: Loss
+) -> None:
     job = submit(store)
     behind = submit(store)
     waits = []
@@ -17,9 +20,9 @@ def test_what_could_not_be_stored_waits_longer_each_time_and_holds_nobody_up(sto
         claim = store.claim("worker")
         assert claim is not None
         assert (claim.record.id, claim.fence) == (job.id, fence)
-        back = store.requeue(job.id, claim.fence, Loss.UNSTORED, "…")
+        back = store.requeue(job.id, claim.fence, loss, "…")
         assert (back.status, back.attempt, back.crashes, back.outages) == (JobStatus.QUEUED, 1, 0, 0)
-        assert store.requeue(job.id, claim.fence, Loss.UNSTORED, "…") == back
+        assert store.requeue(job.id, claim.fence, loss, "…") == back
         (score,) = (store.redis.zscore(keys.DEFERRED, job.id),)
         assert isinstance(score, float)
         waits.append(score / 1e6 - back.updated_at.timestamp())

@@ -10,15 +10,18 @@ import pytest
 
 from service.api.main import create_app
 from service.config import Settings
+from service.jobstore import keys
 from tests.page.browser import drop, error_of, tab, violations
 from tests.page.studies import BIRDS, LONG, WITH_GAPS
 from tests.support.api import serving
+from tests.support.job_records import submit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Route
 
+    from service.jobstore import JobStore
     from tests.support.service import Service
 
 pytestmark = pytest.mark.e2e
@@ -254,6 +257,26 @@ def test_the_page_works_below_a_prefix(browser: Browser, redis_url: str, tmp_pat
         watched.open("#/new")
         watched.page.get_by_text("It holds up").wait_for()
         assert all("/deep/limit/" in asked for asked in watched.requests if not asked.startswith("about:"))
+
+
+def test_records_that_are_left_out_of_a_list_are_said(
+    browser: Browser, redis_url: str, store: JobStore, tmp_path: Path
+) -> None:
+    whole, *damaged = [submit(store, name=name) for name in ("whole", "one", "another")]
+    for job in damaged:
+        store.redis.hdel(keys.JOB + job.id, "updated")
+    app = create_app(Settings(redis_url=redis_url, data_dir=tmp_path))
+    with serving(app) as address, tab(browser, address) as watched:
+        page = watched.page
+        watched.open("#/")
+        page.get_by_role("heading", level=2, name="whole").wait_for()
+        page.get_by_text("2 studies are left out: damaged, or of a later version.").wait_for()
+        store.request_cancel(whole.id)
+        store.delete(whole.id)
+        page.get_by_role("heading", level=2, name="whole").wait_for(state="detached")
+        assert page.get_by_text("2 studies are left out").count() == 1
+        assert page.get_by_text("Nothing has been submitted yet.").count() == 0
+        assert violations(page) == []
 
 
 VIEWS = ("list", "new", "all fields", "evaluate", "json", "study", "compare")

@@ -1,9 +1,10 @@
 """A worker whose trainer cannot start: it tries again, gives up in the end, and takes no job meanwhile."""
 
+import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +13,16 @@ import pytest
 from service.artifacts import ArtifactStore
 from service.config import Settings
 from service.contract.job import JobError, JobStatus
+from service.contract.names import checkpoint_path
+from service.contract.train.resolved import spec_sha256
+from service.contract.values.media_types import BYTES
 from service.jobs.leftovers import Leftovers
 from service.jobstore import JobStore, check_together, connect, keys
+from tests.support.faults.disk import hanging
 from tests.support.job_records import expire_lease, submit
-from tests.support.service import ROOT, SLOW, slow_job
+from tests.support.service import ROOT, SLOW, pause, slow_job
+from tests.support.slow_executor import Behaviour
+from tests.worker.foreign import OTHERS
 from worker import station as module
 from worker.station import Station
 
@@ -43,10 +50,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def opened(redis_url: str, folder: Path, executor: str, told: list[str], start_s: float = 120.0) -> Iterator[Station]:
+def opened(
+    redis_url: str, folder: Path, executor: str, told: list[str], start_s: float = 120.0, renew_s: float = 5.0
+) -> Iterator[Station]:
     with connect(redis_url) as client:
         check_together(client, ArtifactStore(folder / "artifacts"), name=True)  # as the API does
-    settings = Settings(data_dir=folder, executor=executor, start_s=start_s)
+    settings = Settings(data_dir=folder, executor=executor, start_s=start_s, renew_s=renew_s)
     station = Station(settings, redis_url, lambda: told.append("gave up"))
     station.open()
     try:
@@ -227,15 +236,74 @@ def test_one_that_comes_before_the_api_waits_for_it(
     assert pauses == [0.01, 0.02, 0.04]
 
 
+def test_objects_that_hang_cost_no_lease(
+    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trainer waits for them, in a process of its own; whoever renews the lease does not."""
+    monkeypatch.setenv("DEEPLIMIT_DATA_DIR", str(tmp_path))
+    store.lease_s = 30.0
+    job = submit(store, spec=slow_job(behaviour=Behaviour.KEEPING))
+    claim = store.claim("one that died")
+    assert claim is not None
+    kept = ArtifactStore(tmp_path / "artifacts").put(checkpoint_path(job.id, 1, "1"), b"{}", BYTES)
+    store.keep_checkpoints(job.id, claim.fence, [kept])
+    expire_lease(store, job.id)
+    store.reconcile()
+    file = tmp_path / "artifacts" / kept.path
+    file.unlink()
+    requeued: list[int] = []
+
+    def watch(let_go: Callable[[], None]) -> None:
+        """Have the lease be about to run out, and see it renewed, three times."""
+        for _ in range(3):
+            while not store.redis.zadd(keys.LEASES, {job.id: 1e17}, xx=True, ch=True):
+                pause(0.01)  # until it is claimed
+            while store.redis.zscore(keys.LEASES, job.id) == 1e17:
+                pause(0.01)  # until it is renewed
+            requeued.append(store.reconcile().requeued)
+        let_go()
+
+    with contextlib.ExitStack() as hang, opened(redis_url, tmp_path, SLOW, [], renew_s=0.1) as station:
+        hang.enter_context(hanging(file))
+        watching = threading.Thread(target=watch, args=[hang.close])
+        watching.start()
+        station.take()
+        watching.join()
+    ended = store.get(job.id)
+    assert ended is not None
+    assert (ended.status, ended.outages, requeued) == (JobStatus.SUCCEEDED, 1, [0, 0, 0])
+
+
 def test_a_job_over_which_the_worker_itself_fails_ends(redis_url: str, store: JobStore, tmp_path: Path) -> None:
-    job = submit(store, spec=slow_job() | {"limits": None})
+    job = submit(store, spec=slow_job(wall_time_s=10**400))
     with opened(redis_url, tmp_path, SLOW, []) as station:
         for _ in range(3):
-            with pytest.raises(AttributeError):
+            with pytest.raises(OverflowError):
                 station.take()
         station.take()  # nothing waits any more
     ended = store.get(job.id)
     assert ended is not None
     assert (ended.status, ended.crashes) == (JobStatus.FAILED, 3)
     assert ended.error is not None
-    assert (ended.error.code, "AttributeError" in ended.error.detail) == ("worker_lost", True)
+    assert (ended.error.code, "OverflowError" in ended.error.detail) == ("worker_lost", True)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_a_job_that_it_cannot_read_is_left_to_others(
+    redis_url: str, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    """Whoever can read it finds it as it was; meanwhile it is in nobody's way, for longer each time."""
+    job = submit(store, spec=OTHERS[how], spec_sha256=spec_sha256(OTHERS[how]))
+    with opened(redis_url, tmp_path, SLOW, []) as older, caplog.at_level(logging.WARNING):
+        for deferrals in (1, 2):
+            older.take()
+            left = store.get(job.id)
+            assert left is not None
+            assert (left.status, left.attempt, left.crashes, left.outages) == (JobStatus.QUEUED, 1, 0, 0)
+            assert store.redis.hget(keys.JOB + job.id, "deferrals") == str(deferrals)
+            assert store.redis.zrem(keys.DEFERRED, job.id) == 1
+            store.redis.zadd(keys.QUEUED, {job.id: 0})  # its time has come
+        assert store.queued() == 1
+    said = [record.getMessage() for record in caplog.records if job.id in record.getMessage()]
+    assert len(said) == 2
+    assert all("left to workers of another version" in line for line in said)

@@ -60,7 +60,7 @@ def answer_to(spec: Any, *, beside: int) -> Mapping[str, Any]:
         while True:
             event = events.get(timeout=120)
             assert isinstance(event, Said), event
-            if event.message["type"] not in {"ready", "progress"}:
+            if event.message["type"] not in {"ready", "progress", "tick"}:
                 break
         trainer.dismiss()
         assert isinstance(events.get(timeout=30), Died)

@@ -26,10 +26,12 @@ DatasetId = Annotated[str, typer.Argument(metavar="ID", help="Identifier of a da
 @app.command("list")
 def list_datasets(as_json: AsJson = False, url: Url = None) -> None:
     """Print the data sets, newest first, a line each: id, what it holds, name."""
-    from service.cli.output import on_one_line
+    from service.cli.output import on_one_line, say_left_out
 
+    unread: list[int] = []
     with connected(url) as client:
-        datasets = [dataset.record for dataset in client.datasets()]
+        datasets = [dataset.record for dataset in client.datasets(left_out=unread.append)]
+    say_left_out("data set", unread)
     if as_json:
         print_json(datasets)
     else:

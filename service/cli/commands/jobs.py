@@ -84,10 +84,12 @@ def list_jobs(
     """Print the jobs, newest first, a line each: id, kind, status, when it was created, name."""
     from itertools import islice
 
-    from service.cli.output import on_one_line, standard_output
+    from service.cli.output import on_one_line, say_left_out, standard_output
 
+    unread: list[int] = []
     with connected(url) as client:
-        found = [job.record for job in islice(client.jobs(status=status, kind=kind), limit)]
+        found = [job.record for job in islice(client.jobs(status=status, kind=kind, left_out=unread.append), limit)]
+    say_left_out("job", unread)
     if as_json:
         print_json(found)
         return

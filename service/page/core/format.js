@@ -56,3 +56,6 @@ export const nameOf = (job) => job.name ?? `${job.kind} ${job.id.slice(0, 8)}`;
 
 /** Where a job stands, in a word. */
 export const STATUS = { queued: "waiting", running: "running", cancelling: "being cancelled", succeeded: "done", failed: "failed", cancelled: "cancelled" };
+
+/** What is said of a list from which records are left out. */
+export const leftOutText = (n, one, many) => `${count(n, one, many)} ${n === 1 ? "is" : "are"} left out: damaged, or of a later version.`;

@@ -3,7 +3,7 @@
 import { get, pause, Problem } from "../core/api.js";
 import { announce } from "../core/announce.js";
 import { button, clear, el } from "../core/dom.js";
-import { duration, nameOf, number, percent, STATUS, time } from "../core/format.js";
+import { duration, leftOutText, nameOf, number, percent, STATUS, time } from "../core/format.js";
 import { problemBox } from "../core/problem.js";
 import { go, jobAddress, withQuery } from "../core/router.js";
 import { progressBar, phaseText } from "../job/progress.js";
@@ -71,7 +71,8 @@ class List {
   constructor() {
     this.items = el("ul", { class: "jobs" });
     this.empty = el("div");
-    this.element = el("div", {}, this.empty, this.items);
+    this.leftOut = el("p", { class: "hint", hidden: true });
+    this.element = el("div", {}, this.empty, this.items, this.leftOut);
     this.entries = new Map();
     this.next = null;
     this.ticked = new Set();
@@ -85,7 +86,10 @@ class List {
   show(page, { filtered, later }) {
     this.next = page.next_cursor;
     clear(this.empty);
-    if (page.items.length === 0) {
+    const leftOut = page.left_out ?? 0;
+    this.leftOut.hidden = leftOut === 0;
+    this.leftOut.textContent = leftOutText(leftOut, "study", "studies");
+    if (page.items.length === 0 && leftOut === 0) {
       this.empty.append(el("p", { class: "hint" }, filtered || later ? "No study is like that."
         : ["Nothing has been submitted yet. ", el("a", { href: "#/new" }, "Start with an example or your own CSV.")]));
     }

@@ -3,6 +3,7 @@
 import { get, post, Problem } from "../core/api.js";
 import { announce } from "../core/announce.js";
 import { button, clear, el, section } from "../core/dom.js";
+import { leftOutText } from "../core/format.js";
 import { go, jobAddress } from "../core/router.js";
 import { AllFields } from "../form/all_fields.js";
 import { BLANK, EXAMPLES, like } from "../form/examples.js";
@@ -25,6 +26,7 @@ export async function newView({ body, say, route, signal }) {
     route.query.get("from") ? get(`v1/jobs/${encodeURIComponent(route.query.get("from"))}`, { signal }).then((answer) => answer.body) : null,
   ]);
   const spec = from ? like(from, capabilities.kinds[from.kind]) : structuredClone(EXAMPLES[0].spec);
+  if (sets.left_out > 0) body.append(el("p", { class: "hint" }, leftOutText(sets.left_out, "data set")));
   new Composer(body, { capabilities, sets: sets.items, spec, signal });
 }
 

@@ -1,6 +1,7 @@
 """A disk that takes no more, for one process or for all: faults of storage, injected where root is held to them too."""
 
 import contextlib
+import os
 import resource
 import shutil
 import subprocess
@@ -20,6 +21,19 @@ def full_for(*pids: int, room: int = 0) -> Iterator[None]:
         for pid, limits in before.items():
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+@contextlib.contextmanager
+def hanging(file: Path) -> Iterator[None]:
+    """Have whoever reads a file wait, without an end to it and without an error, as on a network disk that is away."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(file)
+    try:
+        yield
+    finally:
+        both_ways = os.open(file, os.O_RDWR)  # lets go of those who wait already
+        file.unlink()
+        os.close(both_ways)
 
 
 @contextlib.contextmanager
