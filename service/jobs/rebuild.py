@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from service.artifacts import ArtifactNotFoundError, StorageError
@@ -89,11 +90,7 @@ class Rebuilding:
 
     def _all(self, folder: str, one: Callable[[str], str], each: Callable[[int], None]) -> Rebuilt:
         def of_one(name: str) -> str:
-            try:
-                return one(name)
-            except StorageError as failure:
-                LOG.warning("%s in %s cannot be read: %s", name, folder, failure)
-                return UNREADABLE
+            return _outcome(f"{name} in {folder}", lambda: one(name))
 
         found, rebuilt = self._artifacts.folders(folder), Rebuilt()
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -107,13 +104,8 @@ class Rebuilding:
         path = names.record_path(job_id)
         if path not in sizes:
             return NO_RECORD
-        try:
-            fields = self._read(path)
-            record = check_ended(fields)
-        except SealBrokenError:
-            return DAMAGED
-        except RecordNotUnderstood:
-            return LATER
+        fields = unseal(self._artifacts.get(path))
+        record = check_ended(fields)
         if record.id != job_id:
             return ANOTHER
         if not _are_there(record.artifacts.values(), sizes):
@@ -124,30 +116,32 @@ class Rebuilding:
         sizes = self._artifacts.sizes(names.dataset_prefix(dataset_id))
         outcome = NO_RECORD
         for path in sorted(path for path in sizes if path.endswith(names.dataset_record_path(""))):
-            outcome = self._upload(dataset_id, path, sizes)
+            outcome = _outcome(path, partial(self._upload, dataset_id, path, sizes))
             if outcome in {RESTORED, THERE}:
                 break
         return outcome
 
     def _upload(self, dataset_id: str, path: str, sizes: Mapping[str, int]) -> str:
-        try:
-            fields = self._read(path)
-            record = decode(fields)
-        except SealBrokenError:
-            return DAMAGED
-        except RecordNotUnderstood:
-            return LATER
+        fields = unseal(self._artifacts.get(path))
+        record = decode(fields)
         if record.id != dataset_id or names.dataset_record_path(record.object.path) != path:
             return ANOTHER
         if not _are_there(filter(None, (record.object, record.preview)), sizes):
             return INCOMPLETE
         return RESTORED if self._datasets.restore(fields) else THERE
 
-    def _read(self, path: str) -> Mapping[str, str]:
-        try:
-            return unseal(self._artifacts.get(path))
-        except ArtifactNotFoundError as gone:  # deleted just now
-            raise SealBrokenError from gone
+
+def _outcome(what: str, put_back: Callable[[], str]) -> str:
+    """Put one record back, and return what became of it."""
+    try:
+        return put_back()
+    except StorageError as failure:
+        LOG.warning("%s cannot be read: %s", what, failure)
+        return UNREADABLE
+    except (SealBrokenError, ArtifactNotFoundError):  # or it was deleted just now
+        return DAMAGED
+    except RecordNotUnderstood:
+        return LATER
 
 
 def _are_there(references: Iterable[ArtifactRef], sizes: Mapping[str, int]) -> bool:

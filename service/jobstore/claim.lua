@@ -19,7 +19,10 @@ repeat
   end
 until ours
 local job = JOB .. id
-redis.call('HINCRBY', job, 'fence', 1)
+local fence = tonumber(redis.call('HGET', job, 'fence') or 0)
+if fence > 0 then redis.call('HSET', job, 'claimed_before', 1) end
+-- The time, so that a server which was set back to an earlier state gives none for a second time.
+redis.call('HINCRBY', job, 'fence', text(math.max(now - fence, 1)))
 redis.call('HSET', job, 'worker', worker, 'operation', operation)
 redis.call('HSETNX', job, 'started', text(now))
 redis.call('ZADD', LEASES, text(now + tonumber(lease)), id)

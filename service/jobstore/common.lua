@@ -80,15 +80,15 @@ local function move(id, to, now)
   if ends(to) then
     redis.call('HSET', job, 'finished', text(now))
     redis.call('ZADD', UNWRITTEN, text(now), id)
-    local attempts = tonumber(redis.call('HGET', job, 'fence')) -- all but the one that succeeded may have left objects
-    local kept = redis.call('HDEL', job, 'checkpoints') == 1
-    if kept or attempts > (to == 'succeeded' and 1 or 0) then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
+    local fence, before = unpack(redis.call('HMGET', job, 'fence', 'claimed_before'))
+    local left = before or (to ~= 'succeeded' and tonumber(fence) > 0) -- by all attempts but the one that succeeded
+    if redis.call('HDEL', job, 'checkpoints') == 1 or left then redis.call('ZADD', UNSETTLED_JOBS, text(now), id) end
   end
   revise(id, now)
   return true
 end
 
--- Does this fence hold the job? A fence is the number of a claim.
+-- Does this fence hold the job? A fence is the number of a claim, higher than any before.
 local function holds(id, fence)
   local job = redis.call('HMGET', JOB .. id, 'fence', 'status')
   return job[1] == fence and (job[2] == 'running' or job[2] == 'cancelling'), job[2], job[1]

@@ -14,6 +14,7 @@ if old[1] and old[2] then
   take(by_status(old[1], old[2], old[3]), id)
   take(for_good(old[2], old[3]), id)
 end
+take(for_good(record.kind, record.external_id), id) -- where only the hash was lost, its own time is not another's
 for index, place in pairs(PLACES) do take({ index, STRAYS .. place[1] }, id) end
 redis.call('DEL', job)
 if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', INDEXED, '-inf') end
@@ -29,6 +30,7 @@ if record.idempotency and record.idempotency_body then
   redis.call('HSETNX', IDEMPOTENCY .. record.idempotency, 'body', record.idempotency_body)
 end
 redis.call('ZREM', UNWRITTEN, id)
+redis.call('ZADD', UNSETTLED_JOBS, text(now_us()), id) -- nobody may have looked yet for what its attempts have left
 redis.call('SADD', WRITTEN, id)
 redis.call('PUBLISH', REVISIONS, id .. ' ' .. record.revision .. ' ' .. record.status)
 return 'restored'

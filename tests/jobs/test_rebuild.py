@@ -10,10 +10,11 @@ import pytest
 
 from service.artifacts import ArtifactNotFoundError, ArtifactStore
 from service.contract import names
-from service.contract.job import JobRecord, JobStatus
+from service.contract.job import JobRecord, JobStatus, Loss
 from service.datasets.store import DatasetStore
 from service.datasets.uploads.request import Choice
 from service.jobs.beside import write_records
+from service.jobs.leftovers import Leftovers
 from service.jobs.rebuild import (
     ANOTHER,
     DAMAGED,
@@ -134,8 +135,9 @@ def test_what_does_not_verify_is_left_out_and_counted(store: JobStore, objects: 
     change(later, schema_version="99")
     change(kind, status="archived")
     change(other, id=good)
-    objects.delete(names.results_path(missing, 1))
-    objects.put(names.results_path(resized, 1), b"{}", "x")
+    results = {job_id: store.get(job_id).artifacts[names.RESULTS].path for job_id in (missing, resized)}  # type: ignore[union-attr]  # it is there
+    objects.delete(results[missing])
+    objects.put(results[resized], b"{}", "x")
     objects.put(names.data_path("nothing-yet"), b"x", "x")
     lose(store)
     outcome = rebuilt(store, objects)
@@ -173,7 +175,8 @@ def test_an_earlier_state_of_a_job_gives_way(store: JobStore, objects: Objects) 
         if job_id == running:
             early = store.redis.dump(keys.JOB + job_id)
         assert early is not None
-        ended[job_id] = store.finish(job_id, claim.fence, JobStatus.SUCCEEDED)
+        fence = claim.fence
+        ended[job_id] = store.finish(job_id, fence, JobStatus.SUCCEEDED)
         write_records(store, objects)
         store.redis.restore(keys.JOB + job_id, 0, early, replace=True)
         store.redis.delete(keys.WRITTEN, keys.JOBS_BY_STATUS + JobStatus.SUCCEEDED)
@@ -185,7 +188,7 @@ def test_an_earlier_state_of_a_job_gives_way(store: JobStore, objects: Objects) 
     assert (store.queued(), store.redis.zcard(keys.LEASES)) == (0, 0)
     assert store.counts()[JobStatus.SUCCEEDED] == 2
     with pytest.raises(StaleFence):
-        store.finish(running, 1, JobStatus.FAILED)
+        store.finish(running, fence, JobStatus.FAILED)
     while not store.index():
         pass
     assert len(store.list(JobQuery(limit=10, status=JobStatus.SUCCEEDED, kind="train")).items) == 2
@@ -201,12 +204,31 @@ def test_a_record_that_cannot_be_read_is_replaced_and_one_that_goes_on_is_not(
     store.redis.hset(keys.JOB + going_on, mapping={"status": "running", "revision": 99})
     assert rebuilt(store, objects).counts == {RESTORED: 1, THERE: 1}
     assert store.get(broken) == before
-    text = end(store, objects).id
+    text = end(store, objects)
     write_records(store, objects)
-    store.redis.delete(keys.JOB + text)
-    store.redis.set(keys.JOB + text, "not a hash")
+    store.redis.delete(keys.JOB + text.id)
+    store.redis.set(keys.JOB + text.id, "not a hash")
     assert rebuilt(store, objects).counts[RESTORED] == 1
-    assert store.get(text) is not None
+    assert store.get(text.id) == text, "its time of creation too"
+
+
+def test_what_attempts_at_a_job_that_came_back_have_left_goes(store: JobStore, objects: Objects) -> None:
+    job_id = submit(store).id
+    first = store.claim("one that dies")
+    assert first is not None
+    checkpoint = objects.put(names.checkpoint_path(job_id, first.fence, "1"), b"x", "x")
+    store.keep_checkpoints(job_id, first.fence, [checkpoint])
+    objects.put(names.results_path(job_id, first.fence), b"{}", "x")
+    store.requeue(job_id, first.fence, Loss.OUTAGE, "…")
+    second = store.claim("another")
+    assert second is not None
+    results = objects.put(names.results_path(job_id, second.fence), b"{}", "x")
+    store.finish(job_id, second.fence, JobStatus.SUCCEEDED, artifacts={names.RESULTS: results})
+    write_records(store, objects)
+    lose(store)
+    assert rebuilt(store, objects).counts == {RESTORED: 1}
+    assert Leftovers(store.redis, objects).sweep() == 1
+    assert set(objects.sizes(names.job_prefix(job_id))) == {results.path, names.record_path(job_id)}
 
 
 def test_two_jobs_of_one_moment_are_both_listed(store: JobStore, objects: Objects) -> None:

@@ -245,7 +245,7 @@ def test_objects_that_hang_cost_no_lease(
     job = submit(store, spec=slow_job(behaviour=Behaviour.KEEPING))
     claim = store.claim("one that died")
     assert claim is not None
-    kept = ArtifactStore(tmp_path / "artifacts").put(checkpoint_path(job.id, 1, "1"), b"{}", BYTES)
+    kept = ArtifactStore(tmp_path / "artifacts").put(checkpoint_path(job.id, claim.fence, "1"), b"{}", BYTES)
     store.keep_checkpoints(job.id, claim.fence, [kept])
     expire_lease(store, job.id)
     store.reconcile()
