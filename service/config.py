@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         default=1.0, description="Interval at which lost hints and expired leases are looked for."
     )
     max_crashes: Count = Field(default=3, description="Crashes of its trainer of which a job fails.")
+    max_outages: Count = Field(
+        default=25, description="Losses of its worker or machine, in a row and without progress, of which a job fails."
+    )
     max_queued: Count = Field(default=10_000, description="Jobs that may wait; one more is refused.")
 
     # who hangs

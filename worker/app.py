@@ -97,7 +97,9 @@ class PoolWatch(_EachPulse):
             if self._pid is not None:
                 conf = consumer.app.conf
                 dead = worker_prefix(conf.worker_name, self._pid)
-                threading.Thread(target=release, args=(conf.redis_url, dead), name="release").start()  # it may wait
+                threading.Thread(
+                    target=release, args=(conf.redis_url, dead, conf.max_outages), name="release"
+                ).start()  # it may wait
             self._pid, self._silent, self._most = pid, 0, START_PULSES
         self._silent += 1
         if pid is not None and self._silent > self._most:
@@ -149,6 +151,7 @@ def create_app(settings: Settings) -> Celery:
     )
     app.conf.redis_url = settings.redis_url or DEFAULT_REDIS_URL
     app.conf.worker_name = settings.worker_name
+    app.conf.max_outages = settings.max_outages
     app.steps["consumer"].add(PoolWatch)
     if settings.pulse_fd is not None:
         app.conf.pulse_fd = settings.pulse_fd

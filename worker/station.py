@@ -59,7 +59,12 @@ class Station:
         self.stopping = False
         self._settings = settings
         self._give_up = give_up
-        self._store = JobStore(connect(redis_url), lease_s=settings.lease_s, max_crashes=settings.max_crashes)
+        self._store = JobStore(
+            connect(redis_url),
+            lease_s=settings.lease_s,
+            max_crashes=settings.max_crashes,
+            max_outages=settings.max_outages,
+        )
         self._name = settings.worker_name
         self._id = worker_prefix(self._name, os.getpid()) + secrets.token_hex(3)
         self._together = False

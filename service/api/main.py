@@ -59,7 +59,11 @@ def create_app(settings: Settings | None = None, limits: Limits = LIMITS) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis_url, client, artifacts = open_stores(settings)
         store = JobStore(
-            client, lease_s=settings.lease_s, max_crashes=settings.max_crashes, max_queued=settings.max_queued
+            client,
+            lease_s=settings.lease_s,
+            max_crashes=settings.max_crashes,
+            max_outages=settings.max_outages,
+            max_queued=settings.max_queued,
         )
         dispatcher = Dispatcher(redis_url, client)
         waiters = Waiters(connect(redis_url))  # its own: its thread may outlive the others by some seconds

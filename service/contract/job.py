@@ -89,7 +89,7 @@ class Loss(StrEnum):
     CRASH = "crash"
     """Its trainer died of itself: some of these, and the job fails."""
     OUTAGE = "outage"
-    """Its worker or host was lost, or its lease ran out: no job fails of these."""
+    """Its worker or host was lost, or its lease ran out: many of these in a row without progress, and the job fails."""
     UNSTORED = "unstored"
     """Objects could not be read or written: nothing is counted, and the job waits a while, longer each time."""
     NOT_UNDERSTOOD = "not_understood"
@@ -126,7 +126,9 @@ class JobRecord(_Frozen):
     revision: int = Field(description="Rises by one with every change; the ETag.")
     attempt: int = Field(description="Number of the current attempt, from 1.")
     crashes: int = Field(default=0, description="Attempts whose trainer died of itself; a few, and the job fails.")
-    outages: int = Field(default=0, description="Attempts whose worker or host was lost; no job fails of these.")
+    outages: int = Field(
+        default=0, description="Attempts whose worker or host was lost; many in a row, and the job fails."
+    )
     name: str | None = None
     external_id: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -31,8 +31,9 @@ class Reconciler(Passes):
         """See `Passes.work`."""
         lost = self._store.reconcile()
         self._count_strays()
-        if lost.requeued or lost.cancelled:
-            LOG.warning("workers were lost: %d jobs requeued, %d cancelled", lost.requeued, lost.cancelled)
+        if lost.requeued or lost.cancelled or lost.failed:
+            ends = (lost.requeued, lost.cancelled, lost.failed)
+            LOG.warning("workers were lost: %d jobs requeued, %d cancelled, %d failed of too many losses", *ends)
         for _ in range(min(lost.queued - self._dispatcher.pending(), MOST_HINTS)):
             if not self._dispatcher.send():
                 break

@@ -102,7 +102,7 @@ local PLACES = {
 }
 
 -- Fields that are counted with: one that holds no number would stop the script halfway.
-local COUNTS = { 'created', 'schema_version', 'revision', 'fence', 'attempt', 'crashes', 'outages', 'deferrals' }
+local COUNTS = { 'created', 'schema_version', 'revision', 'fence', 'attempt', 'crashes', 'outages', 'stalled', 'deferrals' }
 
 local function set_aside(id, index, now)
   redis.call('ZREM', index, id)
@@ -143,20 +143,32 @@ local function bring_forward(index, longest, now)
   end
 end
 
--- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or crashed too often.
--- `loss` is one of the contract's; what could not be stored, or read by this worker's version, stays away for twice as long
--- each time. Returns the state it is in then.
-local function give_up(id, loss, max_crashes, lost_error, now)
+-- Count one more outage, and return how many there were in a row in which no attempt came further, in what it kept.
+local function outages_in_a_row(job)
+  redis.call('HINCRBY', job, 'outages', 1)
+  local fraction, kept, before = unpack(redis.call('HMGET', job, 'fraction', 'checkpoints', 'fraction_kept'))
+  if kept and (tonumber(fraction) or 0) > (tonumber(before) or 0) then
+    redis.call('HSET', job, 'fraction_kept', fraction, 'stalled', 0)
+  end
+  return redis.call('HINCRBY', job, 'stalled', 1)
+end
+
+-- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or was lost too often.
+-- `loss` is one of the contract's, `most` the number of its kind of which a job fails, with the error; what could not be
+-- stored, or read by this worker's version, stays away for twice as long each time. Returns the state it is in then.
+local function give_up(id, loss, most, lost_error, now)
   local job = JOB .. id
   local to = 'queued'
   if redis.call('HGET', job, 'status') == 'cancelling' then
     to = 'cancelled'
-  elseif loss == 'crash' and redis.call('HINCRBY', job, 'crashes', 1) >= max_crashes then
-    to = 'failed'
-    redis.call('HSET', job, 'error', lost_error)
   elseif loss == 'crash' or loss == 'outage' then
-    if loss == 'outage' then redis.call('HINCRBY', job, 'outages', 1) end
-    redis.call('HINCRBY', job, 'attempt', 1)
+    local times = loss == 'outage' and outages_in_a_row(job) or redis.call('HINCRBY', job, 'crashes', 1)
+    if times >= most then
+      to = 'failed'
+      redis.call('HSET', job, 'error', lost_error)
+    else
+      redis.call('HINCRBY', job, 'attempt', 1)
+    end
   end
   -- What an attempt has left is gone on from, so that its progress counts.
   if to == 'queued' and redis.call('HEXISTS', job, 'checkpoints') == 0 then

@@ -1,5 +1,6 @@
 """Between the fields of a Redis hash and the contract's record."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json
 
-from service.contract.job import SCHEMA_VERSION, ArtifactRef, JobRecord, JobStatus, NewJob
+from service.contract.job import SCHEMA_VERSION, ArtifactRef, JobError, JobRecord, JobStatus, NewJob
 from service.jobstore.errors import RecordNotUnderstood
 from service.jobstore.times import from_microseconds
 
@@ -35,6 +36,12 @@ CHECKED: Final = 2**17
 """Characters of a specification that are decoded on each read, to see that they can be."""
 UNREADABLE: Final = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading a text raises that does not hold what it should: pydantic's and JSON's errors are of the first kind."""
+
+OUTAGES: Final = (
+    "outages in a row between which it came no further: its worker, or the machine or container of that, was lost each"
+    " time, as where a job needs more memory than there is and the system kills all of a container"
+)
+"""Why a job was given up, after their number."""
 
 _ARTIFACTS: Final = TypeAdapter(dict[str, ArtifactRef])
 _CHECKPOINTS: Final = TypeAdapter(list[ArtifactRef])
@@ -153,6 +160,17 @@ def created(job: NewJob, moment: str) -> KeptJob:
 def encode(model: BaseModel) -> str:
     """JSON of a contract model as a field holds it."""
     return model.model_dump_json()
+
+
+def digest(key: str) -> str:
+    """Return what stands for an idempotency key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def encode_lost(why: str) -> str:
+    """JSON of the error of a job that was given up."""
+    detail = f"The job was given up after {why}."
+    return encode(JobError(code="worker_lost", detail=detail, retryable=True, origin="system"))
 
 
 def encode_artifacts(artifacts: Mapping[str, ArtifactRef]) -> str:

@@ -1,7 +1,6 @@
 """The job store: each method one script, or one read."""
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
@@ -59,6 +58,7 @@ class ReconcileReport:
 
     requeued: int
     cancelled: int
+    failed: int
     queued: int
 
 
@@ -76,16 +76,26 @@ class JobStore:
         Time after which a claim that was not renewed counts as lost.
     max_crashes
         Crashes of its trainer of which a job fails with ``worker_lost``.
+    max_outages
+        Outages in a row, without progress, of which it does.
     max_queued
         Jobs that may wait.
     """
 
     def __init__(
-        self, redis: redis.Redis, *, lease_s: float = 30.0, max_crashes: int = 3, max_queued: int = 10_000
+        self,
+        redis: redis.Redis,
+        *,
+        lease_s: float = 30.0,
+        max_crashes: int = 3,
+        max_outages: int = 25,
+        max_queued: int = 10_000,
     ) -> None:
         self.redis = redis
         self.lease_s = lease_s
         self.max_crashes = max_crashes
+        self.max_outages = max_outages
+        self._outages = (max_outages, records.encode_lost(f"{max_outages} {records.OUTAGES}"))
         self.max_queued = max_queued
         self._scripts = Calls(redis)
         self.endings = Endings(redis, self._scripts)
@@ -113,7 +123,9 @@ class JobStore:
         JobLate
             The job was given objects, and is not announced.
         """
-        args = self._creation(job, "" if idempotency_key is None else _digest(idempotency_key), body_sha256, hint)
+        args = self._creation(
+            job, "" if idempotency_key is None else records.digest(idempotency_key), body_sha256, hint
+        )
         return _created(job, self._scripts["create"](args=args))
 
     async def create_in_loop(self, client: redis.asyncio.Redis, job: NewJob, *, body_sha256: str, hint: str) -> KeptJob:
@@ -151,7 +163,7 @@ class JobStore:
         IdempotencyKeyReused
             The key was used with another body.
         """
-        _, fields = self._scripts.change("replayed", _digest(idempotency_key), body_sha256)
+        _, fields = self._scripts.change("replayed", records.digest(idempotency_key), body_sha256)
         return records.kept(fields) if fields else None
 
     def kept(self, job_id: str) -> KeptJob | None:
@@ -243,7 +255,7 @@ class JobStore:
         """End an attempt that gave no result.
 
         The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was one
-        crash too many.
+        loss too many.
 
         Parameters
         ----------
@@ -259,9 +271,8 @@ class JobStore:
         StaleFence
             The claim is not the latest.
         """
-        detail = f"The job was given up after {self.max_crashes} crashes; in the last, {reason}."
-        error = JobError(code="worker_lost", detail=detail, retryable=True, origin="system")
-        return self._changed("requeue", job_id, fence, loss, self.max_crashes, records.encode(error))
+        crashes = (self.max_crashes, records.encode_lost(f"{self.max_crashes} crashes; in the last, {reason}"))
+        return self._changed("requeue", job_id, fence, loss, *(self._outages if loss is Loss.OUTAGE else crashes))
 
     def finish(
         self,
@@ -312,13 +323,14 @@ class JobStore:
             What the ids of these workers begin with.
         """
         self._workers.release(holder)
-        return int(self._scripts["release"](args=[holder]))
+        return int(self._scripts["release"](args=[holder, *self._outages]))
 
     # housekeeping --------------------------------------------------------------------------------------------------
 
     def reconcile(self) -> ReconcileReport:
         """Give up every claim whose lease has run out, and queue the jobs whose time has come."""
-        return ReconcileReport(*self._scripts["reconcile"](args=[seconds_to_microseconds(self.lease_s)]))
+        lease = seconds_to_microseconds(self.lease_s)
+        return ReconcileReport(*self._scripts["reconcile"](args=[lease, *self._outages]))
 
     def index(self) -> bool:
         """Take one step towards sets that list jobs by several filters; a short one, as nobody else is served in it.
@@ -375,15 +387,11 @@ def _created(job: NewJob, reply: Sequence[Any]) -> tuple[KeptJob, bool]:
     return records.kept(records.from_flat(found[0])), code == "replayed"
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def release(redis_url: str, holder: str) -> None:
+def release(redis_url: str, holder: str, max_outages: int) -> None:
     """Free at once what the workers held whose ids begin like this: they are dead. It is no error if that fails."""
     with connect(redis_url) as client:
         try:
-            released = JobStore(client).release(holder)
+            released = JobStore(client, max_outages=max_outages).release(holder)
         except redis.RedisError as failure:
             LOG.warning("Redis cannot be reached, leases run out by themselves: %s", failure)
         else:

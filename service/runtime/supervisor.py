@@ -146,7 +146,7 @@ def _assemble(
     _check_stores(settings, redis_url)
     name = _name_of(settings)
     if settings.redis_url is None:  # else nobody knows which workers of others are dead
-        release(redis_url, f"{name}/")
+        release(redis_url, f"{name}/", settings.max_outages)
     children = _for_children(settings, redis_url, settings.workers)
     descriptor = listening.fileno()
     crew.start(
@@ -214,10 +214,10 @@ def _check_stores(settings: Settings, redis_url: str) -> None:
             LOG.warning("one of the stores does not answer yet: %s", failure)
 
 
-def _bury(pulses: int, redis_url: str, holder: str) -> None:
+def _bury(pulses: int, redis_url: str, holder: str, max_outages: int) -> None:
     """Clear up after a dead worker: what it held is free, and its pulses are no sign of its successor's life."""
     take_pulses(pulses)
-    release(redis_url, holder)
+    release(redis_url, holder, max_outages)
 
 
 def _for_children(settings: Settings, redis_url: str, workers: int) -> Settings:
@@ -250,7 +250,7 @@ def _worker_role(settings: Settings, name: str, number: int, pulses: int) -> Rol
         stop_within=STOP_WITHIN[WORKERS],
         environment=environment,
         descriptors=() if settings.pulse_fd is None else (settings.pulse_fd,),
-        on_end=partial(_bury, pulses, str(settings.redis_url), f"{called}/"),
+        on_end=partial(_bury, pulses, str(settings.redis_url), f"{called}/", settings.max_outages),
     )
 
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.contract.job import JobStatus, Loss, WorkerInfo
+from service.contract.job import ArtifactRef, JobRecord, JobStatus, Loss, Progress, WorkerInfo
+from service.contract.names import checkpoint_path
 from service.jobstore import JobStore, LeaseState, keys
 from tests.support.job_records import claimed, expire_lease, submit
 
@@ -82,7 +83,7 @@ def test_what_the_dead_held_is_free_at_once_and_nothing_else(store: JobStore) ->
     assert [worker.id for worker in store.workers()] == ["elsewhere/0/13-d", "serve/10/12-c"]
 
 
-def test_no_number_of_outages_fails_a_job_and_none_counts_as_a_crash(store: JobStore) -> None:
+def test_ten_outages_fail_no_job_and_none_counts_as_a_crash(store: JobStore) -> None:
     job = submit(store)
     for outages in range(1, 11):
         assert store.claim("worker") is not None
@@ -113,3 +114,58 @@ def test_a_dead_worker_is_forgotten_in_time_though_the_clock_was_set_back(store:
     assert store.workers() == [worker], "it may be alive, and will say so again"
     left = store.redis.pttl("deeplimit:worker:w")
     assert 0 < left <= 60_000
+
+
+def outages(store: JobStore, job_id: str, number: int, fraction: float | None = None) -> JobRecord:
+    """Have a job lose its worker so often, each time after it has come so far and kept that, if it has."""
+    for _ in range(number):
+        claim = store.claim("worker")
+        assert claim is not None
+        if fraction is not None:
+            store.redis.hdel(keys.JOB + job_id, "progressed")
+            store.report_progress(job_id, claim.fence, Progress(phase="discrete", fraction=fraction))
+            ref = ArtifactRef(path=checkpoint_path(job_id, claim.fence, "1"), sha256="0" * 64, bytes=1, media_type="x")
+            store.keep_checkpoints(job_id, claim.fence, [ref])
+        expire_lease(store, job_id)
+        store.reconcile()
+    record = store.get(job_id)
+    assert record is not None
+    return record
+
+
+def test_a_job_that_takes_its_machine_down_each_time_fails_in_the_end(store: JobStore) -> None:
+    """As where it needs more memory than its container has, and the system kills all of that."""
+    job = submit(store)
+    assert outages(store, job.id, store.max_outages - 1).status is JobStatus.QUEUED
+    failed = outages(store, job.id, 1)
+    assert (failed.status, failed.outages, failed.crashes) == (JobStatus.FAILED, store.max_outages, 0)
+    assert failed.error is not None
+    assert (failed.error.code, failed.error.origin, failed.error.retryable) == ("worker_lost", "system", True)
+    assert failed.error.detail.startswith(f"The job was given up after {store.max_outages} outages in a row ")
+    assert store.claim("worker") is None
+    assert [job_id for job_id, _ in store.endings.unwritten(10)] == [job.id]
+
+
+def test_outages_between_which_a_job_comes_further_fail_none(store: JobStore) -> None:
+    job = submit(store)
+    for fraction in (0.1, 0.2, 0.3):
+        record = outages(store, job.id, store.max_outages - 1, fraction)
+        assert record.status is JobStatus.QUEUED
+    stuck = outages(store, job.id, 1, 0.3)
+    assert (stuck.status, stuck.outages) == (JobStatus.FAILED, 3 * (store.max_outages - 1) + 1)
+
+
+@pytest.mark.parametrize("seen_by", ["who started the worker", "the worker itself"])
+def test_whoever_sees_one_outage_too_many_ends_the_job(store: JobStore, seen_by: str) -> None:
+    job = submit(store)
+    outages(store, job.id, store.max_outages - 1)
+    claim = store.claim("serve/1/10-a")
+    assert claim is not None
+    if seen_by == "the worker itself":
+        store.requeue(job.id, claim.fence, Loss.OUTAGE, "…")
+    else:
+        assert store.release("serve/1/") == 1
+    failed = store.get(job.id)
+    assert failed is not None
+    assert failed.status is JobStatus.FAILED
+    assert store.reconcile().queued == 0
