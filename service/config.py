@@ -134,7 +134,9 @@ class Settings(BaseSettings):
         description="Time a job of a worker that is told to stop has to be kept before its process is killed.",
     )
     wall_time_grace_s: Seconds = Field(
-        default=30.0, description="Time a job may exceed its wall-time limit before its process is killed."
+        default=30.0,
+        description="Time a job may exceed its wall-time limit before it is stopped, and another attempt makes a result"
+        " of what it has kept.",
     )
 
     @property

@@ -53,6 +53,8 @@ class JobInput:
         What earlier attempts have left, the newest first.
     keeping
         How checkpoints are kept, for an executor that makes some.
+    finish_only
+        Whether the time is over: what the checkpoints hold is to be made the result, and nothing else begun.
     """
 
     job_id: str
@@ -63,6 +65,7 @@ class JobInput:
     frugal: bool = False
     checkpoints: Sequence[ArtifactRef] = ()
     keeping: Keeping = field(default_factory=Keeping)
+    finish_only: bool = False
 
     def read(self, key: str) -> bytes:
         """Read an object that the job was given."""

@@ -83,9 +83,11 @@ class Attempt:
         self._checkpoints: Sequence[ArtifactRef] | None = None
         self._given = claim.checkpoints if self._record.crashes + 1 < settings.max_crashes else []
         self._wall_time_s = _wall_time_s(self._record.spec)
+        self._finish_only = self._record.overruns > 0
+        self._keeps = bool(self._given)
         now = time.monotonic()
         self._renew_at = now + settings.renew_s
-        self._wall_at = now + self._wall_time_s + settings.wall_time_grace_s
+        self._wall_at = now + (0.0 if self._finish_only else self._wall_time_s) + settings.wall_time_grace_s
         self._terminate_at = math.inf
         self._kill_at = math.inf
         self._heard()
@@ -101,6 +103,7 @@ class Attempt:
                 "spec_sha256": self._record.spec_sha256,
                 "given": {key: ref.model_dump(mode="json") for key, ref in self._record.artifacts.items()},
                 "checkpoints": [ref.model_dump(mode="json") for ref in self._given],
+                "finish_only": self._finish_only,
             }
         )
         while True:
@@ -111,6 +114,7 @@ class Attempt:
                     self._latest.put(_progress(event.message))
                 elif event.message["type"] == "checkpoint":
                     self._checkpoints = _CHECKPOINTS.validate_python(event.message["checkpoints"])
+                    self._keeps = True
                     self._commit()
                 elif event.message["type"] != "tick":
                     return self._ended(event.message)
@@ -196,7 +200,7 @@ class Attempt:
             self._stop(Reason.CANCELLED)
 
     def _stop(self, reason: Reason) -> None:
-        """Make the trainer stop: gently where the job is cancelled, otherwise at once."""
+        """Make the trainer stop: gently where the job is cancelled, or it may keep what it knows; otherwise at once."""
         if self._reason is reason:
             return
         LOG.info("job %s: stopping its trainer: %s", self._job_id, reason.name.lower())
@@ -205,7 +209,7 @@ class Attempt:
         if reason is Reason.CANCELLED:
             self._trainer.say({"type": "cancel"})
             self._terminate_at = time.monotonic() + self._settings.cancel_grace_s
-        elif reason is Reason.STOPPING and self._reason is reason:
+        elif reason in {Reason.STOPPING, Reason.WALL_TIME} and self._reason is reason:
             self._trainer.say({"type": "leave"})
             self._kill_at = time.monotonic() + self._settings.leave_grace_s
         else:
@@ -228,9 +232,9 @@ class Attempt:
                 return end if error.origin == "user" else End.BROKEN
             case "stopped" if self._reason is Reason.CANCELLED:
                 return self._finish(JobStatus.CANCELLED)
-            case "stopped" if self._reason is Reason.STOPPING:
+            case "stopped" if self._reason in {Reason.STOPPING, Reason.WALL_TIME}:
                 self._commit()
-                loss, reason = Loss.RETURNED, "its worker was stopped"
+                return self._left()
             case "unstored":
                 self.unstored = message["bytes"]
                 self._give_up(Loss.UNSTORED, "its results could not be stored")
@@ -251,20 +255,29 @@ class Attempt:
             case Reason.LEASE_LOST:
                 self.superseded = True
                 return End.GIVEN_UP
-            case Reason.STOPPING:
-                return self._give_up(Loss.RETURNED, "its worker was stopped")
+            case Reason.STOPPING | Reason.WALL_TIME:
+                return self._left()
             case Reason.HUNG:
                 reason = f"its trainer process hung and was killed after {self._settings.tick_s:g} s"
                 return self._give_up(Loss.CRASH, f"{reason}{_quoted(death)}")
-            case Reason.WALL_TIME:
-                detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
-                error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
-                return self._finish(JobStatus.FAILED, error=error)
             case None:
                 status = death.returncode
                 how = f"signal {-status}" if status < 0 else f"exit status {status}"
                 LOG.warning("job %s: its trainer died of %s", self._job_id, how)
                 return self._give_up(Loss.CRASH, f"its trainer process died of {how}{_quoted(death)}")
+
+    def _left(self) -> End:
+        """Record that the trainer was told to leave the job to another attempt.
+
+        One that was far over its time is to finish what is kept; where nothing is, or this was that one, the job fails.
+        """
+        if self._reason is Reason.STOPPING:
+            return self._give_up(Loss.RETURNED, "its worker was stopped")
+        detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
+        error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
+        if not self._keeps:
+            return self._finish(JobStatus.FAILED, error=error)
+        return self._give_up(Loss.OVERRUN, detail, error)
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
@@ -272,8 +285,8 @@ class Attempt:
         self._insist(lambda: self._store.finish(self._job_id, self._fence, status, error=error, artifacts=artifacts))
         return End.FINISHED
 
-    def _give_up(self, loss: Loss, reason: str) -> End:
-        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason))
+    def _give_up(self, loss: Loss, reason: str, error: JobError | None = None) -> End:
+        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason, error=error))
         return End.GIVEN_UP
 
     def _insist(self, call: Callable[[], T]) -> None:

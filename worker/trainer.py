@@ -120,6 +120,7 @@ class Trainer:
             given={key: ArtifactRef.model_validate(ref) for key, ref in order["given"].items()},
             frugal=frugal,
             checkpoints=[ArtifactRef.model_validate(ref) for ref in order.get("checkpoints", ())],
+            finish_only=order.get("finish_only", False),
             keeping=Keeping(
                 every_s=self._settings.checkpoint_s,
                 most_bytes=self._settings.checkpoint_mb * 2**20,

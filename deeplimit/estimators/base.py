@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
@@ -86,14 +88,16 @@ class DeepLimitEstimator(BaseEstimator):
             If a parameter is out of its range, the data do not make a problem, or nothing usable came out.
         """
         task = Task(X, y, loss, self._settings(), name=type(self).__name__)
-        depths = self._ladder()
+        depths, begun = self._ladder(), time.monotonic()
         with self._trainer() as train:
             trained = train(task, depths)
             study = trained.study
             if isinstance(self.depths, str) and study.least_depth(self.gap) is None:
                 predicted = study.predicted_depth(self.gap)
-                if predicted is not None and depths[-1] < predicted <= DEEPEST:
-                    trained = train(task, [*depths, predicted])
+                left = task.settings.wall_time_s - (time.monotonic() - begun)
+                if predicted is not None and depths[-1] < predicted <= DEEPEST and left > 0.0:
+                    rest = replace(task.settings, wall_time_s=left)
+                    trained = train(replace(task, settings=rest), [*depths, predicted])
             self._keep(trained)
         self._warn(trained.study)
         return self
@@ -101,6 +105,8 @@ class DeepLimitEstimator(BaseEstimator):
     def _keep(self, trained: Trained) -> None:
         study = trained.study
         if (usable := study.deepest_usable()) is None:
+            if "wall_time_s" in study.stopped():
+                raise ValueError(f"wall_time_s={self.wall_time_s:g} came before any network was evaluated: raise it")
             raise ValueError("the objective is not finite at any start: scale the data, or choose other weights alpha")
         wanted = self.depths if isinstance(self.depths, int | np.integer) else study.least_depth(self.gap)
         self.depth_ = usable if wanted is None or not study.row(int(wanted)).usable else int(wanted)
@@ -117,6 +123,13 @@ class DeepLimitEstimator(BaseEstimator):
                 f"{_listed(names)} stopped at {parameter}={getattr(self, parameter)} and may not be a minimum yet:"
                 f" raise {parameter}, or alpha, which makes the problem easier.",
                 ConvergenceWarning,
+                stacklevel=4,
+            )
+        if isinstance(self.depths, int | np.integer) and self.depth_ != self.depths:
+            warnings.warn(
+                f"depth {self.depths} cannot be used, as its fit ended as {study.row(int(self.depths)).status!r}"
+                f" without a finite objective: depth {self.depth_} is used.",
+                VerdictWarning,
                 stacklevel=4,
             )
         if not isinstance(self.depths, int | np.integer) and study.least_depth(self.gap) is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,7 @@ from deeplimit.mathematics.evaluation.metrics import metrics_of
 from deeplimit.mathematics.problem.datasets import Standardisation, split
 from deeplimit.mathematics.study.branches import BranchPoint
 from deeplimit.mathematics.study.threads import suited_threads
+from deeplimit.mathematics.watch import MEASURED_S, OutOfTimeError, until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +44,7 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
         device=_device(settings),
     )
     validation = (x[held_out], y[held_out]) if len(held_out) else None
+    deadline = time.monotonic() + settings.wall_time_s
     with suited_threads(problem):
         trained = train(
             problem,
@@ -54,6 +58,7 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
             validation_inputs=None if validation is None else validation[0],
             validation_targets=None if validation is None else validation[1],
             prediction_scale=scaling.target_scale,
+            deadline=deadline,
         )
     branch = trained.study.verdict_branch
     points: list[BranchPoint | ContinuumFit] = [point for _, point in sorted(branch.points.items())]
@@ -62,7 +67,8 @@ def train_in_process(task: Task, depths: Sequence[int]) -> Trained:
     samples = {"train": (problem.x, problem.y)}
     if validation is not None:
         samples["validation"] = (problem.lift_inputs(validation[0]), problem.lift_targets(validation[1]))
-    networks, limit = rows_of([_row(problem, point, samples) for point in points])
+    measured_by = max(deadline, time.monotonic()) + MEASURED_S
+    networks, limit = rows_of([_row(problem, point, samples, measured_by) for point in points])
     verdict = trained.diagnostics.verdict
     study = Study(networks, limit, verdict.converges, verdict.summary, tuple(verdict.statements))
 
@@ -82,18 +88,22 @@ def _device(settings: Settings) -> torch.device:
 
 
 def _row(
-    problem: Problem, point: BranchPoint | ContinuumFit, samples: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    problem: Problem,
+    point: BranchPoint | ContinuumFit,
+    samples: dict[str, tuple[torch.Tensor, torch.Tensor]],
+    deadline: float,
 ) -> dict[str, object]:
-    """Return a model as a service's results have it, as far as a study's rows need it."""
+    """Return a model as a service's results have it, as far as a study's rows need it; without what comes too late."""
     solution = point.solution
-    measured = {
-        part: metrics_of(problem.loss, point.model.output(solution.u, x), y) for part, (x, y) in samples.items()
-    }
+    measured = {}
+    with suppress(OutOfTimeError), until(deadline):
+        for part, (x, y) in samples.items() if solution.evaluated else ():
+            measured[part] = metrics_of(problem.loss, point.model.output(solution.u, x), y)
     return {
         "depth": point.depth if isinstance(point, BranchPoint) else None,
         "status": solution.status.value,
         "objective": solution.objective,
         "iterations": solution.iterations,
-        "train": measured["train"],
+        "train": measured.get("train"),
         "validation": measured.get("validation"),
     }

@@ -27,9 +27,10 @@ class ModelRow:
     status
         How its minimisation ended, ``converged`` if all is well.
     objective
-        E, regularisation included; NaN where it is not finite.
+        E, regularisation included; NaN where it is not finite, or there was no time to evaluate it.
     train, validation
-        ``terminal_loss``, and ``accuracy`` or ``r2``; validation is None where nothing was held out.
+        ``terminal_loss``, and ``accuracy`` or ``r2``, empty where there was no time to measure it; validation is None
+        where nothing was held out.
     """
 
     depth: int | None
@@ -94,13 +95,13 @@ class Study:
         return found
 
     def predicted_depth(self, gap: float) -> int | None:
-        """Return the depth that the deepest network's gap predicts to be within a relative gap, or None.
+        """Return the depth that the deepest usable network's gap predicts to be within a relative gap, or None.
 
         Gaps fall as 1/n to first order; a tenth is added for the terms behind it.
         """
-        deepest = self.networks[-1]
-        relative = self.gap(deepest)
-        if relative is None or deepest.depth is None:
+        deepest = next((row for row in reversed(self.networks) if row.usable), None)
+        relative = None if deepest is None else self.gap(deepest)
+        if deepest is None or relative is None or deepest.depth is None:
             return None
         return math.ceil(1.1 * deepest.depth * abs(relative) / gap)
 

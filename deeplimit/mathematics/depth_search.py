@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -24,7 +23,6 @@ from deeplimit.mathematics.diagnostics.measured import MeasuredStudy
 from deeplimit.mathematics.diagnostics.report import diagnose
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import CERTIFICATES, expected_diagnostics
-from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -34,6 +32,7 @@ from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage,
 from deeplimit.mathematics.study.sweep import run_study
 from deeplimit.mathematics.study.training import Training
 from deeplimit.mathematics.trained_study import TrainedStudy, diagnostics_checkpoint, sharpened, subject_of
+from deeplimit.mathematics.watch import OutOfTimeError, passed, until
 
 LADDER: Final = (8, 16, 32)
 """Depths that predict the one that is sought."""
@@ -62,6 +61,7 @@ def train_for_error(
     validation_targets: ArrayLike | None = None,
     prediction_scale: ArrayLike | None = None,
     observer: ProgressObserver | None = None,
+    deadline: float | None = None,
 ) -> TrainedStudy:
     """Train a ladder of depths, predict from it the depth for a wanted gap or prediction error, and train there.
 
@@ -75,7 +75,7 @@ def train_for_error(
         the continuum's, over the validation inputs or else the training inputs, in the user's units.
     ladder
         Depths to predict from, strictly increasing. The random starts are trained at the first, which should be coarse.
-    continuum, training, validation_inputs, validation_targets, prediction_scale, observer
+    continuum, training, validation_inputs, validation_targets, prediction_scale, observer, deadline
         As for `train`.
     most_depth
         The deepest network to train. Those on the way are together at most as deep again.
@@ -94,13 +94,13 @@ def train_for_error(
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is None:
         raise ValueError("a prediction error is a deviation from a continuum model, which is not trained")
     training = training or Training()
-    deadline = training.deadline()
+    deadline = training.deadline() if deadline is None else deadline
     if wanted.quantity is Quantity.PREDICTION_ERROR and continuum is not None:
         continuum = _for_predictions(continuum, problem)
     meter = Meter(observer)
     meter.expect(Stage.SEARCH, of_certificate(_SEARCHED * sum(ladder)))
     meter.expect(Stage.DIAGNOSTICS, expected_diagnostics(problem, ladder, continuum=continuum is not None))
-    study = run_study(problem, ladder, continuum, training, meter)
+    study = run_study(problem, ladder, continuum, training, meter, deadline=deadline)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     added: list[int] = []
     stopped: str | None = None
@@ -187,7 +187,7 @@ def _affordable(
     depth: int, added: Sequence[int], most_depth: int, deadline: float | None
 ) -> tuple[int | None, str | None]:
     """Return the depth to train in place of the one that is sought, None for none, and what limits it."""
-    if deadline is not None and time.monotonic() > deadline:
+    if passed(deadline):
         return None, f"the time limit came before depth {depth}"
     if len(added) >= _MOST_ADDED or sum(added) + min(depth, most_depth) > LAYERS_IN_ALL * most_depth:
         return None, f"the search ended before depth {depth}: as many layers were trained for it as may be"

@@ -44,6 +44,10 @@ class Step:
 class Journal(Protocol):
     """What keeps steps. One ends before the next begins."""
 
+    @property
+    def recalls(self) -> bool:
+        """Whether it knows a step that has yet to begin."""
+
     def step(self, name: str, *of: Tensor) -> Step:
         """Begin a step, which is known by its name and by what it begins with."""
 
@@ -66,6 +70,12 @@ def begin_step(name: str, *of: Tensor) -> Step:
     """Begin a step in the journal that is in force."""
     journal = _JOURNAL.get()
     return _NOTHING if journal is None else journal.step(name, *of)
+
+
+def recalls() -> bool:
+    """Whether the journal that is in force knows a step that has yet to begin."""
+    journal = _JOURNAL.get()
+    return journal is not None and journal.recalls
 
 
 def kept(name: str, of: Sequence[Tensor], make: Callable[[], Value]) -> Value:

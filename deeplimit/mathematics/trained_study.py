@@ -15,7 +15,6 @@ from deeplimit.mathematics.diagnostics.resolution import wanted_share_of_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import CERTIFICATES, counted_checkpoint, expected_diagnostics
 from deeplimit.mathematics.kernels.tableau import RK4
-from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import Problem
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.continuum_fit import ContinuumOptions
@@ -24,6 +23,7 @@ from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage,
 from deeplimit.mathematics.study.sharpen import Tolerances, sharpen
 from deeplimit.mathematics.study.sweep import Study, run_study
 from deeplimit.mathematics.study.training import Coarse, Training
+from deeplimit.mathematics.watch import OutOfTimeError, until
 
 _MOST_TIMES: Final = 2
 """A branch is minimised on this often."""
@@ -67,6 +67,7 @@ def train(
     validation_targets: ArrayLike | None = None,
     prediction_scale: ArrayLike | None = None,
     observer: ProgressObserver | None = None,
+    deadline: float | None = None,
 ) -> TrainedStudy:
     """Train the residual networks of every depth and their continuum limit, and measure the convergence.
 
@@ -89,6 +90,8 @@ def train(
     observer
         Called after every accepted step and throughout the diagnostics; raising from it stops the study and passes the
         exception on.
+    deadline
+        In seconds of ``time.monotonic``; by default the training's wall time from now.
 
     Returns
     -------
@@ -101,13 +104,13 @@ def train(
         If depths or shapes do not fit.
     """
     training = training or Training()
-    deadline = training.deadline()
+    deadline = training.deadline() if deadline is None else deadline
     meter = Meter(observer)
     limit = continuum is not None
     meter.expect(Stage.DIAGNOSTICS, expected_diagnostics(problem, depths, continuum=limit))
     if training.sharpen and problem.smooth:
         meter.expect(Stage.SHARPENING, of_sharpening_after(training.gradient_tolerance, depths, continuum=limit))
-    study = run_study(problem, depths, continuum, training, meter)
+    study = run_study(problem, depths, continuum, training, meter, deadline=deadline)
     subject = subject_of(study, validation_inputs, prediction_scale, validation_targets)
     subject = sharpened(subject, training, continuum, deadline=deadline, observer=meter)
     checkpoint = diagnostics_checkpoint(meter, study, judged=training.sharpen and problem.smooth)

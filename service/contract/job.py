@@ -94,6 +94,9 @@ class Loss(StrEnum):
     """Objects could not be read or written: nothing is counted, and the job waits a while, longer each time."""
     NOT_UNDERSTOOD = "not_understood"
     """Its worker is of a version that cannot read it: likewise."""
+    OVERRUN = "overrun"
+    """It was far over its limit of wall time: the next attempt finishes what there is; if that is, too, the job fails.
+    """
     RETURNED = "returned"
     """Its worker gave it back in good order: nothing is counted."""
 
@@ -129,6 +132,7 @@ class JobRecord(_Frozen):
     outages: int = Field(
         default=0, description="Attempts whose worker or host was lost; many in a row, and the job fails."
     )
+    overruns: int = Field(default=0, description="Attempts that were stopped far over the limit of wall time.")
     name: str | None = None
     external_id: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

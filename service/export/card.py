@@ -129,7 +129,9 @@ def _verdict(verdict: Json) -> Iterator[str]:
 def _limits(network: Network, model: Json) -> Iterator[str]:
     if not model.get("validation"):
         yield "No data were held out: how good it is on data that it has not seen is not known."
-    if model["status"] not in {"converged", "stationary_nonsmooth"}:
+    if why := at(model, "withheld", "objective"):
+        yield f"It was not trained: {plain(why)}."
+    elif model["status"] not in {"converged", "stationary_nonsmooth"}:
         yield f"Its fit did not converge: it ended as {plain(model['status'])}."
     yield "It knows nothing of inputs beyond the range of its training data, and does not say when it meets one."
     if network.depth is None:

@@ -102,7 +102,9 @@ local PLACES = {
 }
 
 -- Fields that are counted with: one that holds no number would stop the script halfway.
-local COUNTS = { 'created', 'schema_version', 'revision', 'fence', 'attempt', 'crashes', 'outages', 'stalled', 'deferrals' }
+local COUNTS = {
+  'created', 'schema_version', 'revision', 'fence', 'attempt', 'crashes', 'outages', 'overruns', 'stalled', 'deferrals',
+}
 
 local function set_aside(id, index, now)
   redis.call('ZREM', index, id)
@@ -153,7 +155,8 @@ local function outages_in_a_row(job)
   return redis.call('HINCRBY', job, 'stalled', 1)
 end
 
--- End an attempt without a result: the job waits again, or it ends where it was to be cancelled or was lost too often.
+-- End an attempt without a result: the job waits again, or it ends where it was to be cancelled, or was lost or
+-- far over its time too often.
 -- `loss` is one of the contract's, `most` the number of its kind of which a job fails, with the error; what could not be
 -- stored, or read by this worker's version, stays away for twice as long each time. Returns the state it is in then.
 local function give_up(id, loss, most, lost_error, now)
@@ -161,8 +164,13 @@ local function give_up(id, loss, most, lost_error, now)
   local to = 'queued'
   if redis.call('HGET', job, 'status') == 'cancelling' then
     to = 'cancelled'
-  elseif loss == 'crash' or loss == 'outage' then
-    local times = loss == 'outage' and outages_in_a_row(job) or redis.call('HINCRBY', job, 'crashes', 1)
+  elseif loss == 'crash' or loss == 'outage' or loss == 'overrun' then
+    local times
+    if loss == 'outage' then
+      times = outages_in_a_row(job)
+    else
+      times = redis.call('HINCRBY', job, loss == 'crash' and 'crashes' or 'overruns', 1)
+    end
     if times >= most then
       to = 'failed'
       redis.call('HSET', job, 'error', lost_error)

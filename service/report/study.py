@@ -72,7 +72,7 @@ def depths_table(results: Json) -> Table:
         for depth, row in minima.items()
         if (why := at(row, "withheld", "gap"))
     ]
-    notes += sorted({why for model in models if (why := at(model, "withheld", "validation"))})
+    notes += dict.fromkeys(why for model in models for why in (model.get("withheld") or {}).values())
     name = METRICS[metric].capitalize()
     columns = ["Depth n", "Minimum E", "Gap E − E∞", "Predicted gap", f"{name}, training", f"{name}, validation", "Fit"]
     kept = [k for k in range(len(columns)) if any(row[k] != NOTHING for row in rows)]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LATER: dict[str, Any] = {"of_a_later_version": {"list": [], "object": {}, "number": 2**60, "null": None}}
 """A field that this version does not know, anywhere."""
-BEFORE = ("schema_version", "crashes", "outages", "deferrals")
+BEFORE = ("schema_version", "crashes", "outages", "overruns", "deferrals")
 """Fields of a job that the version before did not write."""
 
 Change = dict[str, str | None]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.contract.job import ArtifactRef, JobRecord, JobStatus, Loss, Progress, WorkerInfo
+from service.contract.job import ArtifactRef, JobError, JobRecord, JobStatus, Loss, Progress, WorkerInfo
 from service.contract.names import checkpoint_path
 from service.jobstore import JobStore, LeaseState, keys
 from tests.support.job_records import claimed, expire_lease, submit
@@ -99,6 +99,18 @@ def test_ten_outages_fail_no_job_and_none_counts_as_a_crash(store: JobStore) -> 
     last = store.claim("worker")
     assert last is not None
     assert store.finish(job.id, last.fence, JobStatus.SUCCEEDED).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_is_far_over_its_time_is_given_one_attempt_to_finish_in(store: JobStore) -> None:
+    job = submit(store)
+    too_long = JobError(code="wall_time_exceeded", detail="…", retryable=False, origin="user")
+    for overruns, status in ((1, JobStatus.QUEUED), (2, JobStatus.FAILED)):
+        claim = store.claim("worker")
+        assert claim is not None
+        assert claim.record.overruns == overruns - 1
+        after = store.requeue(job.id, claim.fence, Loss.OVERRUN, "…", error=too_long)
+        assert (after.status, after.overruns, after.attempt, after.crashes) == (status, overruns, 2, 0)
+    assert after.error == too_long
 
 
 def test_a_record_of_an_earlier_version_has_lost_nothing(store: JobStore) -> None:

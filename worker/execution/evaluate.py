@@ -10,8 +10,8 @@ from deeplimit.mathematics.evaluation.metrics import EVEN, NO_TARGETS, metrics_o
 from deeplimit.mathematics.evaluation.robustness import Noise, noise_curve
 from deeplimit.mathematics.evaluation.sampled import sample, sampling_errors
 from deeplimit.mathematics.evaluation.solvers import solver_consistency
-from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.study.threads import suited_threads
+from deeplimit.mathematics.watch import watched
 from service.contract.evaluate import results as contract
 from service.contract.evaluate.request import STATE_STEPS, OutputKind
 from service.contract.evaluate.resolved import ResolvedEvaluateSpec

@@ -100,6 +100,11 @@ class JobJournal:
         self.recalled = 0
         self.spent = 0.0
 
+    @property
+    def recalls(self) -> bool:
+        """Whether an earlier attempt came to a step that has yet to begin."""
+        return bool(self._known) or self._running is not None
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep the steps inside; where the job is to be left to another attempt, with all that is known."""

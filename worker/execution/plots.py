@@ -12,6 +12,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from deeplimit.mathematics.watch import OutOfTimeError, until
 from service.contract.names import PLOTS, plot_key
 from service.contract.plots.index import PlotName, PlotsFile, StoredPlot
 from service.contract.results import to_json
@@ -134,7 +135,10 @@ class StudyPlots:
     def _drawn(self, name: PlotName, study: PlottedStudy) -> tuple[StoredPlot, list[Form]]:
         self._in_time()
         try:
-            numbers = numbers_of(name, study).model_dump_json()
+            with until(self._deadline):
+                numbers = numbers_of(name, study).model_dump_json()
+        except OutOfTimeError as late:
+            raise Withheld(OUT_OF_TIME) from late
         except (Withheld, Stopped):
             raise
         except Exception as error:

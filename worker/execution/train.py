@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
 from deeplimit.mathematics.depth_search import train_for_error
-from deeplimit.mathematics.diagnostics.report import GRACE
-from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.study.threads import suited_threads
+from deeplimit.mathematics.watch import MEASURED_S, watched
 from service.contract.estimate import Sizes
 from service.contract.job import Progress
 from service.contract.names import LOSSES, RESULTS, parameters_key
@@ -29,15 +28,20 @@ from worker.execution.train_results import trained_models
 from worker.executor import Outcome, Stopped, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deeplimit.mathematics import TrainedStudy
     from deeplimit.mathematics.study.progress import ProgressObserver, StudyProgress
     from service.contract.job import ArtifactRef
     from worker.execution.problems import PreparedProblem
+    from worker.execution.train_results import TrainedModel
     from worker.executor import JobInput, Report, ShouldStop
 
 
 TOLD_FROM: Final = 0.05
 """Fraction of the work that has to be done before the time that is left is estimated from it."""
+NOTHING_EVALUATED: Final = "The limit of {:g} s came before any model was evaluated once: raise limits.wall_time_s."
+NOTHING_USABLE: Final = "The objective is not finite at any start; scale the data or the start."
 OF_PLOTS: Final = 0.05
 """Share of the work that plots are, where they are drawn."""
 
@@ -74,15 +78,35 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
         check()
         report(Progress(phase="plots", part="drawing", fraction=1.0 - OF_PLOTS * (1.0 - done / of)))
 
-    deadline = started + spec.limits.wall_time_s
+    # What is recalled of earlier attempts takes none of the time.
+    deadline = started if job.finish_only else started + spec.limits.wall_time_s
     prepared = prepare_problem(job, spec)
     with suited_threads(prepared.problem) as threads, watched(check):
         journal = JobJournal(job, holds_for(job, prepared.problem, threads))
-        with journal.kept():
-            trained = _trained(spec, prepared, observe)
-        models = trained_models(prepared, trained.study.verdict_branch, deadline + GRACE)
-    if not any(model.usable for model in models):
-        raise UserError("nothing_usable", "The objective is not finite at any start; scale the data or the start.")
+        with journal.kept():  # to the end, so that whatever breaks it off loses no model
+            trained = _trained(spec, prepared, observe, deadline)
+            measured_by = max(deadline, time.monotonic()) + MEASURED_S
+            models = trained_models(prepared, trained.study.verdict_branch, measured_by)
+            if not any(model.evaluated for model in models):
+                raise UserError("wall_time_exceeded", NOTHING_EVALUATED.format(spec.limits.wall_time_s))
+            if not any(model.usable for model in models):
+                raise UserError("nothing_usable", NOTHING_USABLE)
+            artifacts = _written(job, spec, prepared, trained, models, started, threads)
+            plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
+            artifacts |= plots.write(trained, prepared)
+    return Outcome(artifacts)
+
+
+def _written(
+    job: JobInput,
+    spec: ResolvedTrainSpec,
+    prepared: PreparedProblem,
+    trained: TrainedStudy,
+    models: Sequence[TrainedModel],
+    started: float,
+    threads: int,
+) -> dict[str, ArtifactRef]:
+    """Write parameters, results and losses."""
     artifacts: dict[str, ArtifactRef] = {}
     entries = []
     for model in models:
@@ -114,10 +138,7 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     losses = contract.Losses(job_id=job.job_id, models=[model.losses() for model in models])
     artifacts[RESULTS] = job.write(RESULTS, to_json(results), JSON)
     artifacts[LOSSES] = job.write(LOSSES, to_json(losses), JSON)
-    with suited_threads(prepared.problem):
-        plots = StudyPlots(job, spec, tick=plotting, check=check, deadline=deadline)
-        artifacts |= plots.write(trained, prepared)
-    return Outcome(artifacts)
+    return artifacts
 
 
 class Remaining:
@@ -137,7 +158,9 @@ class Remaining:
         return (now - self._since) * (1.0 - fraction) / risen if risen >= TOLD_FROM else None
 
 
-def _trained(spec: ResolvedTrainSpec, prepared: PreparedProblem, observe: ProgressObserver) -> TrainedStudy:
+def _trained(
+    spec: ResolvedTrainSpec, prepared: PreparedProblem, observe: ProgressObserver, deadline: float
+) -> TrainedStudy:
     """Train the depths that are asked for, or seek the one for a wanted gap or prediction error."""
     problem, scaling = prepared.problem, prepared.standardisation
     options: dict[str, Any] = {
@@ -145,6 +168,7 @@ def _trained(spec: ResolvedTrainSpec, prepared: PreparedProblem, observe: Progre
         "validation_targets": None if prepared.validation is None else prepared.validation[1],
         "prediction_scale": None if scaling is None else scaling.target_scale,
         "observer": observe,
+        "deadline": deadline,
     }
     continuum, training, wanted = continuum_of(spec), training_of(spec), wanted_of(spec)
     if wanted is None:

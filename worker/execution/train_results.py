@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,9 +16,9 @@ from deeplimit.mathematics.minimise import Status
 from deeplimit.mathematics.model.blocks import apart
 from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.model.residual_network import DiscreteParameters
-from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.problem.learning_problem import PARAMETERS
 from deeplimit.mathematics.study.branches import BranchPoint
+from deeplimit.mathematics.watch import OutOfTimeError, until
 from service.contract.names import parameters_key
 from service.contract.train import results as contract
 from worker.execution.arrays import write_arrays
@@ -35,7 +36,17 @@ SOLUTION_FIELDS: Final = (
     "status", "objective", "gradient_norm", "iterations", "evaluations", "hessian_products", "wall_time_s",
 )  # fmt: skip
 """What results take from a solution as it is."""
+OF_AN_EVALUATION: Final = {"objective", "terminal_loss", "regularisation", "running_cost", "gradient_norm"}
+"""What results have of an evaluation; null without one."""
 NO_VALIDATION: Final = "no data were held out for validation (data.validation_fraction)"
+NOT_EVALUATED: Final = (
+    "the time limit was reached before the model was evaluated; raise limits.wall_time_s or train fewer depths. Its"
+    " parameters are those that its training would have begun with"
+)
+"""Why nothing is known of a model but parameters that a coarser one was transferred to."""
+NOT_MEASURED: Final = (
+    "the time limit was reached before it was measured; raise limits.wall_time_s, or evaluate the model"
+)
 
 
 class TrainedModel:
@@ -47,13 +58,9 @@ class TrainedModel:
         What it was trained on.
     point
         The minimiser at one depth, or the continuum's.
-    deadline
-        In seconds of ``time.monotonic``: how many steps resolve the continuum is not sought for longer.
     """
 
-    def __init__(
-        self, prepared: PreparedProblem, point: BranchPoint | ContinuumFit, deadline: float | None = None
-    ) -> None:
+    def __init__(self, prepared: PreparedProblem, point: BranchPoint | ContinuumFit) -> None:
         self._prepared, self._problem = prepared, prepared.problem
         self.name, self._objective, self._solution = point.name, point.model, point.solution
         parameters = point.parameters
@@ -65,24 +72,52 @@ class TrainedModel:
                 "kind": "continuum",
                 "basis": point.flow.basis,
                 "steps": point.flow.steps,
-                "tolerance_reached": point.tolerance_reached,
+                "tolerance_reached": point.tolerance_reached if point.error_known else None,
                 "limited": point.limited,
             }
             K, b = point.parameters.coefficients()
         tensors = {**apart(self._problem, K), "b": b, "W": parameters.W, "c": parameters.c}
         self._arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-        try:
-            with until(deadline):
-                self._resolved_steps = self._resolving_steps(parameters)
-        except OutOfTimeError:
-            self._resolved_steps = None
-        self._metrics: dict[str, Any] = {"train": self._measured(self._problem.x, self._problem.y)}
-        if prepared.validation is not None:
-            inputs, targets = prepared.validation
-            x, y = self._problem.lift_inputs(inputs), self._problem.lift_targets(targets)
-            self._metrics["validation"] = self._measured(x, y)
-        else:
-            self._metrics |= {"validation": None, "withheld": {"validation": NO_VALIDATION}}
+        self._parameters = parameters
+        self._resolved_steps: int | None = None
+        self._metrics: dict[str, Any] = {"train": None, "validation": None}
+        self._withheld: dict[str, str] = {}
+        if not self.evaluated:
+            self._withheld = dict.fromkeys(("objective", "train", "validation"), NOT_EVALUATED)
+        if prepared.validation is None:
+            self._withheld["validation"] = NO_VALIDATION
+        if self._model.get("tolerance_reached", 0.0) is None:
+            self._withheld["tolerance_reached"] = NOT_MEASURED if self.evaluated else NOT_EVALUATED
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether there was the time to evaluate it."""
+        return self._solution.evaluated
+
+    @property
+    def finished(self) -> bool:
+        """Whether its training ended by itself, and not by the time limit."""
+        return self._solution.status is not Status.TIME_LIMIT
+
+    def measure(self, deadline: float | None) -> None:
+        """Measure it on the training and the validation data, and seek how many steps resolve the continuum.
+
+        What was not there by the deadline, in seconds of ``time.monotonic``, is withheld.
+        """
+        if not self.evaluated:
+            return
+        data = {"train": (self._problem.x, self._problem.y)}
+        if self._prepared.validation is not None:
+            inputs, targets = self._prepared.validation
+            data["validation"] = self._problem.lift_inputs(inputs), self._problem.lift_targets(targets)
+        for part, (x, y) in data.items():
+            try:
+                with until(deadline):
+                    self._metrics[part] = self._measured(x, y)
+            except OutOfTimeError:
+                self._withheld[part] = NOT_MEASURED
+        with suppress(OutOfTimeError), until(deadline):
+            self._resolved_steps = self._resolving_steps(self._parameters)
 
     @property
     def usable(self) -> bool:
@@ -108,8 +143,11 @@ class TrainedModel:
             **{name: getattr(self._solution, name) for name in SOLUTION_FIELDS},
             **self._terms(self._solution.evaluation.terms),
             **self._metrics,
+            **_withheld(self._withheld),
             "parameters": summary,
         }
+        if not self.evaluated:
+            entry |= dict.fromkeys(entry.keys() & OF_AN_EVALUATION)
         answer = contract.DiscreteResult if entry["kind"] == "discrete" else contract.ContinuumResult
         return written, answer.model_validate(entry, from_attributes=True)
 
@@ -147,6 +185,7 @@ class TrainedModel:
                 "gradient_norm": [row.gradient_norm for row in rows],
                 **self._terms(columns),
                 **self._metrics,
+                **_withheld({part: why for part, why in self._withheld.items() if part in self._metrics}),
             }
         )
 
@@ -160,11 +199,21 @@ class TrainedModel:
 
 
 def trained_models(prepared: PreparedProblem, branch: Branch, deadline: float | None = None) -> list[TrainedModel]:
-    """Return every model of the verdict branch, by depth, the continuum last."""
+    """Return every model of the verdict branch, by depth, the continuum last.
+
+    They are measured until the deadline, in seconds of ``time.monotonic``: first those that are finished.
+    """
     points: Sequence[BranchPoint | ContinuumFit] = [point for _, point in sorted(branch.points.items())]
     if branch.continuum is not None:
         points = [*points, branch.continuum]
-    return [TrainedModel(prepared, point, deadline) for point in points]
+    models = [TrainedModel(prepared, point) for point in points]
+    for model in sorted(models, key=lambda model: not model.finished):
+        model.measure(deadline)
+    return models
+
+
+def _withheld(reasons: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {"withheld": reasons} if reasons else {}
 
 
 def _standardisation(prepared: PreparedProblem) -> dict[str, list[float] | None]:

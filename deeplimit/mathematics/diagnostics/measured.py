@@ -26,9 +26,9 @@ from deeplimit.mathematics.diagnostics.measure.performance import Performance, m
 from deeplimit.mathematics.diagnostics.measure.regularity import RegularityRow, regularity_rows
 from deeplimit.mathematics.diagnostics.measure.states import SupErrorRow, prediction_errors, state_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.model.watch import OutOfTimeError
 from deeplimit.mathematics.study.branch_certificates import Certificates
 from deeplimit.mathematics.study.progress import begin_part
+from deeplimit.mathematics.watch import OutOfTimeError
 
 OUT_OF_TIME: Final = "the time limit was reached before it was measured; raise limits.wall_time_s"
 """Why a part is withheld that was not reached, or was broken off."""

@@ -15,12 +15,10 @@ from deeplimit.mathematics.diagnostics.sequence.study_class import classify_stud
 from deeplimit.mathematics.diagnostics.statements.verdict import Verdict, reach_verdict
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.diagnostics.work import ADVICE, CERTIFICATES, CLASSIFICATION, VERDICT
-from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.study.branch_certificates import certify_branch
 from deeplimit.mathematics.study.progress import begin_part
+from deeplimit.mathematics.watch import GRACE, OutOfTimeError, until
 
-GRACE: Final = 2.0
-"""Seconds after the deadline in which what takes little is measured all the same: in a small study everything."""
 _ADVISED_BY: Final = frozenset({"minima", "predictions"})
 """What depths are advised by."""
 _Part = TypeVar("_Part")
@@ -50,7 +48,8 @@ def diagnose(
         Called between diagnostics and inside the long ones; what it raises is passed on.
     deadline
         In seconds of ``time.monotonic``: what is long and optional, certificates, Newton steps, the independent check
-        and what compares all pairs of layers to classify, is withheld from then on, and everything `GRACE` later.
+        and what compares all pairs of layers to classify, is withheld from then on, and everything `GRACE` later, or at
+        once where there was not even the time to evaluate every model.
     advise_asked
         Gives the advice for an error that the study was asked for, which comes first and is what the answer is about.
     """
@@ -58,7 +57,7 @@ def diagnose(
     begin_part(tick, CERTIFICATES)
     certificates = certify_branch(subject.study.verdict_branch, tick, deadline=deadline)
     subject = replace(subject, certificates=certificates, checkpoint=tick, deadline=deadline)
-    with until(None if deadline is None else deadline + GRACE):
+    with until(None if deadline is None else deadline + (GRACE if _evaluated(subject) else 0.0)):
         measured = measure(subject, MeasuredStudy)
         stages = _Stages(tick, dict(measured.withheld))
         classification = stages.made(CLASSIFICATION, lambda: _class_of(subject, measured))
@@ -102,6 +101,13 @@ class _Stages:
         except OutOfTimeError:
             self.withheld[part] = OUT_OF_TIME
             return None
+
+
+def _evaluated(subject: Subject) -> bool:
+    """Whether every model was evaluated."""
+    limit = subject.continuum
+    evaluated = all(point.solution.evaluated for point in subject.points)
+    return evaluated and (limit is None or limit.solution.evaluated)
 
 
 def _class_of(subject: Subject, measured: MeasuredStudy) -> Classification | None:

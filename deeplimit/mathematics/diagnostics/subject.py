@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +30,7 @@ from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.sharpen import Tolerances
 from deeplimit.mathematics.study.sweep import Study
+from deeplimit.mathematics.watch import passed
 
 _COARSEST: Final = 8
 """Layers whose Hessian tells something of finer ones."""
@@ -105,7 +105,7 @@ class Subject:
     @property
     def late(self) -> bool:
         """Whether the deadline has passed."""
-        return self.deadline is not None and time.monotonic() > self.deadline
+        return passed(self.deadline)
 
     @property
     def limit(self) -> ContinuumFit:

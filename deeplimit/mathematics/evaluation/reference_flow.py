@@ -14,6 +14,7 @@ from torch import Tensor
 from deeplimit.mathematics.evaluation.fitted import Fitted
 from deeplimit.mathematics.model.blocks import apart
 from deeplimit.mathematics.model.coordinates import PiecewiseLinearIncrements
+from deeplimit.mathematics.watch import look
 
 REFERENCE_TOLERANCE: Final = 1e-12
 """Relative and absolute, of a step."""
@@ -33,6 +34,7 @@ def reference_final(model: Fitted, x: Tensor) -> tuple[Tensor, int]:
         begin, end = cell / cells, (cell + 1) / cells
 
         def slope(t: float, flat: NDArray[np.float64], middle: float = 0.5 * (begin + end)) -> NDArray[np.float64]:
+            look()
             # at a node the cell's own side counts: times are pulled into it by a rounding error
             inside = t + (middle - t) * 1e-14
             K, b = flow.sample(torch.tensor([inside], dtype=x.dtype, device=x.device))

@@ -15,6 +15,7 @@ from torch import Tensor
 from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.runge_kutta import ExplicitRungeKutta, combine
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
+from deeplimit.mathematics.watch import paced
 
 
 @dataclass
@@ -52,7 +53,7 @@ class BatchedRungeKutta:
         bias = b.unsqueeze(-1).unbind(0)
         states, inputs, z, a = run.states.unbind(0), run.inputs.unbind(0), run.z.unbind(0), run.a.unbind(0)
         states[0].copy_(x)
-        for i in range(self.steps):
+        for i in paced(range(self.steps), self.stages * b[0].numel() * x.numel()):
             k: list[Tensor] = []
             for j in range(self.stages):
                 q = i * self.stages + j
@@ -76,7 +77,7 @@ class BatchedRungeKutta:
         delta, inputs = run.z.unbind(0), run.inputs.unbind(0)
         kappas = None if outer is None else torch.empty_like(run.inputs)
         h, running = self.h, 2.0 * self.running
-        for i in range(self.steps - 1, -1, -1):
+        for i in paced(range(self.steps - 1, -1, -1), self.stages * run.z[0].numel() * p.shape[1]):
             v: list[Tensor] = [p] * self.stages
             for j in range(self.stages - 1, -1, -1):
                 q, weight = i * self.stages + j, self.tableau.b[j]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from deeplimit.mathematics.kernels.kernel import Kernel, Trajectory
+from deeplimit.mathematics.watch import look
 
 
 @dataclass
@@ -149,6 +150,8 @@ def nodes(
     states[0] = state = x
     run = None
     for start in range(0, kernel.steps, longest):
+        if start:
+            look()
         part = kernel.part(min(longest, kernel.steps - start))
         K, b = parameters(slice(start * kernel.stages, (start + part.steps) * kernel.stages))
         reuse = run if part.steps == longest else None

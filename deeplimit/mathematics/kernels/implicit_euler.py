@@ -29,6 +29,9 @@ _ITERATIONS: Final = 50
 _CLOSE: Final = 1e-8
 """A Newton correction below this (relative, in double precision) is squared by the next, which ends the solve."""
 
+_SYSTEMS: Final = 4
+"""Linear systems that Newton's method solves in a step, about."""
+
 
 class ImplicitEuler(Kernel):
     """``steps`` equal steps over [0, T], stage i reading X_{i+1}, K and b at the end of its step."""
@@ -47,7 +50,7 @@ class ImplicitEuler(Kernel):
         """Propagate x (S, d) through K (n, d, d), b (n, d); see ``Kernel``."""
         run = self._buffers(x, b, reuse)
         run.states[0].copy_(x)
-        for i in range(self.steps):
+        for i in self.forth(x, _SYSTEMS * x.shape[1] ** 2):
             self._solve(K[i], b[i], run.states[i], run.states[i + 1])
         torch.baddbmm(b.unsqueeze(1), run.inputs, K.transpose(1, 2), out=run.z)
         self.activation.write(run.z, run.a)
@@ -58,7 +61,7 @@ class ImplicitEuler(Kernel):
         slope = self.activation.first(trajectory.z, trajectory.a)
         delta, costates = torch.empty_like(slope), torch.empty_like(trajectory.states)
         costates[-1].copy_(p)
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(p, p.shape[1] ** 2):
             right = torch.add(costates[i + 1], trajectory.inputs[i], alpha=2.0 * self.running * self.h)
             costates[i].copy_(self._solve_transposed(K[i], slope[i], right))
             torch.mul(slope[i], costates[i], out=delta[i])
@@ -70,7 +73,7 @@ class ImplicitEuler(Kernel):
         explicit = torch.baddbmm(db.unsqueeze(1), trajectory.inputs, dK.transpose(1, 2))
         dinputs = torch.empty_like(explicit)
         state = torch.zeros_like(trajectory.states[0])
-        for i in range(self.steps):
+        for i in self.forth(state, state.shape[1] ** 2):
             right = torch.addcmul(state, slope[i], explicit[i], value=self.h)
             state = torch.linalg.solve_ex(self._jacobian(K[i], slope[i]), right, check_errors=False).result
             dinputs[i] = state
@@ -84,7 +87,7 @@ class ImplicitEuler(Kernel):
         ddelta = self.activation.second(trajectory.z, trajectory.a).mul_(tangent.z).mul_(adjoint.kappa)
         source = torch.bmm(adjoint.delta, dK).baddbmm_(ddelta, K).add_(tangent.inputs, alpha=2.0 * self.running)
         costate = dp
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(dp, dp.shape[1] ** 2):
             costate = self._solve_transposed(K[i], adjoint.slope[i], torch.add(costate, source[i], alpha=h))
             ddelta[i].addcmul_(adjoint.slope[i], costate)
         dgradient_K = torch.bmm(ddelta.transpose(1, 2), trajectory.inputs)

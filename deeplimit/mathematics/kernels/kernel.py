@@ -10,7 +10,7 @@ the quadrature of its own weights, and every costate and gradient contains it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.kernels.activations import Activation
 from deeplimit.mathematics.kernels.tableau import Tableau
+from deeplimit.mathematics.watch import paced
 
 
 @dataclass
@@ -141,6 +142,14 @@ class Kernel(ABC):
 
     def work_in(self, evaluators: dict[object, Any]) -> None:  # noqa: B027 - most kernels keep no memory to work in
         """Share the memory to work in with the other kernels of a problem."""
+
+    def forth(self, x: Tensor, width: int) -> Iterable[int]:
+        """Go through the steps of samples x (S, d), with a look at the watches now and then."""
+        return paced(range(self.steps), self.stages * x.numel() * width)
+
+    def back(self, x: Tensor, width: int) -> Iterable[int]:
+        """Go through them from the last to the first."""
+        return paced(range(self.steps - 1, -1, -1), self.stages * x.numel() * width)
 
     def part(self, steps: int) -> Self:
         """Return ``steps`` of the steps, as long as they are."""

@@ -94,14 +94,14 @@ class ExplicitRungeKutta(Kernel):
         transposed: Sequence[Tensor] = () if parameters is None else parameters[0].transpose(1, 2).unbind(0)
         bias: Sequence[Tensor] = () if parameters is None else parameters[1].unbind(0)
         if self.stages == 1:
-            for i in range(self.steps):
+            for i in self.forth(states[0], a[0].shape[1]):
                 if parameters is not None:
                     torch.addmm(bias[i], states[i], transposed[i], out=z[i])
                     write(z[i], a[i])
                 torch.add(states[i], a[i], alpha=h, out=states[i + 1])
             return
         weights = h * torch.tensor(self.tableau.b, dtype=states[0].dtype, device=states[0].device)
-        for i in range(self.steps):
+        for i in self.forth(states[0], a[0].shape[1]):
             for j in range(self.stages):
                 q = i * self.stages + j
                 combine(states[i], [(a[i * self.stages + k], h * w) for k, w in self._feeds[j]], inputs[q])
@@ -144,14 +144,14 @@ class ExplicitRungeKutta(Kernel):
         h = self.h
         weight, delta_, slope_ = K.unbind(0), delta.unbind(0), slope.unbind(0)
         if self.stages == 1:
-            for i in range(self.steps - 1, -1, -1):
+            for i in self.back(costates[-1], delta.shape[2]):
                 torch.mul(slope_[i], costates[i + 1], out=delta_[i])
                 torch.addmm(costates[i + 1], delta_[i], weight[i], alpha=h, out=costates[i])
                 if self.running:
                     costates[i].add_(inputs[i], alpha=2.0 * h * self.running)
             return
         v = [torch.empty_like(costates[-1]) for _ in range(self.stages)]
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(costates[-1], delta.shape[2]):
             after, before = costates[i + 1], costates[i]
             before.copy_(after)
             for j in range(self.stages - 1, -1, -1):
@@ -181,7 +181,7 @@ class ExplicitRungeKutta(Kernel):
         )
         state = torch.zeros_like(trajectory.states[0])
         da = [torch.empty_like(state) for _ in range(self.stages)]
-        for i in range(self.steps):
+        for i in self.forth(state, dz.shape[2]):
             for j in range(self.stages):
                 q = i * self.stages + j
                 combine(state, [(da[k], h * w) for k, w in self._feeds[j]], dinputs_[q])
@@ -200,7 +200,7 @@ class ExplicitRungeKutta(Kernel):
         dv = torch.bmm(adjoint.delta, dK)
         weight, ddelta_, dv_, slope_ = K.unbind(0), ddelta.unbind(0), dv.unbind(0), adjoint.slope.unbind(0)
         costate = dp.clone()
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(dp, ddelta.shape[2]):
             after = costate if self.stages == 1 else costate.clone()
             for j in range(self.stages - 1, -1, -1):
                 q = i * self.stages + j

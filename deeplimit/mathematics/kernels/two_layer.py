@@ -24,7 +24,7 @@ class TwoLayerRungeKutta(Kernel):
         run = self._buffers(x, b, reuse)
         inner, outer = K.chunk(2, 1)
         run.states[0].copy_(x)
-        for i in range(self.steps):
+        for i in self.forth(x, b.shape[1]):
             k: list[Tensor] = []
             for j in range(self.stages):
                 q = i * self.stages + j
@@ -46,7 +46,7 @@ class TwoLayerRungeKutta(Kernel):
         delta, kappa = torch.empty_like(slope), torch.empty_like(trajectory.inputs)
         costates = torch.empty_like(trajectory.states)
         costates[-1].copy_(p)
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(p, slope.shape[2]):
             back: list[Tensor] = [p] * self.stages
             costates[i].copy_(costates[i + 1])
             for j in range(self.stages - 1, -1, -1):
@@ -71,7 +71,7 @@ class TwoLayerRungeKutta(Kernel):
         dk = torch.bmm(trajectory.a, douter)
         dinputs = torch.empty_like(trajectory.inputs)
         state = torch.zeros_like(trajectory.states[0])
-        for i in range(self.steps):
+        for i in self.forth(state, dz.shape[2]):
             first = i * self.stages
             for j in range(self.stages):
                 q = first + j
@@ -96,7 +96,7 @@ class TwoLayerRungeKutta(Kernel):
         dback = torch.bmm(adjoint.delta, dinner)
         dkappa = torch.empty_like(adjoint.kappa)
         costate = dp.clone()
-        for i in range(self.steps - 1, -1, -1):
+        for i in self.back(dp, ddelta.shape[2]):
             after = costate.clone()
             for j in range(self.stages - 1, -1, -1):
                 q = i * self.stages + j

@@ -28,6 +28,7 @@ from deeplimit.mathematics.minimise.searched import Searched
 from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.problem.learning_problem import Problem
+from deeplimit.mathematics.watch import OutOfTimeError
 
 _SEED: Final = 0
 _SHARP: Final = (1e-5, 120)
@@ -55,6 +56,7 @@ _FLAT_SHARE: Final = 1e-4
 """A curvature below this share of 2 min α is not told from 0."""
 _SETTLED: Final = 0.1
 """A residual below this share of what is not told from 0 is small enough."""
+_OUT_OF_TIME: Final = "the time limit was reached"
 _ASTRAY: Final = 10.0
 """A negative curvature below so many times ‖g‖ may be that of a point beside the stationary one."""
 
@@ -161,8 +163,6 @@ def certify(
     most = vectors_that_fit(length, solution.u.element_size(), _most_bytes(problem), least=0, most=most)
     if most < min(_FEWEST, length):
         return _null(f"{length} coordinates are too many for an eigenvalue in the memory that it may use")
-    if stop is not None and stop():
-        return _null("the time limit was reached")
     precondition = None if inverse is None or near is None else near.preconditioner(inverse)
     generator = torch.Generator().manual_seed(_SEED)
     draw = _unit(torch.randn(length, generator=generator, dtype=torch.float64).to(solution.u))
@@ -172,7 +172,12 @@ def certify(
     least = LEAST if inverse is None else _LEAST_WARM
     search = _Search(objective, cheaper, solution, draw, near, precondition, (tolerance, most, least))
     step = begin_step("certify", solution.u, draw)
-    return search.certificate(step, stop) if step.done is None else _certificate_of(step.done)
+    if step.done is not None:
+        return _certificate_of(step.done)
+    try:
+        return _null(_OUT_OF_TIME) if stop is not None and stop() else search.certificate(step, stop)
+    except OutOfTimeError:  # within a product
+        return _null(_OUT_OF_TIME)
 
 
 @dataclass(frozen=True)

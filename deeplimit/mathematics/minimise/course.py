@@ -2,7 +2,8 @@
 
 A course is a generator. It yields a ``Trial`` wherever it needs E at a new point and is sent what was ``Reached``; it
 yields a ``Descent`` wherever it needs a quasi-Newton direction and is sent a ``Heading``; and it returns its result.
-Whether one is answered or many at once is not its concern.
+Whether one is answered or many at once is not its concern. Where the time ends before it is answered,
+``OutOfTimeError`` is raised in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian, Point
 from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.watch import OutOfTimeError
 
 
 class Inverse(Protocol):
@@ -98,7 +100,12 @@ def run(course: Course[_Result], evaluate: Callable[[Tensor], Evaluation]) -> _R
     try:
         ask = next(course)
         while True:
-            ask = course.send(ask.heading() if isinstance(ask, Descent) else reach(evaluate, ask))
+            try:
+                told = ask.heading() if isinstance(ask, Descent) else reach(evaluate, ask)
+            except OutOfTimeError as over:
+                ask = course.throw(over)
+            else:
+                ask = course.send(told)
     except StopIteration as ended:
         result: _Result = ended.value
         return result

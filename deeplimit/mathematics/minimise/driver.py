@@ -35,7 +35,7 @@ from deeplimit.mathematics.minimise.solution import (
     rounding,
 )
 from deeplimit.mathematics.model.objective import Evaluation
-from deeplimit.mathematics.model.watch import OutOfTimeError
+from deeplimit.mathematics.watch import OutOfTimeError, until
 
 _WINDOW: Final = 50
 """Iterations over which a non-smooth E must still decrease."""
@@ -91,14 +91,16 @@ def minimise(
     Returns
     -------
     Solution
-        Whatever happened, with its status. Exceptions come only from the observer.
+        Whatever happened, with its status; where the time was up before the start was evaluated, that start, of which
+        nothing is known. Exceptions come only from the observer.
     """
     inverse = InverseHessian() if inverse is None else inverse
     step = begin_step("minimise", start, *([] if other is None else [other.u]))
     if step.done is not None:
         return solution_of(step.done, inverse)
     own = _Minimisation(objective, start, budget, observer or _unobserved, curvature_floor, inverse, step)
-    solution = run(own.course(other), objective.evaluate)
+    with until(budget.last):
+        solution = run(own.course(other), objective.evaluate)
     if solution.status is not Status.TIME_LIMIT:
         step.ended(solution_value(solution))
     return solution
@@ -145,15 +147,15 @@ class _Minimisation:
         self.inverse = inverse
         self.bundle = Bundle()
         self.u = start.clone()
-        self.now: Evaluation
+        self.now = Evaluation.unknown(self.u)
         self.kept = kept
         self.newton_steps: int | None = None
 
     def trial(self, direction: Tensor | None = None, step: float = 1.0) -> Course[Reached]:
         if self.history and self.budget.out_of_time():
             raise OutOfTimeError
-        self.evaluations += 1
         reached: Reached = yield Trial(self.u, direction, step)
+        self.evaluations += 1
         if not self.budget.smooth:
             self.bundle.add(reached.u, reached.evaluation)
         return reached
@@ -163,13 +165,13 @@ class _Minimisation:
         return heading
 
     def course(self, other: OtherStart | None) -> Course[Solution]:
-        if self.kept.begun is not None:
-            self.restore(self.kept.begun)
-        else:
-            early = yield from self.begin(other)
-            if early is not None:
-                return self.end(early)
         try:
+            if self.kept.begun is not None:
+                self.restore(self.kept.begun)
+            else:
+                early = yield from self.begin(other)
+                if early is not None:
+                    return self.end(early)
             status = Status.STALLED
             if self.newton_steps is None:
                 status = yield from self.quasi_newton()
@@ -183,14 +185,24 @@ class _Minimisation:
         """Evaluate the start; return how the minimisation ends where nothing can be done from there."""
         self.now = (yield from self.trial()).evaluation
         if other is not None and not gradient_norm(self.now) <= other.enough:
-            first, self.u = Reached(self.u, self.now, 0.0), other.u.clone()
-            self.now = (yield from self.trial()).evaluation
-            if _lower(first.evaluation, self.now):
-                self.u, self.now = first.u, first.evaluation
+            yield from self.weigh(other)
         if not math.isfinite(self.now.objective) or not math.isfinite(gradient_norm(self.now)):
             return Status.DIVERGED
         self.record()
         return None
+
+    def weigh(self, other: OtherStart) -> Course[None]:
+        """Take the other start, unless it is the worse one or there is no time to tell."""
+        first, self.u = self.u, other.u.clone()
+        try:
+            second = (yield from self.trial()).evaluation
+        except OutOfTimeError:
+            self.u = first
+            return
+        if _lower(self.now, second):
+            self.u = first
+        else:
+            self.now = second
 
     def quasi_newton(self) -> Course[Status]:
         """Run L-BFGS; STALLED when no step decreases E beyond rounding, twice."""
@@ -336,7 +348,7 @@ class _Minimisation:
             u=self.u,
             evaluation=self.now,
             status=status,
-            error_estimate=self.error_estimate(status),
+            error_estimate=self.error_estimate(),
             iterations=self.iterations,
             evaluations=self.evaluations,
             hessian_products=self.products,
@@ -345,7 +357,7 @@ class _Minimisation:
             inverse=self.inverse.alone() if self.budget.smooth and status.optimised else None,
         )
 
-    def error_estimate(self, status: Status) -> float:
+    def error_estimate(self) -> float:
         """Estimate E(u) minus the local minimum.
 
         Smooth: half the Newton decrement gᵀH⁻¹g, with the quasi-Newton H⁻¹ where it is known and the curvature floor
@@ -353,7 +365,7 @@ class _Minimisation:
         decrease over the latter half of the iterations, which bounds what is left when E decays like 1/k or faster; and
         never less than what counts as flat: a fit that starts near a kink has too short a history to say more.
         """
-        if status is Status.DIVERGED:
+        if not self.history:  # the start is not finite, or there was no time to evaluate it
             return math.inf
         if self.budget.smooth:
             g = self.now.gradient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.minimise.lbfgs import InverseHessian
 from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.watch import EVALUATED_S, passed
 
 _UNITS: Final = 8.0
 """Units in the last place that sums over samples and layers are taken to err by."""
@@ -79,7 +79,12 @@ class Budget:
 
     def out_of_time(self) -> bool:
         """Whether the deadline has passed."""
-        return self.deadline is not None and time.monotonic() > self.deadline
+        return passed(self.deadline)
+
+    @property
+    def last(self) -> float | None:
+        """Until when an evaluation may go on, in seconds of ``time.monotonic``, or None."""
+        return None if self.deadline is None else self.deadline + EVALUATED_S
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,11 @@ class Solution:
     def gradient_norm(self) -> float:
         """‖∂E/∂u‖ at the solution."""
         return gradient_norm(self.evaluation)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether E was evaluated at u, or anywhere: the time limit may have come before."""
+        return self.evaluations > 0
 
     @property
     def work(self) -> int:

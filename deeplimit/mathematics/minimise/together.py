@@ -23,6 +23,7 @@ from deeplimit.mathematics.minimise.kept import evaluation_of, evaluation_value,
 from deeplimit.mathematics.minimise.lbfgs import MEMORY, InverseHessian
 from deeplimit.mathematics.minimise.solution import Budget, Objective, Observer, Solution, Status
 from deeplimit.mathematics.model.objective import Evaluation
+from deeplimit.mathematics.watch import OutOfTimeError, until
 
 
 class Batch(Protocol):
@@ -74,7 +75,8 @@ def minimise_together(
     together = _Together(objective, inverses, members, step)
     if step.begun is not None:
         together.restore(step.begun)
-    solutions = together.run()
+    with until(budget.last):
+        solutions = together.run()
     if all(solution.status is not Status.TIME_LIMIT for solution in solutions):
         step.ended([solution_value(solution) for solution in solutions])
     return solutions
@@ -113,13 +115,16 @@ class _Member:
     found: Solution | None = None
     spent: float = 0.0
 
-    def go_on(self, answer: Heading | Reached | None) -> None:
+    def go_on(self, answer: Heading | Reached | OutOfTimeError | None) -> None:
         """Go on to what is asked for next, or to the end."""
         begun = time.monotonic()
-        if answer is not None:
-            self.kept.told.append(answer)
         try:
-            self.asked = self.course.send(answer)
+            if isinstance(answer, OutOfTimeError):
+                self.asked = self.course.throw(answer)
+            else:
+                if answer is not None:
+                    self.kept.told.append(answer)
+                self.asked = self.course.send(answer)
         except StopIteration as ended:
             self.found, self.asked = ended.value, None
         self.spent += time.monotonic() - begun
@@ -140,7 +145,8 @@ class _Together:
         for member in self.active():
             member.go_on(None)
             for answer in member.kept.before:
-                member.go_on(answer)
+                if member.found is None:  # the time may be over by now
+                    member.go_on(answer)
         while active := self.active():
             if len(active) < len(self.inverses.rows):
                 self.inverses.keep([member.row for member in active])
@@ -166,7 +172,11 @@ class _Together:
         if not asking:
             return
         begun = time.monotonic()
-        told = together(asking, [member.asked for member in asking if isinstance(member.asked, kind)])
+        told: Sequence[Any]
+        try:
+            told = together(asking, [member.asked for member in asking if isinstance(member.asked, kind)])
+        except OutOfTimeError as over:
+            told = [over] * len(asking)
         share = (time.monotonic() - begun) / len(asking)
         failures = []
         for member, answer in zip(asking, told, strict=True):

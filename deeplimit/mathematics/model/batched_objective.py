@@ -14,8 +14,8 @@ from torch import Tensor
 
 from deeplimit.mathematics.kernels.batched import BatchedRungeKutta, Trajectories, batched
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Evaluation, samples_at_once
-from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS
+from deeplimit.mathematics.watch import look
 
 WORTH_BATCHING: Final = 2**17
 """S·d² below which a layer of one set costs calls rather than arithmetic, on a processor.

@@ -16,8 +16,8 @@ from deeplimit.mathematics.kernels.checkpoints import nodes
 from deeplimit.mathematics.kernels.tableau import RK4, Tableau
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, PiecewiseLinearIncrements, stages_of
 from deeplimit.mathematics.model.objective import DiscretisedObjective
-from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
+from deeplimit.mathematics.watch import look
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ stands where Thorpe and van Gennip sum, which rescales α by S.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,8 @@ from deeplimit.mathematics.kernels.checkpoints import CheckpointedKernel, nodes
 from deeplimit.mathematics.kernels.kernel import Adjoint, Increments, Kernel, Trajectory
 from deeplimit.mathematics.model.coordinates import DiscreteIncrements, StageMap
 from deeplimit.mathematics.model.parts import cheapest_parts
-from deeplimit.mathematics.model.watch import look
 from deeplimit.mathematics.problem.learning_problem import LAYERED, PARAMETERS, Problem
+from deeplimit.mathematics.watch import look
 
 _ARRAYS: Final = 13
 """Arrays of (Q, S, d) numbers that a Hessian-vector product keeps: trajectory, adjoint and tangent, its own, copies."""
@@ -61,6 +62,11 @@ class Evaluation:
         """Return it from its terms in the order above with the norm behind them, as kernels give them."""
         *terms, norm = numbers
         return cls(sum(terms), dict(zip(_TERMS, terms, strict=True)), gradient, norm)
+
+    @classmethod
+    def unknown(cls, u: Tensor) -> Evaluation:
+        """Return what is known of a point (length,) that there was no time to evaluate: nothing, every number NaN."""
+        return cls(math.nan, dict.fromkeys(_TERMS, math.nan), u.new_full((), math.nan).expand_as(u), math.nan)
 
 
 class Coordinates:

@@ -44,7 +44,7 @@ class AlongBranch:
         """Fit the continuum model that a branch leads to."""
         finite = [point for point in branch.points.values() if math.isfinite(point.solution.objective)]
         lifted, minimisers = lift(branch.latest.parameters), [point.parameters for point in finite]
-        if not self._fitter.carries_curvature:
+        if not self._fitter.carries_curvature or self._fitter.budget.out_of_time():
             return self._fitter.continuum(lifted)
         return self._fitter.continuum(lifted, near=branch.latest, predict=partial(predicted_start, minimisers))
 
@@ -52,7 +52,7 @@ class AlongBranch:
         if self._training.depth_start is DepthStart.RECOVERY:
             return self._fitter.network(network, start, _PHASE, near=branch.continuum)
         points = [point for point in branch.points.values() if math.isfinite(point.solution.objective)]
-        if not points:
+        if not points or self._fitter.budget.out_of_time():
             return self._fitter.network(network, start, _PHASE)
         near, tolerance = points[-1], self._worthwhile(points, network.depth)
         predicted = predicted_start([point.parameters for point in points], network)

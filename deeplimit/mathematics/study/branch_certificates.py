@@ -8,7 +8,6 @@ mixture with one.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,6 +20,7 @@ from deeplimit.mathematics.model.transfer import Model, Transfer
 from deeplimit.mathematics.study.branches import Branch, StationaryPoint
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.progress import begin_part
+from deeplimit.mathematics.watch import EVALUATED_S, passed, until
 
 _FEWEST_STEPS: Final = 16
 """Steps of a flow that an eigenvector is sought with, at least."""
@@ -53,24 +53,27 @@ def certify_branch(
     deadline
         In seconds of ``time.monotonic``: what is left then is withheld.
     """
+    last = None if deadline is None else deadline + EVALUATED_S
 
     def stop() -> bool:
         if checkpoint is not None:
             checkpoint()
-        return deadline is not None and time.monotonic() > deadline
+        return passed(deadline)
 
     for _, point in sorted(branch.points.items()):
         if point.certificate is None:
             if checkpoint is not None:
                 begin_part(checkpoint, certifying(point))
             near = nearby_eigenvector(branch, point.network)
-            point.certificate = certify(point.network, point.solution, near, stop=stop)
+            with until(last):
+                point.certificate = certify(point.network, point.solution, near, stop=stop)
     fit = branch.continuum
     if fit is not None and fit.certificate is None:
         if checkpoint is not None:
             begin_part(checkpoint, certifying(fit))
         near = nearby_eigenvector(branch, fit.flow)
-        fit.certificate = certify(fit.flow, fit.solution, near, cheaper=_cheaper(fit), stop=stop)
+        with until(last):
+            fit.certificate = certify(fit.flow, fit.solution, near, cheaper=_cheaper(fit), stop=stop)
     forget_searches(branch)
     return Certificates(
         {depth: known for depth, point in sorted(branch.points.items()) if (known := point.certificate) is not None},

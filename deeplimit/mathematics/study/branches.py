@@ -17,6 +17,7 @@ from deeplimit.mathematics.model.transfer import Model, recover
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.training import Follow
+from deeplimit.mathematics.watch import OutOfTimeError
 
 NEAR_BEST: Final = 0.1
 """Minima within this share of the best objective at the coarsest depth are carried."""
@@ -205,14 +206,23 @@ def _reach(problem: Problem, error: float) -> float:
 
 
 def nearest_image(point: BranchPoint, reference: DiscreteParameters) -> BranchPoint:
-    """Return the image of a point under the exact symmetries that is nearest to other parameters of its depth."""
+    """Return the image of a point under the exact symmetries that is nearest to other parameters of its depth.
+
+    The point itself where it was not evaluated, or there is no time to evaluate the image.
+    """
     network = point.network
+    if not point.solution.evaluated:
+        return point
     image = aligned(network.problem, reference, point.parameters)
     if image is point.parameters:
         return point
     u = network.encode(image)
+    try:
+        evaluation = network.evaluate(u)
+    except OutOfTimeError:
+        return point
     certificate = None if point.certificate is None else replace(point.certificate, vector=None)
-    solution = replace(point.solution, u=u, evaluation=network.evaluate(u), inverse=None)  # that is of the other image
+    solution = replace(point.solution, u=u, evaluation=evaluation, inverse=None)  # that is of the other image
     return BranchPoint(network, image, solution, certificate)
 
 

@@ -30,6 +30,7 @@ from deeplimit.mathematics.minimise.solution import rounding
 from deeplimit.mathematics.model.coordinates import ContinuumBasis, LegendreIncrements, PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
+from deeplimit.mathematics.watch import OutOfTimeError, until
 
 if TYPE_CHECKING:
     from deeplimit.mathematics.minimise.certificate import Certificate
@@ -53,6 +54,7 @@ _GROWTH: Final = (2, 8)
 """Least and most factor of the steps: fewer change little, and more would trust a coarse estimate too far."""
 _STAGNANT: Final = 0.9
 """An estimate that keeps more than this share of the one before is not worth a refinement."""
+_OUT_OF_TIME: Final = "the time limit was reached"
 _ROUNDINGS: Final = 4.0
 """A discretisation error below so many roundings of E is not told from 0."""
 _KINK_ORDER: Final = 2
@@ -95,7 +97,8 @@ class ContinuumFit:
     solution
         The minimisation at the finest resolution, with the counts and history of every resolution.
     step_error, basis_error
-        Estimated |error of E_∞| from the integration and from the basis, absolute.
+        Estimated |error of E_∞| from the integration and from the basis, absolute; infinite where there was no time to
+        tell.
     limited
         Why refinement stopped before the asked tolerance, or None.
     certificate
@@ -124,6 +127,11 @@ class ContinuumFit:
     def error(self) -> float:
         """Estimated |error of E_∞|, absolute, optimisation included."""
         return self.step_error + self.basis_error + self.solution.error_estimate
+
+    @property
+    def error_known(self) -> bool:
+        """Whether the time sufficed to estimate the errors."""
+        return self.solution.evaluated and (math.isfinite(self.basis_error) or math.isfinite(self.step_error))
 
     @property
     def tolerance_reached(self) -> float:
@@ -197,15 +205,17 @@ def fit_continuum(
     near, other = begin.near, begin.other(flow)
     steps = flow.steps
     merged = _Merged(observer)
-    previous = math.inf
+    previous, fit = math.inf, None
     while True:
         left = replace(budget, max_iterations=max(1, budget.max_iterations - merged.work))
         inverse = inverse_hessian_of(flow, near) if begin.carry else InverseHessian()
         found = minimise(flow, u, left, merged, curvature_floor=problem.curvature_floor, inverse=inverse, other=other)
+        if fit is not None and not found.evaluated:
+            fit.limited = _OUT_OF_TIME
+            return fit
         solution = merged.add(found)
         near, other = KnownCurvature(flow, found.inverse), None
-        errors = kept("discretisation errors", [solution.u], partial(_discretisation_errors, flow, solution))
-        step_error, basis_error = errors
+        step_error, basis_error = _errors_in_time(flow, found, budget)
         fit = ContinuumFit(flow, flow.parameters(solution.u), solution, step_error, basis_error)
         target = options.tolerance * _scale(solution)
         if fit.error <= target:
@@ -262,6 +272,20 @@ def _steps_for(basis: ContinuumBasis, steps: int) -> int:
     return basis.cells * math.ceil(steps / basis.cells)
 
 
+def _errors_in_time(flow: Flow, solution: Solution, budget: Budget) -> tuple[float, float]:
+    """Return the estimated errors by steps and by basis; infinite where the time was up before they were known."""
+    if not solution.evaluated:
+        return math.inf, math.inf
+    try:
+        with until(budget.last):
+            by_steps, by_basis = kept(
+                "discretisation errors", [solution.u], partial(_discretisation_errors, flow, solution)
+            )
+    except OutOfTimeError:
+        return math.inf, math.inf
+    return by_steps, by_basis
+
+
 def _discretisation_errors(flow: Flow, solution: Solution) -> tuple[float, float]:
     """Return the estimated errors of E_∞ by steps and by basis, from one evaluation with both refined.
 
@@ -300,7 +324,7 @@ def _limit(  # noqa: PLR0911 - a list of reasons, each with its own answer
     if not solution.status.optimised:
         return f"the minimisation ended as {solution.status.value}"
     if budget.out_of_time():
-        return "the time limit was reached"
+        return _OUT_OF_TIME
     discretisation = fit.step_error + fit.basis_error
     if solution.error_estimate > max(discretisation, _OPTIMISATION_SHARE * target):
         return "the optimisation error is larger than the discretisation error"

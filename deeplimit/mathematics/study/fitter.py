@@ -38,6 +38,7 @@ from deeplimit.mathematics.study.expected_work import (
 from deeplimit.mathematics.study.progress import Meter
 from deeplimit.mathematics.study.saddles import certified_at_once, settle
 from deeplimit.mathematics.study.training import Training
+from deeplimit.mathematics.watch import until
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
 SHARPEN: Final = "sharpen"
@@ -107,8 +108,9 @@ class Fitter:
         work = self._expected(network, near) if work is None else work
         budget = replace(self.budget, gradient_tolerance=max(tolerance, self.budget.gradient_tolerance))
         observer = self._meter.fit(phase, f"discrete-{network.depth}", work, budget.gradient_tolerance)
+        if self.budget.out_of_time():
+            near = other = None
         inverse = self._inverse(network, near)
-        other = None if self.budget.out_of_time() else other
         solution = minimise(network, start, budget, observer, curvature_floor=self._floor, inverse=inverse, other=other)
         self._meter.finish(work)
         return BranchPoint(network, network.parameters(solution.u), solution)
@@ -194,7 +196,8 @@ class Fitter:
 
         work = _certifying(point.network, point.depth, first=near is None)
         stop = self._meter.ticking(phase, point.name, point.solution, work, self.budget.out_of_time)
-        found = settle(point, again, near=near, stop=stop)
+        with until(self.budget.last):
+            found = settle(point, again, near=near, stop=stop)
         self._meter.finish(work)
         return found
 
@@ -208,7 +211,8 @@ class Fitter:
 
         work = _certifying(fit.flow, STAGES, first=near is None)
         stop = self._meter.ticking("continuum", fit.name, fit.solution, work, self.budget.out_of_time)
-        found = settle(fit, again, near=near, stop=stop)
+        with until(self.budget.last):
+            found = settle(fit, again, near=near, stop=stop)
         self._meter.finish(work)
         return found
 

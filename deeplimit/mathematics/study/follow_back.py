@@ -12,7 +12,6 @@ from typing import Final
 
 from deeplimit.mathematics.minimise import Solution
 from deeplimit.mathematics.model.transfer import lift, prolong
-from deeplimit.mathematics.model.watch import OutOfTimeError, until
 from deeplimit.mathematics.study.branches import EQUAL, Branch, BranchPoint, point_facts, same_minimum
 from deeplimit.mathematics.study.continuation import (
     Anchor,
@@ -26,6 +25,7 @@ from deeplimit.mathematics.study.continuation import (
 )
 from deeplimit.mathematics.study.continuum_fit import ContinuumFit
 from deeplimit.mathematics.study.fitter import Fitter
+from deeplimit.mathematics.watch import OutOfTimeError, look, until
 
 _MOST_ROUNDS: Final = 4
 """Lower limits that are gone to, one after the other."""
@@ -52,6 +52,7 @@ def hold_together(branch: Branch, fitter: Fitter) -> Branch:
                     break
                 before = dict(branch.points)
                 _follow(branch, limit, fitter)
+                look()  # a minimisation that was broken off does not tell what it would have led to
                 lower = _lower_limit(branch, before, fitter)
                 if lower is None:
                     break

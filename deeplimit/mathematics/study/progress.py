@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from deeplimit.mathematics.minimise import HistoryRow, Solution
-from deeplimit.mathematics.model.watch import look
+from deeplimit.mathematics.watch import look
 
 _BEGUN: Final = 1e-4
 """The fraction before any iterate, which is above 0 to tell it from a study that waits."""

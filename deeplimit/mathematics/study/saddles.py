@@ -16,6 +16,7 @@ from torch import Tensor
 from deeplimit.mathematics.minimise.certificate import FEW_COORDINATES, Certificate, Kind, NearbyEigenvector, certify
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.study.branches import StationaryPoint
+from deeplimit.mathematics.watch import OutOfTimeError
 
 _STEPS: Final = (0.3, 0.1, 0.03, 0.01)
 """Lengths of the step off a saddle, in increment coordinates; the lowest E of all, on either side, is taken."""
@@ -62,10 +63,11 @@ def settle(
         if point.certificate.kind is not Kind.SADDLE:
             break
         lower = _step_off(point, point.certificate)
-        if lower is None:
+        below = None if lower is None else fit(point, lower)
+        if below is None or not below.solution.evaluated:
             break
         saddles.append(point)
-        point, near = fit(point, lower), None
+        point, near = below, None
     return point, saddles
 
 
@@ -75,11 +77,17 @@ def certified_at_once(model: DiscretisedObjective) -> bool:
 
 
 def _step_off(point: StationaryPoint, certificate: Certificate) -> Tensor | None:
-    """Return the lowest of some points on the line of least curvature, or None if none is lower than the saddle."""
+    """Return the lowest of some points on the line of least curvature.
+
+    None if none is lower than the saddle, or there was no time to tell.
+    """
     if certificate.vector is None:
         return None
     direction = certificate.vector / torch.linalg.vector_norm(certificate.vector)
     trials = [point.solution.u + sign * length * direction for length in _STEPS for sign in (1.0, -1.0)]
-    values = [point.model.value(trial) for trial in trials]
+    try:
+        values = [point.model.value(trial) for trial in trials]
+    except OutOfTimeError:
+        return None
     lowest = min(range(len(trials)), key=lambda index: values[index])
     return trials[lowest] if values[lowest] < point.solution.objective else None

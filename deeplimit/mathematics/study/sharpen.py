@@ -73,8 +73,9 @@ def sharpen(
     meter.expect(Stage.TRAINING, of_sharpening(tuple(branch.points), continuum=branch.continuum is not None))
     fitter = Fitter(problem, training, meter, continuum, deadline)
     for depth, point in sorted(branch.points.items()):
-        if point.solution.status.optimised:
+        if point.solution.status.optimised and not fitter.budget.out_of_time():
             branch.points[depth] = fitter.sharpen(point)
-    if branch.continuum is not None and branch.continuum.solution.status.optimised:
-        branch.continuum = fitter.sharpen_continuum(branch.continuum, refine)
+    limit = branch.continuum
+    if limit is not None and limit.solution.status.optimised and not fitter.budget.out_of_time():
+        branch.continuum = fitter.sharpen_continuum(limit, refine)
     meter.expect(Stage.TRAINING, 0.0)

@@ -49,6 +49,7 @@ from deeplimit.mathematics.study.follow_back import hold_together
 from deeplimit.mathematics.study.progress import Meter, ProgressObserver, Stage
 from deeplimit.mathematics.study.training import DepthStart, Training
 from deeplimit.mathematics.study.unseen_minima import UnseenMinima, unseen_minima
+from deeplimit.mathematics.watch import until
 
 _Point = TypeVar("_Point", bound=StationaryPoint)
 _STARTS_AT_ONCE: Final = 4
@@ -129,6 +130,8 @@ def run_study(
     continuum: ContinuumOptions | None,
     training: Training,
     observer: ProgressObserver | Meter | None = None,
+    *,
+    deadline: float | None = None,
 ) -> Study:
     """Train the networks of every depth and the continuum model along every branch.
 
@@ -136,6 +139,14 @@ def run_study(
     ----------
     depths
         Strictly increasing, each ≥ 2; empty for the continuum alone.
+    deadline
+        In seconds of ``time.monotonic``; by default the training's wall time from now.
+
+    Returns
+    -------
+    Study
+        With a model for each depth on every branch that was carried; what there was no time for begins where it would
+        have begun, and is not evaluated.
 
     Raises
     ------
@@ -151,7 +162,7 @@ def run_study(
         raise ValueError(f"the scaling {problem.regime.scaling.value} has no continuum problem")
     if continuum is None and training.depth_start is DepthStart.RECOVERY:
         raise ValueError("the recovery sequence starts from a continuum model")
-    return _Sweep(problem, ordered, continuum, training, observer).run()
+    return _Sweep(problem, ordered, continuum, training, observer, deadline).run()
 
 
 class _Sweep:
@@ -162,12 +173,13 @@ class _Sweep:
         continuum: ContinuumOptions | None,
         training: Training,
         observer: ProgressObserver | Meter | None,
+        deadline: float | None,
     ) -> None:
         self.problem, self.depths, self.continuum, self.training = problem, depths, continuum, training
         self.generator = torch.Generator().manual_seed(training.seed)
         self.from_continuum = not depths or training.depth_start is DepthStart.RECOVERY
         self.meter = Meter.of(observer)
-        self.fitter = Fitter(problem, training, self.meter, continuum)
+        self.fitter = Fitter(problem, training, self.meter, continuum, deadline)
         self.along = AlongBranch(self.fitter, training, depths[-1] if depths else 0)
         first = of_continuum(carried=False) if self.from_continuum else of_network(depths[0], STARTED)
         certificate = of_certificate(STAGES if self.from_continuum else depths[0], first=True)
@@ -325,7 +337,8 @@ class _Sweep:
         if self.training.depth_start is DepthStart.INDEPENDENT:
             for branch in self._in_time(carried):
                 lowest = self._minima(network)[0][0][0]
-                branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
+                with until(self.fitter.budget.last):
+                    branch.points[depth] = nearest_image(lowest, prolong(branch.latest.parameters, depth))
         else:
             self._train(carried, network)
         merge_coinciding(self.problem, branches, lambda branch: point_facts(branch.points[depth]))

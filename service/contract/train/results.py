@@ -63,7 +63,10 @@ class ParametersSummary(Answer):
 class _ModelResult(Answer):
     model: str
     status: SolutionStatus
-    objective: Finding | None = Field(description="E, regularisation included.")
+    objective: Finding | None = Field(
+        description="E, regularisation included. Null, and what is made of it, where the time limit came before it was"
+        " evaluated: `parameters` are then those that its training would have begun with."
+    )
     terminal_loss: Finding | None = Field(description="Mean over the training samples.")
     regularisation: PerParameter | None = Field(description="Each with its α; of two-layer blocks K's includes V's.")
     running_cost: Finding | None = Field(default=None, description="With its weight; present when there is one.")
@@ -72,8 +75,8 @@ class _ModelResult(Answer):
     evaluations: int
     hessian_products: int = Field(description="Used by Newton-CG.")
     wall_time_s: Finding
-    train: Metrics | None
-    validation: Metrics | None
+    train: Metrics | None = Field(description="Null where the time limit came before.")
+    validation: Metrics | None = Field(description="Likewise, and where no data were held out.")
     withheld: Withheld = Field(default={})
     parameters: ParametersSummary | None
 

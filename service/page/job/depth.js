@@ -22,6 +22,10 @@ export async function depthSection(job, results, signal) {
     part.append(el("p", { class: "hint" }, "This needs the continuum, and the study has none that was trained."));
     return part;
   }
+  if (continuum.withheld?.objective) {
+    part.append(el("p", { class: "hint" }, `This needs the continuum: ${continuum.withheld.objective}.`));
+    return part;
+  }
   let model;
   try {
     const { body } = await get(`v1/jobs/${job.id}/results/parameters`, { query: { model: "continuum" }, signal });

@@ -10,12 +10,14 @@ const metricOf = (metrics) => {
   return finite(metrics.r2) === null ? null : `R² ${number(metrics.r2)}`;
 };
 
-/** Each trained model with what it reached. */
+/** Each trained model with what it reached, and why that is not known of some. */
 export function modelsTable(models) {
   const held = models.some((model) => model.validation);
-  return table("The trained models", ["model", "ended as", "objective E", "loss", "training", ...(held ? ["held out"] : []), "iterations", "time"],
+  const reasons = new Set(models.flatMap(({ withheld }) => [withheld?.objective, withheld?.train]).filter(Boolean));
+  return [table("The trained models", ["model", "ended as", "objective E", "loss", "training", ...(held ? ["held out"] : []), "iterations", "time"],
     models.map((model) => [model.model, model.status.replaceAll("_", " "), number(model.objective, 7), number(model.terminal_loss), metricOf(model.train),
-      ...(held ? [metricOf(model.validation)] : []), String(model.iterations), duration(finite(model.wall_time_s))]));
+      ...(held ? [metricOf(model.validation)] : []), String(model.iterations), duration(finite(model.wall_time_s))])),
+  ...[...reasons].map((reason) => el("p", { class: "hint" }, `Not given: ${reason}.`))];
 }
 
 /** E_n, its distance from the limit and the observed order, by depth. */

@@ -11,6 +11,8 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from deeplimit.estimators import DeepLimitClassifier, DeepLimitRegressor, ModelRow, Study, VerdictWarning
+from deeplimit.estimators.network import FittedNetwork, Scaling
+from deeplimit.estimators.trained import Trained
 
 
 def row(depth: int | None, objective: float, status: str = "converged") -> ModelRow:
@@ -55,6 +57,14 @@ def test_a_table_for_notebooks() -> None:
     assert "<td>limit</td>" in table
 
 
+NETWORK = FittedNetwork(
+    "tanh",
+    Scaling.of({"mean": np.zeros(1), "scale": np.ones(1)}),
+    K=np.zeros((2, 1, 1)),
+    b=np.zeros((2, 1)),
+    W=np.zeros((1, 1)),
+    c=np.zeros(1),
+)
 LINE = np.linspace(-1.0, 1.0, 16)[:, None]
 CURVE = np.tanh(2.0 * LINE[:, 0])
 
@@ -97,6 +107,31 @@ def test_a_fit_that_is_stopped_says_so() -> None:
         model = DeepLimitRegressor(depths=[2, 4], gap=1.0, starts=1, max_iterations=2).fit(LINE, CURVE)
     assert model.converges_ is None
     assert model.verdict_ == model.study_.summary
+
+
+def late(*objectives: float) -> Trained:
+    """Networks of depths 2, 4, …, those that the time limit came before without an objective."""
+    rows = [row(2 ** (i + 1), E, "converged" if math.isfinite(E) else "time_limit") for i, E in enumerate(objectives)]
+    found = Study(tuple(rows), row(None, math.nan, "time_limit"), None, "Cannot tell.", ("All of it.",))
+    return Trained(found, lambda _: NETWORK)
+
+
+def test_a_depth_that_was_not_evaluated_is_not_used() -> None:
+    model = DeepLimitRegressor(depths=4, wall_time_s=1)
+    trained = late(1.4, math.nan)
+    model._keep(trained)
+    assert model.depth_ == 2
+    with (
+        pytest.warns(VerdictWarning, match="depth 4 cannot be used, as its fit ended as 'time_limit' .* depth 2 is"),
+        pytest.warns(ConvergenceWarning, match="depth 4 and the continuum stopped at wall_time_s=1 .* raise"),
+        pytest.warns(VerdictWarning, match="Cannot tell"),
+    ):
+        model._warn(trained.study)
+
+
+def test_where_nothing_was_evaluated_the_limit_is_named() -> None:
+    with pytest.raises(ValueError, match="wall_time_s=1 came before any network was evaluated: raise it"):
+        DeepLimitRegressor(depths=[2, 4], wall_time_s=1)._keep(late(math.nan, math.nan))
 
 
 def test_a_verdict_that_is_false_is_a_warning() -> None:

@@ -11,8 +11,8 @@ import torch
 
 from deeplimit.mathematics import ContinuumOptions, TrainedStudy, Training, train
 from deeplimit.mathematics.journal import Step, Value, begin_step, journaled, kept
-from deeplimit.mathematics.model.watch import watched
 from deeplimit.mathematics.problem.learning_problem import Problem, Regularisation
+from deeplimit.mathematics.watch import watched
 from tests.support.small_problems import bifurcating, odd_pair
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class Journal:
         self.state: Callable[[], Value] | None = None
         self.key: list[Any] = []
 
+    @property
+    def recalls(self) -> bool:
+        return self.number < len(self.steps) or self.under_way is not None
+
     def step(self, name: str, *of: Tensor) -> Step:
         digest = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in of)).hexdigest()
         self.key, self.state = [self.number, name, digest], None
@@ -66,7 +70,7 @@ class Journal:
             assert key == self.key, "another attempt comes to the same steps"
             self.number += 1
         elif self.under_way is not None and self.under_way[0] == self.key:
-            step.begun = self.under_way[1]
+            step.begun, self.under_way = self.under_way[1], None
         return step
 
     def written(self) -> bytes:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from service.artifacts import ArtifactStore, StorageError
 from service.contract.job import ArtifactRef
-from service.contract.names import checkpoints_prefix
+from service.contract.names import RESULTS, checkpoints_prefix
 from tests.worker.execution.test_execute import JOB, job_of
-from worker.execution.journal import KEPT
+from worker.execution.journal import KEPT, JobJournal
 from worker.execution.train import execute
 from worker.executor import JobInput, Keeping, Outcome, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from torch import Tensor
+
+    from deeplimit.mathematics.journal import Step
 
 SPEC: dict[str, Any] = {
     "data": {"source": "builtin", "name": "moons", "samples": 40},
@@ -43,7 +49,7 @@ class Attempts:
         self.named: list[list[ArtifactRef]] = []
         self.evaluations = 0
 
-    def attempt(self, *, kill: int | None = None, leave: int | None = None) -> Outcome:
+    def attempt(self, *, kill: int | None = None, leave: int | None = None, finish_only: bool = False) -> Outcome:
         """Make one, which is killed, or told to leave, at an evaluation, by number."""
         self.evaluations = 0
 
@@ -54,7 +60,13 @@ class Attempts:
             return leave is not None and self.evaluations >= leave
 
         keeping = Keeping(commit=self.commit, leaving=lambda: leave is not None, **self.options)
-        job = replace(self.job, fence=next(self.fences), checkpoints=self.checkpoints, keeping=keeping)
+        job = replace(
+            self.job,
+            fence=next(self.fences),
+            checkpoints=self.checkpoints,
+            keeping=keeping,
+            finish_only=finish_only,
+        )
         return execute(job, lambda _: None, should_stop)
 
     @property
@@ -63,6 +75,10 @@ class Attempts:
 
     def commit(self, refs: Sequence[ArtifactRef]) -> None:
         self.named.append([*refs])
+
+    def entries(self) -> list[Any]:
+        contents = [self.job.artifacts.get(segment) for segment in self.segments()]
+        return [entry for content in contents for entry in torch.load(io.BytesIO(content), weights_only=True)]
 
     def segments(self) -> list[ArtifactRef]:
         head, _, _ = self.job.artifacts.get(self.checkpoints[0]).partition(b"\n")
@@ -105,6 +121,34 @@ def test_one_that_is_told_to_leave_keeps_what_it_knows_first(
     assert len(attempts.named) == 1
     assert hashes(attempts.attempt()) == undisturbed[0]
     assert attempts.evaluations < undisturbed[1] * 0.75
+
+
+def results(attempts: Attempts, outcome: Outcome) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(attempts.job.artifacts.get(outcome.artifacts[RESULTS]))
+    return found
+
+
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.9])
+def test_one_whose_time_is_over_makes_a_result_of_what_there_is(
+    share: float, tmp_path: Path, undisturbed: tuple[dict[str, str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = killed_at(share, tmp_path, undisturbed)
+    ended: list[str] = []
+    step = JobJournal.step
+
+    def counted(journal: JobJournal, name: str, *of: Tensor) -> Step:
+        found = step(journal, name, *of)
+        ended.extend([name] if found.done is not None else [])
+        return found
+
+    monkeypatch.setattr(JobJournal, "step", counted)
+    known = len(attempts.entries())
+    outcome = attempts.attempt(finish_only=True)
+    assert len(ended) == known, "nothing that was known is done again, or given up"
+    models = results(attempts, outcome)["models"]
+    assert [model["model"] for model in models] == ["discrete-4", "discrete-8", "continuum"]
+    assert models[0]["status"] == "converged"
+    assert {model["status"] for model in models} <= {"converged", "time_limit"}
 
 
 def torn(attempts: Attempts) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
@@ -12,6 +11,7 @@ from deeplimit.mathematics.diagnostics.sequence.exponents import Estimated, expo
 from deeplimit.mathematics.diagnostics.sequence.fine_scale import Jump, find_jump, fine_scale, flattens, spread
 from deeplimit.mathematics.diagnostics.sequence.scaling import Path, consecutive_distances, growth
 from deeplimit.mathematics.diagnostics.sequence.sequence_class import TrainedFacts
+from deeplimit.mathematics.watch import passed
 
 LEAST_DEPTHS: Final = 3
 """A trend takes three depths."""
@@ -183,7 +183,7 @@ class SequenceMeasurements:
     def _watch(self) -> None:
         if self._checkpoint is not None:
             self._checkpoint()
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        if passed(self._deadline):
             raise OutOfTime
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -28,6 +28,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
 from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
 from deeplimit.mathematics.kernels.kernel import Gradients, Increments
+from deeplimit.mathematics.watch import between_looks, look, looking
 
 _NEAR: Final = 2**18
 """Numbers of a block that stay near the processor, 2 MiB.
@@ -113,10 +114,10 @@ class Evaluator:
         codes, (steps, h, running) = (self._code, LOSSES.index(loss)), scheme
         sizes = (steps, padded_features(x.shape[1]), x.shape[1], len(theta["c"]), room.lanes)
 
-        def run(memory: _Memory, first: int, last: int) -> None:
+        def run(memory: _Memory, first: int, last: int, anew: bool) -> None:  # noqa: FBT001 - as machine code takes it
             hessian_product(
                 codes, sizes, h, running, self._tableau, parameters, along,
-                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
+                inputs, targets, (first, last, len(x), anew), memory.work, memory.sums,
             )  # fmt: skip
 
         return room.share(run).by_name
@@ -125,7 +126,7 @@ class Evaluator:
         self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[list[float], Tensor]:
         """Return the terms of an objective of Euler's layers in increment coordinates, and its gradient in u."""
-        if self._room(work_entries, _GRADIENT, scheme[0], x, layout.outputs).alone:
+        if self._room(work_entries, _GRADIENT, scheme[0], x, layout.outputs).at_once:
             found, gradients = self.objectives(scheme, layout, u.unsqueeze(0), x, y, loss)
             return found[0], gradients[0]
         place, numbers = self._place(layout, scheme[0], x.shape[1]), flat(u)
@@ -147,11 +148,16 @@ class Evaluator:
         room = self._room(work_entries, _GRADIENT, steps, x, outputs)
         inputs, targets = self._flat_data(x, y)
         terms, gradients = np.empty((len(rows), 7)), torch.empty_like(rows)
-        objectives(
-            (self._code, LOSSES.index(loss)), (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes),
-            h, running, self._tableau, (place.scales, place.weights), flat(rows).reshape(rows.shape), inputs, targets,
-            len(x), (*place.parameters, room.first.work, room.first.sums), terms, gradients.numpy(),
-        )  # fmt: skip
+        numbers, slopes = flat(rows).reshape(rows.shape), gradients.numpy()
+        for first in range(0, len(rows), room.rows):
+            if first:
+                look()
+            some = slice(first, first + room.rows)
+            objectives(
+                (self._code, LOSSES.index(loss)), (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes),
+                h, running, self._tableau, (place.scales, place.weights), numbers[some], inputs, targets,
+                len(x), (*place.parameters, room.first.work, room.first.sums), terms[some], slopes[some],
+            )  # fmt: skip
         found: list[list[float]] = terms.tolist()
         return found, gradients
 
@@ -172,10 +178,10 @@ class Evaluator:
         codes = (self._code, LOSSES.index(loss))
         sizes = (steps, padded_features(x.shape[1]), x.shape[1], outputs, room.lanes)
 
-        def run(memory: _Memory, first: int, last: int) -> None:
+        def run(memory: _Memory, first: int, last: int, anew: bool) -> None:  # noqa: FBT001 - as machine code takes it
             sweep(
                 codes, sizes, h, running, self._tableau, parameters,
-                inputs, targets, (first, last, len(x)), memory.work, memory.sums,
+                inputs, targets, (first, last, len(x), anew), memory.work, memory.sums,
             )  # fmt: skip
 
         return room.share(run)
@@ -207,6 +213,10 @@ class _Room:
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
         self._shares = list(pairwise(bounds))
         self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d, d)
+        # A gradient multiplies three times by K, and by as much for each array that a product has beside it.
+        a_sample = 1.5 * arrays * steps * stages * d * d
+        self._piece = self.lanes * between_looks(self.lanes * a_sample)
+        self.rows = between_looks(samples * a_sample)
         length = steps * stages * d * (d + 1) + outputs * (features + 1) + 2
         self._memory = []
         for _ in self._shares:
@@ -217,22 +227,38 @@ class _Room:
             self._memory.append(_Memory(flat(work), out, flat(out), by_name))
 
     @property
-    def alone(self) -> bool:
-        """Whether one thread goes through all samples."""
-        return len(self._memory) == 1
+    def at_once(self) -> bool:
+        """Whether one thread goes through all samples, without a look in between."""
+        return len(self._memory) == 1 and self.made_for[2] <= self._piece
 
     @property
     def first(self) -> _Memory:
         """The memory of one thread."""
         return self._memory[0]
 
-    def share(self, run: Callable[[_Memory, int, int], None]) -> _Memory:
-        """Have ``run`` go through every thread's samples, and return the sums, always added in the same order."""
-        total = self._memory[0]
-        if self.alone:
-            run(total, *self._shares[0])
+    def share(self, run: Callable[[_Memory, int, int, bool], None]) -> _Memory:
+        """Have ``run`` go through every thread's samples, and return the sums, always added in the same order.
+
+        It is given the first sample, the one after the last, and whether sums begin anew. Between pieces that take long
+        there is a look at the watches; what these raise is passed on when no thread works any more.
+        """
+        total, watch = self._memory[0], looking()
+
+        def go(memory: _Memory, share: tuple[int, int]) -> None:
+            begin, last = share
+            for first in range(begin, last, self._piece):
+                if first > begin:
+                    watch()
+                run(memory, first, min(last, first + self._piece), first == begin)
+
+        if len(self._memory) == 1:
+            go(total, self._shares[0])
             return total
-        list(_threads(len(self._memory)).map(lambda memory, share: run(memory, *share), self._memory, self._shares))
+        threads = _threads(len(self._memory))
+        every = [threads.submit(go, memory, share) for memory, share in zip(self._memory, self._shares, strict=True)]
+        wait(every)
+        for each in every:
+            each.result()
         for other in self._memory[1:]:
             total.out += other.out
         return total

@@ -20,7 +20,7 @@ def hessian_product(
     direction: tuple[Floats, Floats, Floats, Floats],
     x: Floats,
     y: Floats,
-    samples: tuple[int, int, int],
+    samples: tuple[int, int, int, bool],
     work: Floats,
     out: Floats,
 ) -> None:
@@ -31,7 +31,7 @@ def hessian_product(
     K, b, W, c = parameters
     dK, db, dW, dc = direction
     layered = (K, b, dK, db)
-    first, last, total = samples
+    first, last, total, anew = samples
     stages, size = len(weights), d * lanes
     every, stage = steps * stages * size, stages * size
     kept = (0, every, 2 * every, 3 * every)
@@ -46,8 +46,9 @@ def hessian_product(
     gb = steps * stages * d * d
     gw = gb + steps * stages * d
     gc = gw + outputs * features
-    for at in range(gc + outputs):
-        out[at] = 0.0
+    if anew:
+        for at in range(gc + outputs):
+            out[at] = 0.0
     for begin in range(first, last, lanes):
         count = min(lanes, last - begin)
         take_up(work, state, x, begin, count, features, d, lanes)

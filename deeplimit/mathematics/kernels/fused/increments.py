@@ -120,7 +120,7 @@ def objectives(
         u, gradient = rows[one], gradients[one]
         spread(u, scales, (n, features, d), K, b)
         parameters = (K, b, u[last - outputs * features : last], u[last:])
-        sweep(codes, sizes, h, running, tableau, parameters, x, y, (0, samples, samples), work, out)
+        sweep(codes, sizes, h, running, tableau, parameters, x, y, (0, samples, samples, True), work, out)
         gather(out, u, scales, weights, (n, features, d), gradient, terms[one, 2:6])
         terms[one, 0] = out[-2] / samples
         terms[one, 1] = running * out[-1]

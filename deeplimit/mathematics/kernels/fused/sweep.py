@@ -48,21 +48,22 @@ def sweep(
     parameters: tuple[Floats, Floats, Floats, Floats],
     x: Floats,
     y: Floats,
-    samples: tuple[int, int, int],
+    samples: tuple[int, int, int, bool],
     work: Floats,
     out: Floats,
 ) -> None:
     """Fill ``out``, flat: the gradients by K (Q, d, d), b (Q, d), W (m, features), c (m), the terminal sum, ∫‖X‖².
 
     ``codes`` are those of activation and loss; ``sizes`` steps, padded d, features, outputs, lanes of a block; and
-    ``samples`` the first sample, the one after the last, and the number that means are taken over. x is (S, features).
+    ``samples`` the first sample, the one after the last, the number that means are taken over, and whether ``out`` is
+    begun anew, or else added to. x is (S, features).
     ``work`` has room for ``work_entries``.
     """
     code, loss = codes
     steps, d, features, outputs, lanes = sizes
     feeds, weights = tableau
     K, b, W, c = parameters
-    first, last, total = samples
+    first, last, total, anew = samples
     stages = len(weights)
     size = d * lanes
     stage = stages * size
@@ -76,8 +77,9 @@ def sweep(
     gw = gb + steps * stages * d
     gc = gw + outputs * features
     sums = gc + outputs
-    for at in range(sums + 2):
-        out[at] = 0.0
+    if anew:
+        for at in range(sums + 2):
+            out[at] = 0.0
     for begin in range(first, last, lanes):
         count = min(lanes, last - begin)
         take_up(work, state, x, begin, count, features, d, lanes)
