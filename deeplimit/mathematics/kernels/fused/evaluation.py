@@ -60,6 +60,8 @@ _GRADIENT, _PRODUCT = 2, 4
 Scheme = tuple[int, float, float]
 """Steps, their size, and the weight of the running cost."""
 _Entries = Callable[[int, int, int, int, int], int]
+_Parameters = tuple[Floats, Floats, Floats, Floats]
+"""K, b, W and c, flat."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class _Layout:
         self.scales = np.array([layout.first[0], layout.rest[0], layout.first[1], layout.rest[1]])
         self.weights, self.terms = np.array(layout.weights), np.zeros(4)
         self.parameters = (flat(torch.empty(steps * d * d, dtype=torch.float64)), np.empty(steps * d))
+        self.along: tuple[Floats, Floats] | None = None
 
 
 class Evaluator:
@@ -112,11 +115,40 @@ class Evaluator:
         loss: str,
     ) -> dict[str, Tensor]:
         """Return the derivatives of those gradients, by name, along a direction."""
-        parameters, along = _flat_parameters(theta), _flat_parameters(direction)
-        room = self._room(product_entries, _PRODUCT, scheme[0], x, len(theta["c"]))
+        return self._product(scheme, _flat_parameters(theta), _flat_parameters(direction), x, y, loss).by_name
+
+    def product(
+        self, scheme: Scheme, layout: Increments, u: Tensor, v: Tensor, x: Tensor, y: Tensor, loss: str
+    ) -> Tensor:
+        """Return the product with the Hessian of an objective of Euler's layers in increment coordinates."""
+        place = self._place(layout, scheme[0], x.shape[1])
+        if place.along is None:
+            K, b = place.parameters
+            place.along = np.empty_like(K), np.empty_like(b)
+        numbers, direction = flat(u.contiguous()), flat(v.contiguous())
+        spread(numbers, place.scales, place.sizes, *place.parameters)
+        spread(direction, place.scales, place.sizes, *place.along)
+        last = len(numbers) - layout.outputs
+        first = last - layout.outputs * x.shape[1]
+        parameters = (*place.parameters, numbers[first:last], numbers[last:])
+        found = self._product(scheme, parameters, (*place.along, direction[first:last], direction[last:]), x, y, loss)
+        product = torch.empty_like(v)
+        gather(found.sums, direction, place.scales, place.weights, place.sizes, flat(product), place.terms)
+        return product
+
+    def _product(
+        self,
+        scheme: Scheme,
+        parameters: _Parameters,
+        along: _Parameters,
+        x: Tensor,
+        y: Tensor,
+        loss: str,
+    ) -> _Memory:
+        room = self._room(product_entries, _PRODUCT, scheme[0], x, len(parameters[3]))
         inputs, targets = self._flat_data(x, y)
         codes, (steps, h, running) = (self._code, LOSSES.index(loss)), scheme
-        sizes = (steps, padded_features(x.shape[1]), x.shape[1], len(theta["c"]), room.lanes)
+        sizes = (steps, padded_features(x.shape[1]), x.shape[1], len(parameters[3]), room.lanes)
 
         def run(memory: _Memory, first: int, last: int) -> None:
             hessian_product(
@@ -124,7 +156,7 @@ class Evaluator:
                 inputs, targets, (first, last, len(x)), memory.work, memory.sums,
             )  # fmt: skip
 
-        return room.share(run).by_name
+        return room.share(run)
 
     def objective(
         self, scheme: Scheme, layout: Increments, u: Tensor, x: Tensor, y: Tensor, loss: str

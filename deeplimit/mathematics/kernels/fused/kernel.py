@@ -88,6 +88,10 @@ class FusedRungeKutta(Kernel):
         """Return the objective's terms and its gradient in u; see ``Kernel``."""
         return self._evaluator.objective(self._scheme, layout, u, x, y, loss)
 
+    def product(self, layout: Increments, u: Tensor, v: Tensor, x: Tensor, y: Tensor, loss: str) -> Tensor:
+        """Return the product of the objective's Hessian at u with v; see ``Kernel``."""
+        return self._evaluator.product(self._scheme, layout, u, v, x, y, loss)
+
     def objectives(
         self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[list[list[float]], Tensor]:
