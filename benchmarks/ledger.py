@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 WEIGHTS: Final = {"forward": 0.5, "gradient": 0.5, "backward": 0.5, "tangent": 1.0, "second_adjoint": 1.0}
 """By method of a kernel. One that calls another of them is not counted twice."""
-AT_ONCE: Final = {"gradients": (1, 1.0), "objective": (2, 1.0), "hessian_product": (2, 3.0), "objectives": (2, 1.0)}
+AT_ONCE: Final = {
+    "gradients": (1, 1.0),
+    "objective": (2, 1.0),
+    "hessian_product": (2, 3.0),
+    "product": (3, 3.0),
+    "objectives": (2, 1.0),
+}
 """Of passes in one go, which a kernel may not have and then returns None: where the samples are among what is given,
 and the weight; that of ``objectives`` is for each set."""
 

@@ -192,6 +192,11 @@ class Kernel(ABC):
         del layout, u, x, y, loss
         return None
 
+    def product(self, layout: Increments, u: Tensor, v: Tensor, x: Tensor, y: Tensor, loss: str) -> Tensor | None:
+        """Return the product of the objective's Hessian at u with v, if the kernel does even that in one go."""
+        del layout, u, v, x, y, loss
+        return None
+
     def objectives(
         self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[list[list[float]], Tensor] | None:

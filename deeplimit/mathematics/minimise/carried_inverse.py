@@ -40,7 +40,11 @@ class RegulariserInverse:
 
     def apply(self, g: Tensor, share: float) -> Tensor:
         """Return c D⁻¹ g; see ``InitialInverse``."""
-        return g * self._diagonal * share
+        return self.add(g.new_zeros(g.shape), g, share)
+
+    def add(self, out: Tensor, g: Tensor, share: float) -> Tensor:
+        """Add c D⁻¹ g to ``out``, in place."""
+        return out.addcmul_(g, self._diagonal, value=share)
 
 
 class CarriedInverse:
@@ -54,8 +58,8 @@ class CarriedInverse:
     def apply(self, g: Tensor, share: float) -> Tensor:
         """Return H₀ g; see ``InitialInverse``."""
         there = self._there(g)
-        correction = self._inverse.apply(there, share).sub_(self._nearby.apply(there, share))
-        return self._own.apply(g, share).add_(self._back(correction))
+        correction = self._nearby.add(self._inverse.apply(there, share), there, -share)
+        return self._own.add(self._back(correction), g, share)
 
 
 @dataclass(frozen=True)

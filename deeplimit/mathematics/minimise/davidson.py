@@ -110,21 +110,21 @@ def smallest_eigenvalue(
             return RitzPair(math.nan, start, math.inf, math.nan, space.size, converged=False)
         last = space.full or (stop is not None and stop())
         look = precondition is not None or (space.size >= least_products and space.size % _EVERY == 0)
-        residual = space.residual() if look or last else space.products[space.size - 1]
-        wanted = residual if precondition is None else precondition(residual)
-        new = None if last else space.new_direction(wanted, of_products=precondition is None)
-        if new is None and not last:
+        wanted = space.residual() if look or last else space.products[space.size - 1]
+        if look or last:
+            pair = space.pair(wanted)
+            small = pair.error <= max(tolerance * abs(pair.value), absolute) and space.size >= least_products
+            if small or last:
+                return space.found(pair, kept, settled=small or space.size == len(start))
+        if precondition is not None:
+            wanted = precondition(wanted)
+        new = space.new_direction(wanted, of_products=precondition is None)
+        if new is None:
             # What is left of the residual itself: nothing, if the space is invariant.
             residual = space.residual()
             new = space.new_direction(residual, of_products=True)
-        pair = space.pair() if look or new is None else None
-        if pair is None:
-            continue
-        small = pair.error <= max(tolerance * abs(pair.value), absolute) and space.size >= least_products
-        if small or new is None:
-            settled = small or space.size == len(start) or not last
-            searched = space.lowest(kept) if kept else None
-            return replace(pair, error=pair.error + space.rounding(), converged=settled, searched=searched)
+            if new is None:
+                return space.found(space.pair(residual), kept, settled=True)
 
 
 class _Space:
@@ -167,12 +167,20 @@ class _Space:
     def residual(self) -> Tensor:
         """Return H v − θ v of the smallest Ritz pair."""
         values, weights = self.ritz()
-        return self.products[: self.size].T @ weights - float(values[0]) * self.vector()
+        return torch.addmv(
+            self.products[: self.size].T @ weights, self.basis[: self.size].T, weights * -float(values[0])
+        )
 
-    def pair(self) -> RitzPair:
+    def pair(self, residual: Tensor) -> RitzPair:
+        """Return the smallest Ritz pair, whose vector is left out, and whose residual is given."""
         values, _ = self.ritz()
-        error = float(torch.linalg.vector_norm(self.residual()))
-        return RitzPair(float(values[0]), self.vector(), error, float(values[-1]), self.size, converged=False)
+        error = float(torch.linalg.vector_norm(residual))
+        return RitzPair(float(values[0]), residual[:0], error, float(values[-1]), self.size, converged=False)
+
+    def found(self, pair: RitzPair, kept: int, *, settled: bool) -> RitzPair:
+        """Return a pair that the search ends with, whole."""
+        searched, error = self.lowest(kept) if kept else None, pair.error + self.rounding()
+        return replace(pair, vector=self.vector(), error=error, converged=settled, searched=searched)
 
     def lowest(self, most: int) -> Searched:
         _, weights = torch.linalg.eigh(self._projected[: self.size, : self.size])
@@ -188,6 +196,6 @@ class _Space:
         steepest = float(self._projected.diagonal().abs().max()) if of_products else 0.0
         noise = torch.finfo(v.dtype).eps * max(float(torch.linalg.vector_norm(v)), steepest)
         for _ in range(2):
-            v = v - self.basis[: self.size].T @ (self.basis[: self.size] @ v)
+            v = torch.addmv(v, self.basis[: self.size].T, self.basis[: self.size] @ v, alpha=-1.0)
         left = float(torch.linalg.vector_norm(v))
         return None if left <= _EXHAUSTED * noise else v / left

@@ -69,6 +69,7 @@ class InverseHessian:
         self._scale = 1.0
         self._S = self._Y = torch.empty(0, 0)
         self._products = torch.empty(0, 0)
+        self._R: tuple[int, Tensor, Tensor | None] | None = None
 
     @classmethod
     def of(cls, S: Tensor, Y: Tensor, memory: int = MEMORY) -> InverseHessian:
@@ -138,7 +139,7 @@ class InverseHessian:
 
     def restore(self, value: Value) -> None:
         """Take over what was learnt, on the H₀ that is there unless that had been given up."""
-        self._S, self._Y, self._products = value["S"], value["Y"], value["products"]
+        self._S, self._Y, self._products, self._R = value["S"], value["Y"], value["products"], None
         self.memory, self._taken, self._scale = value["memory"], value["taken"], value["scale"]
         self.share, self._trials = value["share"], list(value["trials"])
         self.initial = self.initial if value["on"] else None
@@ -151,23 +152,30 @@ class InverseHessian:
 
     def clear(self) -> None:
         """Forget every pair, and what was known before any."""
-        self._taken, self.initial = 0, None
+        self._taken, self.initial, self._R = 0, None, None
 
     def apply(self, g: Tensor, share: float | None = None) -> Tensor:
         """Return H g, with the own share unless another is given."""
         share = self.share if share is None else share
         if not self._taken:
             return self._start(g, share)
-        order = self._order()
+        R, order = self._solved()
         S, Y = self._S[: len(self)], self._Y[: len(self)]
-        R = self._products[order[:, None], order].triu()
-        weights = torch.linalg.solve_triangular(R, (S @ g)[order, None], upper=True)
-        alpha = torch.empty_like(order, dtype=g.dtype)
-        alpha[order] = weights[:, 0]
-        q = self._start(torch.addmv(g, Y.T, alpha, alpha=-1.0), share)
-        right = R.diagonal()[:, None] * weights - (Y @ q)[order, None]
-        alpha[order] = torch.linalg.solve_triangular(R.T, right, upper=False)[:, 0]
-        return q.addmv_(S.T, alpha)
+        seen = (S @ g)[:, None]
+        alpha = torch.linalg.solve_triangular(R, seen if order is None else seen[order], upper=True)
+        q = self._start(torch.addmv(g, Y.T, _placed(alpha, order), alpha=-1.0), share)
+        seen = (Y @ q)[:, None]
+        right = R.diagonal()[:, None] * alpha - (seen if order is None else seen[order])
+        return q.addmv_(S.T, _placed(torch.linalg.solve_triangular(R.T, right, upper=False), order))
+
+    def _solved(self) -> tuple[Tensor, Tensor | None]:
+        """Return R, and the places of its pairs, the oldest first, where that is not how they lie."""
+        if self._R is None or self._R[0] != self._taken:
+            count, first = len(self), self._taken % self.memory if self._taken > self.memory else 0
+            order = torch.arange(first, first + count, device=self._S.device) % count if first else None
+            products = self._products[:count, :count]
+            self._R = self._taken, (products if order is None else products[order[:, None], order]).triu(), order
+        return self._R[1:]
 
     def _start(self, g: Tensor, share: float) -> Tensor:
         return g * self._scale if self.initial is None else self.initial.apply(g, share)
@@ -182,11 +190,6 @@ class InverseHessian:
         if now > known:
             self.share = min(1.0, max(_LEAST_SHARE, self.share * (curvature - known) / (now - known)))
 
-    def _order(self) -> Tensor:
-        """Return the places of the pairs, the oldest first."""
-        first = self._taken % self.memory if self._taken > self.memory else 0
-        return torch.arange(first, first + len(self), device=self._S.device) % max(len(self), 1)
-
     def _make_room(self, like: Tensor) -> None:
         room = min(self.memory, max(_FIRST_ROOM, 2 * len(self)))
         for name in ("_S", "_Y"):
@@ -198,3 +201,12 @@ class InverseHessian:
         products = like.new_zeros((room, room))
         products[: len(self), : len(self)] = self._products[: len(self), : len(self)]
         self._products = products
+
+
+def _placed(ordered: Tensor, order: Tensor | None) -> Tensor:
+    """Return a column (pairs, 1) by age as the row (pairs,) of where the pairs lie."""
+    if order is None:
+        return ordered[:, 0]
+    placed = torch.empty_like(ordered[:, 0])
+    placed[order] = ordered[:, 0]
+    return placed

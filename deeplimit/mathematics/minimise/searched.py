@@ -44,7 +44,7 @@ class Searched:
 
         def improved(v: Tensor) -> Tensor:
             seen = solve(W @ v)
-            rest = apply(v - Y.T @ seen)
-            return rest + W.T @ (seen - solve(Y @ rest))
+            rest = apply(torch.addmv(v, Y.T, seen, alpha=-1.0))
+            return torch.addmv(rest, W.T, seen - solve(Y @ rest))
 
         return improved

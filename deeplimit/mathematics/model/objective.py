@@ -305,14 +305,17 @@ class Linearisation:
     """
 
     def __init__(self, objective: DiscretisedObjective, u: Tensor) -> None:
-        self._objective = objective
-        self._theta = objective.stage_parameters(u)
+        self._objective, self._u = objective, u.clone()
 
     def hessian_product(self, v: Tensor) -> Tensor:
         """Return ∇²E(u) v for a flat direction v."""
         look()
-        objective = self._objective
-        problem, direction = objective.problem, objective.directions(v)
+        objective, problem = self._objective, self._objective.problem
+        if objective.layout is not None:
+            found = objective.kernel.product(objective.layout, self._u, v, problem.x, problem.y, problem.loss.name)
+            if found is not None:
+                return found
+        direction = objective.directions(v)
         whole = objective.kernel.hessian_product(self._theta, direction, problem.x, problem.y, problem.loss.name)
         if whole is not None:
             return objective.by_coordinates({name: whole[name] for name in problem.trained}, v)
@@ -322,6 +325,10 @@ class Linearisation:
             run, adjoint = self._kept[index] if self._kept is not None else self._prepare(x, y)
             self._add(direction, run, adjoint, y, gradient)
         return objective.by_coordinates(gradient, v)
+
+    @cached_property
+    def _theta(self) -> dict[str, Tensor]:
+        return self._objective.stage_parameters(self._u)
 
     @cached_property
     def _kept(self) -> list[tuple[Trajectory, Adjoint]] | None:

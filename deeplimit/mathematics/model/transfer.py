@@ -71,19 +71,24 @@ class Transfer:
     """
 
     def __init__(self, source: Model, target: Model) -> None:
-        self._source, self._target = source, target
-        self._between = _between(source, target)
+        self._same, self._length = source is target, target.coordinates.length
+        self._between, self._tau = _between(source, target), source.problem.tau
+        here, there = source.coordinates, target.coordinates
+        self._parts = [
+            (name, here.slices[name], here.shapes[name], there.slices[name], there.shapes[name]) for name in here.slices
+        ]
 
     def __call__(self, v: Tensor) -> Tensor:
         """Return the image (length of the target,) of v (length of the source,)."""
-        if self._source is self._target:
+        if self._same:
             return v.clone()
-        problem = self._source.problem
-        carried = {
-            name: self._between(part, problem.tau(name)) if name in LAYERED else part
-            for name, part in self._source.coordinates.unpack(v).items()
-        }
-        return self._target.coordinates.pack(carried)
+        out = v.new_empty(self._length)
+        for name, part, shape, place, of_target in self._parts:
+            if name in LAYERED:
+                out[place].view(of_target).copy_(self._between(v[part].view(shape), self._tau(name)))
+            else:
+                out[place] = v[part]
+        return out
 
 
 def _between(source: Model, target: Model) -> Callable[[Tensor, float], Tensor]:
@@ -123,11 +128,12 @@ def _resampled(u: Tensor, tau: float, source: ResidualNetwork, target: ResidualN
         coarse, times = min(n, m), max(n, m) // min(n, m)
         inner = u[1:] if m >= n else u[1 : 1 + (m - 1) * times]
         if m >= n:
-            out = u.new_zeros((m, *u.shape[1:]))
-            out[1 : 1 + (coarse - 1) * times] = inner.repeat_interleave(times, 0).mul_(1.0 / math.sqrt(times))
+            out, last = u.new_empty((m, *u.shape[1:])), 1 + (coarse - 1) * times
+            out[1:last].view(coarse - 1, times, *u.shape[1:]).copy_((inner * (1.0 / math.sqrt(times))).unsqueeze(1))
+            out[last:] = 0.0
         else:
             out = u.new_empty((m, *u.shape[1:]))
-            out[1:] = inner.reshape(coarse - 1, times, *u.shape[1:]).sum(1).mul_(1.0 / math.sqrt(times))
+            torch.sum(inner.view(coarse - 1, times, *u.shape[1:]), 1, out=out[1:]).mul_(1.0 / math.sqrt(times))
         out[0] = u[0]
         return out
     basis = PiecewiseLinearIncrements(n)

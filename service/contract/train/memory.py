@@ -33,7 +33,9 @@ LANES: Final = 16
 """Samples that the fused kernel goes through at once, at least."""
 MOST_LANES: Final = 256
 NEAR: Final = 4 * 2**20
-"""Bytes of states that it works in, unless the fewest samples take more."""
+"""Bytes of states that it works in, unless the fewest samples take more, ..."""
+FAR: Final = 32 * 2**20
+"""... or as many samples as a layer has features, which may take so much."""
 BLOCK_GRADIENT, BLOCK_PRODUCT = 2, 4
 """Numbers that its gradient and its Hessian-vector product keep of each entry of a stage."""
 FIT: Final = 13
@@ -265,7 +267,9 @@ class TrainMemory:
     def _block(self, model: ModelSize, kept: int) -> int:
         """Return the bytes of the fused kernel's block of samples, with so many numbers kept of an entry."""
         lane = kept * self.itemsize * model.stages * self.widest
-        return lane * min(_lanes(self.samples), max(LANES, min(MOST_LANES, NEAR // lane)))
+        return lane * min(
+            _lanes(self.samples), max(LANES, min(MOST_LANES, NEAR // lane), min(self.widest, FAR // lane))
+        )
 
     def _of_product(self, model: ModelSize, limit: int) -> int:
         """Return the bytes of the states of a Hessian-vector product that may take ``limit``, one sample at least."""

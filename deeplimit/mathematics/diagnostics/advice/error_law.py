@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -164,15 +164,17 @@ class ErrorLaw:
             raise ValueError("the wanted error must be positive")
 
         ladder = _ladder(floor, top)
-        known = dict(zip(ladder, self._bounds(np.asarray(ladder)), strict=True))
+        columns = zip(*self._bounds(np.asarray(ladder)), strict=True)
+        on_ladder = [[value <= wanted for value in column] for column in columns]
+        between: dict[int, tuple[float, float, float]] = {}
 
         def met(depth: int, bound: int) -> bool:
-            if depth not in known:
-                (known[depth],) = self._bounds(np.asarray([depth]))
-            return bool(known[depth][bound] <= wanted)
+            if depth not in between:
+                (between[depth],) = self._bounds(np.asarray([depth]))
+            return between[depth][bound] <= wanted
 
         def smallest(bound: int) -> int | None:
-            return _from_where(lambda depth: met(depth, bound), ladder)
+            return _from_where(lambda depth: met(depth, bound), ladder, on_ladder[bound])
 
         low, middle, high = smallest(0), smallest(1), smallest(2)
         return None if low is None or middle is None else DepthRange(low, middle, high)
@@ -186,23 +188,27 @@ class ErrorLaw:
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def _ladder(floor: int, top: int) -> list[int]:
+@cache
+def _ladder(floor: int, top: int) -> tuple[int, ...]:
     """Return the depths that are looked at first, deepest first."""
     depths = [top]
     while depths[-1] > floor:
         depths.append(max(min(int(depths[-1] / _STEP), depths[-1] - 1), floor))
-    return depths
+    return tuple(depths)
 
 
-def _from_where(met: Callable[[int], bool], ladder: Sequence[int]) -> int | None:
-    """Return the smallest depth within a ladder from which on a wanted error is met, or None."""
-    if not met(ladder[0]):
+def _from_where(met: Callable[[int], bool], ladder: Sequence[int], on_ladder: Sequence[bool]) -> int | None:
+    """Return the smallest depth within a ladder from which on a wanted error is met, or None.
+
+    ``on_ladder`` says where it is met of the ladder itself.
+    """
+    if not on_ladder[0]:
         return None
-    for deeper, shallower in pairwise(ladder):
-        if not met(shallower):
-            low, high = shallower + 1, deeper
-            while low < high:
-                middle = (low + high) // 2
-                low, high = (low, middle) if met(middle) else (middle + 1, high)
-            return low
-    return ladder[-1]
+    if all(on_ladder):
+        return ladder[-1]
+    failing = on_ladder.index(False)
+    low, high = ladder[failing] + 1, ladder[failing - 1]
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if met(middle) else (middle + 1, high)
+    return low

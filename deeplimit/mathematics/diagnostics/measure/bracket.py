@@ -166,13 +166,14 @@ def _beyond(fit: ContinuumFit, point: BranchPoint, v: Tensor) -> list[tuple[floa
     Lifting is an isometry of increment coordinates, and what the projection lacks is orthogonal to it.
     """
     network, coordinates = point.network, fit.flow.coordinates
-    lifted = [network.coordinates.unpack(each) for each in (point.solution.u, v)]
-    seen = [coordinates.unpack(fit.flow.project(lift(network.parameters(each)))) for each in (point.solution.u, v)]
+    directions = (v,) if v is point.solution.u else (point.solution.u, v)
+    lifted = [network.coordinates.unpack(each) for each in directions]
+    seen = [coordinates.unpack(fit.flow.project(lift(network.parameters(each)))) for each in directions]
     names = [name for name in LAYERED if name in lifted[0]]
     return [
         (
             network.problem.weight(name),
-            float((lifted[0][name] * lifted[1][name]).sum() - (seen[0][name] * seen[1][name]).sum()),
+            float((lifted[0][name] * lifted[-1][name]).sum() - (seen[0][name] * seen[-1][name]).sum()),
         )
         for name in names
     ]

@@ -23,6 +23,7 @@ from deeplimit.mathematics.model.coordinates import PiecewiseLinearIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters
 from deeplimit.mathematics.model.residual_network import DiscreteParameters
 from deeplimit.mathematics.model.transfer import lift
+from deeplimit.mathematics.study.branches import BranchPoint
 
 _GAUSS: Final = 8
 _MOST_OFFSET: Final = 1.2
@@ -127,15 +128,19 @@ def against_continuum(subject: Subject) -> list[MinimisersRow]:
     errors = [subject.parameter_errors(point) for point in subject.points]
     for point, each in zip(subject.points, errors, strict=True):
         subject.checkpoint()
-        row = MinimisersRow(
-            point.depth,
-            tl2_distance(point.parameters, subject.limit.parameters, subject.checkpoint),
-            h1_seminorm(point.parameters, subject.limit.parameters, subject.checkpoint),
-        )
+        row = MinimisersRow(point.depth, *_distances(subject, point))
         reason = subject.unfit(point) or too_noisy(row.tl2.total, each.total, SMALL_SHARE, "distance")
         rows.append(row)
         observations.append(Observation(point.depth, row.tl2.total, each.total, reason))
     return with_orders(rows, observations, errors, "total")
+
+
+def _distances(subject: Subject, point: BranchPoint) -> tuple[Distance, dict[str, float]]:
+    def measure() -> tuple[Distance, dict[str, float]]:
+        both = point.parameters, subject.limit.parameters
+        return tl2_distance(*both, subject.checkpoint), h1_seminorm(*both, subject.checkpoint)
+
+    return subject.once("distances", point, measure, subject.limit)
 
 
 def between_consecutive(subject: Subject) -> list[ConsecutiveRow]:

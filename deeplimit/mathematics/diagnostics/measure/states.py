@@ -24,6 +24,7 @@ from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
 from deeplimit.mathematics.diagnostics.sweeps import (
     finer_steps,
     follows_smoothly,
+    lengths,
     limit_sweep,
     network_sweep,
     own_sweep,
@@ -180,8 +181,8 @@ def _halving(subject: Subject, point: BranchPoint) -> float:
     fine, coarse = (limit_sweep(subject, finer=finer) for finer in (True, False))
     if follows_smoothly(subject) and fine.states is not None and coarse.states is not None:
         # Both are kept at powers of 2, the coarse ones at the same times or at fewer.
-        ratio = coarse.every * (fine.steps // coarse.steps) // fine.every
-        return _longest(fine.states[::ratio] - coarse.states)
+        ratio, known = coarse.every * (fine.steps // coarse.steps) // fine.every, (fine.states, coarse.states)
+        return subject.once("halving", subject.limit, lambda: _longest(known[0][::ratio] - known[1]))
     every, problem, parameters = math.ceil(coarse.steps / point.depth), subject.problem, subject.limit.parameters
     stepped = 0.0
     for x in torch.split(problem.x, max(1, point.network.chunk_size() // (8 * every))):
@@ -193,7 +194,7 @@ def _halving(subject: Subject, point: BranchPoint) -> float:
 
 def _longest(vectors: Tensor) -> float:
     """Return the largest norm of the vectors (N + 1, S, d)."""
-    return float(torch.linalg.vector_norm(vectors, dim=2).max())
+    return float(lengths(vectors).max())
 
 
 def _with_orders(subject: Subject, found: Sequence[tuple[float, Errors]]) -> list[SupErrorRow]:

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 from scipy.stats import t as student
 
 Floats = npt.NDArray[np.float64]
@@ -82,7 +82,7 @@ def exponent(depths: Sequence[float], values: Sequence[float], *, root: bool = F
     ends = float((slope - 40.0 * deviation).min()), float((slope + 40.0 * deviation).max())
 
     def quantile(level: float) -> float:
-        return float(brentq(lambda t: float(weight @ norm.cdf((t - slope) / deviation)) - level, *ends, xtol=1e-9))
+        return float(brentq(lambda t: float(weight @ ndtr((t - slope) / deviation)) - level, *ends, xtol=1e-9))
 
     return Estimated(quantile(0.5), quantile(0.5 - LEVEL / 2.0), quantile(0.5 + LEVEL / 2.0))
 

@@ -149,15 +149,49 @@ def _write_add_product(
 def _write_add_outer(
     builder: Any, g: Any, go: Any, width: Any, x: Any, xo: Any, y: Any, yo: Any, stride: Any, lanes: Any, scale: Any
 ) -> None:
+    _outer(builder, (g, go, width), [(x, xo, y, yo)], stride, lanes, scale)
+
+
+def _write_add_outers(
+    builder: Any,
+    g: Any,
+    go: Any,
+    width: Any,
+    x: Any,
+    xo: Any,
+    y: Any,
+    yo: Any,
+    v: Any,
+    vo: Any,
+    w: Any,
+    wo: Any,
+    stride: Any,
+    lanes: Any,
+    scale: Any,
+) -> None:
+    _outer(builder, (g, go, width), [(x, xo, y, yo), (v, vo, w, wo)], stride, lanes, scale)
+
+
+def _outer(
+    builder: Any,
+    out: tuple[Any, Any, Any],
+    pairs: list[tuple[Any, Any, Any, Any]],
+    stride: Any,
+    lanes: Any,
+    scale: Any,
+) -> None:
+    """Add scale · Σ x yᵀ over pairs, each summed over lanes: four rows and columns, ``width`` entries apart."""
+    g, go, width = out
     columns = ROWS if WIDTH == 8 else ROWS // 2
     for first in range(0, ROWS, columns):
         places = _places(builder, [zeros(builder)] * (ROWS * columns))
-        with _loop(builder, builder.sdiv(lanes, _integer(WIDTH))) as part:
-            right = [load(builder, y, _at(builder, yo, (first + k, stride), (part, WIDTH))) for k in range(columns)]
-            for i in range(ROWS):
-                left = load(builder, x, _at(builder, xo, (i, stride), (part, WIDTH)))
-                for k in range(columns):
-                    _add_product(builder, places[i * columns + k], left, right[k])
+        for x, xo, y, yo in pairs:
+            with _loop(builder, builder.sdiv(lanes, _integer(WIDTH))) as part:
+                right = [load(builder, y, _at(builder, yo, (first + k, stride), (part, WIDTH))) for k in range(columns)]
+                for i in range(ROWS):
+                    left = load(builder, x, _at(builder, xo, (i, stride), (part, WIDTH)))
+                    for k in range(columns):
+                        _add_product(builder, places[i * columns + k], left, right[k])
         for i in range(ROWS):
             totals = [Lanes(builder, builder.load(places[i * columns + k])) for k in range(columns)]
             _add_sums(builder, g, _at(builder, go, (i, width), (first, 1)), totals, scale)
@@ -293,6 +327,7 @@ affine = _instruction(_write_affine)
 product = _instruction(_write_product)
 add_product = _instruction(_write_add_product)
 add_outer = _instruction(_write_add_outer)
+add_outers = _instruction(_write_add_outers)
 add_row_sums = _instruction(_write_add_row_sums)
 add_dot = _instruction(_write_add_dot)
 add_sum = _instruction(_write_add_sum)

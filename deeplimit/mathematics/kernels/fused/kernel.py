@@ -41,7 +41,6 @@ class _Forward(Trajectory):
 class _Backward(Adjoint):
     slopes: Laid
     deltas: Laid
-    curvature: Laid
 
 
 @dataclass
@@ -89,6 +88,10 @@ class FusedRungeKutta(Kernel):
         """Return the objective's terms and its gradient in u; see ``Kernel``."""
         return self._evaluator.objective(self._scheme, layout, u, x, y, loss)
 
+    def product(self, layout: Increments, u: Tensor, v: Tensor, x: Tensor, y: Tensor, loss: str) -> Tensor:
+        """Return the product of the objective's Hessian at u with v; see ``Kernel``."""
+        return self._evaluator.product(self._scheme, layout, u, v, x, y, loss)
+
     def objectives(
         self, layout: Increments, rows: Tensor, x: Tensor, y: Tensor, loss: str
     ) -> tuple[list[list[float]], Tensor]:
@@ -118,12 +121,9 @@ class FusedRungeKutta(Kernel):
             flat(gradient), run.nodes.like(self.stages).flat,
         )  # fmt: skip
         by_kappa = kappa.view[1:] if self.stages == 1 else kappa.view
-        curvature = run.before.like()
-        curvature.flat[:] = 0.0  # padding too
-        torch.mul(self.activation.second(run.z, run.a), by_kappa, out=curvature.view)
         return _Backward(
             costates.view, by_kappa, slopes.view, deltas.view,
-            *split_gradients(gradient, len(K), K.shape[1]), slopes, deltas, curvature,
+            *split_gradients(gradient, len(K), K.shape[1]), slopes, deltas,
         )  # fmt: skip
 
     def tangent(self, trajectory: Trajectory, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor) -> Tangent:
@@ -142,11 +142,13 @@ class FusedRungeKutta(Kernel):
     ) -> tuple[Tensor, Tensor]:
         """Differentiate the parameter gradients along (dK, db); see ``Kernel``."""
         run, back, along = cast("_Forward", trajectory), cast("_Backward", adjoint), cast("_Along", tangent)
-        dcostate, gradient = run.nodes.like(1), self._parameters(K)
+        dcostate, gradient, curvature = run.nodes.like(1), self._parameters(K), run.before.like()
         dcostate.put(0, dp, repeat=False)
+        curvature.flat[:] = 0.0  # padding too
+        torch.mul(self.activation.second(run.z, run.a), back.kappa, out=curvature.view)
         whole.second_adjoint(
             self._sizes(run.nodes), self.h, self.running, self._tableau, flat_weights(K), flat_weights(dK),
-            run.stages.flat, back.slopes.flat, back.deltas.flat, back.curvature.flat, along.stages.flat,
+            run.stages.flat, back.slopes.flat, back.deltas.flat, curvature.flat, along.stages.flat,
             along.before.flat, dcostate.flat, flat(gradient), run.nodes.like(self.stages + 1).flat,
         )  # fmt: skip
         return split_gradients(gradient, len(K), K.shape[1])

@@ -13,6 +13,7 @@ from deeplimit.mathematics.kernels.fused.compiled import part
 from deeplimit.mathematics.kernels.fused.instructions import (
     activations,
     add_outer,
+    add_outers,
     add_row_sums,
     add_scaled,
     affine,
@@ -187,17 +188,36 @@ def add_parameters(
     lanes: int,
 ) -> None:
     """Add h δᵀY and h Σ δ of one stage, over its lanes."""
-    add_products(gradient, gko, delta, do, inputs, yo, h, d, lanes)
-    for r in range(0, d, 4):
-        add_row_sums(gradient, gbo + r, delta, do + r * lanes, lanes, lanes, h)
-
-
-@part
-def add_products(
-    gradient: Floats, gko: int, delta: Floats, do: int, inputs: Floats, yo: int, h: float, d: int, lanes: int
-) -> None:
-    """Add h δᵀY of one stage, over its lanes."""
     for r in range(0, d, 4):
         for column in range(0, d, 4):
             at = gko + r * d + column
             add_outer(gradient, at, d, delta, do + r * lanes, inputs, yo + column * lanes, lanes, lanes, h)
+        add_row_sums(gradient, gbo + r, delta, do + r * lanes, lanes, lanes, h)
+
+
+@part
+def add_both_parameters(
+    gradient: Floats,
+    gko: int,
+    gbo: int,
+    ddelta: Floats,
+    ddo: int,
+    inputs: Floats,
+    yo: int,
+    delta: Floats,
+    do: int,
+    dinputs: Floats,
+    dyo: int,
+    h: float,
+    d: int,
+    lanes: int,
+) -> None:
+    """Add h (dδᵀY + δᵀdY) and h Σ dδ of one stage, over its lanes."""
+    for r in range(0, d, 4):
+        for column in range(0, d, 4):
+            at, row, other = gko + r * d + column, r * lanes, column * lanes
+            add_outers(
+                gradient, at, d, ddelta, ddo + row, inputs, yo + other, delta, do + row, dinputs, dyo + other,
+                lanes, lanes, h,
+            )  # fmt: skip
+        add_row_sums(gradient, gbo + r, ddelta, ddo + r * lanes, lanes, lanes, h)

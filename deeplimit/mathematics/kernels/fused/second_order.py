@@ -21,8 +21,7 @@ from deeplimit.mathematics.kernels.fused.loops import (
     ACTIVATIONS,
     Floats,
     activate,
-    add_parameters,
-    add_products,
+    add_both_parameters,
     add_running,
     combine,
 )
@@ -145,8 +144,11 @@ def backward_both(
         if running != 0.0:
             add_running(work, v + j * size, work, kept[0] + q * size, 2.0 * running * weights[j], d, lanes, count)
             add_running(work, dv + j * size, work, kept[1] + q * size, 2.0 * running * weights[j], d, lanes, count)
-        add_parameters(out, q * d * d, gb + q * d, work, spare, work, kept[0] + q * size, h, d, lanes)
-        add_products(out, q * d * d, work, kept[2] + q * size, work, kept[1] + q * size, h, d, lanes)
+        at = q * size
+        add_both_parameters(
+            out, q * d * d, gb + q * d, work, spare, work, kept[0] + at, work, kept[2] + at, work, kept[1] + at,
+            h, d, lanes,
+        )  # fmt: skip
     for lane in range(0, lanes, PANEL):
         for j in range(stages):
             add_scaled(work, costate + lane, work, costate + lane, h, work, v + j * size + lane, lanes, d)

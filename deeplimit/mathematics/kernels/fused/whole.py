@@ -19,8 +19,7 @@ from deeplimit.mathematics.kernels.fused.lanes import PANEL
 from deeplimit.mathematics.kernels.fused.loops import (
     Floats,
     activate,
-    add_parameters,
-    add_products,
+    add_both_parameters,
     add_running,
     backward_step,
     combine,
@@ -139,8 +138,9 @@ def second_adjoint(
                     add_product(work, row, K, weight_at + r, 1, d, work, back, lanes, d)
             if running != 0.0:
                 add_running(work, j * size, dinputs, here, 2.0 * running * weights[j], d, lanes, count)
-            add_parameters(gradient, weight_at, gb + q * d, work, ddelta, inputs, here, h, d, lanes)
-            add_products(gradient, weight_at, delta, here, dinputs, here, h, d, lanes)
+            add_both_parameters(
+                gradient, weight_at, gb + q * d, work, ddelta, inputs, here, delta, here, dinputs, here, h, d, lanes
+            )  # fmt: skip
         for j in range(stages):
             for lane in range(0, lanes, PANEL):
                 add_scaled(dcostate, lane, dcostate, lane, h, work, j * size + lane, lanes, d)

@@ -1,6 +1,7 @@
 """Newton steps towards the exact minimisers: where they lead, what they leave, and what they cost."""
 
 from collections import Counter
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,13 @@ import torch
 
 from deeplimit.mathematics import ContinuumOptions, Problem, Training, train
 from deeplimit.mathematics.diagnostics.correction import PRODUCTS
+from deeplimit.mathematics.diagnostics.measure import minimisers
 from deeplimit.mathematics.diagnostics.measure.bracket import lift_excess, recovery_excess
 from deeplimit.mathematics.diagnostics.measure.minima import measure_minima
 from deeplimit.mathematics.diagnostics.measure.states import prediction_errors, state_errors
 from deeplimit.mathematics.diagnostics.subject import Subject
+from deeplimit.mathematics.diagnostics.sweeps import LEAST_STEPS, limit_sweep
+from deeplimit.mathematics.model.flow import Flow
 from deeplimit.mathematics.model.objective import DiscretisedObjective, Linearisation
 from deeplimit.mathematics.trained_study import TrainedStudy, subject_of
 from tests.support.small_problems import DEPTHS, odd_pair, trained
@@ -88,3 +92,35 @@ def test_budgets_cost_a_few_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
         counts.clear()
         part(known)
         assert counts == Counter({"gradients": gradients}), part
+
+
+def test_distances_to_the_continuum_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judging needs them before they are reported."""
+    real, calls = minimisers.tl2_distance, 0
+
+    def counted(*given: object) -> minimisers.Distance:
+        nonlocal calls
+        calls += 1
+        return real(*given)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(minimisers, "tl2_distance", counted)
+    known = subject(trained("tanh"))
+    rows = [minimisers.against_continuum(known) for _ in range(2)]
+    assert rows[0] == rows[1]
+    assert calls == len(DEPTHS)
+
+
+def test_the_continuums_own_trajectory_is_the_finer_one_where_its_steps_are_enough() -> None:
+    """And is within what it is said to err by of one with four times the steps."""
+    known = subject(trained("tanh"))
+    limit = known.limit
+    steps = LEAST_STEPS
+    study, branch = copy(known.study), known.study.verdict_branch
+    own = replace(limit, flow=Flow(limit.flow.problem, limit.flow.basis, steps))
+    study.branches = [replace(branch, continuum=own) if each is branch else each for each in study.branches]
+    at = replace(known, study=study, kept={})
+    fine, coarse = (limit_sweep(at, finer=finer) for finer in (True, False))
+    assert (fine.steps, coarse.steps) == (steps, steps // 2)
+    sharp = Flow(limit.flow.problem, limit.flow.basis, 4 * steps).output(limit.solution.u, known.problem.x)
+    change = float((fine.output - coarse.output).abs().max())
+    assert 0.0 < float((fine.output - sharp).abs().max()) <= 2.0 * known.left_by_halving * change + 1e-13

@@ -265,6 +265,7 @@ def test_activations_at_the_ends(activation: str) -> None:
 def test_blocks_share_samples_out_and_shrink_with_depth() -> None:
     assert block_lanes(200, 512) >= 200  # a shallow network's samples all at once
     assert block_lanes(200, 10**9) == PANEL
+    assert block_lanes(569, 2 * 4 * 336 * 32, 32) == 32  # as many as features, to share out what is gone through once
     lanes = block_lanes(1000, 10**4)
     assert lanes % PANEL == 0
     assert lanes * math.ceil(1000 / lanes) < 1000 + lanes

@@ -61,3 +61,18 @@ def test_the_next_search_takes_fewer_products_and_finds_the_same() -> None:
         assert exact <= found.value <= exact + found.error
         products.append(found.products)
     assert products[1] < 0.7 * products[0]
+
+
+def test_nothing_is_preconditioned_that_no_product_follows() -> None:
+    H = _operator(0, 0.01)
+    calls = 0
+
+    def precondition(v: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return v / torch.diagonal(H)
+
+    start = torch.randn(_LENGTH, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found = smallest_eigenvalue(lambda v: H @ v, start, precondition=precondition, tolerance=1e-2, max_products=150)
+    assert found.converged
+    assert calls == found.products - 1
