@@ -274,10 +274,10 @@ class Attempt:
         if self._reason is Reason.STOPPING:
             return self._give_up(Loss.RETURNED, "its worker was stopped")
         detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
+        if self._keeps:
+            return self._give_up(Loss.OVERRUN, detail)
         error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
-        if not self._keeps:
-            return self._finish(JobStatus.FAILED, error=error)
-        return self._give_up(Loss.OVERRUN, detail, error)
+        return self._finish(JobStatus.FAILED, error=error)
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None
@@ -285,8 +285,8 @@ class Attempt:
         self._insist(lambda: self._store.finish(self._job_id, self._fence, status, error=error, artifacts=artifacts))
         return End.FINISHED
 
-    def _give_up(self, loss: Loss, reason: str, error: JobError | None = None) -> End:
-        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason, error=error))
+    def _give_up(self, loss: Loss, reason: str) -> End:
+        self._insist(lambda: self._store.requeue(self._job_id, self._fence, loss, reason))
         return End.GIVEN_UP
 
     def _insist(self, call: Callable[[], T]) -> None:

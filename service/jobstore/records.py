@@ -169,6 +169,11 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def overrun(reason: str) -> tuple[int, str]:
+    """Return how often a job may be far over its time, the last one only to finish it, and JSON of its error then."""
+    return 2, encode(JobError(code="wall_time_exceeded", detail=reason, retryable=False, origin="user"))
+
+
 def encode_lost(why: str) -> str:
     """JSON of the error of a job that was given up."""
     detail = f"The job was given up after {why}."

@@ -251,7 +251,7 @@ class JobStore:
         kept = records.encode_checkpoints(checkpoints)
         return LeaseState(self._scripts["checkpoint"](args=[job_id, fence, kept]))
 
-    def requeue(self, job_id: str, fence: int, loss: Loss, reason: str, *, error: JobError | None = None) -> JobRecord:
+    def requeue(self, job_id: str, fence: int, loss: Loss, reason: str) -> JobRecord:
         """End an attempt that gave no result.
 
         The job waits again; it is cancelled where that was asked for, and fails with ``worker_lost`` where this was one
@@ -265,20 +265,15 @@ class JobStore:
             What counts.
         reason
             What happened, for the error of a job that fails of it.
-        error
-            Of a job that fails of what is no crash.
 
         Raises
         ------
         StaleFence
             The claim is not the latest.
         """
-        lost = (self.max_crashes, records.encode_lost(f"{self.max_crashes} crashes; in the last, {reason}"))
-        if loss is Loss.OUTAGE:
-            lost = self._outages
-        elif error is not None:
-            lost = MOST_OVERRUNS, records.encode(error)
-        return self._changed("requeue", job_id, fence, loss, *lost)
+        crashes = (self.max_crashes, records.encode_lost(f"{self.max_crashes} crashes; in the last, {reason}"))
+        fails = {Loss.OUTAGE: self._outages, Loss.OVERRUN: records.overrun(reason)}
+        return self._changed("requeue", job_id, fence, loss, *fails.get(loss, crashes))
 
     def finish(
         self,

@@ -108,7 +108,7 @@ def test_a_job_that_is_far_over_its_time_is_given_one_attempt_to_finish_in(store
         claim = store.claim("worker")
         assert claim is not None
         assert claim.record.overruns == overruns - 1
-        after = store.requeue(job.id, claim.fence, Loss.OVERRUN, "…", error=too_long)
+        after = store.requeue(job.id, claim.fence, Loss.OVERRUN, "…")
         assert (after.status, after.overruns, after.attempt, after.crashes) == (status, overruns, 2, 0)
     assert after.error == too_long
 
