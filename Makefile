@@ -38,21 +38,21 @@ coverage: machine-code ## the tests once more, with what they leave out (ARGS="t
 
 lint: lint-style lint-types lint-imports lint-openapi lint-docs ## what needs no running service: ruff, mypy, import-linter, openapi.json up to date, docs
 
-lint-types: $(DEV)
-	$(BIN)/mypy
-
-lint-docs: $(DEV)
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
-
 lint-style: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types: $(DEV)
+	$(BIN)/mypy
 
 lint-imports: $(DEV)
 	$(BIN)/lint-imports
 
 lint-openapi: $(DEV)
 	$(BIN)/python -m service.api.write_openapi --check
+
+lint-docs: $(DEV)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
 
 # Tests would otherwise wait for it, each process by itself.
 machine-code: $(DEV)

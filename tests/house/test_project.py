@@ -21,9 +21,11 @@ def document(name: str) -> Any:
 
 
 def recipe(target: str) -> list[str]:
-    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", RECIPES, re.MULTILINE)
+    """Return the lines of a target, after those of the targets that it is made of."""
+    found = re.search(rf"^{target}:(.*)\n((?:\t.*\n)*)", RECIPES, re.MULTILINE)
     assert found is not None
-    return [line.strip() for line in found[1].splitlines()]
+    parts = [part for part in found[1].partition("##")[0].split() if not part.startswith("$")]
+    return [line for part in parts for line in recipe(part)] + [line.strip() for line in found[2].splitlines()]
 
 
 def test_the_citation_names_the_software_and_the_paper() -> None:
