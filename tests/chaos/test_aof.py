@@ -36,10 +36,10 @@ def test_the_life_of_a_job(own: JobStore, history: Path) -> None:
     assert found[0] == job_id
     life = found[1]
     assert life.statuses == ["queued", "running", "queued", "running", "succeeded"]
-    assert life.claims == [1, 2]
+    assert life.claims == [first.fence, second.fence]
     (given, (fence, committed)) = life.committed
     assert given == (0, "{}")
-    assert (fence, REF.path in committed) == (2, True)
+    assert (fence, REF.path in committed) == (second.fence, True)
 
 
 def test_a_claim_under_an_old_fence_is_seen() -> None:
