@@ -69,18 +69,8 @@ def until(deadline: float | None) -> Iterator[None]:
 
 def look() -> None:
     """Call every watch."""
-    looking()()
-
-
-def looking() -> Callable[[], None]:
-    """Return what calls the watches that are in force here, for threads, which have none of their own."""
-    watches = _WATCHES.get()
-
-    def call() -> None:
-        for watch in watches:
-            watch()
-
-    return call
+    for watch in _WATCHES.get():
+        watch()
 
 
 def paced(steps: range, multiplications: float) -> Iterable[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -28,7 +29,7 @@ from deeplimit.mathematics.kernels.fused.layout import (
 from deeplimit.mathematics.kernels.fused.sweep import sweep, work_entries
 from deeplimit.mathematics.kernels.fused.terminal import LOSSES
 from deeplimit.mathematics.kernels.kernel import Gradients, Increments
-from deeplimit.mathematics.watch import between_looks, look, looking
+from deeplimit.mathematics.watch import between_looks, look
 
 _NEAR: Final = 2**18
 """Numbers of a block that stay near the processor, 2 MiB.
@@ -279,20 +280,24 @@ class _Room:
         It is given the first sample, the one after the last, and whether sums begin anew. Between pieces that take long
         there is a look at the watches; what these raise is passed on when no thread works any more.
         """
-        total, watch = self._memory[0], looking()
+        total = self._memory[0]
 
         def go(memory: _Memory, share: tuple[int, int]) -> None:
             begin, last = share
             for first in range(begin, last, self._piece):
                 if first > begin:
-                    watch()
+                    look()
                 run(memory, first, min(last, first + self._piece), first == begin)
 
         if len(self._memory) == 1:
             go(total, self._shares[0])
             return total
         threads = _threads(len(self._memory))
-        every = [threads.submit(go, memory, share) for memory, share in zip(self._memory, self._shares, strict=True)]
+        # Watches are of the context, as is the journal that they ask whether time passes at all.
+        every = [
+            threads.submit(copy_context().run, go, memory, share)
+            for memory, share in zip(self._memory, self._shares, strict=True)
+        ]
         wait(every)
         for each in every:
             each.result()
