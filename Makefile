@@ -7,8 +7,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e
 ARGS ?=
-# Checks that need no more than one core run side by side.
+# Checks that need no more than one core run side by side. Targets that are named together, `make clean test`, do not.
+ifeq ($(words $(MAKECMDGOALS)),1)
 MAKEFLAGS += --jobs=2
+endif
 # Tests run in one process more than there are cores, four at most; a file stays in one, whose fixtures it shares.
 SPREAD = -n auto --maxprocesses 4 --dist loadfile
 

@@ -83,6 +83,14 @@ def test_the_test_target_runs_every_check(installed: Path) -> None:
         assert check in text
 
 
+def test_what_is_named_together_is_done_one_after_the_other(clone: Path) -> None:
+    """`make clean test` would otherwise delete what the tests run in."""
+    with (clone / "Makefile").open("a") as file:
+        file.write("\none two: ; @echo flags: $(MAKEFLAGS)\n")
+    assert "-j" in make(clone, "one")
+    assert "-j" not in make(clone, "one", "two")
+
+
 def test_continuous_integration_runs_the_test_target() -> None:
     text = (ROOT / ".ci" / "run").read_text()
     assert "make test" in text
