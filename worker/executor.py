@@ -55,6 +55,8 @@ class JobInput:
         How checkpoints are kept, for an executor that makes some.
     finish_only
         Whether the time is over: what the checkpoints hold is to be made the result, and nothing else begun.
+    started
+        When the attempt began, in seconds of ``time.monotonic``: by now, or before memory ran out. None for now.
     """
 
     job_id: str
@@ -66,6 +68,7 @@ class JobInput:
     checkpoints: Sequence[ArtifactRef] = ()
     keeping: Keeping = field(default_factory=Keeping)
     finish_only: bool = False
+    started: float | None = None
 
     def read(self, key: str) -> bytes:
         """Read an object that the job was given."""

@@ -103,15 +103,16 @@ class Trainer:
             check_understood(order["spec"], order.get("spec_sha256", ""))
         except NotUnderstoodError as reason:
             return {"type": "not_understood", "reason": str(reason)}
+        started = time.monotonic()  # for the supervisor, both are one attempt
         report = ThinnedReport(lambda progress: self.say({"type": "progress", **progress.model_dump(mode="json")}))
-        answer = self._attempt(order, report, frugal=False)
+        answer = self._attempt(order, report, started, frugal=False)
         if answer.get("code") == OUT_OF_MEMORY:
             LOG.warning("job %s: it is done once more, in smaller parts", order["job_id"])
             gc.collect()  # the failure's frames have held what took the memory
-            answer = self._attempt(order, report, frugal=True)
+            answer = self._attempt(order, report, started, frugal=True)
         return answer
 
-    def _attempt(self, order: Mapping[str, Any], report: Report, *, frugal: bool) -> Mapping[str, Any]:
+    def _attempt(self, order: Mapping[str, Any], report: Report, started: float, *, frugal: bool) -> Mapping[str, Any]:
         job = JobInput(
             job_id=order["job_id"],
             fence=order["fence"],
@@ -121,6 +122,7 @@ class Trainer:
             frugal=frugal,
             checkpoints=[ArtifactRef.model_validate(ref) for ref in order.get("checkpoints", ())],
             finish_only=order.get("finish_only", False),
+            started=started,
             keeping=Keeping(
                 every_s=self._settings.checkpoint_s,
                 most_bytes=self._settings.checkpoint_mb * 2**20,

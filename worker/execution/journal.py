@@ -217,6 +217,16 @@ def holds_for(job: JobInput, problem: Problem, threads: int) -> dict[str, Any]:
     }
 
 
+def goes_on_frugal(job: JobInput) -> bool:
+    """Whether a job goes through its samples in smaller parts: one that only finishes does as its checkpoint did."""
+    for ref in job.checkpoints if job.finish_only else ():
+        try:
+            return bool(json.loads(job.artifacts.get(ref).partition(b"\n")[0])["holds_for"]["frugal"])
+        except (ArtifactCorruptError, ArtifactNotFoundError):  # as when it is read
+            continue
+    return job.frugal
+
+
 class _JobStep(Step):
     def __init__(self, journal: JobJournal, entry: _Entry) -> None:
         self._journal, self._entry = journal, entry

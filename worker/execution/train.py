@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from deeplimit.mathematics import train
@@ -19,7 +20,7 @@ from service.contract.train.estimate import deepest_affordable
 from service.contract.train.resolved import ResolvedTrainSpec
 from service.contract.values.limits import LIMITS
 from service.contract.values.media_types import JSON
-from worker.execution.journal import JobJournal, holds_for
+from worker.execution.journal import JobJournal, goes_on_frugal, holds_for
 from worker.execution.plots import StudyPlots, prepare_to_draw
 from worker.execution.problems import continuum_of, kernel_note, prepare_problem, training_of, wanted_of
 from worker.execution.provenance import provenance_of
@@ -48,7 +49,8 @@ OF_PLOTS: Final = 0.05
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Train what the job asks for and write its results: a `worker.executor.Executor`."""
-    started = time.monotonic()
+    started = time.monotonic() if job.started is None else job.started
+    job = replace(job, frugal=goes_on_frugal(job))
     spec = ResolvedTrainSpec.model_validate(job.spec)
     of_study = 1.0 - OF_PLOTS if spec.plots else 1.0
     prepare_to_draw(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from service.contract.names import RESULTS, checkpoints_prefix
 from tests.worker.execution.test_execute import JOB, job_of
 from worker.execution.journal import KEPT, JobJournal
 from worker.execution.train import execute
-from worker.executor import JobInput, Keeping, Outcome, Stopped
+from worker.executor import JobInput, Keeping, Outcome, Stopped, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,6 +150,25 @@ def test_one_whose_time_is_over_makes_a_result_of_what_there_is(
     assert [model["model"] for model in models] == ["discrete-4", "discrete-8", "continuum"]
     assert models[0]["status"] == "converged"
     assert {model["status"] for model in models} <= {"converged", "time_limit"}
+
+
+def test_one_whose_time_is_over_goes_on_in_the_smaller_parts_that_its_memory_took(
+    tmp_path: Path, undisturbed: tuple[dict[str, str], int]
+) -> None:
+    attempts = Attempts(tmp_path)
+    attempts.job = replace(attempts.job, frugal=True)
+    with pytest.raises(Killed):
+        attempts.attempt(kill=int(0.9 * undisturbed[1]))
+    attempts.job = replace(attempts.job, frugal=False)  # as every attempt begins
+    models = results(attempts, attempts.attempt(finish_only=True))["models"]
+    assert models[0]["status"] == "converged"
+
+
+def test_its_time_goes_on_from_before_memory_ran_out(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path)
+    attempts.job = replace(attempts.job, started=time.monotonic() - 1e6)
+    with pytest.raises(UserError, match="came before any model was evaluated"):
+        attempts.attempt()
 
 
 def torn(attempts: Attempts) -> None:
