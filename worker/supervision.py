@@ -81,7 +81,8 @@ class Attempt:
         self._reason: Reason | None = None
         self._latest = LatestProgress()
         self._checkpoints: Sequence[ArtifactRef] | None = None
-        self._given = claim.checkpoints if self._record.crashes + 1 < settings.max_crashes else []
+        given = self._record.crashes + 1 < settings.max_crashes or self._record.overruns > 0
+        self._given = claim.checkpoints if given else []
         self._wall_time_s = _wall_time_s(self._record.spec)
         self._finish_only = self._record.overruns > 0
         self._keeps = bool(self._given)

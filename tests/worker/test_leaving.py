@@ -12,7 +12,7 @@ from service.contract.train.resolve import resolve_train
 from service.jobstore import JobStore, keys
 from tests.support.faults.hanging_executor import HANGS_IN
 from tests.support.job_records import submit
-from tests.support.service import pause
+from tests.support.service import ROOT, pause
 from tests.support.specs import parse_train
 from tests.worker.test_station import opened
 from worker.supervision import Attempt
@@ -60,6 +60,7 @@ def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finis
     redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEEPLIMIT_DATA_DIR", str(tmp_path))  # the trainer's
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for its executor
     monkeypatch.setenv("DEEPLIMIT_CHECKPOINT_S", "1000")
     attempts: list[Attempt] = []
 

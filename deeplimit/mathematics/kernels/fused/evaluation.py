@@ -250,7 +250,7 @@ class _Room:
         count = max(1, min(threads, panels, samples * d * steps * stages // _WORTH_SHARING))
         bounds = [min(samples, panels * index // count * PANEL) for index in range(count + 1)]
         self._shares = list(pairwise(bounds))
-        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d, d)
+        self.lanes = block_lanes(-(-samples // count), arrays * steps * stages * d, d, count)
         # A gradient multiplies three times by K, and by as much for each array that a product has beside it.
         a_sample = 1.5 * arrays * steps * stages * d * d
         self._piece = self.lanes * between_looks(self.lanes * a_sample)
@@ -310,9 +310,12 @@ def _flat_parameters(theta: Mapping[str, Tensor]) -> tuple[Floats, Floats, Float
     return flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"])
 
 
-def block_lanes(samples: int, numbers: int, least: int = _LEAST_LANES) -> int:
-    """Return the lanes of blocks that share out the samples, each lane with so many numbers to keep."""
-    wanted = max(_NEAR // numbers, min(max(_LEAST_LANES, least), _FAR // numbers))
+def block_lanes(samples: int, numbers: int, least: int = _LEAST_LANES, threads: int = 1) -> int:
+    """Return the lanes of blocks that share out the samples, each lane with so many numbers to keep.
+
+    Each of the threads has a block of its own, and together they keep no more than one may.
+    """
+    wanted = max(_NEAR // numbers, min(max(_LEAST_LANES, least), _FAR // (numbers * threads)))
     most = max(PANEL, min(_MOST_LANES, wanted // PANEL * PANEL))
     blocks = -(-samples // most)
     return padded_lanes(-(-samples // blocks))
