@@ -277,8 +277,7 @@ class Attempt:
         detail = f"The job ran longer than its limit of {self._wall_time_s:g} s and was ended."
         if self._keeps:
             return self._give_up(Loss.OVERRUN, detail)
-        error = JobError(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
-        return self._finish(JobStatus.FAILED, error=error)
+        return self._finish(JobStatus.FAILED, error=JobError.out_of_time(detail))
 
     def _finish(
         self, status: JobStatus, *, error: JobError | None = None, artifacts: Mapping[str, ArtifactRef] | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -108,6 +108,11 @@ class JobError(_Carried):
     detail: str
     retryable: bool = Field(description="Whether the same job may succeed if it is submitted again.")
     origin: Literal["user", "system"]
+
+    @classmethod
+    def out_of_time(cls, detail: str) -> Self:
+        """Return the error of a job that came to nothing within its limit of wall time."""
+        return cls(code="wall_time_exceeded", detail=detail, retryable=False, origin="user")
 
 
 class ArtifactRef(_Carried):

@@ -38,6 +38,7 @@ CHECKED: Final = 2**17
 UNREADABLE: Final = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading a text raises that does not hold what it should: pydantic's and JSON's errors are of the first kind."""
 
+MOST_OVERRUNS: Final = 2
 OUTAGES: Final = (
     "outages in a row between which it came no further: its worker, or the machine or container of that, was lost each"
     " time, as where a job needs more memory than there is and the system kills all of a container"
@@ -170,8 +171,8 @@ def digest(key: str) -> str:
 
 
 def overrun(reason: str) -> tuple[int, str]:
-    """Return how often a job may be far over its time, the last one only to finish it, and JSON of its error then."""
-    return 2, encode(JobError(code="wall_time_exceeded", detail=reason, retryable=False, origin="user"))
+    """Return the overruns of which a job fails, whose second attempt only finishes it, and JSON of its error then."""
+    return MOST_OVERRUNS, encode(JobError.out_of_time(reason))
 
 
 def encode_lost(why: str) -> str:

@@ -76,7 +76,7 @@ def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finis
 
         def be_late_once_it_hangs() -> None:
             while (found := store.get(job.id)) is None or not (at := found.progress) or at.model != HANGS_IN:
-                pause(0.05)
+                pause(0.05)  # until it hangs
             attempts[0]._wall_at = 0.0
 
         threading.Thread(target=be_late_once_it_hangs, daemon=True).start()

@@ -38,7 +38,7 @@ Two moons (d = 4) take as long an entry in blocks of 104 lanes as in one of 208 
 blocks of 16 to 40 (2.5 MiB) than in blocks of 56, on a busy machine of which a core has 512 KiB for itself.
 """
 _FAR: Final = 2**22
-"""Numbers that a block of few lanes may take all the same, 32 MiB.
+"""Numbers that blocks of few lanes may take all the same, those of all threads together, 32 MiB.
 
 A block goes through 4 Q d² numbers of parameters and gradients beside its 4 Q d of states a lane, wherever those lie,
 so that it takes d lanes to share them. Breast cancer (d = 32), as compared to 2^19: a gradient of 336 steps of RK4
@@ -306,7 +306,7 @@ class _Room:
         return total
 
 
-def _flat_parameters(theta: Mapping[str, Tensor]) -> tuple[Floats, Floats, Floats, Floats]:
+def _flat_parameters(theta: Mapping[str, Tensor]) -> _Parameters:
     return flat_weights(theta["K"]), flat_biases(theta["b"]), flat(theta["W"]), flat(theta["c"])
 
 

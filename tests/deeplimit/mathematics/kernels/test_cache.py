@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("numba")
+pytest.importorskip("numba", reason="the folder is named by its version")
 
 from deeplimit.mathematics.kernels.fused import cache
 
