@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -88,7 +89,8 @@ def kill(service: Service) -> None:
     service.client.close()
     processes = descendants(service.process.pid)
     for pid in (service.process.pid, *processes):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # some end by themselves
+            os.kill(pid, signal.SIGKILL)
     service.process.wait()
     assert gone(processes)
 

@@ -1,4 +1,4 @@
-"""What the gallery, and the table of the examples, say of each specification."""
+"""What the gallery, the table of the examples and docs/verdict.md say of each specification, which is trained once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from service.contract.data.reading import Missing
 from service.contract.names import output_key, parameters_key
 from service.datasets.uploads.request import Choice
 from tests.examples.conftest import EXAMPLES, Service, example
+from tests.examples.verdict_page import QUOTED, same
 from tests.support import known_answers
 from tests.support.markdown import ROOT
 
@@ -151,3 +152,13 @@ def test_the_script_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"{known_answers.C.minima[32]:.10f}" in done.stdout
     assert "converge to the continuum limit" in done.stdout
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_the_service_says_what_the_page_quotes(name: str, service: Service) -> None:
+    verdict = service.trained(name)["diagnostics"]["verdict"]
+    summary, *others = QUOTED[name]
+    assert same(summary, verdict["summary"]), verdict["summary"]
+    findings = verdict["findings"]
+    sentences = [text for each in findings for text in (each["text"], each["advice"]) if text is not None]
+    assert [claimed for claimed in others if not any(same(claimed, said) for said in sentences)] == []

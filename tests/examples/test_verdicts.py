@@ -1,49 +1,12 @@
-"""The verdicts that docs/verdict.md quotes, each from its own specification."""
+"""The page of verdicts: every specification of one is quoted and drawn, and pictures can be taken anywhere."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
-
-from tests.examples.conftest import EXAMPLES, Service
+from tests.examples.conftest import EXAMPLES
+from tests.examples.verdict_page import PAGE, QUOTED, same
 from tests.support.markdown import ROOT
-
-PAGE = (ROOT / "docs" / "verdict.md").read_text()
-NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
-
-
-def quoted() -> dict[str, list[str]]:
-    """Sentences by the specification that stands above them."""
-    found: dict[str, list[str]] = {}
-    name = ""
-    for line in PAGE.splitlines():
-        if said := re.fullmatch(r"`examples/(\S+\.json)`", line):
-            name = said[1]
-        if line.startswith("> "):
-            found.setdefault(name, []).append(line[2:])
-    return found
-
-
-QUOTED = quoted()
-
-
-def same(claimed: str, said: str) -> bool:
-    """Whether two sentences are one but for digits that follow the machine."""
-    if NUMBER.split(claimed) != NUMBER.split(said):
-        return False
-    pairs = zip(NUMBER.findall(claimed), NUMBER.findall(said), strict=True)
-    return all(float(one) == pytest.approx(float(other), rel=0.15) for one, other in pairs)
-
-
-@pytest.mark.parametrize("name", QUOTED)
-def test_the_service_says_what_the_page_quotes(name: str, service: Service) -> None:
-    verdict = service.trained(name)["diagnostics"]["verdict"]
-    summary, *others = QUOTED[name]
-    assert same(summary, verdict["summary"]), verdict["summary"]
-    findings = verdict["findings"]
-    sentences = [text for each in findings for text in (each["text"], each["advice"]) if text is not None]
-    assert [claimed for claimed in others if not any(same(claimed, said) for said in sentences)] == []
 
 
 def test_every_specification_of_a_verdict_is_quoted_and_drawn() -> None:

@@ -96,6 +96,11 @@ def test_the_service_and_the_command_leave_torch_alone(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_a_trainer_starts_without_what_few_jobs_need() -> None:
+    code = "import sys, worker.execution.kinds; sys.exit(bool({'pandas', 'sklearn', 'scipy.stats'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def test_help_needs_neither_the_api_nor_the_client() -> None:
     code = "import sys, service.cli; sys.exit(bool({'fastapi', 'httpx', 'redis', 'celery'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -20,6 +20,8 @@ from tests.support.http.published import checked
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = "tests.support.slow_executor:execute"
+LOOK_S = 0.1
+"""Between two looks at a service, each of which takes a few milliseconds of processors that it needs itself."""
 
 
 @contextlib.contextmanager
@@ -78,7 +80,7 @@ class Service:
             with contextlib.suppress(httpx.TransportError):
                 if self.client.get("/readyz").is_success:
                     return
-            pause(0.02)
+            pause(LOOK_S)
         raise AssertionError(self.log)
 
     def connect(self) -> None:
@@ -130,7 +132,7 @@ class Service:
             assert not job.get("done"), (statuses, job, self.log[-3000:])
             with contextlib.suppress(httpx.TransportError, AssertionError):  # a test may have just killed the API
                 job = self.job(job_id)
-            pause(0.02)
+            pause(LOOK_S)
         return job
 
     def wait_running(self, job_id: str, *, attempt: int = 1) -> dict[str, Any]:
@@ -140,7 +142,7 @@ class Service:
             job = self.wait_for(job_id, "running")
             if job["progress"] is not None and job["attempt"] == attempt:
                 return job
-            pause(0.02)
+            pause(LOOK_S)
         raise AssertionError(self.log[-3000:])
 
     def pid_of(self, *words: str) -> int:

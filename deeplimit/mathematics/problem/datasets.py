@@ -6,11 +6,10 @@ Arrays are float64; ``S`` is the number of samples, ``f`` of features, ``m`` of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import datasets as sklearn_datasets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +75,7 @@ def load(name: str, *, samples: int | None = None, noise: float | None = None, s
         raise ValueError(f"unknown data set {name!r}; known are {', '.join([*GENERATED, *STORED])}")
     if samples is not None or noise is not None:
         raise ValueError(f"{name} is a fixed data set: samples and noise do not apply")
-    inputs, targets = STORED[name](return_X_y=True)
+    inputs, targets = _of_scikit_learn(f"load_{name}")(return_X_y=True)
     if name == "diabetes":
         return Dataset(np.asarray(inputs, np.float64), np.asarray(targets, np.float64)[:, None], None)
     return _classes(inputs, targets)
@@ -89,13 +88,13 @@ def _classes(inputs: npt.ArrayLike, labels: npt.ArrayLike) -> Dataset:
 
 def _moons(samples: int, noise: float, seed: int) -> tuple[Floats, Labels]:
     """Two interleaving half circles, from scikit-learn."""
-    drawn: tuple[Floats, Labels] = sklearn_datasets.make_moons(samples, noise=noise, random_state=seed)
+    drawn: tuple[Floats, Labels] = _of_scikit_learn("make_moons")(samples, noise=noise, random_state=seed)
     return drawn
 
 
 def _circles(samples: int, noise: float, seed: int) -> tuple[Floats, Labels]:
     """Two concentric circles of radius 1 (class 0) and `CIRCLES_FACTOR` (class 1), from scikit-learn."""
-    drawn: tuple[Floats, Labels] = sklearn_datasets.make_circles(
+    drawn: tuple[Floats, Labels] = _of_scikit_learn("make_circles")(
         samples, noise=noise, factor=CIRCLES_FACTOR, random_state=seed
     )
     return drawn
@@ -125,14 +124,14 @@ GENERATED: Final[dict[str, Callable[[int, float, int], tuple[Floats, Labels]]]] 
 }
 """Sets drawn from a seed."""
 
-STORED: Final[dict[str, Callable[..., tuple[Floats, npt.NDArray[np.generic]]]]] = {
-    "iris": sklearn_datasets.load_iris,
-    "wine": sklearn_datasets.load_wine,
-    "breast_cancer": sklearn_datasets.load_breast_cancer,
-    "digits": sklearn_datasets.load_digits,
-    "diabetes": sklearn_datasets.load_diabetes,
-}
-"""Sets that scikit-learn ships, as its loaders return them."""
+STORED: Final = ("iris", "wine", "breast_cancer", "digits", "diabetes")
+"""Sets that scikit-learn ships."""
+
+
+def _of_scikit_learn(function: str) -> Callable[..., Any]:
+    from sklearn import datasets  # noqa: PLC0415 - with pandas it is a seventh of the time in which a trainer starts
+
+    return getattr(datasets, function)  # type: ignore[no-any-return]  # by name
 
 
 def split(targets: npt.ArrayLike, fraction: float, seed: int, *, stratify: bool) -> tuple[Indices, Indices]:

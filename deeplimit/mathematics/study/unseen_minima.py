@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtri
 
 _LEVEL: Final = 0.975
 """Of the upper limit, which is the upper end of an interval of 95 %."""
@@ -53,7 +53,7 @@ def unseen_minima(found: Sequence[int]) -> UnseenMinima:
     if starts < 1:
         raise ValueError("the chance of another minimum takes one start at least")
     once, twice = (sum(count == times for count in found) for times in (1, 2))
-    binomial = 1.0 if once == starts else float(beta.ppf(_LEVEL, once + 1, starts - once))
+    binomial = 1.0 if once == starts else float(betaincinv(once + 1, starts - once, _LEVEL))
     spread = math.sqrt(once * (1.0 - once / starts) + 2.0 * twice)
-    normal = (once + float(norm.ppf(_LEVEL)) * spread) / starts
+    normal = (once + float(ndtri(_LEVEL)) * spread) / starts
     return UnseenMinima(once / starts, (0.0, min(1.0, max(binomial, normal))), len(found), starts)

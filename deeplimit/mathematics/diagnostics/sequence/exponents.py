@@ -17,8 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,7 +92,7 @@ def mean(values: Sequence[float]) -> Estimated:
     centre = float(v.mean())
     if len(v) < 2:
         return Estimated(centre, -math.inf, math.inf)
-    half = float(student.ppf(0.5 + LEVEL / 2.0, len(v) - 1)) * float(v.std(ddof=1)) / math.sqrt(len(v))
+    half = float(stdtrit(len(v) - 1, 0.5 + LEVEL / 2.0)) * float(v.std(ddof=1)) / math.sqrt(len(v))
     return Estimated(centre, centre - half, centre + half)
 
 

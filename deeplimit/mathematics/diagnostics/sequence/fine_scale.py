@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.stats import chi
+from scipy.special import gammaincinv
 
 from deeplimit.mathematics.diagnostics.sequence.exponents import Estimated, exponent
 from deeplimit.mathematics.diagnostics.sequence.scaling import Path
@@ -103,7 +103,8 @@ def find_jump(paths: Sequence[Path]) -> Jump | None:
     size = exponent([path.depth for path, _ in found], [float(each.max()) for _, each in found])
     # The largest of Gaussian ones is about √k + 3, a quarter of them below the quantile; most are no jumps.
     k = finest.values.shape[1]
-    level = _STANDS_OUT * (math.sqrt(k) + 3.0) / float(chi.ppf(0.25, k)) * float(np.quantile(deviations, 0.25))
+    quarter = math.sqrt(2.0 * float(gammaincinv(k / 2.0, 0.25)))  # of χ with k degrees of freedom
+    level = _STANDS_OUT * (math.sqrt(k) + 3.0) / quarter * float(np.quantile(deviations, 0.25))
     together = abs((layer + 0.5) / (finest.depth - 1) - (other + 0.5) / (before.depth - 1)) <= 1.5 / before.depth
     if not together or size is None or deviations[layer] <= level:
         return None
