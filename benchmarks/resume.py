@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 JOB: Mapping[str, Any] = {
     "data": {"source": "builtin", "name": "digits"},
-    "discrete": {"depths": [4, 8]},
+    "discrete": {"depths": [4, 8, 16, 32]},
     "continuum": None,
     "training": {"starts": 2},
 }

@@ -5,7 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -16,10 +16,11 @@ from obstore.store import LocalStore, from_url
 from service.config import Settings
 from service.contract.job import ArtifactRef
 
+Pieces = Sequence[bytes | memoryview]
+"""Bytes, one piece behind the other."""
+
 _PART: Final = 2**20
 """Bytes of an object that are in memory at once where it is not read whole."""
-
-
 _READY: Final = "ready"
 """Object that is written to find out whether the store takes any."""
 _LEAST_ROOM: Final = 2**16
@@ -94,15 +95,18 @@ class ArtifactStore:
         """Store that the settings name."""
         return cls(settings.artifacts_location)
 
-    def put(self, path: str, data: bytes, media_type: str) -> ArtifactRef:
+    def put(self, path: str, data: bytes | Pieces, media_type: str) -> ArtifactRef:
         """Write an object whole, or not at all, and return what to find and check it by.
 
         The local store writes to a temporary name and renames; it is on disk when this returns.
         """
-        reference = ArtifactRef(
-            path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), media_type=media_type
-        )
-        return self._write(reference, data)
+        pieces = [data] if isinstance(data, bytes) else data
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+        size = sum(map(len, pieces))
+        reference = ArtifactRef(path=path, sha256=digest.hexdigest(), bytes=size, media_type=media_type)
+        return self._write(reference, pieces)
 
     def put_file(self, path: str, file: Path, media_type: str) -> ArtifactRef:
         """Write the content of a file as an object, without having all of it in memory; otherwise as `put`."""
@@ -111,13 +115,14 @@ class ArtifactStore:
         reference = ArtifactRef(path=path, sha256=sha256, bytes=file.stat().st_size, media_type=media_type)
         return self._write(reference, file)
 
-    def _write(self, reference: ArtifactRef, content: bytes | Path) -> ArtifactRef:
+    def _write(self, reference: ArtifactRef, content: Pieces | Path) -> ArtifactRef:
         try:
             with _reached():
                 if self._directory is None:
-                    self._store.put(reference.path, content, attributes={"Content-Type": reference.media_type})
-                else:
-                    self._store.put(reference.path, content)  # a file has no attributes
+                    whole = content if isinstance(content, Path) else b"".join(content)
+                    self._store.put(reference.path, whole, attributes={"Content-Type": reference.media_type})
+                else:  # a file has no attributes, and pieces that come one by one are not copied first
+                    self._store.put(reference.path, content if isinstance(content, Path) else iter(content))
                     _to_disk(self._directory / reference.path)
         except StorageError as failure:
             failure.size = reference.bytes

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.artifacts import ArtifactStore
+from service.artifacts import ArtifactStore, Pieces
 from service.contract.job import ArtifactRef, Progress
 from service.contract.names import attempt_prefix, checkpoint_path, results_path
 from service.contract.values.media_types import BYTES
@@ -78,7 +78,7 @@ class JobInput:
         """Write an object of the results, which the job's record is to name by this key."""
         return self.artifacts.put(results_path(self.job_id, self.fence, key), content, media_type)
 
-    def checkpoint(self, name: str, content: bytes) -> ArtifactRef:
+    def checkpoint(self, name: str, content: bytes | Pieces) -> ArtifactRef:
         """Write an object for the next attempt, which ``keeping.commit`` is to name."""
         return self.artifacts.put(checkpoint_path(self.job_id, self.fence, name), content, BYTES)
 

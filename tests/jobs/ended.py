@@ -15,6 +15,7 @@ from tests.support.job_records import submit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from service.artifacts import Pieces
     from service.contract.job import ArtifactRef
     from service.jobstore import JobStore
 
@@ -31,7 +32,7 @@ class Objects(ArtifactStore):
             raise StorageError("unreadable")
         return super().get(source)
 
-    def put(self, path: str, data: bytes, media_type: str) -> ArtifactRef:
+    def put(self, path: str, data: bytes | Pieces, media_type: str) -> ArtifactRef:
         if self.full:
             raise StorageError("full")
         meanwhile, self.meanwhile = self.meanwhile, None

@@ -7,7 +7,6 @@ they hold for; then what is known of the step that is under way. Segments are wr
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import threading
@@ -23,6 +22,7 @@ import torch
 from deeplimit.mathematics.journal import Step, Value, journaled
 from service.artifacts import ArtifactCorruptError, ArtifactNotFoundError
 from service.contract.job import ArtifactRef
+from worker.execution.flat_values import flattened, restored
 from worker.executor import Stopped
 
 if TYPE_CHECKING:
@@ -37,8 +37,12 @@ LOG = logging.getLogger(__name__)
 
 KEPT: Final = 2
 """Checkpoints that a job's record names: the newest, and the one before, where that is torn."""
-SHARE: Final = 0.02
-"""Of the time, at most, that checkpoints take: large ones come more seldom."""
+FORM: Final = 2
+"""Of checkpoints: what is in another one is not gone on from."""
+SHARE: Final = 0.0125
+"""Of the time, at most, that checkpoints take, beyond the first `ADVANCE_S`: large ones come more seldom."""
+ADVANCE_S: Final = 0.25
+"""Seconds that they may take whatever the share: so all starts at the first depth, which end together, hold up none."""
 
 
 @dataclass
@@ -94,7 +98,8 @@ class JobJournal:
         self._bytes = sum(ref.bytes for ref in found.segments)
         self._named = deque(job.checkpoints, maxlen=KEPT + 2)
         self._tried = self._written = 0
-        self._due = clock() + job.keeping.every_s
+        self._begun = clock()
+        self._due = self._begun + job.keeping.every_s
         self._writer: threading.Thread | None = None
         self._full = False
         self.recalled = 0
@@ -165,33 +170,35 @@ class JobJournal:
         if self._full:
             return
         begun = time.thread_time()
-        new, running = [*self._unwritten, *self._new], None
-        segment = _serialised([vars(entry) for entry in new]) if new else None
+        new, running = [*self._unwritten, *self._new], []
+        segment = flattened([vars(entry) for entry in new]) if new else []
         if self._at is not None:
             entry, state = self._at
-            running = _serialised({**vars(entry), "value": state()})
-        size = self._bytes + len(segment or b"") + len(running or b"")
+            running = flattened({**vars(entry), "value": state()})
+        size = self._bytes + sum(map(len, [*segment, *running]))
         if size > self._job.keeping.most_bytes:
             LOG.warning("job %s: its checkpoints are larger than %d bytes; no more are written", self._job.job_id, size)
             self._full = True
             return
         self._new, self._unwritten = [], []
         spent = time.thread_time() - begun
-        self._writer = threading.Thread(target=self._to_store, args=(new, segment, running or b"", spent), daemon=True)
+        self._writer = threading.Thread(target=self._to_store, args=(new, segment, running, spent), daemon=True)
         self._writer.start()
 
-    def _to_store(self, new: list[_Entry], segment: bytes | None, running: bytes, spent: float) -> None:
+    def _to_store(
+        self, new: list[_Entry], segment: Sequence[memoryview], running: Sequence[memoryview], spent: float
+    ) -> None:
         """Write the objects, and name the checkpoint; what cannot be written is tried again with the next."""
         begun = time.thread_time()
         self._tried += 1  # so that nothing is written in the place of what another checkpoint names
         try:
-            if segment is not None:
+            if segment:
                 ref = self._job.checkpoint(f"{self._tried}-steps", segment)
                 self._segments, self._bytes = [*self._segments, ref], self._bytes + ref.bytes
                 new = []
             head = {"holds_for": self._holds_for, "segments": [ref.model_dump() for ref in self._segments]}
-            whole = json.dumps(head).encode() + b"\n" + running
-            self._named.appendleft(self._job.checkpoint(f"{self._tried}", whole))
+            line = json.dumps(head).encode() + b"\n"
+            self._named.appendleft(self._job.checkpoint(f"{self._tried}", [memoryview(line), *running]))
             self._written += 1
             self._job.keeping.commit(list(self._named)[:KEPT])
             if len(self._named) > KEPT + 1:  # the record may not name the last one yet
@@ -201,13 +208,14 @@ class JobJournal:
         self._unwritten = new
         spent += time.thread_time() - begun
         self.spent += spent
-        self._due = self._clock() + max(self._job.keeping.every_s, spent / SHARE)
+        self._due = max(self._clock() + self._job.keeping.every_s, self._begun + (self.spent - ADVANCE_S) / SHARE)
 
 
 def holds_for(job: JobInput, problem: Problem, threads: int) -> dict[str, Any]:
     """Return what must be the same for a study's steps to be the same to the last bit."""
     return {
         "deeplimit": version("deeplimit"),
+        "form": FORM,
         "torch": torch.__version__,
         "processor": torch.backends.cpu.get_cpu_capability(),
         "device": str(problem.device),
@@ -245,27 +253,6 @@ def _digest(of: Sequence[Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _serialised(value: Value) -> bytes:
-    file = io.BytesIO()
-    torch.save(_compact(value), file)
-    return file.getvalue()
-
-
-def _compact(value: Value) -> Value:
-    """Return the value with tensors that are no part of larger ones, all of which would be written."""
-    if isinstance(value, torch.Tensor):
-        return value.clone() if value.untyped_storage().nbytes() > value.numel() * value.element_size() else value
-    if isinstance(value, dict):
-        return {name: _compact(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_compact(each) for each in value]
-    return value
-
-
-def _loaded(content: bytes) -> Value:
-    return torch.load(io.BytesIO(content), weights_only=True)
-
-
 def _read(job: JobInput, holds_for: Mapping[str, Any]) -> _Earlier:
     """Return what the newest checkpoint that can be read tells, as far as its segments can be."""
     for ref in job.checkpoints:
@@ -287,7 +274,7 @@ def _read(job: JobInput, holds_for: Mapping[str, Any]) -> _Earlier:
                     return found
                 found.entries[entry.number :] = [entry]
         if running and len(found.segments) == len(segments):
-            found.running = _Entry(**_loaded(running))
+            found.running = _Entry(**restored(running))
         LOG.info("job %s: it goes on after %d steps", job.job_id, len(found.entries))
         return found
     return _Earlier()
@@ -301,4 +288,4 @@ def _segments(job: JobInput, refs: Sequence[ArtifactRef]) -> Iterator[tuple[Arti
         except (ArtifactCorruptError, ArtifactNotFoundError) as torn:
             LOG.warning("job %s: a part of its checkpoint is torn: %r", job.job_id, torn)
             return
-        yield ref, [_Entry(**entry) for entry in _loaded(content)]
+        yield ref, [_Entry(**entry) for entry in restored(content)]

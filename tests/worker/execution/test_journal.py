@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from service.artifacts import ArtifactStore, StorageError
 from service.contract.job import ArtifactRef
 from service.contract.names import RESULTS, checkpoints_prefix
 from tests.worker.execution.test_execute import JOB, job_of
+from worker.execution.flat_values import restored
 from worker.execution.journal import KEPT, JobJournal
 from worker.execution.train import execute
 from worker.executor import JobInput, Keeping, Outcome, Stopped, UserError
@@ -85,7 +85,7 @@ class Attempts:
 
     def entries(self) -> list[Any]:
         contents = [self.job.artifacts.get(segment) for segment in self.segments()]
-        return [entry for content in contents for entry in torch.load(io.BytesIO(content), weights_only=True)]
+        return [entry for content in contents for entry in restored(content)]
 
     def segments(self) -> list[ArtifactRef]:
         head, _, _ = self.job.artifacts.get(self.checkpoints[0]).partition(b"\n")
@@ -261,6 +261,23 @@ def test_a_checkpoint_that_could_not_be_written_spoils_no_other(
     for segment in attempts.segments():
         attempts.job.artifacts.get(segment)  # it is what its hash says
     assert hashes(attempts.attempt()) == undisturbed[0]
+
+
+def test_checkpoints_come_more_seldom_once_they_have_taken_their_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.execution.journal.SHARE", 0.05)
+    monkeypatch.setattr("worker.execution.journal.ADVANCE_S", 1.0)
+    processor, now, written = count(step=0.25), 0.0, []  # each takes half a second: what is read, and what is written
+    monkeypatch.setattr("worker.execution.journal.time", SimpleNamespace(thread_time=lambda: next(processor)))
+    keeping = Keeping(every_s=5.0, commit=lambda _: written.append(now))
+    journal = JobJournal(replace(job_of(tmp_path, **SPEC), keeping=keeping), {}, clock=lambda: now)
+    step = journal.step("a fit")
+    for second in range(61):
+        now = float(second)
+        step.going(dict)
+        journal.close()
+    assert written == [5, 10, 15, 20, 25, 30, 40, 50, 60]
 
 
 def test_few_objects_are_left(tmp_path: Path, undisturbed: tuple[dict[str, str], int]) -> None:
