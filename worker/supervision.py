@@ -202,8 +202,8 @@ class Attempt:
 
     def _stop(self, reason: Reason) -> None:
         """Make the trainer stop: gently where the job is cancelled, or it may keep what it knows; otherwise at once."""
-        if self._reason is reason:
-            return
+        if self._reason is reason or (self._reason is Reason.WALL_TIME and reason is Reason.STOPPING):
+            return  # it has been told to leave already, and is over its time whoever stops it
         LOG.info("job %s: stopping its trainer: %s", self._job_id, reason.name.lower())
         if self._reason is not Reason.CANCELLED or reason is Reason.LEASE_LOST:  # a wish to cancel is to be kept
             self._reason = reason

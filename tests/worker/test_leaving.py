@@ -6,6 +6,8 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from service.contract.job import JobStatus
 from service.contract.names import RESULTS
 from service.contract.train.resolve import resolve_train
@@ -19,8 +21,6 @@ from worker.supervision import Attempt
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 LONG = {
     "kind": "train",
@@ -56,8 +56,9 @@ def test_a_job_is_kept_before_it_is_given_back(
     assert (tmp_path / "artifacts" / again.checkpoints[0].path).stat().st_size == again.checkpoints[0].bytes
 
 
+@pytest.mark.parametrize("worker_stops", [False, True], ids=["by the limit", "and its worker with it"])
 def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finished(
-    redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker_stops: bool, redis_url: str, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEEPLIMIT_DATA_DIR", str(tmp_path))  # the trainer's
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for its executor
@@ -78,9 +79,16 @@ def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finis
             while (found := store.get(job.id)) is None or not (at := found.progress) or at.model != HANGS_IN:
                 pause(0.05)  # until it hangs
             attempts[0]._wall_at = 0.0
+            while worker_stops and attempts[0]._reason is None:
+                pause(0.01)
+            if worker_stops:
+                station.ask_to_stop()
 
         threading.Thread(target=be_late_once_it_hangs, daemon=True).start()
         station.take()
+    if worker_stops:  # what is left is for another one
+        with opened(redis_url, tmp_path, "tests.support.faults.hanging_executor:execute", []) as station:
+            station.take()
     ended = store.get(job.id)
     assert ended is not None
     assert (ended.status, ended.attempt, ended.overruns, ended.crashes) == (JobStatus.SUCCEEDED, 2, 1, 0)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     """Diagnose the networks that the job was given and write the results: a `worker.executor.Executor`."""
     spec = ResolvedDiagnoseSpec.model_validate(job.spec)
-    ticker = Ticker(len(spec.networks) + 1, "diagnostics", report, should_stop, spec.limits.wall_time_s)
+    pieces, limit_s = len(spec.networks) + 1, spec.limits.wall_time_s
+    ticker = Ticker(pieces, "diagnostics", report, should_stop, limit_s, job.started)
     networks: list[NetworkWeights] = []
     rows: list[contract.DiagnosedNetwork] = []
     for index, asked in enumerate(spec.networks):

@@ -51,7 +51,8 @@ def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
     sampled = [sample(fitted[CONTINUUM], depth) for depth in sorted(spec.depths)]
     models = [*(fitted[name] for name in spec.models), *sampled]
     draws = len(spec.noise.levels) * spec.noise.repeats if OutputKind.ROBUSTNESS in spec.outputs else 0
-    ticker = Ticker(len(models) * (3 + draws) + 1, "evaluation", report, should_stop, spec.limits.wall_time_s)
+    pieces, limit_s = len(models) * (3 + draws) + 1, spec.limits.wall_time_s
+    ticker = Ticker(pieces, "evaluation", report, should_stop, limit_s, job.started)
     evaluator = ModelEvaluator(job, spec, data, ticker)
     more: dict[str, Any] = {}
     with suited_threads(data.problem) as threads, watched(ticker.check):

@@ -25,6 +25,8 @@ class Ticker:
         What the executor is given.
     wall_time_s
         Time the job may take.
+    started
+        When it began, as `worker.executor.JobInput` has it.
     """
 
     def __init__(
@@ -34,13 +36,14 @@ class Ticker:
         report: Report,
         should_stop: ShouldStop,
         wall_time_s: float,
+        started: float | None,
     ) -> None:
         self._pieces = pieces
         self._done = 0
         self._phase = phase
         self._report = report
         self._should_stop = should_stop
-        self._started = time.monotonic()
+        self._started = time.monotonic() if started is None else started
         self._wall_time_s = wall_time_s
         self.model: str | None = None
 

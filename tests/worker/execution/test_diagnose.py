@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +75,12 @@ def test_it_is_stopped_within_one_network(tmp_path: Path) -> None:
         with pytest.raises(Stopped):
             execute(job, lambda _: None, should_stop)
         assert calls == call
+
+
+def test_its_time_goes_on_from_before_memory_ran_out(tmp_path: Path) -> None:
+    job = replace(job_of(tmp_path, (8,)), started=time.monotonic() - 601.0)
+    with pytest.raises(UserError, match="its limit of 600 s"):
+        execute(job, lambda _: None, lambda: False)
 
 
 def test_its_time_limit_does_not_wait_for_a_network(tmp_path: Path) -> None:
