@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.kernels.kernel import Adjoint, Trajectory
+from deeplimit.mathematics.kernels.vector_field import Value, lengths
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow, integrate
 from deeplimit.mathematics.model.objective import read_out
@@ -57,7 +58,7 @@ class NetworkSweep:
     slope
         C₁ from this depth alone; None without an adjoint.
     bounds
-        T mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖ for ``K``, without ‖X_i‖ for ``b``, (n,) each; empty without an adjoint.
+        T mean_s ‖∂⟨p_{i+1}, f⟩/∂A‖ at layer i for A in ``K``, ``b``, (n,) each; empty without an adjoint.
     deviation
         From the continuum; of size 0 without one.
     """
@@ -77,9 +78,9 @@ class LimitSweep:
     output
         Linear outputs (S, m) on the training data.
     slope
-        C₁; None of two-layer blocks.
+        C₁.
     force
-        F_K (N + 1, d, d) and F_b (N + 1, d) at i/N; empty without an adjoint.
+        F_K and F_b at i/N, (N + 1, …) in the shapes of K and b.
     states, derivatives
         X and X' (N/k + 1, S, d) at ik/N, k = ``every``; None where they are too many.
     """
@@ -87,7 +88,7 @@ class LimitSweep:
     steps: int
     every: int
     output: Tensor
-    slope: float | None
+    slope: float
     force: dict[str, Tensor]
     states: Tensor | None
     derivatives: Tensor | None
@@ -98,8 +99,6 @@ def why_no_slope(problem: Problem) -> str | None:
     regime = problem.regime
     if not regime.has_continuum:
         return f"the scaling {regime.scaling.value} has no continuum problem"
-    if regime.two_layer:
-        return "the predicted slope is computed for single blocks"
     order = regime.integrator.tableau.order
     if order != 1:
         return f"{regime.integrator.value} is of order {order}: the gap has no term of order 1"
@@ -146,8 +145,15 @@ def slope_part(network: ResidualNetwork, u: Tensor, run: Trajectory, adjoint: Ad
     dK = torch.cat([n * (nodes.K[1:] - nodes.K[:-1]), torch.zeros_like(nodes.K[:1])])
     db = torch.cat([n * (nodes.b[1:] - nodes.b[:-1]), torch.zeros_like(nodes.b[:1])])
     costates = slice(1, None) if problem.regime.integrator.tableau.explicit else slice(None, -1)
-    second = _acceleration(run.inputs, run.a, adjoint.slope, theta["K"], dK, db, problem.regime.horizon)
+    second = _acceleration(problem, problem.field.known(theta["K"], run.inputs, run.a, adjoint.slope), dK, db)
     return float((adjoint.costates[costates] * second).sum()) + n * _running(problem, run.states)
+
+
+def force_norms(problem: Problem, K: Tensor, run: Trajectory, adjoint: Adjoint) -> dict[str, Tensor]:
+    """Return some samples' part of mean_s ‖∂⟨p_{i+1}, f⟩/∂A_i‖ for A in {K, b} and Euler's layers, (n,) each."""
+    at = problem.field.known(K, run.inputs, run.a, adjoint.slope)
+    norms = problem.field.gradient_norms(at, adjoint.kappa)
+    return {name: each.sum(1) for name, each in zip(LAYERED, norms, strict=True)}
 
 
 def slope_of_sum(problem: Problem, total: float, n: int) -> float:
@@ -166,9 +172,8 @@ def _network(subject: Subject, point: BranchPoint, *, adjoint: bool) -> NetworkS
             run, back = network.sweep(theta, x, y)
             total += slope_part(network, u, run, back)
             if back.delta.shape[0] == point.depth:
-                length = lengths(back.delta)
-                bounds["K"] += (length * lengths(run.inputs)).sum(1)
-                bounds["b"] += length.sum(1)
+                for name, part in force_norms(problem, theta["K"], run, back).items():
+                    bounds[name] += part
         else:
             run = network.kernel.forward(theta["K"], theta["b"], x)
         outputs.append(read_out(theta, run.states[-1]))
@@ -215,14 +220,6 @@ def _deviation(subject: Subject, depth: int, states: Tensor, x: Tensor, first: i
     return Deviation(size, x[sample], int(step), (states[step, sample] - here[0])[0] / size)
 
 
-def lengths(vectors: Tensor) -> Tensor:
-    """Return the norms (N, S) of vectors (N, S, d).
-
-    Where samples lie side by side, torch's own norm of them takes three to ten times as long.
-    """
-    return vectors.square().sum(2).sqrt_()
-
-
 def follows_smoothly(subject: Subject) -> bool:
     """Whether the continuum's states are smooth, and known better than any network's by one trajectory for all."""
     regime = subject.problem.regime
@@ -264,26 +261,19 @@ def _limit(subject: Subject, steps: int) -> LimitSweep:
     theta, parameters = flow.stage_parameters(u), fit.parameters
     t = torch.linspace(0.0, 1.0, steps + 1, dtype=problem.dtype, device=problem.device)
     K, b = parameters.sample(t)
-    single = not problem.regime.two_layer
-    force = {"K": torch.zeros_like(K), "b": torch.zeros_like(b)} if single else {}
+    force = {"K": torch.zeros_like(K), "b": torch.zeros_like(b)}
     every = _kept_every(problem, steps)
     outputs, states, derivatives, total = list[Tensor](), list[Tensor](), list[Tensor](), 0.0
-    rule = _Rule(flow, parameters) if single else None
+    rule = _Rule(flow, parameters)
     for x, y in flow.chunks():
         subject.checkpoint()
-        if rule is None:
-            run = flow.kernel.forward(theta["K"], theta["b"], x)
-        else:
-            run, adjoint = flow.sweep(theta, x, y)
-            z = torch.baddbmm(b.unsqueeze(1), run.states, K.transpose(1, 2))
-            a = problem.activation(z)
-            slope = problem.activation.first(z, a)
-            total += rule.part(run, adjoint, K, a, slope)
-            delta = slope.mul_(adjoint.costates)
-            force["K"] += torch.bmm(delta.transpose(1, 2), run.states)
-            force["b"] += delta.sum(1)
-            if every is not None:
-                derivatives.append(_thinned(a, every))
+        run, adjoint = flow.sweep(theta, x, y)
+        at = problem.field.value(K, b, run.states)
+        total += rule.part(at, adjoint)
+        for name, part in zip(LAYERED, problem.field.gradient(at, adjoint.costates), strict=True):
+            force[name] += part
+        if every is not None:
+            derivatives.append(_thinned(at.f, every))
         outputs.append(read_out(theta, run.states[-1]))
         if every is not None:
             states.append(_thinned(run.states, every))
@@ -291,7 +281,7 @@ def _limit(subject: Subject, steps: int) -> LimitSweep:
         steps,
         every or 1,
         torch.cat(outputs),
-        slope_of_sum(problem, total, 1) if single else None,
+        slope_of_sum(problem, total, 1),
         {name: value * problem.regime.horizon for name, value in force.items()},
         torch.cat(states, 1) if states else None,
         torch.cat(derivatives, 1) if derivatives else None,
@@ -333,17 +323,15 @@ class _Rule:
         after = parameters.derivative(torch.clamp(t + half, max=1.0))
         self._slopes = [0.5 * (left + right) for left, right in zip(before, after, strict=True)]
 
-    def part(self, run: Trajectory, adjoint: Adjoint, K: Tensor, a: Tensor, slope: Tensor) -> float:
-        dK, db = self._slopes
-        second = _acceleration(run.states, a, slope, K, dK, db, self._problem.regime.horizon)
-        along = (adjoint.costates * second).sum((1, 2))
-        return float((along * self._weights).sum()) + _running(self._problem, run.states)
+    def part(self, at: Value, adjoint: Adjoint) -> float:
+        along = (adjoint.costates * _acceleration(self._problem, at, *self._slopes)).sum((1, 2))
+        return float((along * self._weights).sum()) + _running(self._problem, at.X)
 
 
-def _acceleration(X: Tensor, a: Tensor, slope: Tensor, K: Tensor, dK: Tensor, db: Tensor, horizon: float) -> Tensor:
-    """Return X'' = T σ'(z) ⊙ (K' X + T K σ(z) + b'), (·, S, d), T the horizon."""
-    inner = torch.baddbmm(db.unsqueeze(1), X, dK.transpose(1, 2))
-    return inner.baddbmm_(a, K.transpose(1, 2), alpha=horizon).mul_(slope).mul_(horizon)
+def _acceleration(problem: Problem, at: Value, dK: Tensor, db: Tensor) -> Tensor:
+    """Return X'' = T (∂f/∂K K' + ∂f/∂b b' + T ∂f/∂X f), (·, S, d), T the horizon."""
+    horizon = problem.regime.horizon
+    return problem.field.push(at, horizon * at.f if horizon != 1.0 else at.f, dK, db).mul_(horizon)
 
 
 def _running(problem: Problem, states: Tensor) -> float:

@@ -18,6 +18,7 @@ from deeplimit.mathematics.kernels.implicit_euler import ImplicitEuler
 from deeplimit.mathematics.kernels.kernel import Kernel
 from deeplimit.mathematics.kernels.tableau import IMPLICIT_EULER, Tableau
 from deeplimit.mathematics.kernels.two_layer import TwoLayerRungeKutta
+from deeplimit.mathematics.kernels.vector_field import SingleLayer, TwoLayer, VectorField
 from deeplimit.mathematics.kernels.workspace import Workspace
 from deeplimit.mathematics.problem.data_symmetry import DataSymmetry, data_symmetries
 from deeplimit.mathematics.problem.memory import Memory
@@ -183,6 +184,11 @@ class Problem:
                 raise ValueError("kernel 'fused': two-layer blocks are torch's")
             return TwoLayerRungeKutta
         return explicit_scheme(self._kernel, self.activation.name, self.state_dim, device=self.device, dtype=self.dtype)
+
+    @cached_property
+    def field(self) -> VectorField:
+        """The right-hand side of the differential equation, but for the horizon."""
+        return (TwoLayer if self.regime.two_layer else SingleLayer)(self.activation)
 
     @property
     def kernel_name(self) -> str:

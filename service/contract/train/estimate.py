@@ -107,7 +107,7 @@ def memory_of(spec: ResolvedTrainSpec, sizes: Sizes, depths: Sequence[int]) -> T
     m, d = sizes.outputs, layer.state_dim
     per_layer = (layer.entries if fixed.K is None else 0) + (layer.width if fixed.b is None else 0)
     readout = (m * d if fixed.W is None else 0) + (m if fixed.c is None else 0)
-    slope = network.block is Block.SINGLE and network.integrator in {Integrator.EULER, Integrator.IMPLICIT_EULER}
+    slope = network.integrator in {Integrator.EULER, Integrator.IMPLICIT_EULER}
     itemsize = 8 if spec.training.dtype is Dtype.FLOAT64 else 4
     starts = LIMITS.starts if spec.training.starts == AUTO else spec.training.starts
     return TrainMemory(

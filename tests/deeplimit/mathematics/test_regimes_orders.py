@@ -140,8 +140,24 @@ def test_horizon_and_running_cost_keep_order_one_and_the_predicted_slope(regime:
 def test_two_layer_blocks_converge_at_order_one() -> None:
     trained = study(Regime(block=Block.TWO_LAYER, width=2))
     assert last_orders(trained) == pytest.approx((1.0, 1.0, 1.0), abs=0.02)
-    assert trained.diagnostics.minima is not None
-    assert "single blocks" in trained.diagnostics.minima.withheld["predicted_slope"]
+    table = trained.diagnostics.minima
+    assert table is not None
+    assert table.depths[-1].slope == pytest.approx(table.predicted_slope, rel=0.01)
+    assert table.depths[-1].predicted_slope == pytest.approx(table.predicted_slope, rel=0.05)
+
+
+def test_two_layer_blocks_meet_their_euler_lagrange_equation_and_bend_within_its_bounds() -> None:
+    found = study(Regime(block=Block.TWO_LAYER, width=2)).diagnostics
+    assert found.euler_lagrange is not None
+    for residuals in (found.euler_lagrange.K, found.euler_lagrange.b):
+        assert residuals is not None
+        assert residuals.residual < 1e-5
+    assert found.regularity is not None
+    for row in found.regularity:
+        assert row.withheld == {}
+        for bend in (row.K, row.b):
+            assert bend is not None
+            assert bend.holds
 
 
 def test_the_recovery_sequence_leads_to_the_same_minima() -> None:

@@ -2,10 +2,11 @@
 
 Setting the first variation of E_∞ to zero gives, for s = t/T in [0, 1] and w = α/T (w = α for T = 1),
 
-    2 w_K K'' = F_K = T mean_s (σ'(KX + b) ⊙ p_s) X_sᵀ,   K'(0) = τT K(0),   K'(1) = 0,
+    2 w_K K'' = F_K = T mean_s ∂⟨p_s, f⟩/∂K,   K'(0) = τT K(0),   K'(1) = 0,
 
-and for b the same with F_b = T mean_s σ' ⊙ p_s, p the costate with p_s(1) = ∂L/∂X_s(1) (the first variation of E_∞ of
-Thorpe and van Gennip 2023, (1.6); it gives K, b ∈ H²). Saddles solve the equations, too.
+and for b the same, p the costate with p_s(1) = ∂L/∂X_s(1) (the first variation of E_∞ of Thorpe and van Gennip 2023,
+(1.6); it gives K, b ∈ H²). For f = σ(KX + b) these are F_K = T mean_s (σ' ⊙ p_s) X_sᵀ and F_b = T mean_s σ' ⊙ p_s; for
+two-layer blocks K stands for K and V. Saddles solve the equations, too.
 
 The residual is measured in the norm in which E_∞ sees it, the dual one: with the condition at 1, the equation says
 r = 2 w A' + ∫_·¹ F = 0, which is the L² gradient of E_∞ by A', and to leading order E_∞ − min = ‖r‖²/(4 w) where the
@@ -89,8 +90,6 @@ def euler_lagrange_residuals(problem: Problem, fit: ContinuumFit) -> EulerLagran
 def _inapplicable(problem: Problem, fit: ContinuumFit) -> str | None:
     if problem.regime.constant:
         return "constant weights solve no differential equation"
-    if problem.regime.two_layer:
-        return "the equation is that of single-layer blocks"
     if not fit.solution.status.optimised:
         return f"the optimisation of the continuum ended as {fit.solution.status.value}"
     if not problem.smooth:
@@ -113,7 +112,7 @@ def _residuals_of(problem: Problem, fit: ContinuumFit, force: dict[str, Tensor],
 
 
 def right_hand_sides(problem: Problem, parameters: ContinuumParameters, steps: int) -> dict[str, Tensor]:
-    """Return F_K (N + 1, d, d) and F_b (N + 1, d) at the times i/N, X and p by N Runge-Kutta steps."""
+    """Return F_K and F_b at the times i/N, (N + 1, …) in their shapes, X and p by N Runge-Kutta steps."""
     flow = Flow(problem, parameters.basis, steps)
     t = torch.linspace(0.0, 1.0, steps + 1, dtype=problem.dtype, device=problem.device)
     K, b = parameters.sample(t)
@@ -121,10 +120,9 @@ def right_hand_sides(problem: Problem, parameters: ContinuumParameters, steps: i
     force = {"K": torch.zeros_like(K), "b": torch.zeros_like(b)}
     for x, y in flow.chunks():
         run, adjoint = flow.sweep(theta, x, y)
-        z = torch.baddbmm(b.unsqueeze(1), run.states, K.transpose(1, 2))
-        delta = problem.activation.first(z, problem.activation(z)).mul_(adjoint.costates)
-        force["K"] += torch.bmm(delta.transpose(1, 2), run.states)
-        force["b"] += delta.sum(1)
+        at = problem.field.value(K, b, run.states)
+        for name, part in zip(LAYERED, problem.field.gradient(at, adjoint.costates), strict=True):
+            force[name] += part
     return {name: value * problem.regime.horizon for name, value in force.items()}
 
 

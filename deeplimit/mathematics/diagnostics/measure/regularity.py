@@ -1,16 +1,17 @@
 """Regularity of the discrete minimisers: the computable H² bound and the natural boundary conditions (diagnostic 7).
 
-For one layer, ∂E_n/∂A_i = 0 says, with A in {K, b}, w = α_A/T, horizon T and the costate p,
+For one layer, ∂E_n/∂A_i = 0 says, with A in {K, b}, w = α_A/T, horizon T, the costate p, and F_i the derivative by A_i
+of mean_s ⟨p_{i+1}, f(A_i, X_i)⟩, which for f = σ(KX + b) is mean_s (σ'(z_i) ⊙ p_{i+1}) X_iᵀ, without X_iᵀ for b,
 
-    n² (A_{i+1} − 2A_i + A_{i−1}) = (T/2w) mean_s (σ'(z_i) ⊙ p_{i+1}) X_iᵀ   (without X_iᵀ for b),  0 < i < n − 1,
-    n (A_1 − A_0) − τT A_0 = (T/2wn) mean_s (σ'(z_0) ⊙ p_1) X_0ᵀ,   −n (A_{n−1} − A_{n−2}) = the same at n − 1,
+    n² (A_{i+1} − 2A_i + A_{i−1}) = (T/2w) F_i,  0 < i < n − 1,
+    n (A_1 − A_0) − τT A_0 = (T/2wn) F_0,   −n (A_{n−1} − A_{n−2}) = the same at n − 1,
 
 differences by t/T in [0, 1], so that T²/α_A = T/w stands where T = 1 has 1/α_A. So second differences are bounded by
-(T/2w) mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖ (with one sample an equality), uniformly in n, and the boundary residuals fall
-like 1/n (Thorpe and van Gennip 2023: minimisers of the limit are in H²). All of it holds at every stationary point, of
-which minimisers are some. A gradient g that is not quite 0 moves the first line by n‖∂E_n/∂A_i‖/(2w) ≤
-√2 n^{3/2} ‖g‖/(2w), as ∂E_n/∂A_i = √n (g_i − g_{i+1}) in increment coordinates, and the second, where
-∂E_n/∂A_0 = √(τT) g_0 − √n g_1 and ∂E_n/∂A_{n−1} = √n g_{n−1}, by √(n + τT) ‖g‖/(2w).
+(T/2w) mean_s ‖∂⟨p_{i+1}, f⟩/∂A_i‖ (with one sample an equality), uniformly in n, and the boundary residuals fall like
+1/n (Thorpe and van Gennip 2023: minimisers of the limit are in H²). For two-layer blocks K stands for K and V. All
+of it holds at every stationary point, of which minimisers are some. A gradient g that is not quite 0 moves the first
+line by n‖∂E_n/∂A_i‖/(2w) ≤ √2 n^{3/2} ‖g‖/(2w), as ∂E_n/∂A_i = √n (g_i − g_{i+1}) in increment coordinates, and the
+second, where ∂E_n/∂A_0 = √(τT) g_0 − √n g_1 and ∂E_n/∂A_{n−1} = √n g_{n−1}, by √(n + τT) ‖g‖/(2w).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.diagnostics.sweeps import network_sweep
+from deeplimit.mathematics.diagnostics.sweeps import force_norms, network_sweep
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.problem.regime import Integrator, Scaling
 from deeplimit.mathematics.study.branches import BranchPoint
@@ -113,8 +114,6 @@ def _inapplicable(problem: Problem, point: BranchPoint) -> str | None:
     regime = problem.regime
     if regime.scaling is not Scaling.H1 or regime.constant or regime.integrator is not Integrator.EULER:
         return "the equation is that of Euler layers with varying weights and the h1 regulariser"
-    if regime.two_layer:
-        return "the equation is that of single-layer blocks"
     if not problem.smooth:
         return "σ is not differentiable: a minimiser on a kink does not meet the equation"
     if not point.solution.status.optimised:
@@ -125,15 +124,14 @@ def _inapplicable(problem: Problem, point: BranchPoint) -> str | None:
 
 
 def _bounds(point: BranchPoint) -> dict[str, Tensor]:
-    """Return T mean_s ‖σ'(z_i) ⊙ p_{i+1}‖ ‖X_i‖, and without ‖X_i‖, (n,) each."""
+    """Return T mean_s ‖∂⟨p_{i+1}, f⟩/∂A_i‖ for A in {K, b}, (n,) each."""
     network = point.network
     theta = network.stage_parameters(point.solution.u)
     sums = {name: torch.zeros(point.depth, dtype=theta["K"].dtype, device=theta["K"].device) for name in LAYERED}
     for x, y in network.chunks():
         run, adjoint = network.sweep(theta, x, y)
-        length = torch.linalg.vector_norm(adjoint.delta, dim=2)
-        sums["K"] += (length * torch.linalg.vector_norm(run.inputs, dim=2)).sum(1)
-        sums["b"] += length.sum(1)
+        for name, part in force_norms(network.problem, theta["K"], run, adjoint).items():
+            sums[name] += part
     return {name: value * network.problem.regime.horizon for name, value in sums.items()}
 
 

@@ -118,7 +118,7 @@ def _of_continuum(
 ) -> tuple[float, Errors]:
     """Return the continuum's C₁ and its errors; across kinks, where no Newton step is known, by the depths' own too."""
     fit = subject.limit
-    fine, coarse = (limit_sweep(subject, finer=finer).slope or 0.0 for finer in (True, False))
+    fine, coarse = (limit_sweep(subject, finer=finer).slope for finer in (True, False))
     left = subject.left_by_halving if isinstance(fit.flow.basis, LegendreIncrements) else 1.0 / 3.0
     if not subject.problem.smooth:
         left = 1.0  # The integrand jumps where σ has a kink.

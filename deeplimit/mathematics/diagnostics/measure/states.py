@@ -24,11 +24,11 @@ from deeplimit.mathematics.diagnostics.subject import SAFETY, Subject
 from deeplimit.mathematics.diagnostics.sweeps import (
     finer_steps,
     follows_smoothly,
-    lengths,
     limit_sweep,
     network_sweep,
     own_sweep,
 )
+from deeplimit.mathematics.kernels.vector_field import lengths
 from deeplimit.mathematics.model.flow import Flow, integrate
 from deeplimit.mathematics.model.objective import DiscretisedObjective
 from deeplimit.mathematics.study.branches import BranchPoint, StationaryPoint
