@@ -19,12 +19,11 @@ from typing import Any, Final
 
 import torch
 
-from deeplimit.mathematics.kernels.choice import prepare
 from service.artifacts import ArtifactStore
 from service.contract.train.request import TrainSpec
 from service.contract.train.resolve import Resolution, resolve_train
 from service.contract.values.limits import LIMITS
-from worker.execution import execute
+from worker.execution.kinds import execute, prepare
 from worker.executor import JobInput
 
 LOOSE: Final = {"gradient_tolerance": 1e-2, "starts": 1, "sharpen": False}

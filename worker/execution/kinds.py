@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deeplimit.mathematics.kernels import choice
+from deeplimit.mathematics.problem import datasets
 from service.contract.kinds import KINDS
 from worker.executor import load_executor
 
@@ -16,8 +17,9 @@ for _kind in KINDS.values():
 
 
 def prepare() -> None:
-    """Have ready what the first job would wait for; run beside the trainer, which takes jobs meanwhile."""
+    """Have ready what the first job would wait for and be billed for; run beside a trainer that takes jobs already."""
     choice.prepare()
+    datasets.prepare()
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:
