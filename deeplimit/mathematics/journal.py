@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from torch import Tensor
 
 Value = Any
-"""Plain: None, bool, int, float, str, Tensor, and lists and dictionaries of these."""
+"""Plain: None, bool, int, float, str, Tensor, and lists of these and dictionaries, whose keys are texts."""
 
 
 class Step:

@@ -17,7 +17,7 @@ from tests.support.job_records import submit
 from tests.support.service import ROOT, pause
 from tests.support.specs import parse_train
 from tests.worker.test_station import opened
-from worker.supervision import Attempt
+from worker.supervision import Attempt, Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +70,11 @@ def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finis
             super().__init__(*arguments)
             attempts.append(self)
 
+        def _stop(self, reason: Reason) -> None:
+            super()._stop(reason)
+            if worker_stops and reason is Reason.WALL_TIME:
+                station.ask_to_stop()
+
     monkeypatch.setattr("worker.station.Attempt", Kept)
     body = {**LONG, "data": {"source": "builtin", "name": "moons", "samples": 40}, "discrete": {"depths": [8, 16]}}
     job = submit(store, spec=resolve_train(parse_train(body)).spec.model_dump(mode="json"))
@@ -79,10 +84,6 @@ def test_a_job_that_is_stopped_far_over_its_time_keeps_the_models_that_are_finis
             while (found := store.get(job.id)) is None or not (at := found.progress) or at.model != HANGS_IN:
                 pause(0.05)  # until it hangs
             attempts[0]._wall_at = 0.0
-            while worker_stops and attempts[0]._reason is None:
-                pause(0.01)
-            if worker_stops:
-                station.ask_to_stop()
 
         threading.Thread(target=be_late_once_it_hangs, daemon=True).start()
         station.take()

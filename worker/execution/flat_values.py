@@ -26,7 +26,7 @@ def flattened(value: Value) -> list[memoryview]:
     def plain(part: Value) -> Value:
         nonlocal size
         if isinstance(part, torch.Tensor):
-            array = part.detach().to("cpu", copy=True).contiguous().numpy()
+            array = torch.empty(part.shape, dtype=part.dtype).copy_(part.detach()).numpy()
             place, size = size, size + array.nbytes
             pieces.append(array.reshape(-1).view(np.uint8).data)
             return {_TENSOR: [array.dtype.name, list(array.shape), str(part.device), place]}
@@ -48,8 +48,7 @@ def restored(content: bytes) -> Value:
     ValueError
         The bytes are no such value, or not all of one.
     """
-    head, line, _ = content.partition(b"\n")
-    begin = len(head) + len(line)
+    begin = content.index(b"\n") + 1
 
     def tensor(found: dict[str, Any]) -> Value:
         if _TENSOR not in found:
@@ -57,6 +56,6 @@ def restored(content: bytes) -> Value:
         dtype, shape, device, place = found[_TENSOR]
         count = int(np.prod(shape, dtype=np.int64))
         array = np.frombuffer(content, dtype, count, begin + place) if count else np.empty(0, dtype)
-        return torch.from_numpy(array.reshape(shape).copy()).to(device)
+        return torch.tensor(array.reshape(shape), device=device)  # in memory as torch aligns it
 
-    return json.loads(head, object_hook=tensor)
+    return json.loads(content[:begin], object_hook=tensor)

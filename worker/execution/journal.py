@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+UNREADABLE: Final = (ArtifactCorruptError, ArtifactNotFoundError, ValueError, TypeError, KeyError)
+"""What comes of a checkpoint that is torn, gone, or not of the form that it says it is."""
 KEPT: Final = 2
 """Checkpoints that a job's record names: the newest, and the one before, where that is torn."""
 FORM: Final = 2
@@ -42,7 +44,8 @@ FORM: Final = 2
 SHARE: Final = 0.0125
 """Of the time, at most, that checkpoints take, beyond the first `ADVANCE_S`: large ones come more seldom."""
 ADVANCE_S: Final = 0.25
-"""Seconds that they may take whatever the share: so all starts at the first depth, which end together, hold up none."""
+"""Seconds that they may take at first, whatever the share: the starts of the first depth end at once and are large, and
+the next checkpoint would have to wait until they are paid for."""
 
 
 @dataclass
@@ -171,10 +174,15 @@ class JobJournal:
             return
         begun = time.thread_time()
         new, running = [*self._unwritten, *self._new], []
-        segment = flattened([vars(entry) for entry in new]) if new else []
-        if self._at is not None:
-            entry, state = self._at
-            running = flattened({**vars(entry), "value": state()})
+        try:
+            segment = flattened([vars(entry) for entry in new]) if new else []
+            if self._at is not None:
+                entry, state = self._at
+                running = flattened({**vars(entry), "value": state()})
+        except (TypeError, ValueError) as failure:  # the job itself does not need what cannot be kept
+            LOG.warning("job %s: no checkpoints are written, as a value is not plain: %r", self._job.job_id, failure)
+            self._full = True
+            return
         size = self._bytes + sum(map(len, [*segment, *running]))
         if size > self._job.keeping.most_bytes:
             LOG.warning("job %s: its checkpoints are larger than %d bytes; no more are written", self._job.job_id, size)
@@ -230,7 +238,7 @@ def goes_on_frugal(job: JobInput) -> bool:
     for ref in job.checkpoints if job.finish_only else ():
         try:
             return bool(json.loads(job.artifacts.get(ref).partition(b"\n")[0])["holds_for"]["frugal"])
-        except (ArtifactCorruptError, ArtifactNotFoundError):  # as when it is read
+        except UNREADABLE:  # as when it is read
             continue
     return job.frugal
 
@@ -257,15 +265,17 @@ def _read(job: JobInput, holds_for: Mapping[str, Any]) -> _Earlier:
     """Return what the newest checkpoint that can be read tells, as far as its segments can be."""
     for ref in job.checkpoints:
         try:
-            head, _, running = job.artifacts.get(ref).partition(b"\n")
+            head, _, rest = job.artifacts.get(ref).partition(b"\n")
             told = json.loads(head)
-        except (ArtifactCorruptError, ArtifactNotFoundError) as torn:
+            if told["holds_for"] != holds_for:
+                LOG.warning("job %s: a checkpoint is of %s and not gone on from", job.job_id, told["holds_for"])
+                continue
+            running = _Entry(**restored(rest)) if rest else None
+            segments = [ArtifactRef.model_validate(each) for each in told["segments"]]
+        except UNREADABLE as torn:
             LOG.warning("job %s: a checkpoint is torn, the one before is tried: %r", job.job_id, torn)
             continue
-        if told["holds_for"] != holds_for:
-            LOG.warning("job %s: a checkpoint is of %s and not gone on from", job.job_id, told["holds_for"])
-            continue
-        found, segments = _Earlier(), [ArtifactRef.model_validate(each) for each in told["segments"]]
+        found = _Earlier()
         for segment, entries in _segments(job, segments):
             found.segments.append(segment)
             for entry in entries:  # a step that was another later on counts as that
@@ -273,8 +283,8 @@ def _read(job: JobInput, holds_for: Mapping[str, Any]) -> _Earlier:
                     LOG.warning("job %s: steps before %d are missing", job.job_id, entry.number)
                     return found
                 found.entries[entry.number :] = [entry]
-        if running and len(found.segments) == len(segments):
-            found.running = _Entry(**restored(running))
+        if len(found.segments) == len(segments):
+            found.running = running
         LOG.info("job %s: it goes on after %d steps", job.job_id, len(found.entries))
         return found
     return _Earlier()
@@ -284,8 +294,8 @@ def _segments(job: JobInput, refs: Sequence[ArtifactRef]) -> Iterator[tuple[Arti
     """Yield the entries of segments, up to one that is torn."""
     for ref in refs:
         try:
-            content = job.artifacts.get(ref)
-        except (ArtifactCorruptError, ArtifactNotFoundError) as torn:
+            entries = [_Entry(**entry) for entry in restored(job.artifacts.get(ref))]
+        except UNREADABLE as torn:
             LOG.warning("job %s: a part of its checkpoint is torn: %r", job.job_id, torn)
             return
-        yield ref, [_Entry(**entry) for entry in restored(content)]
+        yield ref, entries

@@ -18,8 +18,8 @@ for _kind in KINDS.values():
 
 def prepare() -> None:
     """Have ready what the first job would wait for and be billed for; run beside a trainer that takes jobs already."""
+    datasets.prepare()  # first, as the other may have to compile
     choice.prepare()
-    datasets.prepare()
 
 
 def execute(job: JobInput, report: Report, should_stop: ShouldStop) -> Outcome:

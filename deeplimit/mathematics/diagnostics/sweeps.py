@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.subject import Subject
 from deeplimit.mathematics.kernels.kernel import Adjoint, Trajectory
-from deeplimit.mathematics.kernels.vector_field import Value, lengths
+from deeplimit.mathematics.kernels.vector_field import FieldValue, lengths
 from deeplimit.mathematics.model.coordinates import LegendreIncrements
 from deeplimit.mathematics.model.flow import ContinuumParameters, Flow, integrate
 from deeplimit.mathematics.model.objective import read_out
@@ -323,12 +323,12 @@ class _Rule:
         after = parameters.derivative(torch.clamp(t + half, max=1.0))
         self._slopes = [0.5 * (left + right) for left, right in zip(before, after, strict=True)]
 
-    def part(self, at: Value, adjoint: Adjoint) -> float:
+    def part(self, at: FieldValue, adjoint: Adjoint) -> float:
         along = (adjoint.costates * _acceleration(self._problem, at, *self._slopes)).sum((1, 2))
         return float((along * self._weights).sum()) + _running(self._problem, at.X)
 
 
-def _acceleration(problem: Problem, at: Value, dK: Tensor, db: Tensor) -> Tensor:
+def _acceleration(problem: Problem, at: FieldValue, dK: Tensor, db: Tensor) -> Tensor:
     """Return X'' = T (∂f/∂K K' + ∂f/∂b b' + T ∂f/∂X f), (·, S, d), T the horizon."""
     horizon = problem.regime.horizon
     return problem.field.push(at, horizon * at.f if horizon != 1.0 else at.f, dK, db).mul_(horizon)

@@ -17,7 +17,7 @@ from deeplimit.mathematics.kernels.activations import Activation
 
 
 @dataclass(frozen=True)
-class Value:
+class FieldValue:
     """f at the nodes of a grid, with what its derivatives need.
 
     Attributes
@@ -45,26 +45,26 @@ class VectorField(ABC):
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
 
-    def value(self, K: Tensor, b: Tensor, X: Tensor) -> Value:
+    def value(self, K: Tensor, b: Tensor, X: Tensor) -> FieldValue:
         """Evaluate f at X (N, S, d), with K and b of every node."""
         z = torch.baddbmm(b.unsqueeze(1), X, self._inner(K).transpose(1, 2))
         a = self.activation(z)
         return self.known(K, X, a, self.activation.first(z, a))
 
     @abstractmethod
-    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> Value:
+    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> FieldValue:
         """Return f where σ(KX + b) and σ' are known, as a kernel has kept them."""
 
     @abstractmethod
-    def push(self, at: Value, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
+    def push(self, at: FieldValue, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
         """Differentiate f (N, S, d) along X, K and b together."""
 
     @abstractmethod
-    def gradient(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return ∂H/∂K and ∂H/∂b of every node, summed over samples; p is (N, S, d)."""
 
     @abstractmethod
-    def gradient_norms(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient_norms(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return ‖∂H/∂K‖ and ‖∂H/∂b‖ of every node and sample, (N, S)."""
 
     def _inner(self, K: Tensor) -> Tensor:
@@ -74,20 +74,20 @@ class VectorField(ABC):
 class SingleLayer(VectorField):
     """f = σ(KX + b)."""
 
-    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> Value:
+    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> FieldValue:
         """Return f, which is σ; see `VectorField`."""
-        return Value(a, X, K, a, slope)
+        return FieldValue(a, X, K, a, slope)
 
-    def push(self, at: Value, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
+    def push(self, at: FieldValue, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
         """Return σ' ⊙ (K dX + dK X + db); see `VectorField`."""
         return _inner_push(at, at.K, dX, dK, db)
 
-    def gradient(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return δ Xᵀ and δ, δ = σ' ⊙ p; see `VectorField`."""
         delta = at.slope * p
         return torch.bmm(delta.transpose(1, 2), at.X), delta.sum(1)
 
-    def gradient_norms(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient_norms(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return ‖δ‖ ‖X‖ and ‖δ‖; see `VectorField`."""
         delta = lengths(at.slope * p)
         return delta * lengths(at.X), delta
@@ -96,22 +96,22 @@ class SingleLayer(VectorField):
 class TwoLayer(VectorField):
     """f = V σ(KX + b), K and Vᵀ one above the other in one array (N, 2w, d)."""
 
-    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> Value:
+    def known(self, K: Tensor, X: Tensor, a: Tensor, slope: Tensor) -> FieldValue:
         """Return V σ; see `VectorField`."""
-        return Value(torch.bmm(a, K.chunk(2, 1)[1]), X, K, a, slope)
+        return FieldValue(torch.bmm(a, K.chunk(2, 1)[1]), X, K, a, slope)
 
-    def push(self, at: Value, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
+    def push(self, at: FieldValue, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
         """Return V (σ' ⊙ (K dX + dK X + db)) + dV σ; see `VectorField`."""
         (inner, outer), (dinner, douter) = at.K.chunk(2, 1), dK.chunk(2, 1)
         return torch.bmm(_inner_push(at, inner, dX, dinner, db), outer).baddbmm_(at.a, douter)
 
-    def gradient(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return δ Xᵀ above σ pᵀ, and δ, δ = σ' ⊙ Vᵀp; see `VectorField`."""
         delta = self._delta(at, p)
         by_inner = torch.bmm(delta.transpose(1, 2), at.X)
         return torch.cat([by_inner, torch.bmm(at.a.transpose(1, 2), p)], 1), delta.sum(1)
 
-    def gradient_norms(self, at: Value, p: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient_norms(self, at: FieldValue, p: Tensor) -> tuple[Tensor, Tensor]:
         """Return (‖δ‖² ‖X‖² + ‖σ‖² ‖p‖²)^½ and ‖δ‖; see `VectorField`."""
         delta = lengths(self._delta(at, p))
         return torch.hypot(delta * lengths(at.X), lengths(at.a) * lengths(p)), delta
@@ -119,7 +119,7 @@ class TwoLayer(VectorField):
     def _inner(self, K: Tensor) -> Tensor:
         return K.chunk(2, 1)[0]
 
-    def _delta(self, at: Value, p: Tensor) -> Tensor:
+    def _delta(self, at: FieldValue, p: Tensor) -> Tensor:
         return torch.bmm(p, at.K.chunk(2, 1)[1].transpose(1, 2)).mul_(at.slope)
 
 
@@ -131,6 +131,6 @@ def lengths(vectors: Tensor) -> Tensor:
     return vectors.square().sum(2).sqrt_()
 
 
-def _inner_push(at: Value, K: Tensor, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
+def _inner_push(at: FieldValue, K: Tensor, dX: Tensor, dK: Tensor, db: Tensor) -> Tensor:
     inner = torch.baddbmm(db.unsqueeze(1), at.X, dK.transpose(1, 2))
     return inner.baddbmm_(dX, K.transpose(1, 2)).mul_(at.slope)

@@ -54,7 +54,7 @@ class Certificates(Answer):
 
 
 class EulerLagrangeResiduals(Answer):
-    """How far K or b is from its Euler-Lagrange equation."""
+    """How far K or b is from its Euler-Lagrange equation; of two-layer blocks K is K and V together."""
 
     residual: Finding = Field(description="In the dual norm, relative to the equation's terms.")
     absolute: Finding
@@ -72,7 +72,7 @@ class EulerLagrange(Answer):
 
 
 class Bend(Answer):
-    """Second differences and boundary residuals of one parameter."""
+    """Second differences and boundary residuals of one parameter; of two-layer blocks K is K and V together."""
 
     second_difference: Finding | None = Field(description="max_i n²‖A_{i+1} − 2A_i + A_{i−1}‖.")
     bound: Finding | None

@@ -104,6 +104,9 @@ class ModelSize:
         trajectory = d + inner + 2 * stages * w
         plain = layer.entries == layer.width * layer.state_dim and not layer.implicit
         back = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
+        two_layer = layer.entries != layer.width * layer.state_dim
+        by_field = stages * d + 3 * d if two_layer else 0  # derivatives by the stages' values, f, X'' and p · X''
+        back_swept = d + inner + 4 * stages * w + by_field if adjoint else 0
         tangent = stages * (2 * w + 2 * d)
         more = 3 * stages * w
         return cls(
@@ -113,7 +116,7 @@ class ModelSize:
             kept=layers * (trajectory if plain else trajectory + back),
             kept_by_product=layers * (trajectory + back + tangent + more),
             step=(trajectory if plain else trajectory + back) + d,
-            swept=finer * layers * (d + inner + 2 * stages * w + (d + inner + 4 * stages * w if adjoint else 0)),
+            swept=finer * layers * (d + inner + 2 * stages * w + back_swept),
             swept_stages=finer * layers * stages,
             once=2 * d + (4 * d * d if layer.implicit else 0),
         )

@@ -160,6 +160,26 @@ def test_two_layer_blocks_meet_their_euler_lagrange_equation_and_bend_within_its
             assert bend.holds
 
 
+def test_of_one_sample_two_layer_blocks_bend_as_much_as_they_may() -> None:
+    """The bound is an equality then."""
+    regime = Regime(block=Block.TWO_LAYER, width=3, horizon=1.5)
+    alpha = {"K": 0.05, "b": 0.05, "W": 0.1, "c": 0.1}
+    problem = Problem([[1.0, 0.5]], [[2.0]], regularisation=Regularisation(alpha), regime=regime)
+    trained = train(problem, (16, 32), None, Training(gradient_tolerance=1e-10, starts=1))
+    assert trained.diagnostics.regularity is not None
+    for row in trained.diagnostics.regularity:
+        for bend in (row.K, row.b):
+            assert bend is not None
+            assert bend.second_difference > 0.1
+            assert bend.second_difference == pytest.approx(bend.bound, rel=1e-5)
+
+
+def test_a_horizon_and_a_running_cost_keep_the_slope_of_two_layer_blocks() -> None:
+    table = study(Regime(block=Block.TWO_LAYER, width=2, horizon=2.0, running_cost=0.02)).diagnostics.minima
+    assert table is not None
+    assert table.depths[-1].slope == pytest.approx(table.predicted_slope, rel=0.02)
+
+
 def test_the_recovery_sequence_leads_to_the_same_minima() -> None:
     prolonged, recovered = (points(Regime(), start) for start in (DepthStart.PROLONG, DepthStart.RECOVERY))
     for n in DEPTHS:

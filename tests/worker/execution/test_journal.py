@@ -263,6 +263,37 @@ def test_a_checkpoint_that_could_not_be_written_spoils_no_other(
     assert hashes(attempts.attempt()) == undisturbed[0]
 
 
+def of_no_known_form(attempts: Attempts) -> None:
+    head = attempts.job.artifacts.get(attempts.checkpoints[0]).partition(b"\n")[0]
+    written = attempts.job.artifacts.put(attempts.checkpoints[0].path, head + b"\nPK\x03\x04\x80", "")
+    attempts.named.append([written, *attempts.checkpoints[1:]])
+
+
+def of_no_form_at_all(attempts: Attempts) -> None:
+    attempts.named.append([attempts.job.artifacts.put(attempts.checkpoints[0].path, b"\x80", "")])
+
+
+@pytest.mark.parametrize("damage", [of_no_known_form, of_no_form_at_all])
+def test_what_is_whole_and_not_understood_falls_back(
+    damage: Callable[[Attempts], None], tmp_path: Path, undisturbed: tuple[dict[str, str], int]
+) -> None:
+    attempts = killed_at(0.9, tmp_path, undisturbed)
+    damage(attempts)
+    assert hashes(attempts.attempt()) == undisturbed[0]
+
+
+def test_a_value_that_cannot_be_kept_costs_the_checkpoints_and_not_the_job(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named: list[object] = []
+    job = replace(job_of(tmp_path, **SPEC), keeping=Keeping(every_s=0.0, commit=named.append))
+    journal = JobJournal(job, {})
+    journal.step("a fit").ended({"n": {1, 2}})
+    journal.close()
+    assert named == []
+    assert "is not plain" in caplog.text
+
+
 def test_checkpoints_come_more_seldom_once_they_have_taken_their_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

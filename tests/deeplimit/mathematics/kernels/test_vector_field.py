@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deeplimit.mathematics.kernels.activations import ACTIVATIONS
-from deeplimit.mathematics.kernels.vector_field import SingleLayer, TwoLayer, Value, VectorField
+from deeplimit.mathematics.kernels.vector_field import FieldValue, SingleLayer, TwoLayer, VectorField
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def definition(field: VectorField, K: Tensor, b: Tensor, X: Tensor) -> Tensor:
 
 
 @pytest.fixture(params=FIELDS)
-def case(request: pytest.FixtureRequest) -> tuple[VectorField, Value, Tensor, Tensor]:
+def case(request: pytest.FixtureRequest) -> tuple[VectorField, FieldValue, Tensor, Tensor]:
     kind, rows, width = FIELDS[request.param]
     generator = torch.Generator().manual_seed(3)
 
@@ -43,18 +43,18 @@ def case(request: pytest.FixtureRequest) -> tuple[VectorField, Value, Tensor, Te
     return field, field.value(K, b, drawn(NODES, SAMPLES, D)), b, drawn(NODES, SAMPLES, D)
 
 
-def each(at: Value, make: Callable[[int, int], Tensor]) -> Tensor:
+def each(at: FieldValue, make: Callable[[int, int], Tensor]) -> Tensor:
     """One tensor for every node and sample, as the definition gives it."""
     nodes, samples, _ = at.X.shape
     return torch.stack([torch.stack([make(i, s) for s in range(samples)]) for i in range(nodes)])
 
 
-def test_the_value(case: tuple[VectorField, Value, Tensor, Tensor]) -> None:
+def test_the_value(case: tuple[VectorField, FieldValue, Tensor, Tensor]) -> None:
     field, at, b, _ = case
     torch.testing.assert_close(at.f, each(at, lambda i, s: definition(field, at.K[i], b[i], at.X[i, s])))
 
 
-def test_the_derivative_along_all_three(case: tuple[VectorField, Value, Tensor, Tensor]) -> None:
+def test_the_derivative_along_all_three(case: tuple[VectorField, FieldValue, Tensor, Tensor]) -> None:
     field, at, b, dX = case
     dK, db = torch.sin(7.0 * at.K), torch.cos(5.0 * b)
 
@@ -69,7 +69,7 @@ def test_the_derivative_along_all_three(case: tuple[VectorField, Value, Tensor, 
     torch.testing.assert_close(field.push(at, dX, dK, db), each(at, along), rtol=1e-13, atol=1e-13)
 
 
-def test_the_force_and_its_norms(case: tuple[VectorField, Value, Tensor, Tensor]) -> None:
+def test_the_force_and_its_norms(case: tuple[VectorField, FieldValue, Tensor, Tensor]) -> None:
     field, at, b, p = case
 
     def force(i: int, s: int, of: int) -> Tensor:
