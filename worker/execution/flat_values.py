@@ -1,7 +1,7 @@
 """Plain values as bytes, as a journal keeps them: a line of JSON, then the tensors that it names, one behind the other.
 
-PyTorch's own format copies every tensor three times and sums it up once more, which took most of a checkpoint's time.
-Here each is copied once, as whoever made it goes on working. Nothing that is read is run.
+PyTorch's own format gathers all in one buffer with a checksum of its own. Here each tensor is copied once, as whoever
+made it goes on working, and what stores it takes it piece by piece. Nothing that is read is run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def restored(content: bytes) -> Value:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         The bytes are no such value, or not all of one.
     """
     begin = content.index(b"\n") + 1

@@ -9,6 +9,7 @@ the continuum's states, at fewer nodes where all are more than `_MOST_KEPT` byte
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -139,19 +140,23 @@ def finer_steps(steps: int) -> int:
     return steps << max(1, math.ceil(math.log2(LEAST_STEPS / steps)))
 
 
-def slope_part(network: ResidualNetwork, u: Tensor, run: Trajectory, adjoint: Adjoint) -> float:
+def at_stages(problem: Problem, theta: Mapping[str, Tensor], run: Trajectory, adjoint: Adjoint) -> FieldValue:
+    """Return f at the stages of a network, of what its sweep has kept."""
+    return problem.field.known(theta["K"], run.inputs, run.a, adjoint.slope)
+
+
+def slope_part(network: ResidualNetwork, u: Tensor, at: FieldValue, run: Trajectory, adjoint: Adjoint) -> float:
     """Return some samples' part of n Σ_s Σ_i p_{i+1} · X''_i/n with the running cost's, which C₁ is −1/(2n) times."""
-    problem, theta, nodes, n = network.problem, network.stage_parameters(u), network.parameters(u), network.depth
+    problem, nodes, n = network.problem, network.parameters(u), network.depth
     dK = torch.cat([n * (nodes.K[1:] - nodes.K[:-1]), torch.zeros_like(nodes.K[:1])])
     db = torch.cat([n * (nodes.b[1:] - nodes.b[:-1]), torch.zeros_like(nodes.b[:1])])
     costates = slice(1, None) if problem.regime.integrator.tableau.explicit else slice(None, -1)
-    second = _acceleration(problem, problem.field.known(theta["K"], run.inputs, run.a, adjoint.slope), dK, db)
-    return float((adjoint.costates[costates] * second).sum()) + n * _running(problem, run.states)
+    along = adjoint.costates[costates] * _acceleration(problem, at, dK, db)
+    return float(along.sum()) + n * _running(problem, run.states)
 
 
-def force_norms(problem: Problem, K: Tensor, run: Trajectory, adjoint: Adjoint) -> dict[str, Tensor]:
+def force_norms(problem: Problem, at: FieldValue, adjoint: Adjoint) -> dict[str, Tensor]:
     """Return some samples' part of mean_s ‖∂⟨p_{i+1}, f⟩/∂A_i‖ for A in {K, b} and Euler's layers, (n,) each."""
-    at = problem.field.known(K, run.inputs, run.a, adjoint.slope)
     norms = problem.field.gradient_norms(at, adjoint.kappa)
     return {name: each.sum(1) for name, each in zip(LAYERED, norms, strict=True)}
 
@@ -170,9 +175,10 @@ def _network(subject: Subject, point: BranchPoint, *, adjoint: bool) -> NetworkS
         subject.checkpoint()
         if adjoint:
             run, back = network.sweep(theta, x, y)
-            total += slope_part(network, u, run, back)
+            at = at_stages(problem, theta, run, back)
+            total += slope_part(network, u, at, run, back)
             if back.delta.shape[0] == point.depth:
-                for name, part in force_norms(problem, theta["K"], run, back).items():
+                for name, part in force_norms(problem, at, back).items():
                     bounds[name] += part
         else:
             run = network.kernel.forward(theta["K"], theta["b"], x)

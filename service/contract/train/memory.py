@@ -102,9 +102,9 @@ class ModelSize:
         d, w, stages = padded(layer.state_dim), padded(layer.width), layer.stages
         inner = 0 if stages == 1 else stages * d  # the states inside a step
         trajectory = d + inner + 2 * stages * w
-        plain = layer.entries == layer.width * layer.state_dim and not layer.implicit
-        back = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
         two_layer = layer.entries != layer.width * layer.state_dim
+        plain = not two_layer and not layer.implicit
+        back = d + (0 if stages == 1 and plain else stages * d) + 2 * stages * w
         by_field = stages * d + 3 * d if two_layer else 0  # derivatives by the stages' values, f, X'' and p · X''
         back_swept = d + inner + 4 * stages * w + by_field if adjoint else 0
         tangent = stages * (2 * w + 2 * d)

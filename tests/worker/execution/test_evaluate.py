@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from service.artifacts import ArtifactStore
 from service.contract.values.errors import SpecInvalidError
 from tests.support.evaluations import UPLOAD, Trained, upload
 from worker.execution import execute
+from worker.executor import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,6 +349,12 @@ def test_small_layers_get_one_thread(store: ArtifactStore) -> None:
     finally:
         torch.set_num_threads(given)
     assert set(counts[:-1]) == {1}  # the last is reported when the models are done
+
+
+def test_its_time_goes_on_from_before_memory_ran_out(store: ArtifactStore) -> None:
+    job = replace(Trained(store, continuum=None).evaluation(data=NEW), started=time.monotonic() - 1e6)
+    with pytest.raises(UserError, match="longer than its limit"):
+        execute(job, lambda _: None, lambda: False)
 
 
 def test_labels_in_a_body_are_those_of_the_upload(store: ArtifactStore, tmp_path: Path) -> None:

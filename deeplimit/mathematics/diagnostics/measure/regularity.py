@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from deeplimit.mathematics.diagnostics.subject import Subject
-from deeplimit.mathematics.diagnostics.sweeps import force_norms, network_sweep
+from deeplimit.mathematics.diagnostics.sweeps import at_stages, force_norms, network_sweep
 from deeplimit.mathematics.problem.learning_problem import LAYERED, Problem
 from deeplimit.mathematics.problem.regime import Integrator, Scaling
 from deeplimit.mathematics.study.branches import BranchPoint
@@ -130,7 +130,8 @@ def _bounds(point: BranchPoint) -> dict[str, Tensor]:
     sums = {name: torch.zeros(point.depth, dtype=theta["K"].dtype, device=theta["K"].device) for name in LAYERED}
     for x, y in network.chunks():
         run, adjoint = network.sweep(theta, x, y)
-        for name, part in force_norms(network.problem, theta["K"], run, adjoint).items():
+        at = at_stages(network.problem, theta, run, adjoint)
+        for name, part in force_norms(network.problem, at, adjoint).items():
             sums[name] += part
     return {name: value * network.problem.regime.horizon for name, value in sums.items()}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from deeplimit.mathematics.diagnostics.sweeps import slope_of_sum, slope_part
+from deeplimit.mathematics.diagnostics.sweeps import at_stages, slope_of_sum, slope_part
 from deeplimit.mathematics.model.residual_network import ResidualNetwork
 
 
@@ -23,5 +23,8 @@ def slope_from_depth(network: ResidualNetwork, u: Tensor) -> float:
     whose layer i reads X_{i+1} and A_{i+1}, with p_i.
     """
     theta = network.stage_parameters(u)
-    total = sum(slope_part(network, u, *network.sweep(theta, x, y)) for x, y in network.chunks())
+    total = 0.0
+    for x, y in network.chunks():
+        run, adjoint = network.sweep(theta, x, y)
+        total += slope_part(network, u, at_stages(network.problem, theta, run, adjoint), run, adjoint)
     return slope_of_sum(network.problem, total, network.depth)
